@@ -1,0 +1,98 @@
+import * as z from 'zod'
+import { Status } from './status.ts'
+
+/** The version of the bodies on the queues. Raise it when older code could not read them; readers keep to `v` and `v - 1`. */
+export const version = 1
+
+/** An id of HubSpot's that is a number in its documents: kept as a string, since it may exceed what a number holds. */
+export const Digits = z.string().regex(/^\d{1,20}$/)
+
+/** An id of somebody else's, as it came. */
+export const Id = z.string().min(1).max(512)
+
+/** Somebody who sends or receives a message. */
+const Party = z.object({
+  actorId: z.string().optional(),
+  name: z.string().optional(),
+  deliveryIdentifier: z.object({ type: z.string().optional(), value: z.string() }).optional(),
+})
+
+/** A message on its way to its provider. */
+export const DeliveryJob = z.object({
+  v: z.literal(version),
+  portalId: Digits,
+  channelId: Digits,
+  channelAccountId: Id,
+  messageId: Id,
+  conversationsThreadId: z.string().optional(),
+  integrationThreadIds: z.array(z.string()),
+  inReplyToId: z.string().optional(),
+  from: Party.optional(),
+  to: z.array(Party),
+  text: z.string(),
+  richText: z.string().optional(),
+  attachments: z.array(z.unknown()),
+  /** When the agent pressed Send, in ISO 8601. */
+  createdAt: z.iso.datetime({ offset: true }),
+  eventId: z.string().optional(),
+  traceId: z.string(),
+  /** HubSpot's body, byte by byte, for `forward` in HubSpot's own format. */
+  original: z.string(),
+})
+export type DeliveryJob = z.infer<typeof DeliveryJob>
+
+/** A signed event of HubSpot's that could not be understood, kept until a version comes that does. */
+export const UnreadEvent = z.object({
+  v: z.literal(version),
+  /** HubSpot's body, gzipped, in base64. */
+  unread: z.string(),
+  traceId: z.string(),
+})
+export type UnreadEvent = z.infer<typeof UnreadEvent>
+
+/** A word about a message: what its provider says, or the relay's own verdict. */
+export const StatusUpdate = z.object({
+  v: z.literal(version),
+  portalId: Digits,
+  channelId: Digits,
+  channelAccountId: Id.optional(),
+  messageId: Id,
+  status: Status,
+  /** Why it failed, for the agent to read. */
+  reason: z.string().max(2000).optional(),
+  /** Who says so: `forward`, `twilio`, … or `relay`. */
+  source: z.string().min(1).max(64),
+  /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
+  id: z.string().max(128).optional(),
+  providerMessageId: z.string().max(512).optional(),
+  /** When it happened, in ISO 8601. */
+  occurredAt: z.iso.datetime({ offset: true }),
+  messageCreatedAt: z.iso.datetime({ offset: true }).optional(),
+  traceId: z.string().max(128).optional(),
+})
+export type StatusUpdate = z.infer<typeof StatusUpdate>
+
+/** The message that a job is about. */
+export type MessageKey = Pick<StatusUpdate, 'portalId' | 'channelId' | 'messageId'>
+
+const About = z
+  .object({
+    portalId: z.string(),
+    channelId: z.string(),
+    channelAccountId: z.string(),
+    messageId: z.string(),
+    eventId: z.string(),
+    status: z.string(),
+    traceId: z.string(),
+  })
+  .partial()
+
+/** What a log line says of a job: its ids, nothing of its content. Never throws, whatever it is given. */
+export function about(body: unknown) {
+  return About.safeParse(body).data ?? {}
+}
+
+/** Whose job it is: the portal, for SQS's fair queues. */
+export function tenantOf(body: unknown) {
+  return about(body).portalId ?? 'unknown'
+}

@@ -1,0 +1,41 @@
+import * as z from 'zod'
+
+/**
+ * The status order. What is known of a message only rises through it: late, repeated and out-of-order receipts are normal.
+ * `unconfirmed` is the relay's own verdict and yields to any word of the provider; `delivered` refutes `failed`.
+ */
+export const ladder = ['unconfirmed', 'sent', 'failed', 'delivered', 'read'] as const
+
+/** What a provider, or the relay itself, can say about a message. */
+export const Status = z.enum(ladder)
+export type Status = z.infer<typeof Status>
+
+/** HubSpot's word for a status, as `statusType` of its "update a message" endpoint. */
+export const Word = z.enum(['SENT', 'FAILED', 'READ'])
+export type Word = z.infer<typeof Word>
+
+const words: Record<Status, Word> = {
+  unconfirmed: 'FAILED',
+  sent: 'SENT',
+  failed: 'FAILED',
+  delivered: 'SENT',
+  read: 'READ',
+}
+
+/** HubSpot's word for a status. */
+export function wordFor(status: Status) {
+  return words[status]
+}
+
+/** Whether `status` stands above what is known; everything stands above nothing. */
+export function rises(status: Status, known: Status | undefined) {
+  return known === undefined || ladder.indexOf(status) > ladder.indexOf(known)
+}
+
+/**
+ * Whether an agent reads the same in HubSpot for both: the same word and, where that is FAILED, the same kind of reason.
+ * So a provider's refusal replaces "no receipt came", and `delivered` after `sent` costs no request.
+ */
+export function readsTheSame(a: Status, b: Status | undefined) {
+  return b !== undefined && words[a] === words[b] && (words[a] !== 'FAILED' || a === b)
+}

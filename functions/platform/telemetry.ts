@@ -1,0 +1,35 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+
+/** Where a function says what came of its work: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
+export type Telemetry = {
+  info(message: string, fields?: object): void
+  warn(message: string, fields?: object): void
+  error(message: string, fields?: object): void
+  /** Adds to a CloudWatch metric. */
+  count(metric: string, value?: number): void
+  /** Writes the metrics of this invocation out. */
+  flush(): void
+}
+
+/** Powertools' Logger and Metrics; service name, log level and namespace come from the Lambda's environment. */
+export function createTelemetry(): Telemetry {
+  const logger = new Logger()
+  const metrics = new Metrics()
+  return {
+    info: (message, fields = {}) => logger.info(message, { ...fields }),
+    warn: (message, fields = {}) => logger.warn(message, { ...fields }),
+    error: (message, fields = {}) => logger.error(message, { ...fields }),
+    count: (metric, value = 1) => void metrics.addMetric(metric, MetricUnit.Count, value),
+    flush: () => {
+      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+    },
+  }
+}
+
+/** An error as fields of a log line: its name, its message and the name of its cause. */
+export function errorFields(error: unknown) {
+  if (!(error instanceof Error)) return { error: 'Unknown' }
+  const cause = error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {}
+  return { error: error.name, problem: error.message, ...cause }
+}
