@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
+import { type Call, type Message, type Portal, randomToken, type State, type Word } from './hubspot.ts'
+import { takeFault } from './hubspot-behaviour.ts'
+import { agent, deliveryIdentifier } from './hubspot-webhooks.ts'
+import { answeredWith, keepRawBody, type Reply, sendReply } from './simulator.ts'
+
+/** The part of HubSpot's public API that the relay calls: the status endpoint in every version, and the token endpoint. */
+export function publicApi(hubspot: State) {
+  return async (app: FastifyInstance) => {
+    // Bodies are judged by the handlers, so that every call is recorded and open to faults, whatever it carries.
+    keepRawBody(app)
+
+    for (const path of messagePaths)
+      app.route<MessageRoute>({
+        method: ['GET', 'PATCH'],
+        url: `${path}/:channelId/messages/:messageId`,
+        handler: async (request, reply) => {
+          const call = record(hubspot, request, { messageId: request.params.messageId })
+          if (call.method === 'PATCH') hubspot.messages.get(request.params.messageId)?.patches.push(call)
+          await respond(hubspot, call, answerMessageCall(hubspot, call, request), reply)
+        },
+      })
+
+    for (const path of tokenPaths)
+      app.post(path, async (request, reply) => {
+        const call = record(hubspot, request, {})
+        await respond(hubspot, call, answerTokenCall(hubspot, call, request), reply)
+      })
+  }
+}
+
+const messagePaths = [
+  '/conversations/v3/custom-channels',
+  ...['2025-09', '2026-03', '2026-09'].map((version) => `/conversations/custom-channels/${version}`),
+]
+const tokenPaths = ['v1', 'v3', '2026-03', '2026-09'].map((version) => `/oauth/${version}/token`)
+
+type MessageRoute = { Params: { channelId: string; messageId: string } }
+
+/** What a call is answered, and what it changes once it takes effect. */
+type Answer = Exclude<Reply, string> & { effect?: () => void }
+
+function record(hubspot: State, request: FastifyRequest, details: Partial<Call>) {
+  const call: Call = { at: hubspot.now(), method: request.method, path: request.url, ...details }
+  hubspot.calls.push(call)
+  return call
+}
+
+/** Sends the true answer, or what a fault makes of it. */
+async function respond(hubspot: State, call: Call, truth: Answer, reply: FastifyReply) {
+  const fault = takeFault(hubspot.faults, call)
+  const takeEffect = () => {
+    if (!truth.effect || hubspot.stopping.aborted) return
+    call.effectAt = hubspot.now()
+    truth.effect()
+  }
+  const effect = fault?.effect ?? (fault?.answer ? 'never' : 'now')
+  if (effect === 'now') takeEffect()
+  else if (effect !== 'never') setTimeout(takeEffect, effect.afterMs).unref()
+  if (fault?.delayMs) await sleep(fault.delayMs, undefined, { signal: hubspot.stopping }).catch(() => {})
+
+  const answer = fault?.answer ? withUsualBody(fault.answer) : truth
+  call.answered = answeredWith(answer)
+  hubspot.emit({ type: 'call', call })
+  await sendReply(reply, answer)
+}
+
+function withUsualBody(answer: Reply): Reply {
+  if (typeof answer === 'string' || answer.body !== undefined) return answer
+  const usual = usualAnswer(answer.status)
+  return { ...usual, headers: { ...usual.headers, ...answer.headers } }
+}
+
+function answerMessageCall(hubspot: State, call: Call, request: FastifyRequest<MessageRoute>): Answer {
+  const portal = portalOf(hubspot, request.headers.authorization)
+  if (!portal) return usualAnswer(401)
+  call.portalId = portal.portalId
+
+  const scope = `conversations.custom_channels.${call.method === 'GET' ? 'read' : 'write'}`
+  if (!portal.scopes.includes(scope)) return usualAnswer(403, [{ context: { requiredGranularScopes: [scope] } }])
+
+  const limit = countCall(hubspot, portal)
+  if (limit.exceeded) return { ...usualAnswer(429), headers: limit.headers }
+  const answer =
+    call.method === 'GET' ? answerGet(hubspot, portal, request.params) : answerPatch(hubspot, portal, call, request)
+  return { ...answer, headers: { ...answer.headers, ...limit.headers } }
+}
+
+function answerGet(hubspot: State, portal: Portal, params: MessageRoute['Params']): Answer {
+  const message = messageOf(hubspot, portal, params)
+  return message ? { status: 200, body: publicMessage(message) } : usualAnswer(404)
+}
+
+function answerPatch(hubspot: State, portal: Portal, call: Call, request: FastifyRequest<MessageRoute>): Answer {
+  if (!request.headers['content-type']?.startsWith('application/json')) return usualAnswer(415)
+  const update = StatusUpdate.safeParse(parseJson(request.body))
+  if (!update.success)
+    return usualAnswer(
+      400,
+      update.error.issues.map(({ message, path }) => ({ message, in: path.join('.') })),
+    )
+  const { statusType, errorMessage } = update.data
+  Object.assign(call, update.data)
+  if (!/^\d{1,10}$/.test(request.params.channelId))
+    return usualAnswer(400, [{ message: 'not a number', in: 'channelId' }])
+
+  const message = messageOf(hubspot, portal, request.params)
+  if (!message) return usualAnswer(404)
+  const objection = objectionTo(hubspot, message, update.data)
+  if (objection) return usualAnswer(400, [{ message: objection }])
+
+  const told = {
+    status: statusType,
+    told: statusType,
+    errorMessage: statusType === 'FAILED' ? errorMessage : undefined,
+  }
+  return {
+    status: 200,
+    body: publicMessage({ ...message, ...told }),
+    effect: () => {
+      Object.assign(message, told)
+      hubspot.emit({ type: 'told', message })
+    },
+  }
+}
+
+/** `PublicChannelIntegrationMessageUpdateRequest` of the published OpenAPI document. */
+const StatusUpdate = z.object({ statusType: z.enum(['FAILED', 'READ', 'SENT']), errorMessage: z.string().optional() })
+
+/** Why HubSpot might refuse a well-formed update; each reason has its switch, since none is documented. */
+function objectionTo(
+  { behaviour }: State,
+  message: Message,
+  { statusType, errorMessage }: z.infer<typeof StatusUpdate>,
+) {
+  const changes = message.told !== undefined && message.told !== statusType
+  if (behaviour.transitions === 'forward' && changes && message.told !== 'SENT')
+    return `${message.told} cannot become ${statusType}`
+  if (behaviour.repeatedStatus === 'refused' && message.told === statusType)
+    return `the status is ${statusType} already`
+  if (behaviour.errorMessageWithoutFailure === 'refused' && errorMessage !== undefined && statusType !== 'FAILED')
+    return 'errorMessage is for FAILED alone'
+  if ((errorMessage?.length ?? 0) > behaviour.errorMessageMaxLength) return 'errorMessage is too long'
+}
+
+function messageOf(hubspot: State, portal: Portal, { channelId, messageId }: MessageRoute['Params']) {
+  const message = hubspot.messages.get(messageId)
+  const isTheirs = message?.channelId === channelId && message.portalId === portal.portalId
+  return isTheirs && hubspot.now() - message.createdAt >= hubspot.behaviour.patchableAfterMs ? message : undefined
+}
+
+/** `PublicConversationsMessage` of the published OpenAPI document. */
+function publicMessage(message: Message) {
+  const {
+    id,
+    channelId,
+    channelAccountId,
+    conversationsThreadId,
+    text,
+    richText,
+    inReplyToId,
+    attachments = [],
+  } = message
+  return {
+    id,
+    type: 'MESSAGE',
+    archived: false,
+    client: { clientType: 'HUBSPOT' },
+    channelId,
+    channelAccountId,
+    conversationsThreadId,
+    createdAt: new Date(message.createdAt).toISOString(),
+    createdBy: agent,
+    direction: 'OUTGOING',
+    senders: [{ actorId: agent, deliveryIdentifier: deliveryIdentifier(channelAccountId) }],
+    recipients: message.to.map((value) => ({ deliveryIdentifier: deliveryIdentifier(value) })),
+    text,
+    richText,
+    inReplyToId,
+    attachments,
+    truncationStatus: 'NOT_TRUNCATED',
+    status: {
+      statusType: message.status satisfies Word,
+      ...(message.errorMessage !== undefined && {
+        failureDetails: { errorMessage: message.errorMessage, errorMessageTokens: {} },
+      }),
+    },
+  }
+}
+
+function portalOf(hubspot: State, authorization = '') {
+  const granted = hubspot.accessTokens.get(authorization.replace(/^Bearer /, ''))
+  return granted && granted.expiresAt > hubspot.now() ? hubspot.portals.get(granted.portalId) : undefined
+}
+
+/** Counts a call against the portal's rolling ten seconds. */
+function countCall({ behaviour, now }: State, portal: Portal) {
+  const at = now()
+  const max = behaviour.requestsPer10Seconds
+  portal.recentCalls = portal.recentCalls.filter((time) => time > at - 10_000)
+  const exceeded = portal.recentCalls.length >= max
+  if (!exceeded || behaviour.refusedCallsCount) portal.recentCalls.push(at)
+  const secondsToWait = Math.ceil((portal.recentCalls[0]! + 10_000 - at) / 1000)
+  return {
+    exceeded,
+    headers: {
+      'X-HubSpot-RateLimit-Max': String(max),
+      'X-HubSpot-RateLimit-Remaining': String(Math.max(0, max - portal.recentCalls.length)),
+      'X-HubSpot-RateLimit-Interval-Milliseconds': '10000',
+      ...(exceeded && behaviour.retryAfter && { 'Retry-After': String(secondsToWait) }),
+    },
+  }
+}
+
+/** Refreshes an access token, by the rules of RFC 6749 and with HubSpot's own words for what is wrong. */
+function answerTokenCall(hubspot: State, call: Call, request: FastifyRequest): Answer {
+  if (!request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return usualAnswer(415)
+  const form = new URLSearchParams(String(request.body ?? ''))
+  if (form.get('client_id') !== hubspot.clientId)
+    return tokenRefusal('invalid_client', 'BAD_CLIENT_ID', 'missing or unknown client id')
+  if (!hubspot.clientSecrets.includes(form.get('client_secret') ?? ''))
+    return tokenRefusal('invalid_client', 'BAD_CLIENT_SECRET', 'missing or invalid client secret')
+  if (form.get('grant_type') !== 'refresh_token')
+    return tokenRefusal('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
+  const refreshToken = form.get('refresh_token')
+  const portal = [...hubspot.portals.values()].find((portal) => refreshToken && portal.refreshToken === refreshToken)
+  if (!portal) return tokenRefusal('invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked')
+
+  call.portalId = portal.portalId
+  const accessToken = randomToken()
+  const nextRefreshToken = hubspot.behaviour.rotatesRefreshTokens ? randomToken() : portal.refreshToken
+  const seconds = hubspot.behaviour.accessTokenSeconds
+  return {
+    status: 200,
+    body: {
+      access_token: accessToken,
+      refresh_token: nextRefreshToken,
+      expires_in: seconds,
+      token_type: 'bearer',
+      token_use: 'access_token',
+      hub_id: Number(portal.portalId),
+      scopes: portal.scopes,
+      user_id: 1000001,
+    },
+    effect: () => {
+      portal.refreshes++
+      portal.refreshToken = nextRefreshToken
+      hubspot.accessTokens.set(accessToken, { portalId: portal.portalId, expiresAt: hubspot.now() + seconds * 1000 })
+    },
+  }
+}
+
+function tokenRefusal(error: string, status: string, message: string): Answer {
+  return { status: 400, body: { error, error_description: message, status, message } }
+}
+
+/** What HubSpot answers with a status code when nothing more particular is known, in its documented error shapes. */
+function usualAnswer(status: number, errors?: object[]): Answer {
+  const correlationId = randomUUID()
+  const headers = { 'x-hubspot-correlation-id': correlationId }
+  if (status === 429) {
+    const message = 'You have reached your ten_secondly_rolling limit.'
+    const policy = { errorType: 'RATE_LIMIT', policyName: 'TEN_SECONDLY_ROLLING', requestId: randomUUID() }
+    return { status, headers, body: { status: 'error', message, correlationId, ...policy } }
+  }
+  const [category, message] = categories[status] ?? [undefined, STATUS_CODES[status] ?? 'There was a problem.']
+  return { status, headers, body: { status: 'error', message, correlationId, category, errors } }
+}
+
+const categories: Record<number, [category: string, message: string]> = {
+  400: ['VALIDATION_ERROR', 'Invalid input: the request does not fit the resource.'],
+  401: ['INVALID_AUTHENTICATION', 'Authentication credentials not found.'],
+  403: ['MISSING_SCOPES', 'This app lacks the scopes that this call requires.'],
+  404: ['OBJECT_NOT_FOUND', 'The message does not exist.'],
+}
+
+function parseJson(body: unknown) {
+  try {
+    return JSON.parse(String(body))
+  } catch {
+    return undefined
+  }
+}

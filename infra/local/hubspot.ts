@@ -1,0 +1,238 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import fastify from 'fastify'
+import { publicApi } from './hubspot-api.ts'
+import { type Behaviour, type Fault, usualBehaviour } from './hubspot-behaviour.ts'
+import { controlApi } from './hubspot-control.ts'
+import { accountEvent, deliver, messageEvent, type Signing, type WebhookAnswer } from './hubspot-webhooks.ts'
+import { type Answered, createEvents } from './simulator.ts'
+
+/**
+ * A HubSpot on loopback, for the local stack and its tests: it posts signed webhooks when an agent presses Send, answers
+ * the status and token endpoints, and can be told to misbehave. `Behaviour` has the switches for what is undocumented.
+ */
+export async function startHubSpot(options: {
+  /** The port to listen on; a free one when absent. */
+  port?: number
+  clientId: string
+  /** The current client secret first; it signs. Every one of them may refresh tokens. */
+  clientSecrets: string[]
+  behaviour?: Partial<Behaviour>
+  now?: () => number
+}) {
+  const stopping = new AbortController()
+  const { emit, onEvent } = createEvents<HubSpotEvent>()
+  const state: State = {
+    clientId: options.clientId,
+    clientSecrets: [...options.clientSecrets],
+    behaviour: { ...usualBehaviour, ...options.behaviour },
+    faults: [],
+    portals: new Map(),
+    accessTokens: new Map(),
+    channels: new Map(),
+    messages: new Map(),
+    calls: [],
+    now: options.now ?? Date.now,
+    stopping: stopping.signal,
+    emit,
+  }
+
+  /** An administrator installs the app, or consents anew to other scopes. Returns the portal with its refresh token. */
+  function installApp(portalId: string, { scopes = everyScope }: { scopes?: string[] } = {}) {
+    const known = state.portals.get(portalId) ?? { portalId, refreshToken: '', scopes, refreshes: 0, recentCalls: [] }
+    const portal = Object.assign(known, { scopes, refreshToken: known.refreshToken || randomToken() })
+    state.portals.set(portalId, portal)
+    return portal
+  }
+
+  /** An administrator removes the app: the refresh token ends, access tokens live on for their half hour. */
+  function uninstallApp(portalId: string) {
+    const portal = state.portals.get(portalId)
+    if (portal) portal.refreshToken = ''
+  }
+
+  /** Ends the life of a portal's access tokens, as time would. */
+  function expireAccessTokens(portalId: string) {
+    for (const granted of state.accessTokens.values()) if (granted.portalId === portalId) granted.expiresAt = 0
+  }
+
+  /** An agent presses Send. Resolves when each webhook had its first answer; HubSpot tries again in the background. */
+  async function sendMessage({ times = 1, faults = [], to = ['+15550100001'], ...message }: NewMessage) {
+    const sent: Message = {
+      id: randomBytes(16).toString('hex'),
+      eventId: randomUUID(),
+      conversationsThreadId: String(9_000_000_000 + state.messages.size),
+      integrationThreadIds: [randomBytes(16).toString('hex')],
+      createdAt: state.now(),
+      to,
+      ...message,
+      status: 'SENT',
+      patches: [],
+      webhooks: [],
+    }
+    state.messages.set(sent.id, sent)
+    state.faults.push(...faults.map((fault) => ({ ...fault, messageId: sent.id })))
+    state.emit({ type: 'message', message: sent })
+    await Promise.all(Array.from({ length: times }, () => deliverMessage(sent.id)))
+    return sent
+  }
+
+  /** Posts a message's webhook once more, as after a lost acknowledgement. Resolves with the answer. */
+  async function deliverMessage(messageId: string) {
+    const message = state.messages.get(messageId)
+    if (!message) throw new Error(`HubSpot holds no message ${messageId}`)
+    return deliver(state, {
+      channelId: message.channelId,
+      event: () => messageEvent(state.behaviour, message),
+      message,
+    })
+  }
+
+  /** A channel account is created, updated or purged. Resolves with the webhook's first answer. */
+  async function sendAccountEvent(account: Parameters<typeof accountEvent>[2]) {
+    const event = accountEvent(state.behaviour, state.now(), account)
+    return deliver(state, { channelId: account.channelId, event: () => event })
+  }
+
+  /** Posts any body to a channel's webhook URL, once, signed rightly or wrongly. */
+  async function sendEvent(event: unknown, { channelId, signing }: { channelId: string; signing?: Signing }) {
+    return deliver(state, { channelId, event: () => event, signing: signing ?? 'valid', once: true })
+  }
+
+  const hubspot = {
+    get url() {
+      return app.listeningOrigin
+    },
+    /** Switches, to be set at any time. */
+    behaviour: state.behaviour,
+    /** Misbehaviour towards the next calls, in order. */
+    faults: state.faults,
+    /** Every call of the public API, oldest first. */
+    calls: state.calls as readonly Call[],
+    messages: state.messages as ReadonlyMap<string, Message>,
+    /** What HubSpot holds of a message, with every PATCH of it. */
+    message: (id: string) => state.messages.get(id),
+    portal: (portalId: string) => state.portals.get(portalId),
+    /** Sets where a channel's webhooks go. */
+    registerChannel: (channelId: string, webhookUrl: string) => void state.channels.set(channelId, webhookUrl),
+    /** Puts a new client secret before the current one. */
+    rotateClientSecret: (secret: string) => void state.clientSecrets.unshift(secret),
+    installApp,
+    uninstallApp,
+    expireAccessTokens,
+    sendMessage,
+    deliverMessage,
+    sendAccountEvent,
+    sendEvent,
+    onEvent,
+    async stop() {
+      stopping.abort()
+      await app.close()
+    },
+  }
+
+  const app = fastify({ forceCloseConnections: true })
+  await app.register(publicApi(state))
+  await app.register(controlApi(hubspot), { prefix: '/_control' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
+  return hubspot
+}
+
+/** The simulator, as its users see it. */
+export type HubSpot = Awaited<ReturnType<typeof startHubSpot>>
+
+/** What the simulator holds, shared by its pieces. */
+export type State = {
+  clientId: string
+  clientSecrets: string[]
+  behaviour: Behaviour
+  faults: Fault[]
+  portals: Map<string, Portal>
+  accessTokens: Map<string, { portalId: string; expiresAt: number }>
+  /** Webhook URLs by channel. */
+  channels: Map<string, string>
+  messages: Map<string, Message>
+  calls: Call[]
+  now: () => number
+  stopping: AbortSignal
+  emit: (event: HubSpotEvent) => void
+}
+
+/** HubSpot's words for a message's status. */
+export type Word = 'FAILED' | 'READ' | 'SENT'
+
+/** A HubSpot account that installed the app. */
+export type Portal = {
+  portalId: string
+  /** Empty once the app is removed. */
+  refreshToken: string
+  scopes: string[]
+  refreshes: number
+  /** Times of the calls in the rolling window. */
+  recentCalls: number[]
+}
+
+/** A message that an agent sent. */
+export type Message = {
+  id: string
+  eventId: string
+  portalId: string
+  channelId: string
+  channelAccountId: string
+  conversationsThreadId: string
+  integrationThreadIds: string[]
+  inReplyToId?: string
+  to: string[]
+  text: string
+  richText?: string
+  attachments?: unknown[]
+  createdAt: number
+  /** What the inbox shows: HubSpot calls a message SENT before anybody told it anything. */
+  status: Word
+  /** The status that a PATCH told last; absent until one did, so that doing nothing never passes for success. */
+  told?: Word
+  errorMessage?: string | undefined
+  /** Every PATCH of this message, whatever its answer. */
+  patches: Call[]
+  webhooks: { at: number; answered: WebhookAnswer }[]
+}
+
+/** What an agent writes; `times` is how often the webhook is posted (0: it got lost), `faults` meet this message's calls. */
+export type NewMessage = Pick<Message, 'portalId' | 'channelId' | 'channelAccountId' | 'text'> &
+  Partial<Pick<Message, 'to' | 'richText' | 'attachments' | 'inReplyToId' | 'integrationThreadIds'>> & {
+    times?: number
+    faults?: Omit<Fault, 'messageId'>[]
+  }
+
+/** One call of the public API. */
+export type Call = {
+  at: number
+  method: string
+  path: string
+  portalId?: string
+  messageId?: string
+  statusType?: string
+  errorMessage?: string
+  /** Absent while the call is under way. */
+  answered?: Answered
+  /** When the call changed the message; absent if it did not. */
+  effectAt?: number
+}
+
+/** What happened, for whoever watches. */
+export type HubSpotEvent =
+  | { type: 'message'; message: Message }
+  | { type: 'webhook'; message?: Message; answered: WebhookAnswer }
+  | { type: 'call'; call: Call }
+  | { type: 'told'; message: Message }
+
+/** An unguessable token, the way HubSpot's look. */
+export function randomToken() {
+  return `na1-${randomBytes(24).toString('base64url')}`
+}
+
+const everyScope = [
+  'oauth',
+  'conversations.read',
+  'conversations.custom_channels.read',
+  'conversations.custom_channels.write',
+]
