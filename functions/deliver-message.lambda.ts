@@ -1,4 +1,16 @@
 import * as z from 'zod'
+import { createHandler } from './deliver-message.ts'
+import { AppSecret } from './hubspot/app-secret.ts'
+import { sign } from './hubspot/signature.ts'
+import { createLedger } from './messages/ledger.ts'
+import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { createFetchJson } from './platform/fetch-json.ts'
+import { createQueue } from './platform/queue.ts'
+import { createSecrets } from './platform/secrets.ts'
+import { createTable } from './platform/table.ts'
+import { createTelemetry } from './platform/telemetry.ts'
+import { createAccounts } from './providers/accounts.ts'
+import { senders } from './providers/senders.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -7,9 +19,32 @@ const Env = z.object({
   DELIVERIES_QUEUE_URL: z.url(),
   DELIVERIES_DEAD_LETTERS_URL: z.url(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
-  PUBLIC_BASE_URL: z.url().optional(),
-  /** How long a send whose outcome is unknown waits for a receipt before it counts as failed. */
-  UNCONFIRMED_AFTER_SECONDS: z.string(),
-  GIVE_UP_AFTER_SECONDS: z.string(),
+  /** How long a message may go without a word of its provider before it counts as failed. */
+  UNCONFIRMED_AFTER_SECONDS: z.string().regex(/^\d+$/),
+  GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })
 export type Env = z.infer<typeof Env>
+
+const env = Env.parse(process.env)
+const sqs = createSqs()
+const secrets = createSecrets(createSecretsManager())
+const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
+
+/** What AWS runs. */
+export const handler = createHandler({
+  accounts: createAccounts({ secrets, prefix: env.CHANNEL_SECRETS_PREFIX, faces: senders }),
+  tools: {
+    fetchJson: createFetchJson({ timeout: 20_000 }),
+    signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),
+    now: Date.now,
+  },
+  ledger: createLedger(createTable(createDynamoDb(), env.LEDGER_TABLE_NAME), Date.now),
+  queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
+  deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
+  statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
+  unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
+  giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  telemetry: createTelemetry(),
+  now: Date.now,
+  random: Math.random,
+})

@@ -1,4 +1,10 @@
 import * as z from 'zod'
+import { AppSecret } from './hubspot/app-secret.ts'
+import { createHandler } from './hubspot-webhook.ts'
+import { createSecretsManager, createSqs } from './platform/aws.ts'
+import { createQueue } from './platform/queue.ts'
+import { createSecrets } from './platform/secrets.ts'
+import { createTelemetry } from './platform/telemetry.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -7,3 +13,21 @@ const Env = z.object({
   PUBLIC_BASE_URL: z.url().optional(),
 })
 export type Env = z.infer<typeof Env>
+
+const env = Env.parse(process.env)
+const sqs = createSqs()
+const secrets = createSecrets(createSecretsManager())
+const appSecret = (options?: { fresh?: boolean }) => secrets.require(env.APP_SECRET_ARN, AppSecret, options)
+
+/** What AWS runs. */
+export const handler = createHandler({
+  appSecret,
+  deliveries: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
+  deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
+  publicBaseUrl: env.PUBLIC_BASE_URL,
+  telemetry: createTelemetry(),
+  now: Date.now,
+})
+
+// Read while Lambda gives INIT its full CPU. What fails here is told when it is needed.
+await appSecret().catch(() => {})

@@ -1,4 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
+import { AppSecret } from './hubspot/app-secret.ts'
+import { ApiVersion, createHubSpot } from './hubspot/client.ts'
+import { createOAuth } from './hubspot/oauth.ts'
+import { createRateLimit } from './hubspot/rate-limit.ts'
+import { createTokens } from './hubspot/tokens.ts'
+import { createLedger } from './messages/ledger.ts'
+import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { createFetchJson } from './platform/fetch-json.ts'
+import { createQueue } from './platform/queue.ts'
+import { createSecrets } from './platform/secrets.ts'
+import { createTable } from './platform/table.ts'
+import { createTelemetry } from './platform/telemetry.ts'
+import { createHandler } from './update-status.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -7,9 +21,44 @@ const Env = z.object({
   STATUS_UPDATES_QUEUE_URL: z.url(),
   STATUS_UPDATES_DEAD_LETTERS_URL: z.url(),
   HUBSPOT_BASE_URL: z.url(),
-  HUBSPOT_API_VERSION: z.enum(['v3', '2026-03', '2026-09']),
+  HUBSPOT_API_VERSION: ApiVersion,
   /** Requests per ten seconds and portal that the relay may use of HubSpot's limit. */
-  HUBSPOT_REQUESTS_PER_10_SECONDS: z.string(),
-  GIVE_UP_AFTER_SECONDS: z.string(),
+  HUBSPOT_REQUESTS_PER_10_SECONDS: z.string().regex(/^\d+$/),
+  /** How long after a timeout HubSpot could still be working on a request. */
+  HUBSPOT_LATE_EFFECT_SECONDS: z.string().regex(/^\d+$/),
+  GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })
 export type Env = z.infer<typeof Env>
+
+const env = Env.parse(process.env)
+const clock = { now: Date.now, random: Math.random }
+const sqs = createSqs()
+const dynamoDb = createDynamoDb()
+const secrets = createSecrets(createSecretsManager())
+const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
+const api = {
+  fetchJson: createFetchJson({ timeout: 10_000 }),
+  baseUrl: env.HUBSPOT_BASE_URL.replace(/\/+$/, ''),
+  version: env.HUBSPOT_API_VERSION,
+}
+const requestsPer10Seconds = Number(env.HUBSPOT_REQUESTS_PER_10_SECONDS)
+
+/** What AWS runs. */
+export const handler = createHandler({
+  ...clock,
+  ledger: createLedger(createTable(dynamoDb, env.LEDGER_TABLE_NAME), Date.now),
+  hubspot: createHubSpot({ ...api, ...clock }),
+  tokens: createTokens({
+    ...clock,
+    table: portals,
+    oauth: createOAuth(api),
+    appSecret: () => secrets.require(env.APP_SECRET_ARN, AppSecret),
+  }),
+  rateLimit: createRateLimit({ ...clock, table: portals, requestsPer10Seconds }),
+  queue: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
+  deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),
+  telemetry: createTelemetry(),
+  sleep,
+  lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
+  giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+})

@@ -87,19 +87,21 @@ export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier try may have died before its PATCH, or its PATCH may have taken effect late. While the
- * try that left the mark may still be at it, its duplicates wait. A job with an `id` tells what is known anew.
+ * try that left the mark may still be at it, its duplicates wait; the job itself shows its `lastClaim` and goes on. A job
+ * with an `id` tells what is known anew.
  */
 export function advance(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
-  now: number,
+  { now, lastClaim }: { now: number; lastClaim?: string | undefined },
 ): { next?: LedgerItem; answer: 'tell' | 'done' | { inProgressUntil: number } } {
   const mark = markOf(update)
   const mine = item.open.find((other) => other.mark === mark)
   const claimed = { open: [...item.open.filter((other) => other !== mine), { mark, ...claim }] }
 
-  if (mine && mine.by !== claim.by && now < mine.until) return { answer: { inProgressUntil: mine.until } }
+  if (mine && mine.by !== claim.by && mine.by !== lastClaim && now < mine.until)
+    return { answer: { inProgressUntil: mine.until } }
   if (rises(update.status, item.known)) {
     const raised = noted({ ...item, ...knownBy(update, item) }, update.status, update)
     const heard = !mine && readsTheSame(update.status, item.known)

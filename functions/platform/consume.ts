@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
@@ -7,9 +8,14 @@ import { decodeBody, maxDelaySeconds, type Queue } from './queue.ts'
 import { backoff, GiveUp, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
-/** What a job that has to wait carries from one try to the next: how often, since when and until when (milliseconds since 1970). */
-const Waiting = z.looseObject({ attempt: z.number(), since: z.number(), notBefore: z.number() })
-export type Waiting = z.infer<typeof Waiting>
+/** What a job that has to wait takes along: how often it was tried, since when, until when (milliseconds since 1970), and what its handler wants to find again. */
+const Waiting = z.object({
+  attempt: z.number(),
+  since: z.number(),
+  notBefore: z.number(),
+  carry: z.record(z.string(), z.unknown()).default({}),
+})
+type Waiting = z.infer<typeof Waiting>
 
 /** How one Lambda consumes its queue. */
 export type Consumer<Job> = {
@@ -32,7 +38,15 @@ export type Consumer<Job> = {
 }
 
 /** What a job may know of its present run. */
-export type Run = { context: Context; waiting: Waiting | undefined }
+export type Run = {
+  context: Context
+  /** A name for this run, unlike that of any other. */
+  id: string
+  /** When the job was first sent, in milliseconds since 1970. */
+  since: number
+  /** What the job took along from its last run, and takes along if it has to wait now. */
+  carry: Record<string, unknown>
+}
 
 /**
  * A Lambda that consumes an SQS queue: records side by side, failures reported one by one. Work that must wait is sent
@@ -55,24 +69,30 @@ export function consume<Job>(consumer: Consumer<Job>) {
 }
 
 async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Context) {
-  const { telemetry, now } = consumer
+  const { now } = consumer
   const { body, waiting } = open(record.body)
-  const parcel = { body, waiting, sentAt: Number(record.attributes.SentTimestamp) }
+  if (waiting && waiting.notBefore - now() > 500) return sendAgain(consumer, body, waiting)
+  if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body)
+
+  const { attempt, since, carry } = waiting ?? { attempt: 0, since: Number(record.attributes.SentTimestamp), carry: {} }
+  const parcel = { body, attempt, run: { context, id: randomUUID(), since, carry } }
   let job: Job | undefined
   try {
-    if (waiting && waiting.notBefore - now() > 500) return await sendAgain(consumer, body, waiting)
-    if (versionOf(body) > consumer.version) return await leaveToNewerCode(consumer, body)
     job = parse(consumer.schema, body)
-    await consumer.handle(job, { context, waiting })
+    await consumer.handle(job, parcel.run)
   } catch (error) {
-    if (error instanceof TryLater) return await wait(consumer, parcel, job, error)
-    if (error instanceof GiveUp) return await deadLetter(consumer, parcel, error.message)
-    telemetry.error('Failed, SQS brings it back', { ...consumer.about(body), ...errorFields(error) })
-    throw error instanceof Error ? error : new Error('Something that is no Error was thrown')
+    if (error instanceof TryLater) return wait(consumer, parcel, job, error)
+    if (isAwsTrouble(error)) return wait(consumer, parcel, job, new TryLater(`AWS answered ${error.name}`))
+    if (error instanceof GiveUp) return park(consumer, parcel, error.message)
+    consumer.telemetry.error('Failed, SQS brings it back', { ...consumer.about(body), ...errorFields(error) })
+    throw error
   }
 }
 
-type Parcel = { body: unknown; waiting: Waiting | undefined; sentAt: number }
+// What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted.
+const isAwsTrouble = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
+
+type Parcel = { body: unknown; attempt: number; run: Run }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
 function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
@@ -89,11 +109,25 @@ function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
   return { body: job, waiting: Waiting.safeParse(waiting).data }
 }
 
+/** A job that is not to be done before a time (milliseconds since 1970). */
+export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
+  return { ...job, waiting: { attempt: 0, since: time, notBefore: time, carry: {} } }
+}
+
 /** What lies among the dead letters: the job as it was, why, how often it was tried, and since when. Redriven, the job starts anew. */
-export const DeadLetter = z.object({
+const DeadLetter = z.object({
   deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
   job: z.unknown(),
 })
+
+/** A job for the dead letters. Times are in milliseconds since 1970. */
+export function deadLetter(
+  job: unknown,
+  { since, at, ...why }: { reason: string; attempts: number; since: number; at: number },
+) {
+  const iso = (time: number) => new Date(time).toISOString()
+  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, job } satisfies z.infer<typeof DeadLetter>
+}
 
 const versionOf = (body: unknown) => z.object({ v: z.number() }).safeParse(body).data?.v ?? 0
 
@@ -105,25 +139,20 @@ function parse<Job>(schema: z.ZodType<Job>, body: unknown) {
 
 async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | undefined, error: TryLater) {
   const { telemetry, now, random, giveUpAfterSeconds } = consumer
-  const { attempt, since } = parcel.waiting ?? { attempt: 0, since: parcel.sentAt }
+  const { since, carry } = parcel.run
   if (now() - since > giveUpAfterSeconds * 1000) {
     const reason = `Given up after ${Math.round(giveUpAfterSeconds / 360) / 10} hours: ${error.message}`
     if (job !== undefined) await consumer.beforeGivingUp?.(job, reason)
-    return deadLetter(consumer, parcel, reason)
+    return park(consumer, parcel, reason)
   }
-  const waiting = {
-    ...error.carry,
-    attempt: attempt + 1,
-    since,
-    notBefore: error.notBefore ?? now() + backoff(attempt + 1, random),
-  }
-  await sendAgain(consumer, parcel.body, waiting)
+  const attempt = parcel.attempt + 1
+  const next = error.notBefore ?? now() + backoff(attempt, random)
+  await sendAgain(consumer, parcel.body, { attempt, since, notBefore: next, carry })
   telemetry.info('Waiting', {
     ...consumer.about(parcel.body),
-    ...errorFields(error.cause),
     reason: error.message,
-    attempt: waiting.attempt,
-    until: new Date(waiting.notBefore).toISOString(),
+    attempt,
+    until: new Date(next).toISOString(),
   })
   telemetry.count('Waiting')
 }
@@ -140,17 +169,14 @@ async function leaveToNewerCode<Job>({ queue, tenantOf, about, telemetry }: Cons
   telemetry.warn('Written by a newer version: left in the queue', about(body))
 }
 
-async function deadLetter<Job>(
+async function park<Job>(
   { deadLetters, tenantOf, about, telemetry, now }: Consumer<Job>,
   parcel: Parcel,
   reason: string,
 ) {
-  const attempts = (parcel.waiting?.attempt ?? 0) + 1
-  const since = new Date(parcel.waiting?.since ?? parcel.sentAt).toISOString()
-  await deadLetters.send(
-    { deadLetter: { reason, attempts, since, at: new Date(now()).toISOString() }, job: parcel.body },
-    { group: tenantOf(parcel.body) },
-  )
-  telemetry.error('Dead-lettered', { ...about(parcel.body), reason, attempts, since })
+  const { body, attempt, run } = parcel
+  const letter = deadLetter(body, { reason, attempts: attempt + 1, since: run.since, at: now() })
+  await deadLetters.send(letter, { group: tenantOf(body) })
+  telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
   telemetry.count('DeadLettered')
 }

@@ -3,13 +3,10 @@ export class TryLater extends Error {
   override name = 'TryLater'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
   readonly notBefore: number | undefined
-  /** Fields that the job carries when it comes back. */
-  readonly carry: object
 
-  constructor(reason: string, options: ErrorOptions & { notBefore?: number | undefined; carry?: object } = {}) {
+  constructor(reason: string, options: ErrorOptions & { notBefore?: number | undefined } = {}) {
     super(reason, options)
     this.notBefore = options.notBefore
-    this.carry = options.carry ?? {}
   }
 }
 

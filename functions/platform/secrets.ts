@@ -5,9 +5,10 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import type * as z from 'zod'
 import { problems } from './problems.ts'
+import { TryLater } from './retry.ts'
 
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
-export class SecretUnavailable extends Error {
+export class SecretUnavailable extends TryLater {
   override name = 'SecretUnavailable'
 }
 
@@ -22,6 +23,8 @@ export type Secrets = {
     schema: Schema,
     options?: { fresh?: boolean },
   ): Promise<z.infer<Schema> | undefined>
+  /** The same for a secret that has to be there. */
+  require<Schema extends z.ZodType>(id: string, schema: Schema, options?: { fresh?: boolean }): Promise<z.infer<Schema>>
 }
 
 /** Secrets Manager, with a memory. */
@@ -37,12 +40,18 @@ export function createSecrets(client: SecretsManagerClient, now: () => number = 
     return text
   }
 
-  return {
+  const secrets: Secrets = {
     async read(id, schema, { fresh = false } = {}) {
       const text = await readText(id, fresh)
       return text === undefined ? undefined : parse(id, text, schema)
     },
+    async require(id, schema, options) {
+      const secret = await secrets.read(id, schema, options)
+      if (secret === undefined) throw new SecretUnavailable(`Secret ${id} does not exist`)
+      return secret
+    },
   }
+  return secrets
 }
 
 async function fetchText(client: SecretsManagerClient, id: string) {

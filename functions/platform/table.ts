@@ -3,6 +3,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 
@@ -14,7 +15,9 @@ export type Table = {
   /** The item, read consistently. */
   get(pk: string): Promise<unknown>
   /** Writes the item if the table still holds version `item.version - 1` of it (0: no item). False where it does not. */
-  putIfNextVersion(item: Versioned): Promise<boolean>
+  putIfNextVersion<Item extends Versioned>(item: Item): Promise<boolean>
+  /** Adds to the item's `value`, counted from `floor` if it stands lower or there is none; returns the new value. */
+  addFrom(pk: string, floor: number, add: number): Promise<number>
 }
 
 /** A table in DynamoDB. */
@@ -34,19 +37,42 @@ export function createTable(client: DynamoDBClient, name: string): Table {
           new PutItemCommand({
             TableName: name,
             Item: marshall(item, { removeUndefinedValues: true }),
-            ConditionExpression: isFirst ? 'attribute_not_exists(pk)' : '#version = :seen',
-            ...(isFirst
-              ? {}
-              : {
-                  ExpressionAttributeNames: { '#version': 'version' },
-                  ExpressionAttributeValues: { ':seen': { N: String(item.version - 1) } },
-                }),
+            ConditionExpression: isFirst ? 'attribute_not_exists(#version)' : '#version = :seen',
+            ExpressionAttributeNames: { '#version': 'version' },
+            ...(!isFirst && { ExpressionAttributeValues: { ':seen': { N: String(item.version - 1) } } }),
           }),
         )
         return true
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return false
         throw error
+      }
+    },
+
+    async addFrom(pk, floor, add) {
+      // DynamoDB has no max(): one of two conditional writes applies, and the likelier one comes first.
+      const above = { UpdateExpression: 'SET #value = #value + :add', ConditionExpression: '#value >= :floor' }
+      const below = {
+        UpdateExpression: 'SET #value = :sum',
+        ConditionExpression: 'attribute_not_exists(#value) OR #value < :floor',
+      }
+      for (let write = above; ; write = write === above ? below : above) {
+        const values = write === above ? { ':add': add, ':floor': floor } : { ':sum': floor + add, ':floor': floor }
+        try {
+          const { Attributes } = await client.send(
+            new UpdateItemCommand({
+              TableName: name,
+              Key: { pk: { S: pk } },
+              ...write,
+              ExpressionAttributeNames: { '#value': 'value' },
+              ExpressionAttributeValues: marshall(values),
+              ReturnValues: 'UPDATED_NEW',
+            }),
+          )
+          return Number(Attributes?.['value']?.N)
+        } catch (error) {
+          if (!(error instanceof ConditionalCheckFailedException)) throw error
+        }
       }
     },
   }

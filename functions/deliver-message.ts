@@ -1,0 +1,120 @@
+import * as z from 'zod'
+import { readEvent, toDelivery } from './hubspot/events.ts'
+import { about, DeliveryJob, type StatusUpdate, tenantOf, UnreadEvent, version } from './messages/jobs.ts'
+import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, type SendOutcome } from './messages/ledger.ts'
+import { type Consumer, consume, notBefore, type Run } from './platform/consume.ts'
+import { once } from './platform/idempotent.ts'
+import { gunzip, type Queue } from './platform/queue.ts'
+import { GiveUp, TryLater } from './platform/retry.ts'
+import type { createAccounts, Provider } from './providers/accounts.ts'
+import type { SendFace, SendTools } from './providers/provider.ts'
+
+/** What `deliver-message` works with. */
+export type Deps = Pick<
+  Consumer<unknown>,
+  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
+> & {
+  accounts: ReturnType<typeof createAccounts<SendFace<unknown>>>
+  tools: SendTools
+  ledger: Ledger
+  statusUpdates: Queue
+  /** How long a message may go without a word of its provider before it counts as failed, in seconds. */
+  unconfirmedAfterSeconds: number
+}
+
+/**
+ * Hands a message to its provider, once, and queues what is known of it by that. Only the provider's call is inside the
+ * idempotency; the status update is queued outside, on every receive. Why: docs/decisions/0002-sending-once.md.
+ */
+export function createHandler(deps: Deps) {
+  const { accounts, ledger, statusUpdates, telemetry, now } = deps
+
+  async function handle(job: DeliveryJob | UnreadEvent, run: Run) {
+    const message = 'unread' in job ? readAnew(job, run) : job
+    const found = await accounts.find(message)
+    if (!found)
+      throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
+    const outcome = await sendOnce(message, found, run)
+    await announce(message, found.provider, outcome)
+  }
+
+  /** An event that an older version could not read, back from the dead letters. */
+  function readAnew({ unread, traceId }: UnreadEvent, run: Run): DeliveryJob {
+    const body = gunzip(unread)
+    const read = readEvent(body)
+    if (read.kind !== 'message')
+      throw new GiveUp(`Still no event that can be delivered: ${read.kind === 'unreadable' ? read.problem : read.kind}`)
+    return { v: version, ...toDelivery(read.event, body, { traceId, receivedAt: run.since }) }
+  }
+
+  function sendOnce(job: DeliveryJob, { face, account }: { face: SendFace<unknown>; account: unknown }, run: Run) {
+    const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis() }
+    const keeping = {
+      async begin() {
+        const { answer } = await ledger.change(job, (item) =>
+          claimSend(item, claim, { now: now(), repeatable: face.repeatable }),
+        )
+        return answer
+      },
+      async complete(outcome: SendOutcome) {
+        await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
+      },
+      async release() {
+        await ledger.change(job, (item) => releaseSend(item, claim))
+      },
+    }
+    return once(`send#${ledgerKey(job)}`, keeping, run.context, () => face.send(job, account, deps.tools))
+  }
+
+  /** Queues what the send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
+  async function announce(job: DeliveryJob, provider: Provider, outcome: SendOutcome) {
+    const word = wordOf(outcome)
+    if (word) await statusUpdates.send(statusUpdate(job, { source: provider, ...word }), { group: job.portalId })
+    else {
+      const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: unconfirmed })
+      const { unconfirmedAfterSeconds: delaySeconds } = deps
+      await statusUpdates.send(notBefore(verdict, now() + delaySeconds * 1000), { group: job.portalId, delaySeconds })
+    }
+    telemetry.info('Handed to the provider', {
+      ...about(job),
+      provider,
+      outcome: outcome.outcome,
+      status: word?.status,
+    })
+    telemetry.count(
+      `Deliveries${outcome.outcome === 'sent' ? 'Sent' : outcome.outcome === 'rejected' ? 'Rejected' : 'Unknown'}`,
+    )
+  }
+
+  function statusUpdate(
+    job: DeliveryJob,
+    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId'>,
+  ): StatusUpdate {
+    const { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt } = job
+    const ids = { portalId, channelId, channelAccountId, messageId, traceId }
+    return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
+  }
+
+  async function beforeGivingUp(job: DeliveryJob | UnreadEvent, reason: string) {
+    if ('unread' in job) return
+    const verdict = {
+      source: 'relay',
+      status: 'unconfirmed',
+      reason: `The message could not be delivered. ${reason}`,
+    } as const
+    await statusUpdates.send(statusUpdate(job, verdict), { group: job.portalId })
+  }
+
+  const schema = z.union([DeliveryJob, UnreadEvent])
+  return consume({ ...deps, version, schema, handle, beforeGivingUp, tenantOf, about })
+}
+
+const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'
+
+/** What is known of a message by its send alone. */
+function wordOf(outcome: SendOutcome) {
+  if (outcome.outcome === 'rejected')
+    return { status: 'failed' as const, reason: outcome.reason, providerMessageId: outcome.providerMessageId }
+  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
+  return { status: outcome.status, providerMessageId: outcome.providerMessageId }
+}

@@ -1,0 +1,103 @@
+import type { AppSecret } from './hubspot/app-secret.ts'
+import { readEvent, toDelivery } from './hubspot/events.ts'
+import { isFresh, verify } from './hubspot/signature.ts'
+import { about, type DeliveryJob, tenantOf, type UnreadEvent, version } from './messages/jobs.ts'
+import { deadLetter } from './platform/consume.ts'
+import { calledUrl, type HttpAnswer, type HttpEvent, header, httpHandler, rawBody } from './platform/http-event.ts'
+import { gzip, type Queue } from './platform/queue.ts'
+import type { Telemetry } from './platform/telemetry.ts'
+
+/** What `hubspot-webhook` works with. */
+export type Deps = {
+  /** The HubSpot app's secret; `fresh` asks for it anew. */
+  appSecret(options?: { fresh?: boolean }): Promise<AppSecret>
+  deliveries: Queue
+  deadLetters: Queue
+  publicBaseUrl: string | undefined
+  telemetry: Telemetry
+  now(): number
+}
+
+/** The route that HubSpot posts to, as it stands in the URL that HubSpot signs. */
+export const path = '/hubspot/webhook'
+
+/**
+ * Takes HubSpot's webhooks: verifies the signature over the raw body, reads the event, queues the message. HubSpot gets
+ * its 2xx only once SQS has the message, since it may never send again what was acknowledged, or refused.
+ */
+export function createHandler(deps: Deps) {
+  const { deliveries, deadLetters, telemetry, now } = deps
+
+  return httpHandler(telemetry, async (event) => {
+    const body = rawBody(event)
+    if (body.length > largestBody) return refuse(413, 'TooLarge', 'larger than 1 MiB', { bytes: body.length })
+    const url = calledUrl(event, path, deps.publicBaseUrl)
+    const why = await whyNotHubSpots(event, url, body)
+    if (why)
+      return refuse(401, 'SignaturesRefused', why, { url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    return accept(body, event.requestContext.requestId)
+  })
+
+  /** Why a request is not HubSpot's; undefined where it is. */
+  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer) {
+    const signature = header(event, 'x-hubspot-signature-v3')
+    const timestamp = header(event, 'x-hubspot-request-timestamp')
+    if (!signature) return header(event, 'x-hubspot-signature') ? 'only a signature of version 1 or 2' : 'no signature'
+    if (!timestamp) return 'no timestamp'
+    if (!isFresh(timestamp, now())) return 'timestamp is no time in milliseconds within five minutes of now'
+
+    const request = { method: event.requestContext.http.method, url, body, timestamp }
+    const matches = ({ clientSecrets }: AppSecret) =>
+      clientSecrets.findIndex((secret) => verify(request, signature, secret))
+    let match = matches(await deps.appSecret())
+    // The secret may have been rotated since it was read.
+    if (match < 0) match = matches(await deps.appSecret({ fresh: true }))
+    if (match > 0) telemetry.count('VerifiedByPreviousSecret')
+    return match < 0 ? 'signature does not match' : undefined
+  }
+
+  /** A signed body is never refused: one that cannot be read waits among the dead letters for a version that can. */
+  async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
+    const read = readEvent(body)
+    if (read.kind === 'message') {
+      const job: DeliveryJob = { v: version, ...toDelivery(read.event, body, { traceId, receivedAt: now() }) }
+      await deliveries.send(job, { group: tenantOf(job) })
+      return acknowledge('Message queued', 'MessagesAccepted', about(job))
+    }
+    if (read.kind === 'unreadable') {
+      const job: UnreadEvent = { v: version, unread: gzip(body), traceId }
+      const reason = `Unreadable event: ${read.problem}`
+      await deadLetters.send(deadLetter(job, { reason, attempts: 1, since: now(), at: now() }), {
+        group: tenantOf(job),
+      })
+      return acknowledge('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
+    }
+    if (read.kind === 'account')
+      return acknowledge('Channel account event', 'ChannelAccountEvents', {
+        ...about(read.event),
+        type: read.event.type,
+        traceId,
+      })
+    return acknowledge('Event of an unknown type', 'UnknownEvents', { type: read.type, traceId })
+  }
+
+  function acknowledge(message: string, metric: string, fields: object): HttpAnswer {
+    telemetry.info(message, fields)
+    telemetry.count(metric)
+    return { statusCode: 204 }
+  }
+
+  function refuse(statusCode: number, metric: string, why: string, fields: object): HttpAnswer {
+    telemetry.warn('Webhook refused', { why, ...fields })
+    telemetry.count(metric)
+    return { statusCode, body: '' }
+  }
+}
+
+/** Of a webhook's body, in bytes: what fits into SQS. */
+const largestBody = 1024 * 1024
+
+const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
+
+// The query may hold a token; its names are enough to see which URL was used.
+const withoutQueryValues = (url: string) => url.replace(/=[^&]*/g, '=…')

@@ -1,0 +1,85 @@
+import http, { type IncomingHttpHeaders } from 'node:http'
+import https from 'node:https'
+
+/** An HTTP answer. `json` is undefined where the body is none. */
+export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string; json: unknown }
+
+export type HttpRequest = { method: string; headers?: Record<string, string>; body?: string | Uint8Array }
+
+/** Thrown where no whole answer came. */
+export class NoAnswer extends Error {
+  override name = 'NoAnswer'
+  /** Whether the other side may have taken the request: false only if no connection for it ever stood. */
+  readonly mayHaveArrived: boolean
+
+  constructor(message: string, mayHaveArrived: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.mayHaveArrived = mayHaveArrived
+  }
+}
+
+/** Makes an HTTP request. Throws NoAnswer; every status code is an answer. */
+export type FetchJson = (url: string, request: HttpRequest) => Promise<HttpResponse>
+
+const longestAnswer = 1024 * 1024
+
+/**
+ * Requests over connections that stay open between invocations. `timeout` is for the whole of a request, in
+ * milliseconds. Redirects are answers: a signed or authorized request is not to wander off.
+ */
+export function createFetchJson({ timeout }: { timeout: number }): FetchJson {
+  // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
+  const agents = {
+    'https:': new https.Agent({ keepAlive: true, maxSockets: 50 }),
+    'http:': new http.Agent({ keepAlive: true, maxSockets: 50 }),
+  }
+
+  return (url, { method, headers = {}, body }) =>
+    new Promise((resolve, reject) => {
+      const target = new URL(url)
+      const secure = target.protocol === 'https:'
+      let connected = false
+      const fail = (error: Error & { code?: string }) =>
+        reject(new NoAnswer(`${method} ${target.host}: ${error.code ?? error.message}`, connected, { cause: error }))
+
+      const request = (secure ? https : http).request(target, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...headers,
+          ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+        },
+        agent: agents[secure ? 'https:' : 'http:'],
+        signal: AbortSignal.timeout(timeout),
+      })
+      request.on('socket', (socket) => {
+        if (!socket.connecting) connected = true
+        else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
+      })
+      request.on('error', fail)
+      request.on('response', (response) => {
+        const chunks: Buffer[] = []
+        let length = 0
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          length += chunk.length
+          if (length > longestAnswer) response.destroy(new Error('answer too long'))
+        })
+        response.on('error', fail)
+        response.on('aborted', () => fail(new Error('answer cut off')))
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) })
+        })
+      })
+      request.end(body)
+    })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,21 @@
+import * as z from 'zod'
+
+/** The secret of a channel whose messages go to the team's own endpoint. */
+export const ForwardAccount = z.object({
+  provider: z.literal('forward'),
+  /** HTTPS, or plain HTTP on loopback. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine(
+      (url) => url.startsWith('https://') || ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname),
+      'must be https',
+    ),
+  /** `job`: the relay's own format, Standard Webhooks signed. `hubspot`: HubSpot's body, signed as HubSpot signs. */
+  format: z.enum(['job', 'hubspot']).default('job'),
+  /** Standard Webhooks secrets: the first signs what goes out, any of them verifies receipts, so that they can be rotated. */
+  secrets: z.tuple(
+    [z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)],
+    z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/),
+  ),
+})
+export type ForwardAccount = z.infer<typeof ForwardAccount>

@@ -1,0 +1,93 @@
+import { Webhook } from 'standardwebhooks'
+import * as z from 'zod'
+import type { DeliveryJob } from '../../messages/jobs.ts'
+import type { SendOutcome } from '../../messages/ledger.ts'
+import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import type { SendFace, SendTools } from '../provider.ts'
+import { ForwardAccount } from './account.ts'
+
+/**
+ * Messages to the team's own endpoint. Every try of a message carries the same `webhook-id` (in HubSpot's format: the
+ * same message id), so the endpoint can tell a repetition, and trying again in doubt is safe.
+ */
+export const forward: SendFace<ForwardAccount> = {
+  account: ForwardAccount,
+  repeatable: true,
+
+  async send(job, account, tools) {
+    const request = account.format === 'job' ? signedJob(job, account, tools) : await hubspotsOwn(job, account, tools)
+    try {
+      return understand(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
+    } catch (error) {
+      if (error instanceof NoAnswer)
+        throw new TryLater(`The endpoint gave no answer (${error.message})`, { cause: error })
+      throw error
+    }
+  },
+}
+
+/** The job without HubSpot's original body, signed by Standard Webhooks. */
+function signedJob(job: DeliveryJob, { secrets }: ForwardAccount, { now }: SendTools) {
+  const { original: _, ...data } = job
+  const body = JSON.stringify(data)
+  const id = `msg_${job.portalId}_${job.channelId}_${encodeURIComponent(job.messageId)}`
+  const at = new Date(now())
+  return {
+    body,
+    headers: {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(secrets[0]).sign(id, at, body),
+    },
+  }
+}
+
+/** HubSpot's body as it came, signed for this URL as HubSpot signs: an integration that listened to HubSpot works unchanged. */
+async function hubspotsOwn({ original }: DeliveryJob, { url }: ForwardAccount, { now, signForHubSpot }: SendTools) {
+  const timestamp = String(now())
+  return {
+    body: original,
+    headers: {
+      'content-type': 'application/json',
+      'x-hubspot-request-timestamp': timestamp,
+      'x-hubspot-signature-v3': await signForHubSpot({ method: 'POST', url, body: original, timestamp }),
+    },
+  }
+}
+
+const Answer = z.object({
+  status: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['accepted', 'sent', 'delivered', 'read', 'failed'])),
+  reason: z.string().optional(),
+  providerMessageId: z.string().max(512).optional(),
+})
+const Refusal = z.object({ reason: z.string(), message: z.string(), error: z.string() }).partial()
+
+function understand({ status, headers, json }: HttpResponse, now: number): SendOutcome {
+  if (status >= 200 && status < 300) {
+    const answer = Answer.safeParse(json).data
+    if (!answer) return { outcome: 'sent', status: 'sent' }
+    const { providerMessageId } = answer
+    if (answer.status !== 'failed') return { outcome: 'sent', status: answer.status, providerMessageId }
+    return {
+      outcome: 'rejected',
+      reason: answer.reason ?? 'The messaging service reported a failure',
+      providerMessageId,
+    }
+  }
+  if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
+    const { reason, message, error } = Refusal.safeParse(json).data ?? {}
+    return {
+      outcome: 'rejected',
+      reason: reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`,
+    }
+  }
+  const seconds = retryAfterSeconds(headers['retry-after'], now)
+  throw new TryLater(`The endpoint answered HTTP ${status}`, {
+    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+  })
+}

@@ -1,0 +1,6 @@
+import type { Provider } from './accounts.ts'
+import { forward } from './forward/send.ts'
+import type { SendFace } from './provider.ts'
+
+/** How each provider sends. */
+export const senders: Record<Provider, SendFace<unknown>> = { forward }

@@ -1,0 +1,189 @@
+import type { HubSpot, UpdateAnswer } from './hubspot/client.ts'
+import type { RateLimit } from './hubspot/rate-limit.ts'
+import type { Tokens } from './hubspot/tokens.ts'
+import { about, StatusUpdate, tenantOf, version } from './messages/jobs.ts'
+import {
+  advance,
+  keptForDays,
+  type Ledger,
+  type LedgerItem,
+  ledgerKey,
+  markOf,
+  settle,
+  type Telling,
+  tellingOf,
+} from './messages/ledger.ts'
+import { type Consumer, consume, type Run } from './platform/consume.ts'
+import { once } from './platform/idempotent.ts'
+import { GiveUp, TryLater } from './platform/retry.ts'
+
+/** What `update-status` works with. */
+export type Deps = Pick<
+  Consumer<StatusUpdate>,
+  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
+> & {
+  ledger: Ledger
+  hubspot: HubSpot
+  tokens: Tokens
+  rateLimit: RateLimit
+  sleep(milliseconds: number): Promise<void>
+  /** How long after a timeout HubSpot could still be working on a request, in seconds. */
+  lateEffectSeconds: number
+}
+
+/**
+ * Tells HubSpot the status of a message, once and in the right order, whatever order the updates come in: raise what is
+ * known (advance), PATCH HubSpot's word for it (tell), record that (settle); if more is known by then, tell again.
+ * The rule, and why it holds, is in docs/decisions/0001-telling-hubspot.md.
+ */
+export function createHandler(deps: Deps) {
+  const { ledger, hubspot, tokens, rateLimit, telemetry, now } = deps
+
+  async function handle(update: StatusUpdate, run: Run) {
+    if (isForgotten(update, now()))
+      return report('Ignored, the message is older than the ledger', 'UpdatesIgnored', update)
+    while (!(await settled(advanceAndTell(update, run)))) telemetry.count('ToldAgain')
+  }
+
+  /** Advance and settle are Powertools' idempotency record: put, and update. The mark is what its deletion leaves behind. */
+  async function advanceAndTell(update: StatusUpdate, run: Run) {
+    const mark = markOf(update)
+    const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
+    const claim = { by: run.id, until }
+    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), lastClaim: lastClaimOf(run) })
+    let item = await ledger.read(update)
+
+    const keeping = {
+      async begin() {
+        if (decide(item).answer === 'tell') await waitForSlot(update, run)
+        const advanced = await ledger.change(update, decide, item)
+        item = advanced.item
+        if (advanced.answer === 'done') return { done: undefined }
+        if (advanced.answer !== 'tell') return advanced.answer
+        run.carry['claim'] = claim.by
+        return 'claimed' as const
+      },
+      async complete(told: Told | undefined) {
+        const at = new Date(now()).toISOString()
+        const { answer } = await ledger.change(update, (latest) => settle(latest, { ...told!, mark, at }), item)
+        if (answer === 'tell') throw new MoreIsKnown()
+      },
+      async release() {},
+    }
+    const told = await once<Told | undefined>(`${ledgerKey(update)}#${mark}`, keeping, run.context, () =>
+      tell(update, item, run),
+    )
+    if (!told) report('Nothing new', 'UpdatesWithoutNews', update)
+  }
+
+  /** Tells HubSpot its word for what is known now, which may be more than this update says. */
+  async function tell(update: StatusUpdate, item: LedgerItem, run: Run): Promise<Told> {
+    const telling = tellingOf(item)!
+    const status = { statusType: telling.word, errorMessage: telling.errorMessage }
+    const token = await tokens.get(update.portalId)
+    let answer = await hubspot.updateMessage(token, update, status)
+    if (answer.kind === 'unauthorized') {
+      const renewed = await tokens.renew(update.portalId, token)
+      await waitForSlot(update, run)
+      answer = await hubspot.updateMessage(renewed, update, status)
+    }
+    return heed(answer, { update, item, run, telling })
+  }
+
+  /** HubSpot's answer: told; or refused for good, after another word had been told; or a reason to try later, or to give up. */
+  async function heed(answer: UpdateAnswer, { update, item, run, telling }: Attempt): Promise<Told> {
+    switch (answer.kind) {
+      case 'told':
+        if (answer.surprise) telemetry.count('UnexpectedAnswers')
+        report('HubSpot told', `Told${telling.word}`, update, { statusType: telling.word, surprise: answer.surprise })
+        return { telling, refused: false }
+      case 'unauthorized':
+        return tokens.refuse(update.portalId, 'HubSpot refuses a fresh access token (HTTP 401)')
+      case 'scopes missing':
+        return tokens.refuse(update.portalId, 'the scope conversations.custom_channels.write is missing')
+      case 'not there': {
+        const born = update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since
+        if (now() - born < minutesToAppear * 60_000)
+          throw new TryLater(`HubSpot does not have the message yet (${answer.problem})`)
+        throw new GiveUp(
+          `HubSpot does not have the message, ${minutesToAppear} minutes after it was sent (${answer.problem})`,
+        )
+      }
+      case 'refused':
+        if (!item.told || item.told.word === telling.word)
+          throw new GiveUp(`HubSpot refuses the status (${answer.problem})`)
+        report('HubSpot refused the correction', 'CorrectionsRefused', update, {
+          statusType: telling.word,
+          problem: answer.problem,
+        })
+        return { telling, refused: true }
+      case 'busy': {
+        const notBefore = answer.retryAfter === undefined ? undefined : now() + answer.retryAfter * 1000
+        if (answer.status === 429) await pause(update.portalId, notBefore)
+        throw new TryLater(`HubSpot cannot take it now (${answer.problem})`, { notBefore })
+      }
+      case 'unclear':
+        // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
+        throw new TryLater(`HubSpot may have taken it (${answer.problem})`, {
+          notBefore: now() + Math.max(deps.lateEffectSeconds, answer.retryAfter ?? 0) * 1000,
+        })
+    }
+  }
+
+  /** Waits for a slot of the portal's rate limit: here if it is near, else in the queue, and the slot is kept meanwhile. */
+  async function waitForSlot({ portalId }: StatusUpdate, run: Run) {
+    const kept = run.carry['slot']
+    delete run.carry['slot']
+    const usable = typeof kept === 'number' && now() - kept < staleSlotMilliseconds
+    const slot = usable ? kept : await rateLimit.takeSlot(portalId)
+    const ahead = slot - now()
+    if (ahead > longestWaitHere) {
+      run.carry['slot'] = slot
+      throw new TryLater("The portal's rate limit", { notBefore: slot })
+    }
+    if (ahead > 0) await deps.sleep(ahead)
+  }
+
+  async function pause(portalId: string, notBefore: number | undefined) {
+    telemetry.count('RateLimited')
+    await rateLimit.pause(portalId, notBefore ?? now() + 1000 + deps.random() * 1000)
+  }
+
+  function report(message: string, metric: string, update: StatusUpdate, fields: object = {}) {
+    telemetry.info(message, { ...about(update), source: update.source, ...fields })
+    telemetry.count(metric)
+  }
+
+  return consume<StatusUpdate>({ ...deps, version, schema: StatusUpdate, handle, tenantOf, about })
+}
+
+type Told = { telling: Telling; refused: boolean }
+type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Telling }
+
+// HubSpot does not say when a message that it announced can be updated.
+const minutesToAppear = 5
+const longestWaitHere = 300
+const staleSlotMilliseconds = 5000
+
+/** Thrown where settling finds that more became known while HubSpot was told. */
+class MoreIsKnown extends Error {
+  override name = 'MoreIsKnown'
+}
+
+async function settled(round: Promise<void>) {
+  try {
+    await round
+    return true
+  } catch (error) {
+    if (error instanceof MoreIsKnown) return false
+    throw error
+  }
+}
+
+function isForgotten({ messageCreatedAt }: StatusUpdate, now: number) {
+  return messageCreatedAt !== undefined && now - Date.parse(messageCreatedAt) > keptForDays * 86_400_000
+}
+
+function lastClaimOf({ carry }: Run) {
+  return typeof carry['claim'] === 'string' ? carry['claim'] : undefined
+}
