@@ -37,6 +37,7 @@ export async function startForwardReceiver(options: {
   const { secrets, clientSecrets = [], receiptsUrl, conduct = () => usualConduct } = options
   const { receiptRetryDelaysMs = [500, 1000, 2000, 4000, 8000] } = options
   const deliveries: Delivery[] = []
+  const sending: Promise<void>[] = []
   const { emit, onEvent } = createEvents<ForwardReceiverEvent>()
   const stopping = new AbortController()
   const pause = (delayMs: number) => sleep(delayMs, undefined, { signal: stopping.signal })
@@ -114,7 +115,7 @@ export async function startForwardReceiver(options: {
       delivery.answered = answeredWith(answer.reply)
       emit({ type: 'delivery', delivery })
       await sendReply(reply, answer.reply)
-      if (receiptsUrl) sendInOrder(delivery, receipts).catch(() => {})
+      if (receiptsUrl) sending.push(sendInOrder(delivery, receipts).catch(() => {}))
     })
     await app.listen({ port, host: '127.0.0.1' })
     return app
@@ -135,6 +136,8 @@ export async function startForwardReceiver(options: {
     receptions: (messageId: string) =>
       deliveries.filter((delivery) => delivery.messageId === messageId && delivery.outcome === 'received').length,
     sendReceipt,
+    /** Resolves when every receipt that is due has been posted. */
+    idle: () => Promise.all(sending),
     /** Stops listening: connections are refused until `goUp`. */
     goDown: () => app.close(),
     /** Listens again, where it did before. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import type { HubSpot } from './hubspot.ts'
 import { Behaviour, Fault } from './hubspot-behaviour.ts'
+import { Signing } from './hubspot-webhooks.ts'
 
 /** The simulator's own JSON API, for a page or the command line: send messages, look at them, make HubSpot misbehave. */
 export function controlApi(hubspot: HubSpot) {
@@ -47,11 +48,12 @@ const NewMessage = z.strictObject({
   to: z.array(z.string()).optional(),
   richText: z.string().optional(),
   times: z.int().nonnegative().optional(),
+  signing: Signing.optional(),
   faults: z.array(Fault.omit({ messageId: true })).optional(),
 })
 
 const ForeignEvent = z.strictObject({
   event: z.unknown(),
   channelId: z.string(),
-  signing: z.enum(['valid', 'forged', 'stale', 'absent', 'v1 only']).optional(),
+  signing: Signing.optional(),
 })

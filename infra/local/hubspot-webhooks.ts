@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as z from 'zod'
 import { sign } from '../../functions/hubspot/signature.ts'
 import type { Message, State } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'
 import { isAccepted } from './simulator.ts'
 
 /** How a webhook is signed: the wrong ways are for the refusals. */
-export type Signing = 'valid' | 'forged' | 'stale' | 'absent' | 'v1 only'
+export const Signing = z.enum(['valid', 'forged', 'stale', 'absent', 'v1 only'])
+export type Signing = z.infer<typeof Signing>
 
 /** What came back for a webhook. */
 export type WebhookAnswer = number | 'timeout' | 'unreachable'
@@ -17,9 +19,9 @@ export type WebhookAnswer = number | 'timeout' | 'unreachable'
  */
 export async function deliver(
   hubspot: State,
-  options: { channelId: string; event: () => unknown; message?: Message; signing?: Signing; once?: boolean },
+  options: { channelId: string; event: () => unknown; message?: Message; signing?: Signing | undefined },
 ) {
-  const { channelId, event, message, signing = 'valid', once = !hubspot.behaviour.redelivers } = options
+  const { channelId, event, message, signing = 'valid' } = options
 
   async function attempt() {
     const answered = await post(hubspot, channelId, event(), signing)
@@ -36,8 +38,9 @@ export async function deliver(
   }
 
   const answered = await attempt()
+  const comesAgain = hubspot.behaviour.redelivers && signing === 'valid' && !isAccepted(answered)
   // Stopping ends the pauses by an AbortError.
-  if (!once && !isAccepted(answered)) attemptAgain().catch(() => {})
+  if (comesAgain) attemptAgain().catch(() => {})
   return answered
 }
 

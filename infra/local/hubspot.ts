@@ -56,7 +56,7 @@ export async function startHubSpot(options: {
   }
 
   /** An agent presses Send. Resolves when each webhook had its first answer; HubSpot tries again in the background. */
-  async function sendMessage({ times = 1, faults = [], to = ['+15550100001'], ...message }: NewMessage) {
+  async function sendMessage({ times = 1, faults = [], signing, to = ['+15550100001'], ...message }: NewMessage) {
     const sent: Message = {
       id: randomBytes(16).toString('hex'),
       eventId: randomUUID(),
@@ -72,18 +72,19 @@ export async function startHubSpot(options: {
     state.messages.set(sent.id, sent)
     state.faults.push(...faults.map((fault) => ({ ...fault, messageId: sent.id })))
     state.emit({ type: 'message', message: sent })
-    await Promise.all(Array.from({ length: times }, () => deliverMessage(sent.id)))
+    await Promise.all(Array.from({ length: times }, () => deliverMessage(sent.id, signing)))
     return sent
   }
 
   /** Posts a message's webhook once more, as after a lost acknowledgement. Resolves with the answer. */
-  async function deliverMessage(messageId: string) {
+  async function deliverMessage(messageId: string, signing?: Signing) {
     const message = state.messages.get(messageId)
     if (!message) throw new Error(`HubSpot holds no message ${messageId}`)
     return deliver(state, {
       channelId: message.channelId,
       event: () => messageEvent(state.behaviour, message),
       message,
+      signing,
     })
   }
 
@@ -93,9 +94,9 @@ export async function startHubSpot(options: {
     return deliver(state, { channelId: account.channelId, event: () => event })
   }
 
-  /** Posts any body to a channel's webhook URL, once, signed rightly or wrongly. */
+  /** Posts any body to a channel's webhook URL, signed rightly or wrongly. Resolves with the first answer. */
   async function sendEvent(event: unknown, { channelId, signing }: { channelId: string; signing?: Signing }) {
-    return deliver(state, { channelId, event: () => event, signing: signing ?? 'valid', once: true })
+    return deliver(state, { channelId, event: () => event, signing })
   }
 
   const hubspot = {
@@ -196,10 +197,14 @@ export type Message = {
   webhooks: { at: number; answered: WebhookAnswer }[]
 }
 
-/** What an agent writes; `times` is how often the webhook is posted (0: it got lost), `faults` meet this message's calls. */
+/**
+ * What an agent writes; `times` is how often the webhook is posted (0: it got lost), `signing` other than 'valid' makes
+ * somebody else the sender, and `faults` meet this message's calls.
+ */
 export type NewMessage = Pick<Message, 'portalId' | 'channelId' | 'channelAccountId' | 'text'> &
   Partial<Pick<Message, 'to' | 'richText' | 'attachments' | 'inReplyToId' | 'integrationThreadIds'>> & {
     times?: number
+    signing?: Signing
     faults?: Omit<Fault, 'messageId'>[]
   }
 
