@@ -1,0 +1,17 @@
+import { App, Stack, Validations } from 'aws-cdk-lib'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { AwsSolutionsChecks } from 'cdk-nag'
+import cdk from '../cdk.json' with { type: 'json' }
+import { readSettings } from './settings.ts'
+import { relayName, StatusRelay } from './status-relay.ts'
+
+// The CDK CLI hands over the context of cdk.json by itself; here it is the same for whoever runs this file without it.
+const app = new App({ context: cdk.context })
+const { alarmTopicArn, ...props } = readSettings(app.node)
+const stack = new Stack(app, relayName(props.stage), {
+  description: 'Keeps the delivery status of messages in HubSpot custom channels true',
+})
+const alarmTopic = alarmTopicArn ? Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) : undefined
+new StatusRelay(stack, 'Relay', { ...props, alarmTopic })
+
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app))

@@ -1,0 +1,63 @@
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import {
+  ApplicationLogLevel,
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import { bundledCode } from './bundle.ts'
+
+/** What one Lambda needs beside its code. */
+export interface FunctionProps {
+  readonly timeout: Duration
+  readonly memorySize: number
+  readonly logRetention: RetentionDays
+  /** The CloudWatch namespace that its metrics go to. */
+  readonly metricsNamespace: string
+  /** Its variables; undefined ones are left out. */
+  readonly environment: Record<string, string | undefined>
+  /** Every action that its role allows, with the ARNs that it is allowed on. */
+  readonly may: Record<string, string[]>
+}
+
+/** The Lambda `functions/{name}.lambda.ts`, with a log group and a role of its own for just what it may do. */
+export function createFunction(scope: Construct, name: string, props: FunctionProps) {
+  const home = new Construct(scope, name)
+  const logGroup = new LogGroup(home, 'Logs', {
+    retention: props.logRetention,
+    removalPolicy: RemovalPolicy.DESTROY,
+  })
+  const role = new Role(home, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
+  logGroup.grantWrite(role)
+  for (const [action, resources] of Object.entries(props.may)) {
+    role.addToPolicy(new PolicyStatement({ actions: [action], resources }))
+  }
+
+  const lambda = new LambdaFunction(home, 'Function', {
+    code: bundledCode(name),
+    handler: 'index.handler',
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.ARM_64,
+    timeout: props.timeout,
+    memorySize: props.memorySize,
+    environment: {
+      POWERTOOLS_SERVICE_NAME: name,
+      POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace,
+    },
+    role,
+    logGroup,
+    loggingFormat: LoggingFormat.JSON,
+    // WARN leaves out Lambda's own START, END and REPORT lines, which would cost more than the function's own.
+    systemLogLevelV2: SystemLogLevel.WARN,
+    applicationLogLevelV2: ApplicationLogLevel.INFO,
+  })
+  for (const [variable, value] of Object.entries(props.environment)) {
+    if (value !== undefined) lambda.addEnvironment(variable, value)
+  }
+  return lambda
+}

@@ -1,0 +1,69 @@
+import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+
+/** What an API's one stage is given. */
+export interface PublicApiProps {
+  /** Requests beyond these are answered 429 without reaching a function. */
+  readonly throttle: Throttle
+  readonly logRetention: RetentionDays
+}
+
+/** How many requests an API takes. */
+export interface Throttle {
+  /** Requests per second, on average. */
+  readonly rate: number
+  /** Requests at once. */
+  readonly burst: number
+}
+
+/** What HubSpot and the providers call over HTTPS. Open to all: each function checks the signature of its caller. */
+export class PublicApi extends Construct {
+  /** `https://` and the host, without a slash at the end. */
+  readonly url: string
+  readonly #api: HttpApi
+
+  constructor(scope: Construct, id: string, { throttle, logRetention }: PublicApiProps) {
+    super(scope, id)
+    this.#api = new HttpApi(this, 'Api', { apiName: Stack.of(this).stackName, createDefaultStage: false })
+    this.url = this.#api.apiEndpoint
+    Validations.of(this.#api).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-APIG4',
+      reason:
+        'HubSpot and the providers sign the body, which no authorizer of API Gateway sees; the functions check it.',
+    })
+    new HttpStage(this, 'Stage', {
+      httpApi: this.#api,
+      autoDeploy: true,
+      throttle: { rateLimit: throttle.rate, burstLimit: throttle.burst },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(
+          new LogGroup(this, 'AccessLogs', { retention: logRetention, removalPolicy: RemovalPolicy.DESTROY }),
+        ),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogLine)),
+      },
+    })
+  }
+
+  /** Has a function answer POST requests to these paths. */
+  post(paths: string[], handler: IFunction) {
+    const integration = new HttpLambdaIntegration('Integration', handler)
+    for (const path of paths) this.#api.addRoutes({ path, methods: [HttpMethod.POST], integration })
+  }
+}
+
+/** No query strings and no bodies, and nothing that callers word themselves: the route instead of the path. */
+const accessLogLine = {
+  requestId: '$context.requestId',
+  time: '$context.requestTime',
+  sourceIp: '$context.identity.sourceIp',
+  route: '$context.routeKey',
+  status: '$context.status',
+  responseMilliseconds: '$context.responseLatency',
+  functionStatus: '$context.integration.integrationStatus',
+  functionMilliseconds: '$context.integrationLatency',
+}

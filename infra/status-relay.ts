@@ -1,0 +1,198 @@
+import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import { Construct } from 'constructs'
+import type { Env as DeliverMessageEnv } from '../functions/deliver-message.lambda.ts'
+import type { Env as HubspotWebhookEnv } from '../functions/hubspot-webhook.lambda.ts'
+import type { Env as ProviderReceiptEnv } from '../functions/provider-receipt.lambda.ts'
+import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.ts'
+import { alarmOnDeadLetters } from './alarms.ts'
+import { createFunction } from './function.ts'
+import { PublicApi, type Throttle } from './http-api.ts'
+import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
+import { consumerTimeout, WorkQueue } from './work-queue.ts'
+
+/** What can be chosen about a relay. Everything has a default. */
+export interface StatusRelayProps {
+  /** Tells several relays in one account apart, in the name of their stack and of their metrics. Default: none. */
+  readonly stage?: string
+  /** `https://` and the host that HubSpot calls, where that is a custom domain or a CDN. Default: the API's own. */
+  readonly publicBaseUrl?: string
+  /** How HubSpot's API is called. */
+  readonly hubspot?: Partial<HubSpotApi>
+  /** How long a send whose outcome is unknown waits for a receipt before it counts as failed. Default: one hour. */
+  readonly unconfirmedAfter?: Duration
+  /** How long a message or a status is tried before it is given up. Default: 24 hours. */
+  readonly giveUpAfter?: Duration
+  /** How long logs are kept. Default: one month. */
+  readonly logRetention?: RetentionDays
+  /** How many batches of each queue are worked off at once, 2 to 1000. Default: 10. */
+  readonly maxConcurrency?: number
+  /** How many requests the HTTP API takes. Default: 500 per second, 1000 at once. */
+  readonly throttle?: Throttle
+  /** Whether the relay hands messages to their providers itself. Default: true. */
+  readonly delivery?: boolean
+  /** Whether providers report what became of a message to the relay's HTTP API. Default: true. */
+  readonly receipts?: boolean
+  /** Where alarms go. Default: they are only raised. */
+  readonly alarmTopic?: ITopic
+}
+
+/** How HubSpot's API is called. */
+interface HubSpotApi {
+  /** Default: https://api.hubapi.com. */
+  readonly baseUrl: string
+  /** Default: v3. */
+  readonly apiVersion: UpdateStatusEnv['HUBSPOT_API_VERSION']
+  /** Requests per ten seconds and portal. Default: 100, of the 110 that HubSpot allows most apps. */
+  readonly requestsPer10Seconds: number
+}
+
+/** Everything that keeps the status of messages in HubSpot's custom channels true. */
+export class StatusRelay extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    {
+      stage,
+      publicBaseUrl,
+      hubspot = {},
+      unconfirmedAfter = Duration.hours(1),
+      giveUpAfter = Duration.hours(24),
+      logRetention = RetentionDays.ONE_MONTH,
+      maxConcurrency = 10,
+      throttle = { rate: 500, burst: 1000 },
+      delivery = true,
+      receipts = true,
+      alarmTopic,
+    }: StatusRelayProps = {},
+  ) {
+    super(scope, id)
+    const ledger = createLedger(this)
+    const portals = createPortals(this)
+    const appSecret = createAppSecret(this)
+    const channels = channelSecrets(this)
+
+    // A second's wait fills the batches of status updates, which spares invocations; messages to customers go at once.
+    const statusUpdates = new WorkQueue(this, 'StatusUpdates', { batchingWindow: Duration.seconds(1), maxConcurrency })
+    alarmOnDeadLetters(statusUpdates, 'Agents see an outdated status on some messages.', alarmTopic)
+    const deliveries = delivery
+      ? new WorkQueue(this, 'Deliveries', { batchingWindow: Duration.seconds(0), maxConcurrency })
+      : undefined
+    if (deliveries) alarmOnDeadLetters(deliveries, 'Some messages have not reached their customers.', alarmTopic)
+
+    const api = new PublicApi(this, 'Api', { throttle, logRetention })
+    const baseUrl = publicBaseUrl ?? api.url
+
+    const common = { logRetention, metricsNamespace: relayName(stage) }
+    // 256 MB bring a seventh of a CPU: enough for one request, since what is slow happens during init, at full speed.
+    const answering = { ...common, timeout: Duration.seconds(10), memorySize: 256 }
+    // A batch takes up to 20 ms of a whole CPU; with the 0.3 of one at 512 MB, still less than HubSpot takes to answer.
+    const consuming = { ...common, timeout: consumerTimeout, memorySize: 512 }
+
+    // Where the relay does not deliver, the webhook's jobs are recorded by update-status.
+    const announced = deliveries ?? statusUpdates
+    const hubspotWebhook = createFunction(this, 'hubspot-webhook', {
+      ...answering,
+      environment: {
+        APP_SECRET_ARN: appSecret.secretArn,
+        DELIVERIES_QUEUE_URL: announced.queue.queueUrl,
+        DELIVERIES_DEAD_LETTERS_URL: announced.deadLetters.queueUrl,
+        PUBLIC_BASE_URL: publicBaseUrl,
+      } satisfies HubspotWebhookEnv,
+      may: {
+        'secretsmanager:GetSecretValue': [appSecret.secretArn],
+        'sqs:SendMessage': [announced.queue.queueArn, announced.deadLetters.queueArn],
+      },
+    })
+    api.post(['/hubspot/webhook'], hubspotWebhook)
+
+    if (deliveries) {
+      const deliverMessage = createFunction(this, 'deliver-message', {
+        ...consuming,
+        environment: {
+          APP_SECRET_ARN: appSecret.secretArn,
+          CHANNEL_SECRETS_PREFIX: channels.prefix,
+          LEDGER_TABLE_NAME: ledger.tableName,
+          DELIVERIES_QUEUE_URL: deliveries.queue.queueUrl,
+          DELIVERIES_DEAD_LETTERS_URL: deliveries.deadLetters.queueUrl,
+          STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+          UNCONFIRMED_AFTER_SECONDS: String(unconfirmedAfter.toSeconds()),
+          GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),
+        } satisfies DeliverMessageEnv,
+        may: {
+          'secretsmanager:GetSecretValue': [appSecret.secretArn, channels.arns],
+          'sqs:SendMessage': [deliveries.queue.queueArn, deliveries.deadLetters.queueArn, statusUpdates.queue.queueArn],
+          'dynamodb:GetItem': [ledger.tableArn],
+          'dynamodb:PutItem': [ledger.tableArn],
+        },
+      })
+      deliveries.feed(deliverMessage)
+    }
+
+    if (receipts) {
+      const providerReceipt = createFunction(this, 'provider-receipt', {
+        ...answering,
+        environment: {
+          CHANNEL_SECRETS_PREFIX: channels.prefix,
+          STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+          PUBLIC_BASE_URL: publicBaseUrl,
+        } satisfies ProviderReceiptEnv,
+        may: {
+          'secretsmanager:GetSecretValue': [channels.arns],
+          'sqs:SendMessage': [statusUpdates.queue.queueArn],
+        },
+      })
+      api.post(['/receipts/{channelId}', '/receipts/{channelId}/{channelAccountId}'], providerReceipt)
+    }
+
+    const updateStatus = createFunction(this, 'update-status', {
+      ...consuming,
+      environment: {
+        APP_SECRET_ARN: appSecret.secretArn,
+        LEDGER_TABLE_NAME: ledger.tableName,
+        PORTALS_TABLE_NAME: portals.table.tableName,
+        STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+        STATUS_UPDATES_DEAD_LETTERS_URL: statusUpdates.deadLetters.queueUrl,
+        HUBSPOT_BASE_URL: hubspot.baseUrl ?? 'https://api.hubapi.com',
+        HUBSPOT_API_VERSION: hubspot.apiVersion ?? 'v3',
+        HUBSPOT_REQUESTS_PER_10_SECONDS: String(hubspot.requestsPer10Seconds ?? 100),
+        // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
+        HUBSPOT_LATE_EFFECT_SECONDS: '120',
+        GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),
+      } satisfies UpdateStatusEnv,
+      may: {
+        'secretsmanager:GetSecretValue': [appSecret.secretArn],
+        'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
+        'dynamodb:GetItem': [ledger.tableArn, portals.table.tableArn],
+        'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
+        'dynamodb:UpdateItem': [portals.table.tableArn],
+        'kms:Decrypt': [portals.key.keyArn],
+      },
+    })
+    statusUpdates.feed(updateStatus)
+
+    this.#output({
+      WebhookUrl: `${baseUrl}/hubspot/webhook`,
+      ReceiptsUrl: receipts && `${baseUrl}/receipts`,
+      DeliveriesQueueUrl: deliveries?.queue.queueUrl,
+      DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,
+      StatusUpdatesQueueUrl: statusUpdates.queue.queueUrl,
+      StatusUpdatesDeadLettersUrl: statusUpdates.deadLetters.queueUrl,
+      LedgerTableName: ledger.tableName,
+      PortalsTableName: portals.table.tableName,
+      AppSecretArn: appSecret.secretArn,
+      ChannelSecretsPrefix: channels.prefix,
+    })
+  }
+
+  /** What operators and their tools find the parts by, under names without CDK's prefix and hash. */
+  #output(values: Record<string, string | false | undefined>) {
+    for (const [name, value] of Object.entries(values)) {
+      if (value) new CfnOutput(this, name, { value }).overrideLogicalId(name)
+    }
+  }
+}
+
+/** The name of a stage's relay: of its stack, and of the CloudWatch namespace of its metrics. */
+export const relayName = (stage?: string) => (stage ? `HubSpotStatusRelay-${stage}` : 'HubSpotStatusRelay')

@@ -1,0 +1,66 @@
+import { Duration } from 'aws-cdk-lib'
+import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+
+/** The timeout of every function that works off a queue. */
+export const consumerTimeout = Duration.seconds(60)
+
+/** How a queue is worked off. */
+export interface WorkQueueProps {
+  /** How long an incomplete batch waits for more messages. Whole seconds; zero: not at all. */
+  readonly batchingWindow: Duration
+  /** How many of the consumer's invocations may run at once, 2 to 1000. */
+  readonly maxConcurrency: number
+}
+
+/** A queue with its dead letters. Made fair between portals by the `MessageGroupId` that senders give. */
+export class WorkQueue extends Construct {
+  readonly queue: Queue
+  readonly deadLetters: Queue
+  readonly #props: WorkQueueProps
+
+  constructor(scope: Construct, id: string, props: WorkQueueProps) {
+    super(scope, id)
+    this.#props = props
+    this.deadLetters = new Queue(this, 'DeadLetters', common)
+    this.queue = new Queue(this, 'Queue', {
+      ...common,
+      visibilityTimeout: visibilityTimeout(props.batchingWindow),
+      // Waiting work is sent anew, so this counts only crashes and outages. AWS advises at least five.
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+    })
+  }
+
+  /** Has a function work this queue off. Its timeout must be `consumerTimeout`. */
+  feed(consumer: IFunction) {
+    const { batchingWindow, maxConcurrency } = this.#props
+    const mapping = new EventSourceMapping(this, 'Consumer', {
+      target: consumer,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: 10,
+      maxBatchingWindow: batchingWindow,
+      // Not reserved concurrency, by which throttled messages would end as dead letters.
+      maxConcurrency,
+      reportBatchItemFailures: true,
+    })
+    // Lambda refuses to set up a mapping whose function may not read the queue yet.
+    this.queue.grant(consumer, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes').applyBefore(mapping)
+  }
+}
+
+const common = {
+  encryption: QueueEncryption.SQS_MANAGED,
+  enforceSSL: true,
+  // The longest that SQS offers, for both queues: SQS drops what is older without a word, even where its consumer
+  // stood still, and a message keeps its age when it becomes a dead letter.
+  retentionPeriod: Duration.days(14),
+  maxMessageSizeBytes: 1024 * 1024,
+}
+
+/**
+ * By AWS's rule for Lambda: six times the function's timeout, and the batching window.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+const visibilityTimeout = (batchingWindow: Duration) =>
+  Duration.seconds(6 * consumerTimeout.toSeconds() + batchingWindow.toSeconds())
