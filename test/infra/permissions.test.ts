@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest'
+import { functionsOf, nameOf, relayTemplate, resourcesOf } from './relay-template.ts'
+
+const template = relayTemplate()
+const allowed = allowedActions()
+
+const whoMay = (action: RegExp, resource: string) => [
+  ...new Set(allowed.filter((may) => action.test(may.action) && may.resource === resource).map((may) => may.by)),
+]
+
+test('only deliver-message and update-status write the ledger, and nothing deletes from it', () => {
+  expect(whoMay(/^dynamodb:PutItem$/, 'Ledger')).toEqual(['deliver-message', 'update-status'])
+  expect(whoMay(/^dynamodb:(?!GetItem|PutItem)/, 'Ledger')).toEqual([])
+})
+
+test("only update-status reads the portals' tokens, and only it may decrypt them", () => {
+  expect(whoMay(/^dynamodb:/, 'Portals')).toEqual(['update-status'])
+  expect(whoMay(/^kms:/, 'PortalsKey')).toEqual(['update-status'])
+})
+
+test.each([
+  ['DeliveriesQueue', ['hubspot-webhook', 'deliver-message']],
+  ['DeliveriesDeadLetters', ['hubspot-webhook', 'deliver-message']],
+  ['StatusUpdatesQueue', ['deliver-message', 'provider-receipt', 'update-status']],
+  ['StatusUpdatesDeadLetters', ['update-status']],
+])('%s takes messages from %j alone', (queue, senders) => {
+  expect(whoMay(/^sqs:SendMessage$/, queue)).toEqual(senders)
+})
+
+test.each([
+  ['DeliveriesQueue', ['deliver-message']],
+  ['StatusUpdatesQueue', ['update-status']],
+  ['DeliveriesDeadLetters', []],
+  ['StatusUpdatesDeadLetters', []],
+])('%s is read by %j alone', (queue, readers) => {
+  expect(whoMay(/^sqs:(?!SendMessage)/, queue)).toEqual(readers)
+})
+
+test("HubSpot's secrets stay with those who deal with HubSpot, the providers' with those who deal with them", () => {
+  expect(whoMay(/^secretsmanager:/, 'AppSecret')).toEqual(['hubspot-webhook', 'deliver-message', 'update-status'])
+  expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt'])
+})
+
+test('a function logs to its own log group and no other', () => {
+  for (const { by, resource } of allowed.filter(({ action }) => action.startsWith('logs:'))) {
+    expect(resource).toBe(nameOf(functionsOf(template)[by]!['LoggingConfig'].LogGroup))
+  }
+})
+
+test('the one wildcard stands for channels that operators add without deploying anew', () => {
+  const wild = allowed.filter(({ action, resource }) => action.includes('*') || resource.includes('*'))
+
+  expect(wild.map(({ by, action, resource }) => [by, action, resource])).toEqual([
+    ['deliver-message', 'secretsmanager:GetSecretValue', channelSecrets],
+    ['provider-receipt', 'secretsmanager:GetSecretValue', channelSecrets],
+  ])
+})
+
+test('the functions use these actions and no others', () => {
+  expect([...new Set(allowed.map(({ action }) => action))].sort()).toEqual([
+    'dynamodb:GetItem',
+    'dynamodb:PutItem',
+    'dynamodb:UpdateItem',
+    'kms:Decrypt',
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+    'secretsmanager:GetSecretValue',
+    'sqs:DeleteMessage',
+    'sqs:GetQueueAttributes',
+    'sqs:ReceiveMessage',
+    'sqs:SendMessage',
+  ])
+})
+
+test('every function has a role of its own, without managed policies', () => {
+  const roles = resourcesOf(template, 'AWS::IAM::Role')
+  const used = Object.values(functionsOf(template)).map((lambda) => lambda['Role']['Fn::GetAtt'][0])
+
+  expect(used.toSorted()).toEqual(roles.map(([id]) => id).toSorted())
+  for (const [, { Properties }] of roles) {
+    expect(Object.keys(Properties)).toEqual(['AssumeRolePolicyDocument'])
+  }
+})
+
+test('nobody outside the account is let in, but API Gateway on the routes of this API', () => {
+  const key = resourcesOf(template, 'AWS::KMS::Key')[0]![1].Properties['KeyPolicy'].Statement
+  const invokers = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => Properties)
+
+  expect(key).toHaveLength(1)
+  expect(nameOf(key[0].Principal.AWS)).toBe('arn:AWS::Partition:iam::AWS::AccountId:root')
+  for (const { Principal, SourceArn } of invokers) {
+    expect(Principal).toBe('apigateway.amazonaws.com')
+    expect(nameOf(SourceArn)).toMatch(/:Api\/\*\/\*\/(hubspot|receipts)\//)
+  }
+})
+
+const channelSecrets =
+  'arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:HubSpotStatusRelay/channels/*'
+
+/** Every action that a function's role allows on a resource. */
+function allowedActions() {
+  const functions = Object.entries(functionsOf(template))
+  return resourcesOf(template, 'AWS::IAM::Policy').flatMap(([, { Properties }]) => {
+    const [role] = Properties['Roles']
+    const [by] = functions.find(([, lambda]) => lambda['Role']['Fn::GetAtt'][0] === role.Ref)!
+    return Properties['PolicyDocument'].Statement.flatMap(({ Effect, Action, Resource }: Record<string, string>) => {
+      expect(Effect).toBe('Allow')
+      return [Action]
+        .flat()
+        .flatMap((action) => [Resource].flat().map((resource) => ({ by, action: action!, resource: nameOf(resource) })))
+    })
+  }) as { by: string; action: string; resource: string }[]
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { functionsOf, nameOf, type Properties, relayTemplate, resourcesOf } from './relay-template.ts'
+
+const template = relayTemplate()
+const queues = new Map(resourcesOf(template, 'AWS::SQS::Queue').map(([id, { Properties }]) => [id, Properties]))
+const workQueues = [...queues].filter(([, queue]) => queue['RedrivePolicy'])
+const mappings = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
+  ...Properties,
+  queue: queues.get(Properties['EventSourceArn']['Fn::GetAtt'][0])!,
+  consumer: Object.values(functionsOf(template)).find(({ id }) => id === Properties['FunctionName'].Ref)!,
+})) as Properties[]
+
+test('each queue has one consumer', () => {
+  expect(
+    mappings.map(({ EventSourceArn, consumer }) => [nameOf(EventSourceArn), nameOf({ Ref: consumer['id'] })]),
+  ).toEqual([
+    ['StatusUpdatesQueue', 'updatestatusFunction'],
+    ['DeliveriesQueue', 'delivermessageFunction'],
+  ])
+})
+
+describe.each(mappings)('the consumer of $EventSourceArn.Fn::GetAtt.0', ({ queue, consumer, ...mapping }) => {
+  test('has six times its timeout, and the batching window, before its messages are handed out again', () => {
+    expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(
+      6 * consumer['Timeout'] + mapping['MaximumBatchingWindowInSeconds'],
+    )
+  })
+
+  test('says which messages of a batch failed', () => {
+    expect(mapping['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures'])
+  })
+
+  test('is held back at its event source, not by reserved concurrency', () => {
+    expect(mapping['ScalingConfig'].MaximumConcurrency).toBe(10)
+    expect(consumer).not.toHaveProperty('ReservedConcurrentExecutions')
+  })
+})
+
+test('a PATCH that may have taken effect is not repeated within two minutes of a crash', () => {
+  const mapping = mappings.find(({ EventSourceArn }) => nameOf(EventSourceArn) === 'StatusUpdatesQueue')!
+
+  const earliestRepeat = mapping['queue'].VisibilityTimeout - mapping['consumer'].Timeout
+
+  expect(earliestRepeat).toBeGreaterThanOrEqual(120)
+  expect(mapping['queue'].VisibilityTimeout).toBeGreaterThanOrEqual(180)
+})
+
+test('a message to a customer does not wait for a batch to fill', () => {
+  const mapping = mappings.find(({ EventSourceArn }) => nameOf(EventSourceArn) === 'DeliveriesQueue')!
+
+  expect(mapping['MaximumBatchingWindowInSeconds']).toBe(0)
+})
+
+test.each(workQueues)(
+  '%s has dead letters of its own, kept for 14 days, after five attempts that crashed',
+  (_, queue) => {
+    const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy']
+    const deadLetters = queues.get(deadLetterTargetArn['Fn::GetAtt'][0])!
+
+    expect(maxReceiveCount).toBe(5)
+    expect(deadLetters['MessageRetentionPeriod']).toBe(14 * 86_400)
+    expect(deadLetters).not.toHaveProperty('RedrivePolicy')
+  },
+)
+
+test('no two queues share their dead letters', () => {
+  const targets = workQueues.map(([, queue]) => nameOf(queue['RedrivePolicy'].deadLetterTargetArn))
+
+  expect(targets).toEqual(['StatusUpdatesDeadLetters', 'DeliveriesDeadLetters'])
+})
+
+test('a stopped consumer loses nothing for 14 days', () => {
+  for (const [, queue] of workQueues) expect(queue['MessageRetentionPeriod']).toBe(14 * 86_400)
+})
+
+test.each([...queues])('%s is encrypted, standard, and takes messages of 1 MiB', (_, queue) => {
+  expect(queue).toMatchObject({ SqsManagedSseEnabled: true, MaximumMessageSize: 2 ** 20 })
+  expect(queue).not.toHaveProperty('FifoQueue')
+})
+
+test('no queue answers without TLS', () => {
+  const denied = resourcesOf(template, 'AWS::SQS::QueuePolicy').flatMap(
+    ([, { Properties }]) => Properties['PolicyDocument'].Statement as object[],
+  )
+
+  expect(denied).toHaveLength(queues.size)
+  for (const statement of denied) {
+    expect(statement).toMatchObject({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })
+  }
+})
+
+test('dead letters raise an alarm, whose description says who is hurt and what to do', () => {
+  const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
+
+  expect(alarms.map(({ Dimensions }) => nameOf(Dimensions[0].Value))).toEqual(
+    workQueues.map(([, queue]) => nameOf(queue['RedrivePolicy'].deadLetterTargetArn)),
+  )
+  for (const alarm of alarms) {
+    expect(alarm).toMatchObject({
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Statistic: 'Maximum',
+      ComparisonOperator: 'GreaterThanThreshold',
+      Threshold: 0,
+    })
+    expect(alarm['AlarmDescription']).toMatch(/^[A-Z].*\. .*\.$/)
+  }
+})

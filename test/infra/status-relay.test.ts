@@ -1,0 +1,247 @@
+import { Duration } from 'aws-cdk-lib'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { describe, expect, test } from 'vitest'
+import { functionsOf, nameOf, relayTemplate, resourcesOf } from './relay-template.ts'
+
+const template = relayTemplate()
+const functions = Object.entries(functionsOf(template))
+
+describe('the tables', () => {
+  test('keep their logical ids, and with them their items', () => {
+    expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable').map(([id]) => id)).toEqual([
+      'RelayLedger72ACEE6B',
+      'RelayPortalsB7895113',
+    ])
+  })
+
+  test.each(resourcesOf(template, 'AWS::DynamoDB::GlobalTable'))(
+    '%s outlives its stack and can be brought back to any minute of the last month',
+    (_, table) => {
+      const [replica, ...others] = table.Properties['Replicas']
+
+      expect(table.DeletionPolicy).toBe('Retain')
+      expect(replica.DeletionProtectionEnabled).toBe(true)
+      expect(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(true)
+      expect(others).toEqual([])
+    },
+  )
+
+  test.each(resourcesOf(template, 'AWS::DynamoDB::GlobalTable'))(
+    '%s is keyed by pk alone, billed by the request, and drops what has expired',
+    (_, { Properties }) => {
+      expect(Properties).toMatchObject({
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+        BillingMode: 'PAY_PER_REQUEST',
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      })
+    },
+  )
+
+  test('the portals are encrypted under a key of their own, which is rotated and outlives the stack', () => {
+    const [, portals] = resourcesOf(template, 'AWS::DynamoDB::GlobalTable')[1]!
+    const [, key] = resourcesOf(template, 'AWS::KMS::Key')[0]!
+
+    expect(portals.Properties['SSESpecification']).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
+    expect(nameOf(portals.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId)).toBe('PortalsKey')
+    expect(key).toMatchObject({ DeletionPolicy: 'Retain', Properties: { EnableKeyRotation: true } })
+  })
+})
+
+test('the queues keep their logical ids, and with them what waits in them', () => {
+  expect(resourcesOf(template, 'AWS::SQS::Queue').map(([id]) => id)).toEqual([
+    'RelayStatusUpdatesDeadLetters8DD7D0B3',
+    'RelayStatusUpdatesQueue24B019B3',
+    'RelayDeliveriesDeadLettersE665839B',
+    'RelayDeliveriesQueueA5F64952',
+  ])
+})
+
+test('the app secret keeps its logical id and first value: a change would overwrite what operators put in', () => {
+  expect(resourcesOf(template, 'AWS::SecretsManager::Secret')).toMatchObject([
+    [
+      'RelayAppSecret80E0E6CF',
+      { DeletionPolicy: 'Retain', Properties: { SecretString: '{"clientId":"","clientSecrets":[]}' } },
+    ],
+  ])
+})
+
+test('nothing has a physical name, so that several stages fit into one account', () => {
+  const named = Object.entries(template.toJSON()['Resources'] as Record<string, { Type: string; Properties?: object }>)
+    .flatMap(([id, { Properties = {} }]) => Object.keys(Properties).map((property) => `${id}.${property}`))
+    .filter((property) => /\.(?!FunctionName$|PolicyName$|StageName$|MetricName$)\w*Name$/.test(property))
+
+  // Names of APIs need not be unique.
+  expect(named).toEqual(['RelayApi7D9A0246.Name'])
+})
+
+describe.each(functions)('%s', (name, lambda) => {
+  test('runs on Node.js 24 and arm64', () => {
+    expect(lambda).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'], Handler: 'index.handler' })
+  })
+
+  test('has no secret in its environment, only where to find it', () => {
+    const variables = Object.entries(lambda['Environment'].Variables)
+
+    expect(JSON.stringify(variables)).not.toContain('resolve:')
+    expect(
+      variables.map(([variable]) => variable).filter((variable) => /SECRET|TOKEN|PASSWORD|KEY/.test(variable)),
+    ).toEqual(
+      variables
+        .map(([variable]) => variable)
+        .filter((variable) => /^(APP_SECRET_ARN|CHANNEL_SECRETS_PREFIX)$/.test(variable)),
+    )
+  })
+
+  test('names itself to its logs and metrics', () => {
+    expect(lambda['Environment'].Variables).toMatchObject({
+      POWERTOOLS_SERVICE_NAME: name,
+      POWERTOOLS_METRICS_NAMESPACE: 'HubSpotStatusRelay',
+    })
+  })
+
+  test("logs JSON to a log group that forgets, without Lambda's own lines, and is not traced by X-Ray", () => {
+    const groups = Object.fromEntries(resourcesOf(template, 'AWS::Logs::LogGroup'))
+
+    expect(lambda['LoggingConfig']).toMatchObject({
+      LogFormat: 'JSON',
+      ApplicationLogLevel: 'INFO',
+      SystemLogLevel: 'WARN',
+    })
+    expect(groups[lambda['LoggingConfig'].LogGroup.Ref]!.Properties['RetentionInDays']).toBe(30)
+    expect(lambda).not.toHaveProperty('TracingConfig')
+  })
+})
+
+describe('the HTTP API', () => {
+  const stage = resourcesOf(template, 'AWS::ApiGatewayV2::Stage')[0]![1].Properties
+
+  test('has a route for HubSpot and two for providers', () => {
+    const integrations = Object.fromEntries(resourcesOf(template, 'AWS::ApiGatewayV2::Integration'))
+    const routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
+      const integration = integrations[Properties['Target']['Fn::Join'][1][1].Ref]!.Properties
+      expect(integration['PayloadFormatVersion']).toBe('2.0')
+      return [Properties['RouteKey'], nameOf(integration['IntegrationUri'])]
+    })
+
+    expect(routes).toEqual([
+      ['POST /hubspot/webhook', 'hubspotwebhookFunction'],
+      ['POST /receipts/{channelId}', 'providerreceiptFunction'],
+      ['POST /receipts/{channelId}/{channelAccountId}', 'providerreceiptFunction'],
+    ])
+  })
+
+  test('has its one stage at the root, so that no stage name gets into the URL that HubSpot signs', () => {
+    expect(resourcesOf(template, 'AWS::ApiGatewayV2::Stage')).toHaveLength(1)
+    expect(stage).toMatchObject({ StageName: '$default', AutoDeploy: true })
+  })
+
+  test('is throttled', () => {
+    expect(stage['DefaultRouteSettings']).toEqual({ ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 })
+  })
+
+  test('logs who called which route with what result, but no query strings, paths, headers or bodies', () => {
+    const line = JSON.parse(stage['AccessLogSettings'].Format)
+
+    expect(Object.values(line)).toEqual([
+      '$context.requestId',
+      '$context.requestTime',
+      '$context.identity.sourceIp',
+      '$context.routeKey',
+      '$context.status',
+      '$context.responseLatency',
+      '$context.integration.integrationStatus',
+      '$context.integrationLatency',
+    ])
+  })
+
+  test('answers before API Gateway gives up', () => {
+    for (const name of ['hubspot-webhook', 'provider-receipt']) {
+      expect(functionsOf(template)[name]!['Timeout']).toBeLessThan(30)
+    }
+  })
+})
+
+test('operators find every part under a plain name', () => {
+  expect(Object.keys(template.findOutputs('*'))).toEqual([
+    'WebhookUrl',
+    'ReceiptsUrl',
+    'DeliveriesQueueUrl',
+    'DeliveriesDeadLettersUrl',
+    'StatusUpdatesQueueUrl',
+    'StatusUpdatesDeadLettersUrl',
+    'LedgerTableName',
+    'PortalsTableName',
+    'AppSecretArn',
+    'ChannelSecretsPrefix',
+  ])
+})
+
+describe('what can be chosen', () => {
+  test('a stage has its own channel secrets and metrics', () => {
+    const beta = relayTemplate({ stage: 'beta' })
+
+    for (const { Environment } of Object.values(functionsOf(beta))) {
+      expect(Environment.Variables.POWERTOOLS_METRICS_NAMESPACE).toBe('HubSpotStatusRelay-beta')
+    }
+    expect(beta.findOutputs('*')['ChannelSecretsPrefix']!['Value']).toBe('HubSpotStatusRelay-beta/channels/')
+  })
+
+  test('a public base URL is the one that signatures are checked against, and the one that is handed out', () => {
+    const custom = relayTemplate({ publicBaseUrl: 'https://relay.example.com' })
+
+    const outputs = custom.findOutputs('*')
+    const told = Object.entries(functionsOf(custom)).filter(
+      ([, { Environment }]) => Environment.Variables.PUBLIC_BASE_URL,
+    )
+    expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
+    expect(outputs['ReceiptsUrl']!['Value']).toBe('https://relay.example.com/receipts')
+    expect(told.map(([name]) => name)).toEqual(['hubspot-webhook', 'provider-receipt'])
+  })
+
+  test('without delivery, the webhook hands over to update-status and nothing of deliveries is left', () => {
+    const small = relayTemplate({ delivery: false, receipts: false })
+
+    expect(Object.keys(functionsOf(small))).toEqual(['hubspot-webhook', 'update-status'])
+    expect(functionsOf(small)['hubspot-webhook']!['Environment'].Variables.DELIVERIES_QUEUE_URL).toEqual({
+      Ref: 'RelayStatusUpdatesQueue24B019B3',
+    })
+    expect(resourcesOf(small, 'AWS::ApiGatewayV2::Route')).toHaveLength(1)
+    expect(JSON.stringify(small.toJSON())).not.toMatch(/Deliveries(Queue|DeadLetters)/)
+    expect(small.findOutputs('*')).not.toHaveProperty('ReceiptsUrl')
+  })
+
+  test('turning delivery off and on again leaves the tables and the status updates as they are', () => {
+    const lasting = /^Relay(Ledger|Portals|AppSecret|StatusUpdates)/
+    const idsOf = (any: typeof template) => Object.keys(any.toJSON()['Resources']).filter((id) => lasting.test(id))
+
+    expect(idsOf(relayTemplate({ delivery: false }))).toEqual(idsOf(template))
+  })
+
+  test('times, limits and retention reach the functions', () => {
+    const tuned = relayTemplate({
+      hubspot: { apiVersion: '2026-09', requestsPer10Seconds: 180 },
+      unconfirmedAfter: Duration.minutes(10),
+      giveUpAfter: Duration.hours(6),
+      logRetention: RetentionDays.ONE_WEEK,
+      maxConcurrency: 4,
+      throttle: { rate: 20, burst: 40 },
+    })
+
+    expect(functionsOf(tuned)['update-status']!['Environment'].Variables).toMatchObject({
+      HUBSPOT_BASE_URL: 'https://api.hubapi.com',
+      HUBSPOT_API_VERSION: '2026-09',
+      HUBSPOT_REQUESTS_PER_10_SECONDS: '180',
+      GIVE_UP_AFTER_SECONDS: '21600',
+    })
+    expect(functionsOf(tuned)['deliver-message']!['Environment'].Variables).toMatchObject({
+      UNCONFIRMED_AFTER_SECONDS: '600',
+      GIVE_UP_AFTER_SECONDS: '21600',
+    })
+    tuned.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 })
+    tuned.allResourcesProperties('AWS::Lambda::EventSourceMapping', { ScalingConfig: { MaximumConcurrency: 4 } })
+    tuned.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      DefaultRouteSettings: { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 },
+    })
+  })
+})
