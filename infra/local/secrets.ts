@@ -1,0 +1,58 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { type Emulator, refusal } from './aws.ts'
+
+/** The properties of `AWS::SecretsManager::Secret` that are run. */
+export const SecretProperties = z.object({
+  SecretString: z.string().optional(),
+  GenerateSecretString: z
+    .object({ SecretStringTemplate: z.string().optional(), GenerateStringKey: z.string().optional() })
+    .optional(),
+})
+
+/** The value that a secret of the template starts with, generated where the template asks for that. */
+export function initialValue({ SecretString, GenerateSecretString }: z.infer<typeof SecretProperties>) {
+  const generated = randomBytes(24).toString('base64url')
+  const { SecretStringTemplate, GenerateStringKey } = GenerateSecretString ?? {}
+  if (SecretString !== undefined) return SecretString
+  if (SecretStringTemplate === undefined || GenerateStringKey === undefined) return generated
+  return JSON.stringify({ ...JSON.parse(SecretStringTemplate), [GenerateStringKey]: generated })
+}
+
+/** Secrets Manager in memory: GetSecretValue, CreateSecret and PutSecretValue. */
+export function createSecretsManager(arnOf: (name: string) => string) {
+  const secrets = new Map<string, { value: string; versionId: string; createdAt: number }>()
+
+  /** Gives the secret of this name a value; creates it where there is none. */
+  function put(name: string, value: string) {
+    secrets.set(name, { value, versionId: randomUUID(), createdAt: Date.now() / 1000 })
+  }
+
+  const emulate: Emulator = async ({ operation, body }) => {
+    const { SecretId, Name, SecretString = '' } = Input.parse(JSON.parse(body))
+    // A secret goes by its name or by its ARN.
+    const name = Name ?? [...secrets.keys()].find((known) => known === SecretId || arnOf(known) === SecretId)
+    const exists = name !== undefined && secrets.has(name)
+
+    if (!operations.has(operation)) return refused('UnknownOperationException', operation)
+    if (operation === 'CreateSecret' && exists) return refused('ResourceExistsException', 'The secret already exists.')
+    if (operation !== 'CreateSecret' && !exists)
+      return refused('ResourceNotFoundException', "Secrets Manager can't find the specified secret.")
+    if (operation !== 'GetSecretValue') put(name!, SecretString)
+
+    const { value, versionId, createdAt } = secrets.get(name!)!
+    const version = { ARN: arnOf(name!), Name: name, VersionId: versionId, VersionStages: ['AWSCURRENT'] }
+    const read = operation === 'GetSecretValue' ? { SecretString: value, CreatedDate: createdAt } : {}
+    return { statusCode: 200, body: JSON.stringify({ ...version, ...read }) }
+  }
+
+  return { emulate, put }
+}
+
+const operations = new Set(['GetSecretValue', 'CreateSecret', 'PutSecretValue'])
+const Input = z.object({
+  SecretId: z.string().optional(),
+  Name: z.string().optional(),
+  SecretString: z.string().optional(),
+})
+const refused = (error: string, message: string) => refusal({ error, statusCode: 400 }, message)

@@ -1,0 +1,160 @@
+import { buildApp } from 'fauxqs'
+import * as z from 'zod'
+import type { AwsCall, Emulator } from './aws.ts'
+
+/** The properties of `AWS::SQS::Queue` that are run; named as SQS names a queue's attributes. */
+export const QueueProperties = z.object({
+  VisibilityTimeout: z.coerce.string().optional(),
+  DelaySeconds: z.coerce.string().optional(),
+  MessageRetentionPeriod: z.coerce.string().optional(),
+  ReceiveMessageWaitTimeSeconds: z.coerce.string().optional(),
+  MaximumMessageSize: z.coerce.string().optional(),
+  RedrivePolicy: z
+    .looseObject({})
+    .transform((policy) => JSON.stringify(policy))
+    .optional(),
+})
+
+/** How many messages a queue holds. `dueAt` has the times (ms) at which the delayed ones become visible. */
+export type QueueDepth = { name: string; visible: number; inFlight: number; dueAt: number[] }
+
+/** SQS in memory, by fauxqs. */
+export function createSqs() {
+  const app = buildApp({ logger: false })
+
+  const emulate: Emulator = async (call) => {
+    const { statusCode, headers, body } = await app.inject({
+      method: 'POST',
+      url: '/',
+      headers: {
+        host: call.headers.host,
+        authorization: call.headers.authorization,
+        'content-type': call.headers['content-type'],
+        'x-amz-target': call.headers['x-amz-target'],
+      },
+      payload: rewriteRequest(call),
+    })
+    const queryError = headers['x-amzn-query-error']
+    return {
+      statusCode,
+      headers: { ...(queryError !== undefined && { 'x-amzn-query-error': String(queryError) }) },
+      body: statusCode === 200 ? rewriteAnswer(call, body) : body,
+    }
+  }
+
+  return {
+    emulate,
+
+    /** What each queue holds at this moment. */
+    async depths(): Promise<QueueDepth[]> {
+      const queues = Queues.parse((await app.inject('/_fauxqs/queues')).json())
+      return Promise.all(
+        queues.map(async (queue) => ({
+          name: queue.name,
+          visible: queue.approximateMessageCount,
+          inFlight: queue.approximateInflightCount,
+          dueAt: queue.approximateDelayedCount === 0 ? [] : await dueTimes(queue.name),
+        })),
+      )
+    },
+
+    /** Ends the long polls under way. */
+    close: () => app.close(),
+  }
+
+  async function dueTimes(name: string) {
+    const queue = Queue.parse((await app.inject(`/_fauxqs/queues/${name}`)).json())
+    return queue.messages.delayed.map(({ delayUntil }) => delayUntil)
+  }
+}
+
+const Queues = z.array(
+  z.object({
+    name: z.string(),
+    approximateMessageCount: z.number(),
+    approximateInflightCount: z.number(),
+    approximateDelayedCount: z.number(),
+  }),
+)
+const Queue = z.object({ messages: z.object({ delayed: z.array(z.object({ delayUntil: z.number() })) }) })
+
+// fauxqs drops MessageGroupId on standard queues, and AWSTraceHeader. They ride along as one more message attribute.
+const carrier = 'local.SystemAttributes'
+
+const Entry = z.looseObject({
+  MessageGroupId: z.string().optional(),
+  MessageSystemAttributes: z.object({ AWSTraceHeader: z.object({ StringValue: z.string() }).optional() }).optional(),
+  MessageAttributes: z.record(z.string(), z.unknown()).optional(),
+})
+const SendBatch = z.looseObject({ Entries: z.array(Entry) })
+const Receive = z.looseObject({
+  AttributeNames: z.array(z.string()).default([]),
+  MessageSystemAttributeNames: z.array(z.string()).default([]),
+  MessageAttributeNames: z.array(z.string()).default([]),
+})
+const Received = z.object({
+  Messages: z
+    .array(
+      z.looseObject({
+        Attributes: z.record(z.string(), z.string()).optional(),
+        MessageAttributes: z.looseObject({ [carrier]: z.object({ StringValue: z.string() }).optional() }).optional(),
+      }),
+    )
+    .optional(),
+})
+
+function rewriteRequest({ operation, body }: AwsCall) {
+  const input: unknown = JSON.parse(body)
+  switch (operation) {
+    case 'SendMessage':
+      return packed(Entry.parse(input))
+    case 'SendMessageBatch': {
+      const batch = SendBatch.parse(input)
+      return { ...batch, Entries: batch.Entries.map(packed) }
+    }
+    case 'ReceiveMessage': {
+      const receive = Receive.parse(input)
+      return { ...receive, MessageAttributeNames: [...receive.MessageAttributeNames, carrier] }
+    }
+    default:
+      return body
+  }
+}
+
+function rewriteAnswer({ operation, body, headers }: AwsCall, answer: string) {
+  if (operation === 'ReceiveMessage') {
+    const { AttributeNames, MessageSystemAttributeNames } = Receive.parse(JSON.parse(body))
+    const wanted = [...AttributeNames, ...MessageSystemAttributeNames]
+    return JSON.stringify({
+      Messages: Received.parse(JSON.parse(answer)).Messages?.map((message) => unpacked(message, wanted)),
+    })
+  }
+  // fauxqs names a host of its own, which does not resolve.
+  if (operation === 'CreateQueue' || operation === 'GetQueueUrl' || operation === 'ListQueues')
+    return answer.replaceAll(/http:\/\/sqs\.[^/"]+/g, `http://${headers.host}`)
+  return answer
+}
+
+function packed(entry: z.infer<typeof Entry>) {
+  const attributes = {
+    MessageGroupId: entry.MessageGroupId,
+    AWSTraceHeader: entry.MessageSystemAttributes?.AWSTraceHeader?.StringValue,
+  }
+  if (!attributes.MessageGroupId && !attributes.AWSTraceHeader) return entry
+  const attribute = { DataType: 'String', StringValue: JSON.stringify(attributes) }
+  return { ...entry, MessageAttributes: { ...entry.MessageAttributes, [carrier]: attribute } }
+}
+
+function unpacked(message: NonNullable<z.infer<typeof Received>['Messages']>[number], wanted: string[]) {
+  const { [carrier]: carried, ...own } = message.MessageAttributes ?? {}
+  if (!carried) return message
+  const attributes = Object.entries(JSON.parse(carried.StringValue) as Record<string, string>)
+  const handedOut = attributes.filter(([name]) => wanted.includes('All') || wanted.includes(name))
+  return {
+    ...message,
+    Attributes: { ...message.Attributes, ...Object.fromEntries(handedOut) },
+    MessageAttributes: Object.keys(own).length > 0 ? own : undefined,
+    // It was taken over the carrier as well.
+    MD5OfMessageAttributes: undefined,
+  }
+}
