@@ -3,7 +3,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 
 // An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout.
-const patience = { maxAttempts: 3, requestHandler: { connectionTimeout: 1000, requestTimeout: 2500 } }
+const patience = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 } }
 
 /** An SQS client that does not wait long. */
 export const createSqs = () => new SQSClient(patience)

@@ -1,0 +1,274 @@
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import * as deliverMessage from '../../functions/deliver-message.ts'
+import { createHubSpot } from '../../functions/hubspot/client.ts'
+import { createOAuth } from '../../functions/hubspot/oauth.ts'
+import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
+import { createTokens } from '../../functions/hubspot/tokens.ts'
+import type { DeliveryJob, StatusUpdate } from '../../functions/messages/jobs.ts'
+import { createLedger, type SendOutcome } from '../../functions/messages/ledger.ts'
+import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
+import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
+import type { SendFace } from '../../functions/providers/provider.ts'
+import * as updateStatus from '../../functions/update-status.ts'
+import { createMemoryTable } from './memory-table.ts'
+
+const visibilityTimeout = 360_000
+
+/** The consumers' real code in a world of its own: a clock that only moves when told, queues, tables, a HubSpot, a provider. */
+export function createWorld(options: { repeatable?: boolean; giveUpAfterSeconds?: number } = {}) {
+  let time = Date.parse('2026-11-22T12:00:00Z')
+  const now = () => time
+  const random = () => 0.5
+  const giveUpAfterSeconds = options.giveUpAfterSeconds ?? 86_400
+
+  const deliveries = createMemoryQueue(now)
+  const deliveriesDeadLetters = createMemoryQueue(now)
+  const statusUpdates = createMemoryQueue(now)
+  const statusUpdatesDeadLetters = createMemoryQueue(now)
+
+  const ledgerTable = createMemoryTable()
+  const portalsTable = createMemoryTable()
+  portalsTable.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-1' })
+
+  const lines: object[] = []
+  const counts: Record<string, number> = {}
+  const say = (level: string) => (message: string, fields?: object) => void lines.push({ level, message, ...fields })
+  const telemetry = {
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    count: (metric: string, value = 1) => {
+      counts[metric] = (counts[metric] ?? 0) + value
+    },
+    flush() {},
+  }
+
+  /** HubSpot, as far as the relay sees it. Each PATCH asks `answer`; what it lets through is held. */
+  const hubspot = {
+    patches: [] as { messageId: string; statusType: string; errorMessage?: string; token: string; at: number }[],
+    held: new Map<string, { statusType: string; errorMessage?: string }>(),
+    refreshes: 0,
+    answer: async (_patch: { messageId: string; statusType: string; token: string }): Promise<Answer> => ok,
+    refresh: async (): Promise<Answer> => ({
+      status: 200,
+      json: {
+        access_token: `access-${hubspot.refreshes}`,
+        refresh_token: `refresh-${hubspot.refreshes}`,
+        expires_in: 1800,
+      },
+    }),
+  }
+  const hubspotHttp: FetchJson = async (url, { method, body, headers }) => {
+    if (method === 'POST') {
+      hubspot.refreshes++
+      return response(await hubspot.refresh())
+    }
+    const messageId = decodeURIComponent(url.split('/').at(-1)!)
+    const token = headers?.['authorization']?.replace('Bearer ', '') ?? ''
+    const status = JSON.parse(String(body))
+    hubspot.patches.push({ messageId, ...status, token, at: time })
+    const answer = await hubspot.answer({ messageId, ...status, token })
+    if (answer.status >= 200 && answer.status < 300) hubspot.held.set(messageId, status)
+    return response(answer.json === undefined && answer.status === 200 ? { ...answer, json: { status } } : answer)
+  }
+
+  /** The provider: what it answers, and what it was sent. */
+  const provider = {
+    sends: [] as DeliveryJob[],
+    send: async (_job: DeliveryJob): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
+  }
+  const face: SendFace<unknown> = {
+    account: undefined as never,
+    repeatable: options.repeatable ?? false,
+    async send(job) {
+      provider.sends.push(job)
+      return provider.send(job)
+    },
+  }
+
+  const ledger = createLedger(ledgerTable, now)
+  const clock = { now, random }
+  const tools = { fetchJson: hubspotHttp, now, signForHubSpot: async () => '' }
+  const secret = { clientId: 'client', clientSecrets: ['secret'] as [string] }
+  const accounts = { found: true }
+
+  /** Handlers as a fresh execution environment has them: nothing remembered. */
+  function handlers() {
+    const api = { fetchJson: hubspotHttp, baseUrl: 'https://hubspot.test', version: 'v3' as const, ...clock }
+    return {
+      deliver: deliverMessage.createHandler({
+        ...clock,
+        accounts: {
+          find: async () => (accounts.found ? { provider: 'forward' as const, face, account: {} } : undefined),
+        },
+        tools,
+        ledger,
+        statusUpdates,
+        queue: deliveries,
+        deadLetters: deliveriesDeadLetters,
+        unconfirmedAfterSeconds: 3600,
+        giveUpAfterSeconds,
+        telemetry,
+      }),
+      update: updateStatus.createHandler({
+        ...clock,
+        ledger,
+        hubspot: createHubSpot(api),
+        tokens: createTokens({ ...clock, table: portalsTable, oauth: createOAuth(api), appSecret: async () => secret }),
+        rateLimit: createRateLimit({ table: portalsTable, requestsPer10Seconds: 100, now }),
+        queue: statusUpdates,
+        deadLetters: statusUpdatesDeadLetters,
+        telemetry,
+        sleep: async (milliseconds) => {
+          time += milliseconds
+        },
+        lateEffectSeconds: 120,
+        giveUpAfterSeconds,
+      }),
+    }
+  }
+  let live = handlers()
+
+  async function consume(queue: MemoryQueue, handler: Handler, limit = 10) {
+    const messages = queue.receive(limit)
+    if (messages.length === 0) return
+    const result = await handler(sqsEvent(messages), context)
+    const failed = new Set(result?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+    for (const message of messages) if (!failed.has(message.id)) queue.remove(message)
+  }
+
+  return {
+    now,
+    deliveries,
+    deliveriesDeadLetters,
+    statusUpdates,
+    statusUpdatesDeadLetters,
+    ledgerTable,
+    portalsTable,
+    hubspot,
+    provider,
+    accounts,
+    lines,
+    counts,
+    pass: (seconds: number) => {
+      time += seconds * 1000
+    },
+    /** A new execution environment, as after a crash. */
+    restart: () => {
+      live = handlers()
+    },
+    /** Works off what is due now, a batch at a time. */
+    async step(limit = 10) {
+      await consume(deliveries, live.deliver as unknown as Handler, limit)
+      await consume(statusUpdates, live.update as unknown as Handler, limit)
+    },
+    /** Lets time pass until the queues are empty, for a week at most. */
+    async rest() {
+      const end = time + 7 * 86_400_000
+      while (deliveries.messages.length + statusUpdates.messages.length > 0 && time < end) {
+        await this.step()
+        const next = Math.min(...[...deliveries.messages, ...statusUpdates.messages].map(({ visibleAt }) => visibleAt))
+        if (Number.isFinite(next)) time = Math.max(time, next)
+      }
+    },
+  }
+}
+
+export type World = ReturnType<typeof createWorld>
+
+type Answer = { status: number; json?: unknown; headers?: Record<string, string> }
+const ok: Answer = { status: 200 }
+const response = ({ status, json, headers = {} }: Answer): HttpResponse => ({ status, headers, json, text: '' })
+
+type Handler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | undefined>
+type MemoryQueue = ReturnType<typeof createMemoryQueue>
+type Message = { id: string; body: string; sentAt: number; visibleAt: number; receives: number }
+
+let lastId = 0
+
+/** A standard queue in memory: delays, receive counts, a visibility timeout of six minutes. */
+function createMemoryQueue(now: () => number) {
+  const messages: Message[] = []
+  const queue: Queue = {
+    async send(job, { delaySeconds = 0 }) {
+      messages.push({
+        id: `message-${++lastId}`,
+        body: encodeBody(job),
+        sentAt: now(),
+        visibleAt: now() + Math.min(900, Math.max(0, Math.ceil(delaySeconds))) * 1000,
+        receives: 0,
+      })
+    },
+  }
+  return {
+    ...queue,
+    messages,
+    receive(limit: number) {
+      const due = messages.filter(({ visibleAt }) => visibleAt <= now()).slice(0, limit)
+      for (const message of due)
+        Object.assign(message, { visibleAt: now() + visibilityTimeout, receives: message.receives + 1 })
+      return due
+    },
+    remove(message: Message) {
+      messages.splice(messages.indexOf(message), 1)
+    },
+    /** The jobs that lie here, decoded. */
+    jobs: () => messages.map(({ body }) => decodeBody(body) as Record<string, unknown>),
+  }
+}
+
+function sqsEvent(messages: Message[]): SQSEvent {
+  return {
+    Records: messages.map(({ id, body, sentAt, receives }) => ({
+      messageId: id,
+      receiptHandle: id,
+      body,
+      attributes: {
+        ApproximateReceiveCount: String(receives),
+        SentTimestamp: String(sentAt),
+        SenderId: 'sender',
+        ApproximateFirstReceiveTimestamp: String(sentAt),
+      },
+      messageAttributes: {},
+      md5OfBody: '',
+      eventSource: 'aws:sqs',
+      eventSourceARN: 'arn:aws:sqs:eu-central-1:000000000000:queue',
+      awsRegion: 'eu-central-1',
+    })),
+  }
+}
+
+const context = { awsRequestId: 'request', functionName: 'function', getRemainingTimeInMillis: () => 60_000 } as Context
+
+/** A status update of portal 1, channel 2. */
+export function update(status: StatusUpdate['status'], fields: Partial<StatusUpdate> = {}): StatusUpdate {
+  return {
+    v: 1,
+    portalId: '1',
+    channelId: '2',
+    messageId: 'm',
+    status,
+    source: 'forward',
+    occurredAt: '2026-11-22T12:00:00Z',
+    ...fields,
+  }
+}
+
+/** A delivery of portal 1, channel 2. */
+export function delivery(fields: Partial<DeliveryJob> = {}): DeliveryJob {
+  return {
+    v: 1,
+    portalId: '1',
+    channelId: '2',
+    channelAccountId: '3',
+    messageId: 'm',
+    integrationThreadIds: ['t'],
+    to: [{ deliveryIdentifier: { value: '+15550100' } }],
+    text: 'Hello',
+    attachments: [],
+    createdAt: '2026-11-22T12:00:00Z',
+    traceId: 'trace',
+    original: '{}',
+    ...fields,
+  }
+}

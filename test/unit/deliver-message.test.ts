@@ -1,0 +1,239 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { gzip } from '../../functions/platform/queue.ts'
+import { TryLater } from '../../functions/platform/retry.ts'
+import { createWorld, delivery, type World } from '../support/world.ts'
+
+let world: World
+beforeEach(() => {
+  world = createWorld()
+})
+
+const deliver = (fields = {}) => world.deliveries.send(delivery(fields), { group: '1' })
+const sends = () => world.provider.sends.length
+const held = () => world.hubspot.held.get('m')
+
+describe('what came of the send', () => {
+  test('sent: HubSpot is told SENT', async () => {
+    await deliver()
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test.each(['delivered', 'read'] as const)('%s at once: told as it is', async (status) => {
+    world.provider.send = async () => ({ outcome: 'sent', status })
+    await deliver()
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: status === 'read' ? 'READ' : 'SENT' })
+  })
+
+  test('rejected: HubSpot is told FAILED and the reason, without the phone number in it', async () => {
+    world.provider.send = async () => ({ outcome: 'rejected', reason: '+1 555 010 0123 has opted out (21610)' })
+    await deliver()
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: '[number] has opted out (21610)' })
+    expect(sends()).toBe(1)
+  })
+
+  test('try later: sent once the provider takes it, and told once', async () => {
+    let refusals = 3
+    world.provider.send = async () => {
+      if (refusals-- > 0) throw new TryLater('the provider is down')
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(4)
+    expect(world.hubspot.patches).toHaveLength(1)
+  })
+
+  test('accepted: nothing is told until the deadline, and then that it is unconfirmed', async () => {
+    world.provider.send = async () => ({ outcome: 'sent', status: 'accepted' })
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+    expect(world.hubspot.patches[0]!.at - start).toBeGreaterThanOrEqual(3_600_000)
+  })
+
+  test('unknown: never sent again, told as unconfirmed at the deadline', async () => {
+    world.provider.send = async () => ({ outcome: 'unknown' })
+    await deliver()
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toMatchObject({ statusType: 'FAILED' })
+  })
+
+  test('a receipt outranks the verdict of the deadline, before and after it', async () => {
+    world.provider.send = async () => ({ outcome: 'unknown' })
+    await deliver()
+    await world.step()
+    const receipt = {
+      v: 1,
+      portalId: '1',
+      channelId: '2',
+      messageId: 'm',
+      source: 'x',
+      occurredAt: '2026-11-22T12:00:00Z',
+    }
+    await world.statusUpdates.send({ ...receipt, status: 'delivered' }, { group: '1' })
+    await world.rest()
+
+    expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT'])
+  })
+
+  test('given up after a day: FAILED with the reason, and the job among the dead letters', async () => {
+    world.provider.send = async () => {
+      throw new TryLater('The endpoint answered HTTP 503')
+    }
+    await deliver()
+    await world.rest()
+
+    expect(held()).toMatchObject({
+      statusType: 'FAILED',
+      errorMessage: 'The message could not be delivered. Given up after 24 hours: The endpoint answered HTTP 503',
+    })
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([{ job: { messageId: 'm', text: 'Hello' } }])
+  })
+
+  test('a given-up message that is redriven and sent corrects the status', async () => {
+    world.provider.send = async () => {
+      throw new TryLater('down')
+    }
+    await deliver()
+    await world.rest()
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.deliveries.send(world.deliveriesDeadLetters.jobs()[0]!, { group: '1' })
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a channel without a secret waits for it', async () => {
+    world.accounts.found = false
+    await deliver()
+    await world.step()
+    expect(sends()).toBe(0)
+    world.accounts.found = true
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+})
+
+describe('each customer receives a message at most once', () => {
+  test('a webhook that came twice is sent once, also within one batch', async () => {
+    await deliver()
+    await deliver()
+    await world.step()
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(world.hubspot.patches).toHaveLength(1)
+  })
+
+  test('a crash after the provider took it: not sent again, told as unconfirmed', async () => {
+    world.provider.send = async () => {
+      throw new Error('the process dies')
+    }
+    const put = world.ledgerTable.putIfNextVersion
+    let died = false
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      // a process that is dead releases nothing
+      if (sends() > 0 && !died) {
+        died = true
+        throw new Error('dead')
+      }
+      return put(item)
+    }
+    await deliver()
+    await world.step()
+    world.restart()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+  })
+
+  test('a crash with a provider that takes a key: sent again under the same key', async () => {
+    world = createWorld({ repeatable: true })
+    let died = false
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() > 0 && !died) {
+        died = true
+        throw new Error('dead')
+      }
+      return put(item)
+    }
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a crash after the send was recorded, before its status was queued: the status is queued by the next try', async () => {
+    const send = world.statusUpdates.send
+    let fails = 1
+    world.statusUpdates.send = async (job, options) => {
+      if (fails-- > 0) throw new Error('dead')
+      return send(job, options)
+    }
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+})
+
+describe('an event that could not be read', () => {
+  const event = {
+    type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
+    portalId: '1',
+    channelId: '2',
+    message: { id: 'm', channelAccountId: '3', text: 'Hello', recipients: [] },
+  }
+  const unread = (body: object) => ({
+    deadLetter: { reason: 'Unreadable event', attempts: 1, since: '2026-11-22T12:00:00Z', at: '2026-11-22T12:00:00Z' },
+    job: { v: 1, unread: gzip(JSON.stringify(body)), traceId: 'trace' },
+  })
+
+  test('is parsed anew when it is redriven, and delivered', async () => {
+    await world.deliveries.send(unread(event), { group: '1' })
+    await world.rest()
+
+    expect(world.provider.sends).toMatchObject([{ messageId: 'm', text: 'Hello', original: JSON.stringify(event) }])
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('goes back to the dead letters where it still cannot be read', async () => {
+    await world.deliveries.send(unread({ ...event, portalId: 1 }), { group: '1' })
+    await world.rest()
+
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      {
+        deadLetter: { reason: 'Still no event that can be delivered: portalId: expected string' },
+        job: { traceId: 'trace' },
+      },
+    ])
+  })
+})
+
+test('no text, phone number or richText of a message reaches a log line or the ledger', async () => {
+  await deliver({ text: 'sentinel-text', richText: '<p>sentinel-rich</p>', original: '{"text":"sentinel-original"}' })
+  world.provider.send = async () => {
+    throw new TryLater('down')
+  }
+  await world.rest()
+
+  expect(JSON.stringify([world.lines, [...world.ledgerTable.items]])).not.toMatch(/sentinel|5550100/)
+})

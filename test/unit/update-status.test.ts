@@ -1,0 +1,502 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ladder, type Status, wordFor } from '../../functions/messages/status.ts'
+import { NoAnswer } from '../../functions/platform/fetch-json.ts'
+import { createWorld, update, type World } from '../support/world.ts'
+
+let world: World
+beforeEach(() => {
+  world = createWorld()
+})
+
+const send = (status: Status, fields = {}) => world.statusUpdates.send(update(status, fields), { group: '1' })
+const told = () => world.hubspot.patches.map(({ statusType }) => statusType)
+const item = () => world.ledgerTable.items.get('1#2#m') as { open: unknown[]; known: string; told: { word: string } }
+
+/** Answers with each of these in turn, and then as HubSpot does when all is well. */
+function answerWith(...answers: (object | Error)[]) {
+  world.hubspot.answer = async () => {
+    const next = answers.shift()
+    if (next instanceof Error) throw next
+    return { status: 200, ...next }
+  }
+}
+
+describe('the usual order', () => {
+  test('sent, delivered and read cost two PATCHes', async () => {
+    for (const status of ['sent', 'delivered', 'read'] as const) {
+      await send(status)
+      await world.step()
+    }
+
+    expect(told()).toEqual(['SENT', 'READ'])
+    expect(item()).toMatchObject({ known: 'read', told: { word: 'READ' }, open: [] })
+  })
+
+  test('a duplicate costs no PATCH', async () => {
+    await send('sent')
+    await world.step()
+    await send('sent')
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('two duplicates in one batch cost one PATCH', async () => {
+    await send('sent')
+    await send('sent')
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('what comes late is no news', async () => {
+    await send('read')
+    await world.step()
+    await send('sent')
+    await send('failed', { reason: 'No such number' })
+    await world.rest()
+
+    expect(told()).toEqual(['READ'])
+  })
+
+  test('a failure is told with its reason, other words without', async () => {
+    await send('sent', { reason: 'not for the agent' })
+    await world.step()
+    await send('failed', { reason: 'No such number' })
+    await world.rest()
+
+    expect(world.hubspot.patches).toMatchObject([
+      { statusType: 'SENT' },
+      { statusType: 'FAILED', errorMessage: 'No such number' },
+    ])
+    expect(world.hubspot.patches[0]).not.toHaveProperty('errorMessage')
+  })
+
+  test("the provider's refusal replaces the relay's own verdict", async () => {
+    await send('unconfirmed', { reason: 'No receipt came' })
+    await world.step()
+    await send('failed', { reason: 'No such number' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  })
+
+  test('delivered refutes failed', async () => {
+    await send('failed')
+    await world.step()
+    await send('delivered')
+    await world.rest()
+
+    expect(told()).toEqual(['FAILED', 'SENT'])
+  })
+
+  test('a status for a message that was never announced is told', async () => {
+    await send('read', { messageId: 'unannounced' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('unannounced')).toEqual({ statusType: 'READ' })
+  })
+
+  test('telling again on purpose tells what is known, not what the update says', async () => {
+    await send('read')
+    await world.step()
+    await send('sent', { id: 'reconcile-1' })
+    await world.rest()
+
+    expect(told()).toEqual(['READ', 'READ'])
+    expect(item().open).toEqual([])
+  })
+
+  test('receipts for messages older than the ledger are ignored', async () => {
+    await send('read', { messageCreatedAt: '2026-05-01T00:00:00Z' })
+    await world.rest()
+
+    expect(told()).toEqual([])
+    expect(world.counts['UpdatesIgnored']).toBe(1)
+  })
+})
+
+test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
+  const statuses = fc.array(fc.constantFrom(...ladder), { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(
+      statuses,
+      fc.integer({ min: 1, max: 4 }),
+      fc.infiniteStream(fc.boolean()),
+      async (updates, batch, pauses) => {
+        world = createWorld()
+        for (const status of updates) {
+          await send(status)
+          if (pauses.next().value) await world.step(batch)
+        }
+        await world.rest()
+
+        const highest = ladder[Math.max(...updates.map((status) => ladder.indexOf(status)))]!
+        expect(world.hubspot.held.get('m')?.statusType).toBe(wordFor(highest))
+        expect(item().open).toEqual([])
+        expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+describe("HubSpot's answers", () => {
+  test.each([429, 423, 477, 500, 503])('%i is tried again until it is told, never dead-lettered', async (status) => {
+    answerWith(...Array(12).fill({ status }))
+    await send('sent')
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('a 429 holds back the whole portal for as long as Retry-After says', async () => {
+    answerWith({ status: 429, headers: { 'retry-after': '30' } })
+    await send('sent')
+    await world.step()
+    await send('read', { messageId: 'other' })
+    const start = world.now()
+    await world.rest()
+
+    expect(world.hubspot.patches.slice(1).every(({ at }) => at - start >= 29_000)).toBe(true)
+    expect(world.hubspot.held.size).toBe(2)
+  })
+
+  test('a message that is not there yet is tried again within five minutes', async () => {
+    answerWith({ status: 404 }, { status: 404 })
+    await send('sent')
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a message that stays away is dead-lettered, and redriven it is told', async () => {
+    world.hubspot.answer = async () => ({ status: 404, json: { message: 'no such message', correlationId: 'c-1' } })
+    await send('sent')
+    await world.rest()
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringContaining('correlationId c-1') }, job: { messageId: 'm', status: 'sent' } },
+    ])
+
+    answerWith()
+    await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test("a refusal is dead-lettered with HubSpot's message, category and correlation id", async () => {
+    answerWith({ status: 400, json: { message: 'Invalid input', category: 'VALIDATION_ERROR', correlationId: 'c-2' } })
+    await send('sent')
+    await world.rest()
+
+    const reason = 'HubSpot refuses the status (HTTP 400, VALIDATION_ERROR, Invalid input, correlationId c-2)'
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason } }])
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('a refused correction is final and counted, no dead letter', async () => {
+    answerWith({ status: 200 }, { status: 400 })
+    await send('sent')
+    await world.step()
+    await send('read')
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    expect(world.counts['CorrectionsRefused']).toBe(1)
+    expect(item().open).toEqual([])
+  })
+
+  test('an answer of another shape, or another status than asked, counts as told and is counted', async () => {
+    answerWith({ status: 200, json: 'surprise' }, { status: 200, json: { status: { statusType: 'SENT' } } })
+    await send('sent')
+    await world.step()
+    await send('read')
+    await world.rest()
+
+    expect(told()).toEqual(['SENT', 'READ'])
+    expect(world.counts['UnexpectedAnswers']).toBe(2)
+  })
+
+  test.each([
+    ['no answer after the request was sent', new NoAnswer('timeout', true)],
+    ['HTTP 502', { status: 502 }],
+    ['HTTP 504', { status: 504 }],
+    ['HTTP 524', { status: 524 }],
+  ])('%s: repeated only after HubSpot could no longer be working on it', async (_name, answer) => {
+    answerWith(answer)
+    await send('sent')
+    await world.rest()
+
+    const [first, second] = world.hubspot.patches
+    expect(second!.at - first!.at).toBeGreaterThanOrEqual(120_000)
+  })
+
+  test('a refused connection is tried again soon', async () => {
+    answerWith(new NoAnswer('ECONNREFUSED', false))
+    await send('sent')
+    await world.rest()
+
+    const [first, second] = world.hubspot.patches
+    expect(second!.at - first!.at).toBeLessThan(10_000)
+  })
+
+  test('given up after a day, with the reason, how often and since when', async () => {
+    world.hubspot.answer = async () => ({ status: 500 })
+    await send('sent')
+    await world.rest()
+
+    const [letter] = world.statusUpdatesDeadLetters.jobs() as {
+      deadLetter: { reason: string; attempts: number; since: string }
+    }[]
+    expect(letter!.deadLetter.reason).toMatch(/^Given up after 24 hours: HubSpot cannot take it now \(HTTP 500\)$/)
+    expect(letter!.deadLetter.since).toBe('2026-11-22T12:00:00.000Z')
+    expect(letter!.deadLetter.attempts).toBeGreaterThan(50)
+  })
+})
+
+describe('a late effect of a PATCH that gave no answer', () => {
+  test('is overwritten, also where a duplicate told HubSpot meanwhile', async () => {
+    answerWith(new NoAnswer('timeout', true))
+    await send('sent')
+    await world.step()
+    await send('sent') // a duplicate: it waits for the try that may still take effect
+    await send('read')
+    await world.step()
+    world.pass(100)
+    world.hubspot.held.set('m', { statusType: 'SENT' }) // the first PATCH takes effect now, over READ
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
+    expect(item().open).toEqual([])
+  })
+})
+
+describe('a crash', () => {
+  test('before the PATCH: the job comes back, finds its mark and tells HubSpot', async () => {
+    world.hubspot.answer = () => Promise.reject(new Error('the process dies'))
+    await send('read')
+    await world.step()
+    expect(item()).toMatchObject({ known: 'read', open: [{ mark: 'read' }] })
+
+    answerWith()
+    world.restart()
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
+    expect(item().open).toEqual([])
+  })
+
+  test('after the PATCH, before it is settled: HubSpot is told again', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    let writes = 0
+    world.ledgerTable.putIfNextVersion = async (written) => {
+      if (++writes === 2) throw new Error('the process dies')
+      return put(written)
+    }
+    await send('read')
+    await world.rest()
+
+    expect(told()).toEqual(['READ', 'READ'])
+    expect(item().open).toEqual([])
+  })
+
+  test('a write whose answer was lost is not taken for somebody else’s', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (written) => {
+      await put(written)
+      world.ledgerTable.putIfNextVersion = put
+      return false // the SDK tried again, and its own first write refused the second
+    }
+    await send('read')
+    await world.rest()
+
+    expect(told()).toEqual(['READ'])
+    expect(item().open).toEqual([])
+  })
+})
+
+test('HubSpot is told again where more became known while it was told', async () => {
+  world.hubspot.answer = async ({ statusType }) => {
+    if (statusType === 'SENT') {
+      await send('read')
+      const [, ...others] = world.statusUpdates.messages
+      expect(others).toHaveLength(1)
+      await world.step() // another Lambda takes the newer update, and is quicker
+      world.hubspot.held.set('m', { statusType: 'SENT' }) // this one's effect comes last
+    }
+    return { status: 200 }
+  }
+  await send('sent')
+  await world.rest()
+
+  expect(told()).toEqual(['SENT', 'READ', 'READ'])
+  expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
+})
+
+describe('access', () => {
+  test('one refresh serves a whole batch, and the returned refresh token is stored', async () => {
+    for (const messageId of ['a', 'b', 'c']) await send('sent', { messageId })
+    await world.rest()
+
+    expect(world.hubspot.refreshes).toBe(1)
+    expect(world.portalsTable.items.get('portal#1')).toMatchObject({
+      refreshToken: 'refresh-1',
+      accessToken: 'access-1',
+    })
+  })
+
+  test('a token is refreshed before it expires, and only then', async () => {
+    await send('sent')
+    await world.step()
+    world.pass(1700)
+    await send('read')
+    await world.step()
+    expect(world.hubspot.refreshes).toBe(1)
+
+    world.pass(60)
+    await send('sent', { messageId: 'later' })
+    await world.rest()
+
+    expect(world.hubspot.refreshes).toBe(2)
+  })
+
+  test('after a 401 the token is refreshed once and the PATCH repeated', async () => {
+    answerWith({ status: 401 })
+    await send('sent')
+    await world.rest()
+
+    expect(world.hubspot.patches.map(({ token }) => token)).toEqual(['access-1', 'access-2'])
+  })
+
+  test('after a 401 a token that somebody else renewed is taken from the table', async () => {
+    await send('sent')
+    await world.step()
+    const portal = world.portalsTable.items.get('portal#1')!
+    world.portalsTable.items.set('portal#1', { ...portal, accessToken: 'renewed elsewhere' })
+    answerWith({ status: 401 })
+    await send('read')
+    await world.rest()
+
+    expect(world.hubspot.refreshes).toBe(1)
+    expect(world.hubspot.patches.at(-1)?.token).toBe('renewed elsewhere')
+  })
+
+  test('a 401 for a fresh token marks the portal and is retried slowly', async () => {
+    answerWith({ status: 401 }, { status: 401 })
+    await send('sent')
+    await world.step()
+    expect(world.portalsTable.items.get('portal#1')).toMatchObject({ problem: expect.stringContaining('401') })
+    await world.rest()
+
+    const [, second, third] = world.hubspot.patches
+    expect(third!.at - second!.at).toBeGreaterThan(300_000)
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a missing scope marks the portal, and its messages wait', async () => {
+    answerWith({ status: 403, json: { category: 'MISSING_SCOPES' } })
+    await send('sent')
+    await world.step()
+    expect(world.portalsTable.items.get('portal#1')).toMatchObject({ problem: expect.stringContaining('scope') })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a revoked consent marks the portal, its messages wait, and a new installation releases them', async () => {
+    world.hubspot.refresh = async () => ({ status: 400, json: { error: 'invalid_grant', status: 'BAD_REFRESH_TOKEN' } })
+    await send('sent')
+    await world.step()
+    expect(world.portalsTable.items.get('portal#1')).toMatchObject({
+      problem: 'HTTP 400, invalid_grant, BAD_REFRESH_TOKEN',
+    })
+
+    world.hubspot.refresh = async () => ({
+      status: 200,
+      json: { access_token: 'new', refresh_token: 'newer', expires_in: 1800 },
+    })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+    expect(world.portalsTable.items.get('portal#1')).not.toHaveProperty('problem')
+  })
+
+  test('a portal that is not installed waits and is dead-lettered after a day, with a reason that names it', async () => {
+    await send('sent', { portalId: '99' })
+    await world.rest()
+
+    const reason = expect.stringMatching(/No access to portal 99: it has not installed the app/)
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason } }])
+  })
+
+  test('fifty messages in five execution environments: one refresh', async () => {
+    for (let i = 0; i < 50; i++) await send('sent', { messageId: `m${i}` })
+    for (let i = 0; i < 5; i++) {
+      world.restart()
+      await world.step()
+    }
+    await world.rest()
+
+    expect(world.hubspot.refreshes).toBe(1)
+    expect(world.hubspot.held.size).toBe(50)
+  })
+})
+
+describe('what is on the queue', () => {
+  test('a body of a newer version stays in the queue, as it was', async () => {
+    const newer = { ...update('sent'), v: 2, field: 'of the future' }
+    await world.statusUpdates.send(newer, { group: '1' })
+    await world.step()
+    await world.step()
+
+    expect(world.statusUpdates.jobs()).toEqual([newer])
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test.each([
+    ['no job at all', { hello: 'world' }],
+    ['an id of the wrong type', { ...update('sent'), portalId: 1 }],
+    ['a status that there is not', { ...update('sent'), status: 'lost' }],
+  ])('%s goes to the dead letters with a reason that names the field and not the value', async (_name, body) => {
+    await world.statusUpdates.send(body, { group: '1' })
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ job: body }])
+    const [{ deadLetter }] = world.statusUpdatesDeadLetters.jobs() as [{ deadLetter: { reason: string } }]
+    expect(deadLetter.reason).toMatch(/^Not a job that this version reads: /)
+    expect(deadLetter.reason).not.toMatch(/world|lost/)
+  })
+
+  test('a body that is no JSON goes to the dead letters as it was', async () => {
+    await world.statusUpdates.send({}, { group: '1' })
+    world.statusUpdates.messages[0]!.body = 'not JSON'
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ job: 'not JSON' }])
+  })
+})
+
+test('a portal whose slots are taken waits in the queue, loses nothing and is never answered 429', async () => {
+  const window: number[] = []
+  world.hubspot.answer = async () => {
+    window.push(world.now())
+    return { status: window.filter((at) => at > world.now() - 10_000).length > 110 ? 429 : 200 }
+  }
+  for (let i = 0; i < 400; i++) await send('sent', { messageId: `m${i}` })
+  await world.rest()
+
+  expect(world.hubspot.held.size).toBe(400)
+  expect(world.counts['RateLimited'] ?? 0).toBe(0)
+  expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+})
+
+test('no token reaches a log line or the ledger', async () => {
+  answerWith({ status: 401 }, { status: 401 }, { status: 403, json: { category: 'MISSING_SCOPES' } })
+  await send('sent')
+  await world.rest()
+
+  expect(JSON.stringify([world.lines, [...world.ledgerTable.items]])).not.toMatch(/access-|refresh-/)
+})
