@@ -167,7 +167,11 @@ export class StatusRelay extends Construct {
         'dynamodb:GetItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:UpdateItem': [portals.table.tableArn],
+        // What CDK's own grants give to read and write a table under a key; AWS's pages name less, and do not agree.
         'kms:Decrypt': [portals.key.keyArn],
+        'kms:DescribeKey': [portals.key.keyArn],
+        'kms:Encrypt': [portals.key.keyArn],
+        'kms:GenerateDataKey': [portals.key.keyArn],
       },
     })
     statusUpdates.feed(updateStatus)
