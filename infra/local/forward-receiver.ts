@@ -139,10 +139,14 @@ export async function startForwardReceiver(options: {
     /** Resolves when every receipt that is due has been posted. */
     idle: () => Promise.all(sending),
     /** Stops listening: connections are refused until `goUp`. */
-    goDown: () => app.close(),
+    goDown: async () => {
+      await app.close()
+      emit({ type: 'down' })
+    },
     /** Listens again, where it did before. */
     goUp: async () => {
       app = await listen(Number(port))
+      emit({ type: 'up' })
     },
     onEvent,
     async stop() {
@@ -195,6 +199,7 @@ export type Receipt = {
 
 /** What happened, for whoever watches. */
 export type ForwardReceiverEvent =
+  | { type: 'down' | 'up' }
   | { type: 'delivery'; delivery: Delivery }
   | { type: 'receipt'; messageId: string; status: Receipt['status']; answered: number | 'unreachable' }
 

@@ -42,7 +42,7 @@ const tokenPaths = ['v1', 'v3', '2026-03', '2026-09'].map((version) => `/oauth/$
 type MessageRoute = { Params: { channelId: string; messageId: string } }
 
 /** What a call is answered, and what it changes once it takes effect. */
-type Answer = Exclude<Reply, string> & { effect?: () => void }
+type Answer = Exclude<Reply, string> & { effect?: () => unknown }
 
 function record(hubspot: State, request: FastifyRequest, details: Partial<Call>) {
   const call: Call = { at: hubspot.now(), method: request.method, path: request.url, ...details }
@@ -58,9 +58,13 @@ async function respond(hubspot: State, call: Call, truth: Answer, reply: Fastify
     call.effectAt = hubspot.now()
     truth.effect()
   }
+  const takeEffectLate = () => {
+    takeEffect()
+    hubspot.emit({ type: 'late effect', call })
+  }
   const effect = fault?.effect ?? (fault?.answer ? 'never' : 'now')
   if (effect === 'now') takeEffect()
-  else if (effect !== 'never') setTimeout(takeEffect, effect.afterMs).unref()
+  else if (effect !== 'never') setTimeout(takeEffectLate, effect.afterMs).unref()
   if (fault?.delayMs) await sleep(fault.delayMs, undefined, { signal: hubspot.stopping }).catch(() => {})
 
   const answer = fault?.answer ? withUsualBody(fault.answer) : truth
@@ -121,10 +125,7 @@ function answerPatch(hubspot: State, portal: Portal, call: Call, request: Fastif
   return {
     status: 200,
     body: publicMessage({ ...message, ...told }),
-    effect: () => {
-      Object.assign(message, told)
-      hubspot.emit({ type: 'told', message })
-    },
+    effect: () => Object.assign(message, told),
   }
 }
 

@@ -228,7 +228,7 @@ export type HubSpotEvent =
   | { type: 'message'; message: Message }
   | { type: 'webhook'; message?: Message; answered: WebhookAnswer }
   | { type: 'call'; call: Call }
-  | { type: 'told'; message: Message }
+  | { type: 'late effect'; call: Call }
 
 /** An unguessable token, the way HubSpot's look. */
 export function randomToken() {

@@ -324,7 +324,7 @@ test('whoever watches sees each step', async () => {
   unsubscribe()
   await patch(id, { statusType: 'READ' })
 
-  expect(seen).toEqual(['message', 'webhook', 'told', 'call'])
+  expect(seen).toEqual(['message', 'webhook', 'call'])
 })
 
 const clientId = 'client'

@@ -1,0 +1,50 @@
+import Table from 'cli-table3'
+import { program } from 'commander'
+import pc from 'picocolors'
+import { startLocalRelay } from './local-relay.ts'
+import { narrate } from './narrate.ts'
+import { channelAccountOf, type Outcome, playScenarios, scenarios, shortWaits } from './scenarios.ts'
+
+const { json } = program
+  .name('npm run demo --')
+  .description('Sends messages that meet different fates through the relay, and shows what HubSpot holds at the end.')
+  .option('--json', 'print the outcomes as JSON, and nothing else')
+  .parse()
+  .opts<{ json?: boolean }>()
+
+const print = json ? () => {} : console.log
+const names = new Map(scenarios.map(({ name }, index) => [channelAccountOf(index), name]))
+
+print('Building and starting the relay …')
+await using relay = await startLocalRelay({ environment: shortWaits })
+narrate(relay, (channelAccountId) => names.get(channelAccountId) ?? '', print)
+const outcomes = await playScenarios(relay, scenarios)
+
+if (json) console.log(JSON.stringify(outcomes.map(summary), undefined, 2))
+else console.log(`\n${tableOf(outcomes)}`)
+const wrong = outcomes.filter(({ asExpected }) => !asExpected)
+print(wrong.length === 0 ? pc.green('All as it must be.') : pc.red(`Not as it must be: ${wrong.length}.`))
+process.exitCode = wrong.length === 0 ? 0 : 1
+
+function tableOf(outcomes: Outcome[]) {
+  const head = ['What happens to the message', 'HubSpot is told', 'PATCHes', 'Customer gets it', 'As it must be']
+  const table = new Table({ head, style: { head: [], border: [] }, colWidths: [null, 44], wordWrap: true })
+  for (const outcome of outcomes) {
+    const { scenario, patches, receptions, asExpected } = outcome
+    const verdict = asExpected ? pc.green('yes') : pc.red(`no: ${wanted(outcome)}`)
+    table.push([scenario.name, statusOf(outcome), patches, `${receptions} ×`, verdict])
+  }
+  return table.toString()
+}
+
+function wanted({ scenario: { expected } }: Outcome) {
+  return `${statusOf(expected)}, ${[expected.patches].flat().join('–')} PATCHes, ${expected.receptions} ×`
+}
+
+function statusOf({ told, errorMessage }: { told: string; errorMessage?: string | undefined }) {
+  return errorMessage === undefined ? told : `${told}: ${errorMessage}`
+}
+
+function summary({ scenario: { name, expected }, ...outcome }: Outcome) {
+  return { name, ...outcome, expected }
+}

@@ -1,0 +1,96 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
+import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
+import type { Behaviour } from './hubspot-behaviour.ts'
+import { createEvents } from './simulator.ts'
+import { type LocalStackOptions, startLocalStack } from './stack.ts'
+
+/** What happened anywhere around the relay. */
+export type LocalRelayEvent = HubSpotEvent | (ForwardReceiverEvent & { channelAccountId: string })
+
+/** The relay with everything around it, as its users see it. */
+export type LocalRelay = Awaited<ReturnType<typeof startLocalRelay>>
+
+/** The portal and the channel that are there from the start. */
+export const ids = { portalId: '1001', channelId: '2300310' }
+
+/** The client secret that the simulated HubSpot signs with. */
+export const clientSecret = 'local-client-secret'
+
+/**
+ * The relay as deployed, on this machine, between a simulated HubSpot, which has a portal and a channel, and the services
+ * of a team, one for each channel account.
+ */
+export async function startLocalRelay(
+  options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'overrides'> & {
+    /** The API that the relay calls. Default: the simulated HubSpot's. */
+    hubspotUrl?: string
+    behaviour?: Partial<Behaviour>
+    /** Variables for every function, over those of the template. */
+    environment?: Record<string, string>
+  } = {},
+) {
+  const { hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
+  const { emit, onEvent } = createEvents<LocalRelayEvent>()
+  const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
+  const channelSecret = `whsec_${Buffer.from('the secret of a local channel').toString('base64')}`
+  await using starting = new AsyncDisposableStack()
+
+  const hubspot = starting.adopt(await startHubSpot({ ...app, behaviour }), (started) => started.stop())
+  hubspot.onEvent(emit)
+  const stack = starting.adopt(
+    await startLocalStack({
+      ...stackOptions,
+      secrets: { AppSecret: app },
+      environment: ({ url }) => ({
+        PUBLIC_BASE_URL: url,
+        HUBSPOT_BASE_URL: hubspotUrl ?? hubspot.url,
+        ...environment,
+      }),
+    }),
+    (started) => started.stop(),
+  )
+
+  /** A portal installs the app, and the relay is given its refresh token. */
+  async function installApp(portalId: string) {
+    const { refreshToken } = hubspot.installApp(portalId)
+    const Item = { pk: { S: `portal#${portalId}` }, refreshToken: { S: refreshToken } }
+    await stack.dynamodb.send(new PutItemCommand({ TableName: stack.tableName('Portals'), Item }))
+  }
+
+  /** Connects a channel account, with a service of its own that its messages are forwarded to. */
+  async function addChannelAccount(
+    channelAccountId: string,
+    {
+      conduct,
+      format = 'job',
+    }: Pick<Parameters<typeof startForwardReceiver>[0], 'conduct'> & { format?: 'job' | 'hubspot' } = {},
+  ) {
+    const service = await startForwardReceiver({
+      secrets: [channelSecret],
+      clientSecrets: [clientSecret],
+      receiptsUrl: stack.outputs['ReceiptsUrl']!,
+      ...(conduct && { conduct }),
+    })
+    everything.defer(service.stop)
+    service.onEvent((event) => emit({ ...event, channelAccountId }))
+    const account = { provider: 'forward', url: service.url, format, secrets: [channelSecret] }
+    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
+    return service
+  }
+
+  await installApp(ids.portalId)
+  hubspot.registerChannel(ids.channelId, stack.outputs['WebhookUrl']!)
+  const everything = starting.move()
+
+  return {
+    stack,
+    hubspot,
+    installApp,
+    addChannelAccount,
+    onEvent,
+    /** Ends everything, in the order opposite to that of its start. */
+    stop: () => everything.disposeAsync(),
+    [Symbol.asyncDispose]: () => everything.disposeAsync(),
+  }
+}

@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Answer, Conduct, ForwardReceiver } from './forward-receiver.ts'
+import type { Message, NewMessage, Word } from './hubspot.ts'
+import { ids, type LocalRelay } from './local-relay.ts'
+
+/** What befalls one message, and what must come of it whatever the order of things. */
+export type Scenario = {
+  name: string
+  /** What HubSpot does with its webhook and with the relay's calls. */
+  hubspot?: Pick<NewMessage, 'times' | 'signing' | 'faults'>
+  /** What the team's service does; it takes the message and posts no receipts when absent. */
+  service?: Conduct & { format?: 'job' | 'hubspot'; downForMs?: number }
+  expected: {
+    /** The status HubSpot is told at the end; 'nothing' if it must not be told any. */
+    told: Word | 'nothing'
+    errorMessage?: string
+    /** How many PATCHes that takes: a number where it is certain, else the least and the most (see `race`). */
+    patches: number | readonly [least: number, most: number]
+    /** How often the customer gets the message. */
+    receptions: number
+  }
+}
+
+/** How a scenario came out. */
+export type Outcome = {
+  scenario: Scenario
+  told: Word | 'nothing'
+  errorMessage: string | undefined
+  patches: number
+  receptions: number
+  asExpected: boolean
+}
+
+/** The variables with which the scenarios end within seconds; every other setting is the deployed one. */
+export const shortWaits = { UNCONFIRMED_AFTER_SECONDS: '3', HUBSPOT_LATE_EFFECT_SECONDS: '6' }
+
+/**
+ * What statuses of one message may cost that are told at the same time: the later word alone, or each word and, as each
+ * job that raised what is known settles, words told again. The most is what an exhaustive search of all orders finds.
+ */
+const race = { ofTwo: [1, 3], ofTwoWithALostAnswer: [2, 4], ofFour: [1, 10] } as const
+
+const taken: Answer = { reply: { status: 202, body: { status: 'sent' } } }
+
+/** One scenario for each thing that goes wrong between an agent and a customer, and a few for what goes right. */
+export const scenarios: Scenario[] = [
+  {
+    name: 'sent, delivered and read',
+    service: { receipts: [{ status: 'delivered' }, { status: 'read', afterMs: 2000 }] },
+    expected: { told: 'READ', patches: race.ofTwo, receptions: 1 },
+  },
+  {
+    name: "in HubSpot's own format",
+    service: { format: 'hubspot' },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'refused by the service',
+    service: { answers: [{ reply: { status: 422, body: { reason: 'The customer has opted out' } } }] },
+    expected: { told: 'FAILED', errorMessage: 'The customer has opted out', patches: 1, receptions: 0 },
+  },
+  {
+    name: 'failed after it was taken',
+    service: { receipts: [{ status: 'failed', reason: 'The handset is switched off' }] },
+    expected: { told: 'FAILED', errorMessage: 'The handset is switched off', patches: race.ofTwo, receptions: 1 },
+  },
+  {
+    name: 'taken, never confirmed',
+    service: { answers: [{ reply: { status: 202, body: { status: 'accepted' } } }] },
+    expected: {
+      told: 'FAILED',
+      errorMessage: 'The messaging service did not confirm this message. It may or may not have arrived.',
+      patches: 1,
+      receptions: 1,
+    },
+  },
+  {
+    name: 'the service is down, then up',
+    service: { downForMs: 2500 },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'the service is overloaded',
+    service: {
+      answers: [{ reply: { status: 429, headers: { 'retry-after': '1' } } }, { reply: { status: 503 } }, taken],
+    },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: "the service's answer is lost",
+    service: { answers: [{ reply: 'reset', takes: true }, taken] },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'receipts twice, backwards',
+    service: {
+      receipts: [
+        { status: 'read', times: 2 },
+        { status: 'failed', reason: 'Too late to matter' },
+        { status: 'delivered', times: 2 },
+        { status: 'sent' },
+      ],
+    },
+    expected: { told: 'READ', patches: race.ofFour, receptions: 1 },
+  },
+  {
+    name: 'a forged receipt',
+    service: { receipts: [{ status: 'failed', reason: 'Not true', signing: 'forged' }] },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'the webhook comes twice',
+    hubspot: { times: 2 },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'a forged webhook',
+    hubspot: { signing: 'forged' },
+    expected: { told: 'nothing', patches: 0, receptions: 0 },
+  },
+  {
+    name: 'HubSpot answers 429',
+    hubspot: { faults: [{ answer: { status: 429 } }] },
+    expected: { told: 'SENT', patches: 2, receptions: 1 },
+  },
+  {
+    name: 'HubSpot answers 500',
+    hubspot: { faults: [{ answer: { status: 500, body: '<h1>Internal Server Error</h1>' } }] },
+    expected: { told: 'SENT', patches: 2, receptions: 1 },
+  },
+  {
+    name: 'HubSpot answers 404 at first',
+    hubspot: { faults: [{ answer: { status: 404 }, times: 2 }] },
+    expected: { told: 'SENT', patches: 3, receptions: 1 },
+  },
+  {
+    name: 'an old PATCH takes effect late',
+    hubspot: { faults: [{ answer: 'reset', effect: { afterMs: 4500 } }] },
+    service: { receipts: [{ status: 'read', afterMs: 2500 }] },
+    expected: { told: 'READ', patches: race.ofTwoWithALostAnswer, receptions: 1 },
+  },
+]
+
+/**
+ * Plays scenarios side by side, each with a channel account and a service of its own. Resolves when everything has come
+ * to rest, so that an outcome is the end of it and not a moment on the way. A job that waits for longer than ten seconds
+ * counts as at rest: the duplicate of a status does, until the try that tells HubSpot could no longer be at it.
+ */
+export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { timeoutSeconds = 35 } = {}) {
+  const giveUpAt = Date.now() + timeoutSeconds * 1000
+  const plays = await Promise.all(scenarios.map((scenario, index) => begin(relay, scenario, index)))
+  const outcomes = () => plays.map(({ scenario, message, service }) => outcomeOf(scenario, message, service))
+  while (Date.now() < giveUpAt && !outcomes().every(({ asExpected }) => asExpected)) await sleep(50)
+  await Promise.all(plays.map(({ service }) => service.idle()))
+  await relay.stack.idle({ withinSeconds: 10, timeoutSeconds: 15 })
+  return outcomes()
+}
+
+/** The channel account of the scenario at an index. */
+export const channelAccountOf = (index: number) => String(3_000_000_001 + index)
+
+async function begin(relay: LocalRelay, scenario: Scenario, index: number) {
+  const { format = 'job', downForMs, ...conduct } = scenario.service ?? {}
+  const channelAccountId = channelAccountOf(index)
+  const service = await relay.addChannelAccount(channelAccountId, { format, conduct: () => conduct })
+  if (downForMs !== undefined) {
+    await service.goDown()
+    setTimeout(service.goUp, downForMs)
+  }
+  const text = `This is what happens: ${scenario.name}. 👋`
+  const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...scenario.hubspot })
+  return { scenario, message, service }
+}
+
+function outcomeOf(scenario: Scenario, message: Message, service: ForwardReceiver): Outcome {
+  const { expected } = scenario
+  const {
+    told = 'nothing',
+    errorMessage,
+    patches: { length: patches },
+  } = message
+  const receptions = service.receptions(message.id)
+  const [least, most] = typeof expected.patches === 'number' ? [expected.patches, expected.patches] : expected.patches
+  const asExpected =
+    told === expected.told &&
+    errorMessage === expected.errorMessage &&
+    receptions === expected.receptions &&
+    patches >= least &&
+    patches <= most
+  return { scenario, told, errorMessage, patches, receptions, asExpected }
+}
