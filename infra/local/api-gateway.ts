@@ -8,8 +8,7 @@ import * as z from 'zod'
 import type { Outcome } from './lambda.ts'
 import { serve } from './loopback.ts'
 
-/** The properties of `AWS::ApiGatewayV2::Api`, `Route` and `Integration` that are run. */
-export const ApiProperties = z.object({ ProtocolType: z.literal('HTTP') })
+/** The properties of `AWS::ApiGatewayV2::Route` and `Integration` that are run. */
 export const RouteProperties = z.object({ RouteKey: z.string(), Target: z.string() })
 export const IntegrationProperties = z.object({
   IntegrationType: z.literal('AWS_PROXY'),

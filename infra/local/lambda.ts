@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { serve } from './loopback.ts'
 
@@ -54,6 +54,8 @@ const maxStarting = Math.max(2, availableParallelism())
 /** Lambda's limit for what a function does before it asks for its first invocation. */
 const initSeconds = 10
 
+const bootstrap = fileURLToPath(new URL('./bootstrap.mjs', import.meta.url))
+
 /** Lambda: one process per execution environment, each talking to a Runtime API on loopback. */
 export async function startLambda() {
   const environments = new Map<string, Environment>()
@@ -84,6 +86,7 @@ export async function startLambda() {
           // Nothing else would ever answer the invocation for which it was started.
           if (initError) waiting.shift()?.end({ error: initError })
           if (isOpen) dispatch()
+          else for (const invocation of waiting.splice(0)) invocation.end({ error: stopped })
         },
       })
       environments.set(id, environment)
@@ -93,8 +96,7 @@ export async function startLambda() {
     return {
       invoke: (event) =>
         new Promise<Outcome>((end) => {
-          if (!isOpen)
-            return end({ error: { errorType: 'ServiceException', errorMessage: 'The local stack was stopped.' } })
+          if (!isOpen) return end({ error: stopped })
           waiting.push({ requestId: randomUUID(), event: JSON.stringify(event), end })
           dispatch()
         }),
@@ -123,7 +125,7 @@ function startEnvironment(
   { onReady, onEnd }: { onReady(): void; onEnd(initError: FunctionError | undefined): void },
 ) {
   const { arn, properties, onLine } = definition
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bootstrap.mjs')], {
+  const child = spawn(process.execPath, [bootstrap], {
     cwd: definition.taskRoot,
     env: environmentOf(definition, runtimeApi),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -168,7 +170,7 @@ function startEnvironment(
   return {
     process: child,
     isStarting: () => isStarting,
-    isIdle: () => poll !== undefined,
+    isIdle: () => poll !== undefined && !child.killed,
     isBusy: () => current !== undefined,
 
     run(invocation: Invocation) {
@@ -208,6 +210,8 @@ function startEnvironment(
     },
   }
 }
+
+const stopped: FunctionError = { errorType: 'ServiceException', errorMessage: 'The local stack was stopped.' }
 
 const FunctionErrorBody = z.object({ errorType: z.string(), errorMessage: z.string() })
 

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 
 /** A resource of the template. `name` is its construct path below the stack: `Relay/deliver-message`. */
-export type Resource = { logicalId: string; name: string; type: string; properties: unknown }
+type Resource = { logicalId: string; name: string; type: string; properties: unknown }
 
 /** What one stack of a cloud assembly says, intrinsic functions still unresolved. */
 export type Template = {
@@ -26,11 +26,14 @@ const project = join(import.meta.dirname, '../..')
 export async function synthesize({ app = join(project, 'infra/app.ts'), context = {} as object } = {}) {
   await mkdir(join(project, 'cdk.out'), { recursive: true })
   const assembly = await mkdtemp(join(project, 'cdk.out/local-'))
-  await promisify(execFile)(process.execPath, [app], {
-    cwd: project,
-    env: { ...process.env, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) },
-  })
-  return assembly
+  try {
+    const env = { ...process.env, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) }
+    await promisify(execFile)(process.execPath, [app], { cwd: project, env })
+    return assembly
+  } catch (error) {
+    await rm(assembly, { recursive: true })
+    throw error
+  }
 }
 
 const Manifest = z.object({

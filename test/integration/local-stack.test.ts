@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { DescribeTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import {
@@ -24,7 +25,7 @@ let assembly: string
 let stack: LocalStack
 
 beforeAll(async () => {
-  assembly = await synthesize({ app: `${import.meta.dirname}/../support/probe-app.ts` })
+  assembly = await synthesize({ app: fileURLToPath(new URL('../support/probe-app.ts', import.meta.url)) })
   stack = await startLocalStack({
     assembly,
     environment: ({ url }) => ({ PUBLIC_BASE_URL: url }),
@@ -423,15 +424,17 @@ describe('the end', () => {
   test('stopping answers who waits, leaves no process behind, and may be done twice', async () => {
     const other = await startLocalStack({ assembly })
     const waiting = fetch(`${other.url}/obey`, { method: 'POST', body: 'hang' }).catch(() => 'disconnected')
-    await expect.poll(() => other.processes().length).toBe(1)
+    const invoked = Promise.all(Array.from({ length: 12 }, () => other.invoke('obey', { body: 'hang' })))
+    await expect.poll(() => other.processes().length, { timeout: 5000 }).toBe(10)
     const pids = other.processes().map(({ pid }) => pid!)
-    expect(alive(pids)).toBe(1)
+    expect(alive(pids)).toBe(10)
 
     const before = performance.now()
     await Promise.all([other.stop(), other.stop()])
 
     expect(performance.now() - before).toBeLessThan(1000)
     expect(await waiting).toBe('disconnected')
+    expect((await invoked).every(({ error }) => error)).toBe(true)
     expect(alive(pids)).toBe(0)
     await expect(fetch(other.url)).rejects.toThrow('fetch failed')
     expect(await other.invoke('echo', {})).toMatchObject({ error: { errorType: 'ServiceException' } })
