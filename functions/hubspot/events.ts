@@ -2,43 +2,41 @@ import * as z from 'zod'
 import type { DeliveryJob } from '../messages/jobs.ts'
 import { problems } from '../platform/problems.ts'
 
-// HubSpot documents strings for ids and times, and contradicts itself on two fields; both readings are taken
-// (docs/hubspot.md). Fields that are not named here may come and go.
+// HubSpot documents strings for ids and times, and contradicts itself on delivery identifiers; both readings are taken
+// (docs/hubspot.md). What may be missing may be null. Fields that are not named here may come and go.
+const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().transform((value) => value ?? undefined)
+const list = <Schema extends z.ZodType>(element: Schema) => optional(z.array(element)).transform((found) => found ?? [])
 const Digits = z.string().regex(/^\d{1,20}$/)
+const Id = z.string().min(1).max(512)
 const Time = z.iso.datetime({ offset: true })
 const DeliveryIdentifier = z.union([
   z.string().transform((value) => ({ value })),
-  z.object({ type: z.string().optional(), value: z.string() }),
+  z.object({ type: optional(z.string()), value: z.string() }),
 ])
 const Party = z.object({
-  actorId: z.string().nullish().transform(absentIfNull),
-  name: z.string().nullish().transform(absentIfNull),
-  deliveryIdentifier: DeliveryIdentifier.nullish().transform(absentIfNull),
+  actorId: optional(z.string()),
+  name: optional(z.string()),
+  deliveryIdentifier: optional(DeliveryIdentifier),
 })
-const optionalText = z.string().nullish().transform(absentIfNull)
 
 const OutgoingMessage = z.object({
   type: z.literal('OUTGOING_CHANNEL_MESSAGE_CREATED'),
   portalId: Digits,
   channelId: Digits,
-  eventTimestamp: Time.optional(),
-  eventId: z.string().optional(),
-  channelIntegrationThreadIds: z.array(z.string()).default([]),
+  eventTimestamp: optional(Time),
+  eventId: optional(z.string()),
+  channelIntegrationThreadIds: list(z.string()),
   message: z.object({
-    id: z.string().min(1).max(512),
-    channelAccountId: z.string().min(1).max(512),
-    conversationsThreadId: z.string().optional(),
-    createdAt: Time.optional(),
-    senders: z.array(Party).default([]),
-    recipients: z.array(Party).default([]),
-    text: z.string().default(''),
-    richText: optionalText,
-    attachments: z
-      .array(z.unknown())
-      .nullish()
-      .transform((list) => list ?? []),
-    inReplyToId: optionalText,
-    status: z.union([z.string(), z.object({ statusType: z.string() })]).optional(),
+    id: Id,
+    channelAccountId: Id,
+    conversationsThreadId: optional(z.string()),
+    createdAt: optional(Time),
+    senders: list(Party),
+    recipients: list(Party),
+    text: optional(z.string()).transform((text) => text ?? ''),
+    richText: optional(z.string()),
+    attachments: list(z.unknown()),
+    inReplyToId: optional(z.string()),
   }),
 })
 
@@ -46,8 +44,8 @@ const AccountEvent = z.object({
   type: z.enum(['CHANNEL_ACCOUNT_CREATED', 'CHANNEL_ACCOUNT_UPDATED', 'CHANNEL_ACCOUNT_PURGED']),
   portalId: Digits,
   channelId: Digits,
-  channelAccountId: z.string().min(1).max(512),
-  channelAccountDeliveryIdentifier: DeliveryIdentifier.nullish(),
+  channelAccountId: Id,
+  channelAccountDeliveryIdentifier: optional(DeliveryIdentifier),
 })
 
 const Event = z.discriminatedUnion('type', [OutgoingMessage, AccountEvent])
@@ -114,7 +112,3 @@ export function toDelivery(
 }
 
 const documentedTypes: Set<string> = new Set([OutgoingMessage.shape.type.value, ...AccountEvent.shape.type.options])
-
-function absentIfNull<Value>(value: Value | null | undefined) {
-  return value ?? undefined
-}
