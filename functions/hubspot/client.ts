@@ -98,16 +98,15 @@ function told({ json }: HttpResponse, { statusType }: MessageStatus): UpdateAnsw
     : { kind: 'told', surprise: `holds ${held.slice(0, 20)} after ${statusType}` }
 }
 
-// Every field is optional in practice, whatever the specification says.
-const Problem = z
-  .object({
-    message: z.string(),
-    category: z.string(),
-    subCategory: z.string(),
-    correlationId: z.string(),
-    policyName: z.string(),
-  })
-  .partial()
+// Every field is optional in practice, whatever the specification says; one of another type counts as missing.
+const text = z.string().optional().catch(undefined)
+const Problem = z.object({
+  message: text,
+  category: text,
+  subCategory: text,
+  correlationId: text,
+  policyName: text,
+})
 
 /** HubSpot's error in a line: status, category, message and the id to quote to HubSpot's support. */
 function problemOf({ status, headers, json }: HttpResponse) {

@@ -60,7 +60,9 @@ export function createOAuth({
   }
 }
 
-const OAuthError = z.object({ error: z.string(), status: z.string() }).partial()
+// RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type.
+const text = z.string().optional().catch(undefined)
+const OAuthError = z.object({ error: text, status: text })
 
 function refusal(status: number, json: unknown): RefreshAnswer {
   const { error, status: code } = OAuthError.safeParse(json).data ?? {}

@@ -1,0 +1,234 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  ApiVersion,
+  createHubSpot,
+  type MessageStatus,
+  messagePath,
+  type UpdateAnswer,
+} from '../../../functions/hubspot/client.ts'
+import {
+  type FetchJson,
+  type HttpRequest,
+  type HttpResponse,
+  NoAnswer,
+} from '../../../functions/platform/fetch-json.ts'
+import { example } from '../../support/examples.ts'
+
+const now = Date.parse('2026-11-22T12:00:00Z')
+const message = { channelId: '2300310', messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e' }
+const correlationId = 'correlationId 6d1f0a6e-7f5a-4c0e-9f39-1f2d0f3b6a11'
+
+test.each([
+  ['v3', '/conversations/v3/custom-channels/2300310/messages/m1'],
+  ['2026-03', '/conversations/custom-channels/2026-03/2300310/messages/m1'],
+  ['2026-09', '/conversations/custom-channels/2026-09/2300310/messages/m1'],
+])('in version %s a message is at %s', (version, path) => {
+  expect(messagePath(version, { channelId: '2300310', messageId: 'm1' })).toBe(path)
+  expect(ApiVersion.options).toContain(version)
+})
+
+test('an id stays one segment of the path, whatever it is', () => {
+  expect(messagePath('v3', { channelId: '1', messageId: 'a/../b?c=d#e %' })).toBe(
+    '/conversations/v3/custom-channels/1/messages/a%2F..%2Fb%3Fc%3Dd%23e%20%25',
+  )
+})
+
+test("an update is HubSpot's flat body, with the token as bearer", async () => {
+  const { update, requests } = setUp({ status: 200 })
+
+  await update({ statusType: 'FAILED', errorMessage: 'No such number' })
+
+  expect(requests).toEqual([
+    {
+      url: `https://api.hubapi.com/conversations/v3/custom-channels/2300310/messages/${message.messageId}`,
+      method: 'PATCH',
+      headers: { authorization: 'Bearer access-token', 'content-type': 'application/json' },
+      body: '{"statusType":"FAILED","errorMessage":"No such number"}',
+    },
+  ])
+})
+
+test('without a reason there is no errorMessage', async () => {
+  const { update, requests } = setUp({ status: 200 })
+
+  await update({ statusType: 'READ', errorMessage: undefined })
+
+  expect(requests[0]?.body).toBe('{"statusType":"READ"}')
+})
+
+test('a 200 with the message holding what was asked is told, and nothing to wonder at', async () => {
+  const { update } = setUp({ status: 200, body: example('hubspot/message') })
+
+  expect(await update({ statusType: 'FAILED' })).toEqual({ kind: 'told' })
+})
+
+test.each([
+  ['without a body', { status: 204 }, 'answer of another shape'],
+  ['in HTML', { status: 200, body: '<html>OK</html>' }, 'answer of another shape'],
+  ['of another shape', { status: 200, body: '{"status":"FAILED"}' }, 'answer of another shape'],
+  ['for several messages', { status: 207, body: '{"results":[]}' }, 'answer of another shape'],
+  ['holding another status', { status: 200, body: '{"status":{"statusType":"SENT"}}' }, 'holds SENT after FAILED'],
+])('a 2xx %s is told, and surprises', async (_, response, surprise) => {
+  const { update } = setUp(response)
+
+  expect(await update({ statusType: 'FAILED' })).toEqual({ kind: 'told', surprise })
+})
+
+test.each<[number, string | undefined, UpdateAnswer]>([
+  [401, example('hubspot/error-unauthorized'), { kind: 'unauthorized' }],
+  [401, undefined, { kind: 'unauthorized' }],
+  [403, example('hubspot/error-missing-scopes'), { kind: 'scopes missing' }],
+  [403, '{"category":"FORBIDDEN"}', { kind: 'not there', problem: 'HTTP 403, FORBIDDEN' }],
+  [404, undefined, { kind: 'not there', problem: 'HTTP 404' }],
+  [404, '<html>Not Found</html>', { kind: 'not there', problem: 'HTTP 404' }],
+  [409, '{"message":"Conflict"}', { kind: 'not there', problem: 'HTTP 409, Conflict' }],
+  [
+    400,
+    example('hubspot/error-validation'),
+    {
+      kind: 'refused',
+      problem: `HTTP 400, VALIDATION_ERROR, CustomChannelsError.INVALID_CHANNEL_CAPABILITY_VALUES, Invalid input JSON on line 1, column 16, ${correlationId}`,
+    },
+  ],
+  [
+    400,
+    example('hubspot/error-bare'),
+    { kind: 'refused', problem: `HTTP 400, There was a problem with the request., ${correlationId}` },
+  ],
+  [405, undefined, { kind: 'refused', problem: 'HTTP 405' }],
+  [414, '<html>URI Too Long</html>', { kind: 'refused', problem: 'HTTP 414' }],
+  [415, undefined, { kind: 'refused', problem: 'HTTP 415' }],
+  [423, undefined, { kind: 'busy', status: 423, problem: 'HTTP 423' }],
+  [
+    429,
+    example('hubspot/error-rate-limit'),
+    {
+      kind: 'busy',
+      status: 429,
+      problem: `HTTP 429, TEN_SECONDLY_ROLLING, You have reached your ten_secondly_rolling limit., ${correlationId}`,
+    },
+  ],
+  [
+    429,
+    example('hubspot/error-daily-limit'),
+    {
+      kind: 'busy',
+      status: 429,
+      retryAfter: 900,
+      problem: `HTTP 429, DAILY, You have reached your daily limit., ${correlationId}`,
+    },
+  ],
+  [429, '<html>Slow down</html>', { kind: 'busy', status: 429, problem: 'HTTP 429' }],
+  [477, undefined, { kind: 'busy', status: 477, problem: 'HTTP 477' }],
+  [500, '<html>Oops</html>', { kind: 'busy', status: 500, problem: 'HTTP 500' }],
+  [503, undefined, { kind: 'busy', status: 503, problem: 'HTTP 503' }],
+  [502, '<html>Bad Gateway</html>', { kind: 'unclear', problem: 'HTTP 502' }],
+  [504, undefined, { kind: 'unclear', problem: 'HTTP 504' }],
+  [520, undefined, { kind: 'unclear', problem: 'HTTP 520' }],
+  [521, undefined, { kind: 'unclear', problem: 'HTTP 521' }],
+  [522, undefined, { kind: 'unclear', problem: 'HTTP 522' }],
+  [523, undefined, { kind: 'unclear', problem: 'HTTP 523' }],
+  [524, 'error code: 524', { kind: 'unclear', problem: 'HTTP 524' }],
+  [525, undefined, { kind: 'unclear', problem: 'HTTP 525' }],
+  [526, undefined, { kind: 'unclear', problem: 'HTTP 526' }],
+])('a %i saying %s is %o', async (status, body, answer) => {
+  const { update } = setUp({ status, ...(body !== undefined && { body }) })
+
+  expect(await update()).toEqual(answer)
+})
+
+test.each([
+  ['in seconds', '7', 7],
+  ['in fractions of a second', '0.5', 0.5],
+  ['as a date', new Date(now + 90_000).toUTCString(), 90],
+  ['as a date that has passed', new Date(now - 90_000).toUTCString(), undefined],
+  ['of more than a day', '1000000', 86_400],
+  ['that makes no sense', 'soon', undefined],
+  ['that is empty', '', undefined],
+])('a Retry-After %s is heeded, or left aside', async (_, header, retryAfter) => {
+  for (const status of [429, 477, 503, 504]) {
+    const { update } = setUp({ status, headers: { 'retry-after': header } })
+
+    expect(await update()).toMatchObject({ problem: `HTTP ${status}`, retryAfter })
+  }
+})
+
+test('where the body has no correlation id, the header has', async () => {
+  const { update } = setUp({ status: 400, body: '<html>', headers: { 'x-hubspot-correlation-id': 'c-1' } })
+
+  expect(await update()).toEqual({ kind: 'refused', problem: 'HTTP 400, correlationId c-1' })
+})
+
+test('an error field of another type hides none of the others', async () => {
+  const { update } = setUp({ status: 403, body: '{"category":"MISSING_SCOPES","subCategory":null,"message":{}}' })
+
+  expect(await update()).toEqual({ kind: 'scopes missing' })
+})
+
+test('a long message is cut', async () => {
+  const { update } = setUp({ status: 400, body: JSON.stringify({ message: 'x'.repeat(5000) }) })
+
+  expect(await update()).toEqual({ kind: 'refused', problem: `HTTP 400, ${'x'.repeat(300)}` })
+})
+
+test('a request that may have arrived and got no answer is unclear, one that did not arrive may be repeated at once', async () => {
+  const lost = setUp(new NoAnswer('PATCH api.hubapi.com: ECONNRESET', true))
+  const unsent = setUp(new NoAnswer('PATCH api.hubapi.com: ECONNREFUSED', false))
+
+  expect(await lost.update()).toEqual({ kind: 'unclear', problem: 'PATCH api.hubapi.com: ECONNRESET' })
+  expect(await unsent.update()).toEqual({ kind: 'busy', problem: 'PATCH api.hubapi.com: ECONNREFUSED', status: 0 })
+})
+
+test('a bug is no answer', async () => {
+  const { update } = setUp(new TypeError('Invalid URL'))
+
+  await expect(update()).rejects.toThrow(TypeError)
+})
+
+test('every answer has a meaning: a field of the body may be missing, or anything', async () => {
+  const fields = ['status', 'message', 'category', 'subCategory', 'correlationId', 'policyName', 'context', 'errors']
+  const bodies = fc.dictionary(fc.constantFrom(...fields), fc.jsonValue(), { noNullPrototype: true })
+  const statuses = fc.integer({ min: 200, max: 599 })
+
+  await fc.assert(
+    fc.asyncProperty(statuses, bodies, async (status, body) => {
+      const { kind } = await setUp({ status, body: JSON.stringify(body) }).update()
+
+      if (status < 300) expect(kind).toBe('told')
+      else expect(kind).not.toBe('told')
+    }),
+  )
+})
+
+/** HubSpot's API before a server that always gives one answer, or none. */
+function setUp(answer: { status: number; body?: string; headers?: Record<string, string> } | Error) {
+  const requests: ({ url: string } & HttpRequest)[] = []
+  const fetchJson: FetchJson = async (url, request) => {
+    requests.push({ url, ...request })
+    if (answer instanceof Error) throw answer
+    return asResponse(answer)
+  }
+  const hubspot = createHubSpot({ fetchJson, baseUrl: 'https://api.hubapi.com', version: 'v3', now: () => now })
+  const update = (status: MessageStatus = { statusType: 'SENT' }) =>
+    hubspot.updateMessage('access-token', message, status)
+  return { update, requests }
+}
+
+function asResponse({
+  status,
+  body: text = '',
+  headers = {},
+}: {
+  status: number
+  body?: string
+  headers?: Record<string, string>
+}): HttpResponse {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    json = undefined
+  }
+  return { status, headers, text, json }
+}
