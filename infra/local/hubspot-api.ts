@@ -53,19 +53,22 @@ function record(hubspot: State, request: FastifyRequest, details: Partial<Call>)
 /** Sends the true answer, or what a fault makes of it. */
 async function respond(hubspot: State, call: Call, truth: Answer, reply: FastifyReply) {
   const fault = takeFault(hubspot.faults, call)
+  // Stopping ends the pauses by an AbortError.
+  const pause = (ms: number) => sleep(ms, undefined, { signal: hubspot.stopping }).catch(() => {})
   const takeEffect = () => {
     if (!truth.effect || hubspot.stopping.aborted) return
     call.effectAt = hubspot.now()
     truth.effect()
   }
-  const takeEffectLate = () => {
+  const takeEffectLate = async (afterMs: number) => {
+    await pause(afterMs)
     takeEffect()
     hubspot.emit({ type: 'late effect', call })
   }
   const effect = fault?.effect ?? (fault?.answer ? 'never' : 'now')
   if (effect === 'now') takeEffect()
-  else if (effect !== 'never') setTimeout(takeEffectLate, effect.afterMs).unref()
-  if (fault?.delayMs) await sleep(fault.delayMs, undefined, { signal: hubspot.stopping }).catch(() => {})
+  else if (effect !== 'never') hubspot.lateEffects.push(takeEffectLate(effect.afterMs))
+  if (fault?.delayMs) await pause(fault.delayMs)
 
   const answer = fault?.answer ? withUsualBody(fault.answer) : truth
   call.answered = answeredWith(answer)

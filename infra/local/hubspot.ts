@@ -31,6 +31,7 @@ export async function startHubSpot(options: {
     channels: new Map(),
     messages: new Map(),
     calls: [],
+    lateEffects: [],
     now: options.now ?? Date.now,
     stopping: stopping.signal,
     emit,
@@ -57,6 +58,8 @@ export async function startHubSpot(options: {
 
   /** An agent presses Send. Resolves when each webhook had its first answer; HubSpot tries again in the background. */
   async function sendMessage({ times = 1, faults = [], signing, to = ['+15550100001'], ...message }: NewMessage) {
+    if (!state.channels.has(message.channelId))
+      throw new Error(`No webhook URL is registered for channel ${message.channelId}`)
     const sent: Message = {
       id: randomBytes(16).toString('hex'),
       eventId: randomUUID(),
@@ -125,6 +128,8 @@ export async function startHubSpot(options: {
     sendAccountEvent,
     sendEvent,
     onEvent,
+    /** Resolves when every call that takes effect late has done so. */
+    idle: () => Promise.all(state.lateEffects),
     async stop() {
       stopping.abort()
       await app.close()
@@ -153,6 +158,7 @@ export type State = {
   channels: Map<string, string>
   messages: Map<string, Message>
   calls: Call[]
+  lateEffects: Promise<void>[]
   now: () => number
   stopping: AbortSignal
   emit: (event: HubSpotEvent) => void

@@ -38,7 +38,7 @@ export const shortWaits = { UNCONFIRMED_AFTER_SECONDS: '3', HUBSPOT_LATE_EFFECT_
  * What statuses of one message may cost that are told at the same time: the later word alone, or each word and, as each
  * job that raised what is known settles, words told again. The most is what an exhaustive search of all orders finds.
  */
-const race = { ofTwo: [1, 3], ofTwoWithALostAnswer: [2, 4], ofFour: [1, 10] } as const
+const race = { ofTwo: [1, 3], ofTwoWithALostAnswer: [2, 4], ofThree: [1, 6], ofFour: [1, 10] } as const
 
 const taken: Answer = { reply: { status: 202, body: { status: 'sent' } } }
 
@@ -63,6 +63,11 @@ export const scenarios: Scenario[] = [
     name: 'failed after it was taken',
     service: { receipts: [{ status: 'failed', reason: 'The handset is switched off' }] },
     expected: { told: 'FAILED', errorMessage: 'The handset is switched off', patches: race.ofTwo, receptions: 1 },
+  },
+  {
+    name: 'delivered after all',
+    service: { receipts: [{ status: 'failed', reason: 'The handset is switched off' }, { status: 'delivered' }] },
+    expected: { told: 'SENT', patches: race.ofThree, receptions: 1 },
   },
   {
     name: 'taken, never confirmed',
@@ -134,6 +139,12 @@ export const scenarios: Scenario[] = [
     expected: { told: 'SENT', patches: 3, receptions: 1 },
   },
   {
+    name: 'a slow PATCH is overtaken',
+    hubspot: { faults: [{ delayMs: 4000, effect: { afterMs: 3900 } }] },
+    service: { receipts: [{ status: 'read', afterMs: 2000 }] },
+    expected: { told: 'READ', patches: race.ofTwo, receptions: 1 },
+  },
+  {
     name: 'an old PATCH takes effect late',
     hubspot: { faults: [{ answer: 'reset', effect: { afterMs: 4500 } }] },
     service: { receipts: [{ status: 'read', afterMs: 2500 }] },
@@ -151,7 +162,7 @@ export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { 
   const plays = await Promise.all(scenarios.map((scenario, index) => begin(relay, scenario, index)))
   const outcomes = () => plays.map(({ scenario, message, service }) => outcomeOf(scenario, message, service))
   while (Date.now() < giveUpAt && !outcomes().every(({ asExpected }) => asExpected)) await sleep(50)
-  await Promise.all(plays.map(({ service }) => service.idle()))
+  await Promise.all([relay.hubspot, ...plays.map(({ service }) => service)].map((simulator) => simulator.idle()))
   await relay.stack.idle({ withinSeconds: 10, timeoutSeconds: 15 })
   return outcomes()
 }

@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import { InvalidArgumentError, program } from 'commander'
+import pc from 'picocolors'
+import type { Conduct } from './forward-receiver.ts'
+import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
+import { narrate } from './narrate.ts'
+
+const options = program
+  .name('npm start --')
+  .description('Runs the relay on this machine, between a simulated HubSpot and simulated messaging services.')
+  .option('--port <number>', "the port of the relay's API; a free one when absent", port)
+  .option('--hubspot <url>', 'the HubSpot API that the relay calls; the simulated one when absent', url)
+  .option('--no-messages', 'do not send a few messages at the start')
+  .option('--logs', "print the functions' log lines as well")
+  .parse()
+  .opts<{ port?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
+
+/** Channel accounts, by what becomes of their messages. */
+const accounts: Record<string, { name: string; conduct: Conduct }> = {
+  '3000000001': {
+    name: 'delivered and read',
+    conduct: { receipts: [{ status: 'delivered' }, { status: 'read', afterMs: 1500 }] },
+  },
+  '3000000002': { name: 'sent, without receipts', conduct: {} },
+  '3000000003': {
+    name: 'refused',
+    conduct: { answers: [{ reply: { status: 422, body: { reason: 'The customer has opted out' } } }] },
+  },
+  '3000000004': {
+    name: 'failed later',
+    conduct: { receipts: [{ status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }] },
+  },
+}
+
+const interrupted = interruption()
+const startedAt = Date.now()
+console.log('Building and starting the relay …')
+await using relay = await start()
+console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
+narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
+if (options.messages) sendMessages(relay)
+
+if (!interrupted.aborted) await once(interrupted, 'abort')
+console.log('Stopping …')
+
+async function start() {
+  try {
+    const relay = await startLocalRelay({
+      ...(options.port !== undefined && { port: options.port }),
+      ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
+      ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
+    })
+    for (const [id, { conduct }] of Object.entries(accounts))
+      await relay.addChannelAccount(id, { conduct: () => conduct })
+    return relay
+  } catch (error) {
+    // A terminal's Ctrl-C reaches the processes that build, too.
+    if (interrupted.aborted) process.exit(130)
+    const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    if (isPortTaken) program.error(`Port ${options.port} is in use. Choose another one with --port.`)
+    throw error
+  }
+}
+
+function sendMessages({ hubspot }: LocalRelay) {
+  for (const channelAccountId of Object.keys(accounts))
+    hubspot.sendMessage({ ...ids, channelAccountId, text: 'Hello from the help desk 👋' })
+}
+
+function directions({ stack, hubspot }: LocalRelay) {
+  const message = JSON.stringify({ ...ids, channelAccountId: '3000000001', text: 'Hello' })
+  const rows = [
+    ['Webhook', stack.outputs['WebhookUrl'], `signed with ${clientSecret}`],
+    ['Receipts', `${stack.outputs['ReceiptsUrl']}/{channelId}/{channelAccountId}`],
+    [
+      'HubSpot',
+      hubspot.url,
+      'simulated; what it holds is at /_control/messages, how it behaves at /_control/behaviour',
+    ],
+    ...Object.entries(accounts).map(([id, { name }]) => ['Account', id, `its messages are ${name}`]),
+  ]
+  return [
+    ...rows.map(([name = '', where = '', what = '']) => `${pc.bold(name.padEnd(10))}${where}  ${pc.dim(what)}`),
+    '',
+    'Send a message of your own, or let HubSpot fail the next call:',
+    `  curl ${hubspot.url}/_control/messages -H 'content-type: application/json' -d '${message}'`,
+    `  curl ${hubspot.url}/_control/faults -H 'content-type: application/json' -d '{"method":"PATCH","answer":{"status":500}}'`,
+    'Ctrl-C stops everything.',
+  ].join('\n')
+}
+
+/** Aborted by the first Ctrl-C; one that comes later ends the process at once. */
+function interruption() {
+  const controller = new AbortController()
+  let since: number | undefined
+  function interrupt() {
+    // npm hands Ctrl-C on to its script, so it arrives twice.
+    if (since !== undefined && Date.now() - since > 500) process.exit(130)
+    since ??= Date.now()
+    controller.abort()
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  return controller.signal
+}
+
+function port(text: string) {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new InvalidArgumentError('It must be 1 to 65535.')
+  return number
+}
+
+function url(text: string) {
+  if (!URL.canParse(text)) throw new InvalidArgumentError('It must be a URL.')
+  return text
+}
