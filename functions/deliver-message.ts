@@ -1,6 +1,13 @@
-import * as z from 'zod'
-import { readEvent, toDelivery } from './hubspot/events.ts'
-import { about, DeliveryJob, type StatusUpdate, tenantOf, UnreadEvent, version } from './messages/jobs.ts'
+import { readEvent, stillUnread, toDelivery } from './hubspot/events.ts'
+import {
+  about,
+  Delivery,
+  type DeliveryJob,
+  type StatusUpdate,
+  tenantOf,
+  type UnreadEvent,
+  version,
+} from './messages/jobs.ts'
 import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, type SendOutcome } from './messages/ledger.ts'
 import { type Consumer, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
@@ -11,7 +18,7 @@ import type { SendFace, SendTools } from './providers/provider.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = Pick<
-  Consumer<unknown>,
+  Consumer<Delivery>,
   'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
 > & {
   accounts: ReturnType<typeof createAccounts<SendFace<unknown>>>
@@ -29,7 +36,7 @@ export type Deps = Pick<
 export function createHandler(deps: Deps) {
   const { accounts, ledger, statusUpdates, telemetry, now } = deps
 
-  async function handle(job: DeliveryJob | UnreadEvent, run: Run) {
+  async function handle(job: Delivery, run: Run) {
     const message = 'unread' in job ? readAnew(job, run) : job
     const found = await accounts.find(message)
     if (!found)
@@ -42,8 +49,7 @@ export function createHandler(deps: Deps) {
   function readAnew({ unread, traceId }: UnreadEvent, run: Run): DeliveryJob {
     const body = gunzip(unread)
     const read = readEvent(body)
-    if (read.kind !== 'message')
-      throw new GiveUp(`Still no event that can be delivered: ${read.kind === 'unreadable' ? read.problem : read.kind}`)
+    if (read.kind !== 'message') throw new GiveUp(stillUnread(read))
     return { v: version, ...toDelivery(read.event, body, { traceId, receivedAt: run.since }) }
   }
 
@@ -95,7 +101,7 @@ export function createHandler(deps: Deps) {
     return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
   }
 
-  async function beforeGivingUp(job: DeliveryJob | UnreadEvent, reason: string) {
+  async function beforeGivingUp(job: Delivery, reason: string) {
     if ('unread' in job) return
     const verdict = {
       source: 'relay',
@@ -105,8 +111,7 @@ export function createHandler(deps: Deps) {
     await statusUpdates.send(statusUpdate(job, verdict), { group: job.portalId })
   }
 
-  const schema = z.union([DeliveryJob, UnreadEvent])
-  return consume({ ...deps, version, schema, handle, beforeGivingUp, tenantOf, about })
+  return consume<Delivery>({ ...deps, version, schema: Delivery, handle, beforeGivingUp, tenantOf, about })
 }
 
 const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'

@@ -1,9 +1,19 @@
 import type { HubSpot, UpdateAnswer } from './hubspot/client.ts'
+import { readEvent, stillUnread, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
-import { about, StatusUpdate, tenantOf, version } from './messages/jobs.ts'
+import {
+  about,
+  type MessageAnnounced,
+  StatusJob,
+  type StatusUpdate,
+  tenantOf,
+  type UnreadEvent,
+  version,
+} from './messages/jobs.ts'
 import {
   advance,
+  announce,
   keptForDays,
   type Ledger,
   type LedgerItem,
@@ -15,11 +25,12 @@ import {
 } from './messages/ledger.ts'
 import { type Consumer, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
+import { gunzip } from './platform/queue.ts'
 import { GiveUp, TryLater } from './platform/retry.ts'
 
 /** What `update-status` works with. */
 export type Deps = Pick<
-  Consumer<StatusUpdate>,
+  Consumer<StatusJob>,
   'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
 > & {
   ledger: Ledger
@@ -39,10 +50,29 @@ export type Deps = Pick<
 export function createHandler(deps: Deps) {
   const { ledger, hubspot, tokens, rateLimit, telemetry, now } = deps
 
-  async function handle(update: StatusUpdate, run: Run) {
+  function handle(job: StatusJob, run: Run) {
+    if ('unread' in job) return recordUnread(job, run)
+    return 'announced' in job ? record(job) : tellStatus(job, run)
+  }
+
+  async function tellStatus(update: StatusUpdate, run: Run) {
     if (isForgotten(update, now()))
       return report('Ignored, the message is older than the ledger', 'UpdatesIgnored', update)
     while (!(await settled(advanceAndTell(update, run)))) telemetry.count('ToldAgain')
+  }
+
+  /** Without delivery, the webhook's messages come here, to be looked up later. */
+  async function record(message: MessageAnnounced) {
+    await ledger.change(message, (item) => announce(item, message))
+    telemetry.info('Message recorded', about(message))
+  }
+
+  /** An event that an older version could not read, back from the dead letters. */
+  function recordUnread({ unread, traceId }: UnreadEvent, run: Run) {
+    const body = gunzip(unread)
+    const read = readEvent(body)
+    if (read.kind !== 'message') throw new GiveUp(stillUnread(read))
+    return record({ v: version, ...toAnnouncement(toDelivery(read.event, body, { traceId, receivedAt: run.since })) })
   }
 
   /** Advance and settle are Powertools' idempotency record: put, and update. The mark is what its deletion leaves behind. */
@@ -154,7 +184,7 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  return consume<StatusUpdate>({ ...deps, version, schema: StatusUpdate, handle, tenantOf, about })
+  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, tenantOf, about })
 }
 
 type Told = { telling: Telling; refused: boolean }

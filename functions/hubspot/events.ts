@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { DeliveryJob } from '../messages/jobs.ts'
+import type { DeliveryJob, MessageAnnounced } from '../messages/jobs.ts'
 import { problems } from '../platform/problems.ts'
 
 // HubSpot documents strings for ids and times, and contradicts itself on delivery identifiers; both readings are taken
@@ -109,6 +109,17 @@ export function toDelivery(
     traceId,
     original: Buffer.from(original).toString(),
   }
+}
+
+/** What the ledger keeps of a message that the team delivers by its own means. */
+export function toAnnouncement({ createdAt, ...job }: Omit<DeliveryJob, 'v'>): Omit<MessageAnnounced, 'v'> {
+  const { portalId, channelId, channelAccountId, messageId, eventId, traceId } = job
+  return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
+}
+
+/** Why an event from the dead letters goes back there. */
+export function stillUnread(read: Exclude<ReadEvent, { kind: 'message' }>) {
+  return `Still no message: ${read.kind === 'unreadable' ? read.problem : `an event of kind ${read.kind}`}`
 }
 
 const documentedTypes: Set<string> = new Set([OutgoingMessage.shape.type.value, ...AccountEvent.shape.type.options])

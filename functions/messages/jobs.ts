@@ -41,6 +41,20 @@ export const DeliveryJob = z.object({
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
 
+/** A message that the team delivers by its own means: recorded in the ledger, so that one look-up explains it. No content. */
+export const MessageAnnounced = z.object({
+  v: z.literal(version),
+  portalId: Digits,
+  channelId: Digits,
+  channelAccountId: Id,
+  messageId: Id,
+  /** When the agent pressed Send, in ISO 8601. */
+  announced: z.iso.datetime({ offset: true }),
+  eventId: z.string().optional(),
+  traceId: z.string(),
+})
+export type MessageAnnounced = z.infer<typeof MessageAnnounced>
+
 /** A signed event of HubSpot's that could not be understood, kept until a version comes that does. */
 export const UnreadEvent = z.object({
   v: z.literal(version),
@@ -71,6 +85,14 @@ export const StatusUpdate = z.object({
   traceId: z.string().max(128).optional(),
 })
 export type StatusUpdate = z.infer<typeof StatusUpdate>
+
+/** What `update-status` does. */
+export const StatusJob = z.union([StatusUpdate, MessageAnnounced, UnreadEvent])
+export type StatusJob = z.infer<typeof StatusJob>
+
+/** What `deliver-message` does. */
+export const Delivery = z.union([DeliveryJob, UnreadEvent])
+export type Delivery = z.infer<typeof Delivery>
 
 /** The message that a job is about. */
 export type MessageKey = Pick<StatusUpdate, 'portalId' | 'channelId' | 'messageId'>

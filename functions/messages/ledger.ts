@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
-import type { MessageKey, StatusUpdate } from './jobs.ts'
+import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import { readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 
@@ -79,6 +79,12 @@ export function createLedger(table: Table, now: () => number) {
 
 /** The key of a message's item. */
 export const ledgerKey = ({ portalId, channelId, messageId }: MessageKey) => `${portalId}#${channelId}#${messageId}`
+
+/** Records that HubSpot announced a message, unless more is known of it already. */
+export function announce(item: LedgerItem, { announced }: MessageAnnounced): { next?: LedgerItem; answer: undefined } {
+  if (item.version > 0) return { answer: undefined }
+  return { next: noted(item, 'announced', { occurredAt: announced, source: 'hubspot' }), answer: undefined }
+}
 
 /** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
 export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>

@@ -221,7 +221,7 @@ describe('an event that could not be read', () => {
 
     expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
       {
-        deadLetter: { reason: 'Still no event that can be delivered: portalId: expected string' },
+        deadLetter: { reason: 'Still no message: portalId: expected string' },
         job: { traceId: 'trace' },
       },
     ])

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ladder, type Status, wordFor } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
+import { gzip } from '../../functions/platform/queue.ts'
 import { createWorld, update, type World } from '../support/world.ts'
 
 let world: World
@@ -466,7 +467,7 @@ describe('what is on the queue', () => {
 
     expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ job: body }])
     const [{ deadLetter }] = world.statusUpdatesDeadLetters.jobs() as [{ deadLetter: { reason: string } }]
-    expect(deadLetter.reason).toMatch(/^Not a job that this version reads: /)
+    expect(deadLetter.reason).toMatch(/^Not a job that this version reads: (v|portalId|status)/)
     expect(deadLetter.reason).not.toMatch(/world|lost/)
   })
 
@@ -491,6 +492,49 @@ test('a portal whose slots are taken waits in the queue, loses nothing and is ne
   expect(world.hubspot.held.size).toBe(400)
   expect(world.counts['RateLimited'] ?? 0).toBe(0)
   expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+})
+
+describe('without delivery', () => {
+  const announced = {
+    v: 1,
+    portalId: '1',
+    channelId: '2',
+    channelAccountId: '3',
+    messageId: 'm',
+    announced: '2026-11-22T12:00:00Z',
+    traceId: 't',
+  }
+
+  test('an announced message is recorded and nothing is told', async () => {
+    await world.statusUpdates.send(announced, { group: '1' })
+    await world.rest()
+
+    expect(item()).toMatchObject({ timeline: [{ what: 'announced', source: 'hubspot' }] })
+    expect(told()).toEqual([])
+  })
+
+  test('an announcement that comes late or twice changes nothing', async () => {
+    await send('read')
+    await world.step()
+    await world.statusUpdates.send(announced, { group: '1' })
+    await world.rest()
+
+    expect(item()).toMatchObject({ known: 'read' })
+    expect(told()).toEqual(['READ'])
+  })
+
+  test('an event that could not be read is recorded when it is redriven', async () => {
+    const event = {
+      type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
+      portalId: '1',
+      channelId: '2',
+      message: { id: 'm', channelAccountId: '3' },
+    }
+    await world.statusUpdates.send({ v: 1, unread: gzip(JSON.stringify(event)), traceId: 't' }, { group: '1' })
+    await world.rest()
+
+    expect(item()).toMatchObject({ timeline: [{ what: 'announced' }] })
+  })
 })
 
 test('no token reaches a log line or the ledger', async () => {
