@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { DescribeTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { DescribeTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import {
   GetQueueAttributesCommand,
@@ -411,6 +411,21 @@ describe('tables, secrets and faults', () => {
       stack.dynamodb.send(new PutItemCommand({ TableName, Item: { pk: { S: 'a' } } })),
     ).resolves.toBeDefined()
     stack.faults.clear()
+  })
+
+  test('a call whose answer is lost has taken effect', async () => {
+    const client = new DynamoDBClient({
+      endpoint: stack.environment.AWS_ENDPOINT_URL,
+      region: 'us-east-1',
+      credentials,
+    })
+    const TableName = stack.tableName('ledger')
+    const pk = { S: 'lost answer' }
+    stack.faults.add({ service: 'dynamodb', operation: 'PutItem', takesEffect: true, statusCode: 400 })
+    await expect(client.send(new PutItemCommand({ TableName, Item: { pk } }))).rejects.toThrow('ServiceUnavailable')
+    stack.faults.clear()
+
+    expect((await client.send(new GetItemCommand({ TableName, Key: { pk } }))).Item).toEqual({ pk })
   })
 })
 
