@@ -38,7 +38,7 @@ console.log('Building and starting the relay …')
 await using relay = await start()
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
-if (options.messages) sendMessages(relay)
+if (options.messages && !interrupted.aborted) sendMessages(relay)
 
 if (!interrupted.aborted) await once(interrupted, 'abort')
 console.log('Stopping …')
