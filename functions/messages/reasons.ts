@@ -6,12 +6,20 @@ export const maxReasonLength = 500
  * quote them), and cut at a character's end.
  */
 export function cleanReason(reason: string) {
-  const line = reason
-    .slice(0, 4 * maxReasonLength)
+  const whole = reason
+    .toWellFormed()
     .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+  const line = whole
+    .slice(0, characters.segment(whole).containing(longestToMask)?.index)
     .replace(/[^\s@<>"']+@[^\s@<>"']+\.[^\s@<>"']+/g, '[address]')
     .replace(/\+?\d(?:[ ().-]{0,2}\d){6,}/g, '[number]')
-    .trim()
-  const characters = [...new Intl.Segmenter().segment(line)].map(({ segment }) => segment)
-  return characters.length > maxReasonLength ? `${characters.slice(0, maxReasonLength - 1).join('')}…` : line
+  const segments = [...characters.segment(line)].map(({ segment }) => segment)
+  const isWhole = whole.length <= longestToMask && segments.length <= maxReasonLength
+  return isWhole ? line : `${segments.slice(0, maxReasonLength - 1).join('')}…`
 }
+
+const characters = new Intl.Segmenter()
+
+// In UTF-16 units, of which an emoji may have a dozen. Looking for addresses in megabytes would take minutes.
+const longestToMask = 4 * maxReasonLength
