@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { about, DeliveryJob, StatusUpdate, tenantOf, version } from '../../../functions/messages/jobs.ts'
+
+const delivery: DeliveryJob = {
+  v: version,
+  portalId: '243842089',
+  channelId: '2300310',
+  channelAccountId: '3000000001',
+  messageId: 'm1',
+  integrationThreadIds: [],
+  to: [{ deliveryIdentifier: { value: '+15550100002' } }],
+  text: 'Your parcel arrives tomorrow.',
+  attachments: [],
+  createdAt: '2026-11-22T12:00:00Z',
+  traceId: 'request-1',
+  original: '{}',
+}
+const update: StatusUpdate = {
+  v: version,
+  portalId: '243842089',
+  channelId: '2300310',
+  messageId: 'm1',
+  status: 'sent',
+  source: 'forward',
+  occurredAt: '2026-11-22T12:00:00+01:00',
+}
+
+test('a log line says whose job it is, and nothing of what is in it', () => {
+  expect(about(delivery)).toEqual({
+    portalId: '243842089',
+    channelId: '2300310',
+    channelAccountId: '3000000001',
+    messageId: 'm1',
+    traceId: 'request-1',
+  })
+  expect(about({ ...update, reason: 'No such number' })).toEqual({
+    portalId: '243842089',
+    channelId: '2300310',
+    messageId: 'm1',
+    status: 'sent',
+  })
+})
+
+test('of anything there is something to say: its portal, or that it is unknown', () => {
+  fc.assert(
+    fc.property(fc.anything(), (body) => {
+      expect(Object.keys(about(body))).toBeInstanceOf(Array)
+      expect(tenantOf(body)).toBeTypeOf('string')
+    }),
+  )
+  expect(tenantOf(update)).toBe('243842089')
+  expect(tenantOf({ ...update, portalId: 7 })).toBe('unknown')
+})
+
+test.each([
+  ['another version', { v: version + 1 }],
+  ['a portal that is no number', { portalId: 'portal' }],
+  ['a channel that is a path', { channelId: '1/2' }],
+  ['a number instead of an id', { messageId: 7 }],
+  ['an empty id', { messageId: '' }],
+  ['an id longer than ids are', { messageId: 'x'.repeat(513) }],
+  ['a time that is none', { createdAt: 'today', occurredAt: 'today' }],
+  ['a time without its zone', { createdAt: '2026-11-22T12:00:00', occurredAt: '2026-11-22T12:00:00' }],
+])('a job with %s is not read', (_, fields) => {
+  expect(DeliveryJob.safeParse({ ...delivery, ...fields }).success).toBe(false)
+  expect(StatusUpdate.safeParse({ ...update, ...fields }).success).toBe(false)
+})
+
+test.each([
+  ['a status that is none', { status: 'queued' }],
+  ['a reason beyond all measure', { reason: 'x'.repeat(2001) }],
+  ['a nameless source', { source: '' }],
+])('a status update with %s is not read', (_, fields) => {
+  expect(StatusUpdate.safeParse({ ...update, ...fields }).success).toBe(false)
+})
+
+test('fields that this version does not know do no harm', () => {
+  expect(DeliveryJob.parse({ ...delivery, later: true })).toEqual(delivery)
+  expect(StatusUpdate.parse({ ...update, later: true })).toEqual(update)
+})
