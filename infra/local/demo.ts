@@ -28,7 +28,12 @@ process.exitCode = wrong.length === 0 ? 0 : 1
 
 function tableOf(outcomes: Outcome[]) {
   const head = ['What happens to the message', 'HubSpot is told', 'PATCHes', 'Customer gets it', 'As it must be']
-  const table = new Table({ head, style: { head: [], border: [], compact: true }, colWidths: [null, 44], wordWrap: true })
+  const table = new Table({
+    head,
+    style: { head: [], border: [], compact: true },
+    colWidths: [null, 44],
+    wordWrap: true,
+  })
   for (const outcome of outcomes) {
     const { scenario, patches, receptions, asExpected } = outcome
     const verdict = asExpected ? pc.green('yes') : pc.red(`no: ${wanted(outcome)}`)
