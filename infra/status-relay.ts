@@ -146,6 +146,7 @@ export class StatusRelay extends Construct {
       api.post(['/receipts/{channelId}', '/receipts/{channelId}/{channelAccountId}'], providerReceipt)
     }
 
+    const { baseUrl: hubspotBaseUrl = 'https://api.hubapi.com', apiVersion: hubspotApiVersion = 'v3' } = hubspot
     const updateStatus = createFunction(this, 'update-status', {
       ...consuming,
       environment: {
@@ -154,8 +155,8 @@ export class StatusRelay extends Construct {
         PORTALS_TABLE_NAME: portals.table.tableName,
         STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
         STATUS_UPDATES_DEAD_LETTERS_URL: statusUpdates.deadLetters.queueUrl,
-        HUBSPOT_BASE_URL: hubspot.baseUrl ?? 'https://api.hubapi.com',
-        HUBSPOT_API_VERSION: hubspot.apiVersion ?? 'v3',
+        HUBSPOT_BASE_URL: hubspotBaseUrl,
+        HUBSPOT_API_VERSION: hubspotApiVersion,
         HUBSPOT_REQUESTS_PER_10_SECONDS: String(hubspot.requestsPer10Seconds ?? 100),
         // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
         HUBSPOT_LATE_EFFECT_SECONDS: '120',
@@ -187,6 +188,8 @@ export class StatusRelay extends Construct {
       PortalsTableName: portals.table.tableName,
       AppSecretArn: appSecret.secretArn,
       ChannelSecretsPrefix: channels.prefix,
+      HubSpotBaseUrl: hubspotBaseUrl,
+      HubSpotApiVersion: hubspotApiVersion,
     })
   }
 

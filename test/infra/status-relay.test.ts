@@ -174,6 +174,8 @@ test('operators find every part under a plain name', () => {
     'PortalsTableName',
     'AppSecretArn',
     'ChannelSecretsPrefix',
+    'HubSpotBaseUrl',
+    'HubSpotApiVersion',
   ])
 })
 
