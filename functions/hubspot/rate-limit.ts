@@ -1,51 +1,113 @@
+import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 
-/** HubSpot's limit for one app in one account is a rolling window of this many milliseconds. */
-const window = 10_000
-
-/** The limit that all Lambdas share, one for each portal. */
+/** The limit on an app's requests in one HubSpot account, kept by all Lambdas together. Times are in milliseconds since 1970. */
 export type RateLimit = {
-  /** Takes the portal's next free slot: the time (milliseconds since 1970) from which one request may be made. */
-  takeSlot(portalId: string): Promise<number>
-  /** Nobody is to call HubSpot for this portal before a time: HubSpot answered 429. */
+  /** The time from which one request may be made: the slot that was kept, if it still holds, else the next free one. */
+  takeSlot(portalId: string, kept?: number): Promise<number>
+  /** Nobody is to call HubSpot for this portal before a time. */
   pause(portalId: string, until: number): Promise<void>
+  /** What HubSpot says of its limit along with an answer. */
+  heed(portalId: string, allowance: Allowance): Promise<void>
+}
+
+/** HubSpot's headers `X-HubSpot-RateLimit-*`, each of which may be missing: requests in a rolling interval, and left of them. */
+export type Allowance = {
+  max?: number | undefined
+  remaining?: number | undefined
+  intervalMilliseconds?: number | undefined
 }
 
 /**
- * A generic cell rate algorithm over one number in the table: the time up to which slots are taken. A tenth of the
- * allowance may be used at once, the rest is spread evenly, so that no rolling window ever holds more than the allowance.
- * Slots that are asked for together are taken with one write.
+ * A generic cell rate algorithm over one number in the table, the time up to which slots are taken: taking one moves it by
+ * an interval T, from where it stands or, where nothing was taken lately, from b intervals ago. So b requests may be made
+ * at once and then one every T. Within any window that makes at most b + window ÷ T requests: with T = window ÷ (budget − b),
+ * the budget. It is a share of HubSpot's limit, which is `limit` requests in ten seconds until HubSpot says otherwise.
+ *
+ * Slots that a batch takes together cost one write; slots that it kept, one read. How it fares: docs/rate-limit.md.
  */
-export function createRateLimit(options: { table: Table; requestsPer10Seconds: number; now(): number }): RateLimit {
-  const { table, requestsPer10Seconds, now } = options
-  const burst = Math.max(1, Math.floor(requestsPer10Seconds / 10))
-  const interval = window / Math.max(1, requestsPer10Seconds - burst)
-  const gathering = new Map<string, { count: number; last: Promise<number> }>()
+export function createRateLimit(options: {
+  table: Table
+  limit: number
+  share: number
+  now(): number
+  sleep(milliseconds: number): Promise<unknown>
+}): RateLimit {
+  const { table, limit, share, now, sleep } = options
+  const learnt = new Map<string, Allowance>()
 
-  async function takeAll(portalId: string) {
-    // Records of a batch run side by side: within a few milliseconds each that needs a slot has asked.
-    await new Promise((resolve) => setTimeout(resolve, 3))
-    const { count } = gathering.get(portalId)!
-    gathering.delete(portalId)
-    return table.addFrom(keyOf(portalId), now() - burst * interval, count * interval)
+  const takeTogether = together(sleep, async (portalId, count) => {
+    const { burst, interval } = pace(share, { max: limit, ...learnt.get(portalId) })
+    const last = await table.addFrom(slotsKey(portalId), now() - burst * interval, count * interval)
+    return { last, interval }
+  })
+  const readPause = together(sleep, async (portalId) => Pause.parse(await table.get(pauseKey(portalId)))?.value ?? 0)
+
+  async function holds(portalId: string, kept: number) {
+    if (now() - kept > staleAfterMilliseconds) return false
+    const { answer: pausedUntil } = await readPause(portalId)
+    return pausedUntil <= Math.max(kept, now())
+  }
+
+  async function pause(portalId: string, until: number) {
+    await Promise.all([table.addFrom(slotsKey(portalId), until, 0), table.addFrom(pauseKey(portalId), until, 0)])
   }
 
   return {
-    async takeSlot(portalId) {
-      const group = gathering.get(portalId) ?? { count: 0, last: Promise.resolve(0) }
-      if (group.count === 0) {
-        gathering.set(portalId, group)
-        group.last = takeAll(portalId)
-      }
-      const place = group.count++
-      const last = await group.last
-      return last - (group.count - 1 - place) * interval
+    async takeSlot(portalId, kept) {
+      if (kept !== undefined && (await holds(portalId, kept))) return kept
+      const { answer, place, count } = await takeTogether(portalId)
+      return answer.last - (count - 1 - place) * answer.interval
     },
 
-    async pause(portalId, until) {
-      await table.addFrom(keyOf(portalId), until, 0)
+    pause,
+
+    async heed(portalId, { max, remaining, intervalMilliseconds }) {
+      if (max) learnt.set(portalId, { max, intervalMilliseconds })
+      // Somebody else uses the app's allowance: the next request would be refused.
+      if (remaining === 0) await pause(portalId, now() + fullWindowMilliseconds)
     },
   }
 }
 
-const keyOf = (portalId: string) => `rate-limit#${portalId}`
+// A slot that is used late falls together with later ones. SQS's whole seconds and a batching window make up to two.
+const staleAfterMilliseconds = 4000
+const fullWindowMilliseconds = 1000
+// Records of a batch run side by side: within these each that needs a slot has asked.
+const gatheringMilliseconds = 5
+
+/** How many requests may be made at once, and in which interval after that, in milliseconds. */
+function pace(share: number, { max = 1, intervalMilliseconds: window = 10_000 }: Allowance) {
+  const budget = Math.max(1, Math.floor(max * share))
+  const burst = Math.max(1, Math.floor(budget / 20))
+  return { burst, interval: window / Math.max(1, budget - burst) }
+}
+
+/** Asks once for all who want to know within a few milliseconds: each gets the answer, how many they were, and its place. */
+function together<Answer>(
+  sleep: (milliseconds: number) => Promise<unknown>,
+  ask: (portalId: string, count: number) => Promise<Answer>,
+) {
+  const groups = new Map<string, { count: number; answer: Promise<Answer> }>()
+
+  function open(portalId: string) {
+    const answer = sleep(gatheringMilliseconds).then(() => {
+      groups.delete(portalId)
+      return ask(portalId, group.count)
+    })
+    const group = { count: 0, answer }
+    groups.set(portalId, group)
+    return group
+  }
+
+  return async (portalId: string) => {
+    const group = groups.get(portalId) ?? open(portalId)
+    const place = group.count++
+    return { answer: await group.answer, place, count: group.count }
+  }
+}
+
+const Pause = z.object({ value: z.number() }).optional()
+
+const slotsKey = (portalId: string) => `rate-limit#${portalId}`
+const pauseKey = (portalId: string) => `rate-limit-pause#${portalId}`

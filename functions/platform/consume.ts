@@ -5,13 +5,14 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import { problems } from './problems.ts'
 import { decodeBody, maxDelaySeconds, type Queue } from './queue.ts'
-import { backoff, GiveUp, TryLater } from './retry.ts'
+import { backoff, GiveUp, NotYet, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
-/** What a job that has to wait takes along: how often it was tried, since when, until when (milliseconds since 1970), and what its handler wants to find again. */
+/** What a job that has to wait takes along: how often it was tried, since when, until when (milliseconds since 1970), how much of that it only waited for its turn, and what its handler wants to find again. */
 const Waiting = z.object({
   attempt: z.number(),
   since: z.number(),
+  waitedMilliseconds: z.number().default(0),
   notBefore: z.number(),
   carry: z.record(z.string(), z.unknown()).default({}),
 })
@@ -48,13 +49,20 @@ export type Run = {
   carry: Record<string, unknown>
 }
 
+/** The names of earlier runs of a job, as far as its handler noted them in `carry.claims`; the last few are enough. */
+export function claimsOf({ carry }: Run) {
+  return z.array(z.string()).catch([]).parse(carry['claims']).slice(-3)
+}
+
 /**
  * A Lambda that consumes an SQS queue: records side by side, failures reported one by one. Work that must wait is sent
  * anew with a delay, so receive counts rise only with crashes; what no retry can help goes to the dead letters with its reason.
  */
 export function consume<Job>(consumer: Consumer<Job>) {
   const { telemetry } = consumer
-  return middy<SQSEvent, SQSBatchResponse>()
+  // Middy would end an invocation shortly before its deadline, and what it was at would go on in the next one, when its
+  // claims have run out. Lambda's own timeout ends the process.
+  return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
     .use({ after: () => telemetry.flush(), onError: () => telemetry.flush() })
     .handler((event: SQSEvent, context: Context) =>
       processPartialResponse(

@@ -11,6 +11,7 @@ import { decodeBody, encodeBody, type Queue } from '../../functions/platform/que
 import type { SendFace } from '../../functions/providers/provider.ts'
 import * as updateStatus from '../../functions/update-status.ts'
 import { createMemoryTable } from './memory-table.ts'
+import { sqsEvent } from './sqs-event.ts'
 
 const visibilityTimeout = 360_000
 
@@ -214,27 +215,6 @@ function createMemoryQueue(now: () => number) {
     },
     /** The jobs that lie here, decoded. */
     jobs: () => messages.map(({ body }) => decodeBody(body) as Record<string, unknown>),
-  }
-}
-
-function sqsEvent(messages: Message[]): SQSEvent {
-  return {
-    Records: messages.map(({ id, body, sentAt, receives }) => ({
-      messageId: id,
-      receiptHandle: id,
-      body,
-      attributes: {
-        ApproximateReceiveCount: String(receives),
-        SentTimestamp: String(sentAt),
-        SenderId: 'sender',
-        ApproximateFirstReceiveTimestamp: String(sentAt),
-      },
-      messageAttributes: {},
-      md5OfBody: '',
-      eventSource: 'aws:sqs',
-      eventSourceARN: 'arn:aws:sqs:eu-central-1:000000000000:queue',
-      awsRegion: 'eu-central-1',
-    })),
   }
 }
 
