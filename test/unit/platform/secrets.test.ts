@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import { TryLater } from '../../../functions/platform/retry.ts'
+import { createSecrets, SecretUnavailable } from '../../../functions/platform/secrets.ts'
+import { createFakeSecretsManager } from '../../support/aws.ts'
+
+const Schema = z.object({ user: z.string(), keys: z.array(z.string().min(8)) })
+const good = { user: 'ada', keys: ['key-number-1'] }
+
+test('a secret is what its schema makes of it', async () => {
+  const { secrets } = setUp({ s: { ...good, more: 1 } })
+
+  expect(await secrets.read('s', Schema)).toEqual(good)
+  expect(await secrets.require('s', Schema)).toEqual(good)
+})
+
+test('a secret is remembered for five minutes', async () => {
+  const { secrets, manager, pass } = setUp({ s: good })
+  await secrets.read('s', Schema)
+  manager.values.set('s', JSON.stringify({ ...good, user: 'grace' }))
+
+  pass(299)
+  expect(await secrets.read('s', Schema)).toMatchObject({ user: 'ada' })
+
+  pass(1)
+  expect(await secrets.read('s', Schema)).toMatchObject({ user: 'grace' })
+  expect(manager.reads).toEqual(['s', 's'])
+})
+
+test('an absence is remembered for a minute', async () => {
+  const { secrets, manager, pass } = setUp()
+  expect(await secrets.read('s', Schema)).toBeUndefined()
+  manager.values.set('s', JSON.stringify(good))
+
+  pass(59)
+  expect(await secrets.read('s', Schema)).toBeUndefined()
+
+  pass(1)
+  expect(await secrets.read('s', Schema)).toEqual(good)
+})
+
+test('asked for anew, a secret is fetched again, but not more often than every ten seconds', async () => {
+  const { secrets, manager, pass } = setUp({ s: good })
+  await secrets.read('s', Schema)
+
+  pass(9)
+  for (let times = 0; times < 5; times++) await secrets.read('s', Schema, { fresh: true })
+  expect(manager.reads).toHaveLength(1)
+
+  pass(1)
+  for (let times = 0; times < 5; times++) await secrets.read('s', Schema, { fresh: true })
+  expect(manager.reads).toHaveLength(2)
+})
+
+test('each secret is remembered by itself', async () => {
+  const { secrets } = setUp({ a: good, b: { ...good, user: 'grace' } })
+
+  expect(await secrets.read('a', Schema)).toMatchObject({ user: 'ada' })
+  expect(await secrets.read('b', Schema)).toMatchObject({ user: 'grace' })
+  expect(await secrets.read('c', Schema)).toBeUndefined()
+})
+
+test('a secret that has to be there and is not is a reason to try later', async () => {
+  const { secrets } = setUp()
+
+  const failure = await secrets.require('s', Schema).catch((error) => error)
+
+  expect(failure).toBeInstanceOf(SecretUnavailable)
+  expect(failure).toBeInstanceOf(TryLater)
+  expect(failure.message).toBe('Secret s does not exist')
+})
+
+test.each([
+  ['no JSON', 'user=ada, hunter2', 'Secret s is not JSON'],
+  ['nothing, as a binary secret is to us', '', 'Secret s is not JSON'],
+  ['of another type', '"hunter2"', 'Secret s is not as it should be: document: expected object'],
+  ['short of a field', '{"keys":[]}', 'Secret s is not as it should be: user: expected string'],
+  ['wrong in a field', '{"user":"ada","keys":["hunter2"]}', 'Secret s is not as it should be: keys.0: too small'],
+])('a secret that is %s is unavailable: the error names the field, and no value', async (_, value, message) => {
+  const { secrets, manager } = setUp()
+  manager.values.set('s', value)
+
+  const failure = await secrets.read('s', Schema).catch((error) => error)
+
+  expect(failure).toBeInstanceOf(SecretUnavailable)
+  expect(failure.message).toBe(message)
+  expect(failure.cause).toBeUndefined()
+})
+
+test('while Secrets Manager is down, what is remembered serves, and the rest is unavailable', async () => {
+  const { secrets, manager } = setUp({ s: good, t: good })
+  await secrets.read('s', Schema)
+  manager.down = true
+
+  expect(await secrets.read('s', Schema)).toEqual(good)
+  await expect(secrets.read('t', Schema)).rejects.toThrow('Secret t cannot be read: ServiceUnavailable')
+})
+
+test('a failure is not remembered', async () => {
+  const { secrets, manager } = setUp({ s: good })
+  manager.down = true
+  await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
+
+  manager.down = false
+
+  expect(await secrets.read('s', Schema)).toEqual(good)
+})
+
+function setUp(values: Record<string, unknown> = {}) {
+  let time = Date.parse('2026-11-22T12:00:00Z')
+  const manager = createFakeSecretsManager(values)
+  const pass = (seconds: number) => {
+    time += seconds * 1000
+  }
+  return { secrets: createSecrets(manager.client, () => time), manager, pass }
+}
