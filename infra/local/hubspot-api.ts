@@ -8,7 +8,7 @@ import { takeFault } from './hubspot-behaviour.ts'
 import { agent, deliveryIdentifier } from './hubspot-webhooks.ts'
 import { answeredWith, keepRawBody, type Reply, sendReply } from './simulator.ts'
 
-/** The part of HubSpot's public API that the relay calls: the status endpoint in every version, and the token endpoint. */
+/** The part of HubSpot's public API that the relay calls: the status and the token endpoint in every version, and channels. */
 export function publicApi(hubspot: State) {
   return async (app: FastifyInstance) => {
     // Bodies are judged by the handlers, so that every call is recorded and open to faults, whatever it carries.
@@ -25,6 +25,16 @@ export function publicApi(hubspot: State) {
         },
       })
 
+    app.route<ChannelRoute>({
+      method: ['GET', 'PATCH'],
+      url: '/conversations/v3/custom-channels/:channelId',
+      handler: async (request, reply) => {
+        // The query has the developer's key.
+        const call = record(hubspot, request, { path: request.url.split('?')[0]! })
+        await respond(hubspot, call, answerChannelCall(hubspot, call, request), reply)
+      },
+    })
+
     for (const path of tokenPaths)
       app.post(path, async (request, reply) => {
         const call = record(hubspot, request, {})
@@ -39,6 +49,7 @@ const messagePaths = [
 ]
 const tokenPaths = ['v1', 'v3', '2026-03', '2026-09'].map((version) => `/oauth/${version}/token`)
 
+type ChannelRoute = { Params: { channelId: string }; Querystring: { hapikey?: string; appId?: string } }
 type MessageRoute = { Params: { channelId: string; messageId: string } }
 
 /** What a call is answered, and what it changes once it takes effect. */
@@ -219,6 +230,27 @@ function countCall({ behaviour, now }: State, portal: Portal) {
     },
   }
 }
+
+/** Reads or changes a channel, for whoever has the developer's key. */
+function answerChannelCall(hubspot: State, call: Call, request: FastifyRequest<ChannelRoute>): Answer {
+  const { channelId } = request.params
+  const { hapikey, appId } = request.query
+  if (!hapikey || hapikey !== (hubspot.developerApiKey ?? hapikey)) return usualAnswer(401)
+  if (!appId) return usualAnswer(400, [{ message: 'missing', in: 'appId' }])
+  const webhookUrl = hubspot.channels.get(channelId)
+  if (webhookUrl === undefined) return usualAnswer(404)
+  if (call.method === 'GET') return { status: 200, body: { id: channelId, webhookUrl } }
+
+  const change = ChannelChange.safeParse(parseJson(request.body))
+  if (!change.success) return usualAnswer(400, [{ message: 'not a URL', in: 'webhookUrl' }])
+  return {
+    status: 200,
+    body: { id: channelId, ...change.data },
+    effect: () => hubspot.channels.set(channelId, change.data.webhookUrl),
+  }
+}
+
+const ChannelChange = z.object({ webhookUrl: z.url() })
 
 /** Refreshes an access token, by the rules of RFC 6749 and with HubSpot's own words for what is wrong. */
 function answerTokenCall(hubspot: State, call: Call, request: FastifyRequest): Answer {

@@ -16,6 +16,8 @@ export async function startHubSpot(options: {
   clientId: string
   /** The current client secret first; it signs. Every one of them may refresh tokens. */
   clientSecrets: string[]
+  /** The key with which channels are administered. Default: any. */
+  developerApiKey?: string
   behaviour?: Partial<Behaviour>
   now?: () => number
 }) {
@@ -24,6 +26,7 @@ export async function startHubSpot(options: {
   const state: State = {
     clientId: options.clientId,
     clientSecrets: [...options.clientSecrets],
+    developerApiKey: options.developerApiKey,
     behaviour: { ...usualBehaviour, ...options.behaviour },
     faults: [],
     portals: new Map(),
@@ -116,6 +119,8 @@ export async function startHubSpot(options: {
     /** What HubSpot holds of a message, with every PATCH of it. */
     message: (id: string) => state.messages.get(id),
     portal: (portalId: string) => state.portals.get(portalId),
+    /** Where a channel's webhooks go. */
+    webhookUrl: (channelId: string) => state.channels.get(channelId),
     /** Sets where a channel's webhooks go. */
     registerChannel: (channelId: string, webhookUrl: string) => void state.channels.set(channelId, webhookUrl),
     /** Puts a new client secret before the current one. */
@@ -150,6 +155,7 @@ export type HubSpot = Awaited<ReturnType<typeof startHubSpot>>
 export type State = {
   clientId: string
   clientSecrets: string[]
+  developerApiKey: string | undefined
   behaviour: Behaviour
   faults: Fault[]
   portals: Map<string, Portal>

@@ -19,7 +19,7 @@ export function initialValue({ SecretString, GenerateSecretString }: z.infer<typ
   return JSON.stringify({ ...JSON.parse(SecretStringTemplate), [GenerateStringKey]: generated })
 }
 
-/** Secrets Manager in memory: GetSecretValue, CreateSecret and PutSecretValue. */
+/** Secrets Manager in memory: GetSecretValue, CreateSecret, PutSecretValue, and ListSecrets by the beginning of their names. */
 export function createSecretsManager(arnOf: (name: string) => string) {
   const secrets = new Map<string, { value: string; versionId: string; createdAt: number }>()
 
@@ -29,7 +29,12 @@ export function createSecretsManager(arnOf: (name: string) => string) {
   }
 
   const emulate: Emulator = async ({ operation, body }) => {
-    const { SecretId, Name, SecretString = '' } = Input.parse(JSON.parse(body))
+    const { SecretId, Name, SecretString = '', Filters } = Input.parse(JSON.parse(body))
+    if (operation === 'ListSecrets') {
+      const isMeant = (name: string) => Filters.every(({ Values }) => Values.some((value) => name.startsWith(value)))
+      const SecretList = [...secrets.keys()].filter(isMeant).map((Name) => ({ Name, ARN: arnOf(Name) }))
+      return { statusCode: 200, body: JSON.stringify({ SecretList }) }
+    }
     // A secret goes by its name or by its ARN.
     const name = Name ?? [...secrets.keys()].find((known) => known === SecretId || arnOf(known) === SecretId)
     const exists = name !== undefined && secrets.has(name)
@@ -54,5 +59,6 @@ const Input = z.object({
   SecretId: z.string().optional(),
   Name: z.string().optional(),
   SecretString: z.string().optional(),
+  Filters: z.array(z.object({ Key: z.literal('name'), Values: z.array(z.string()) })).default([]),
 })
 const refused = (error: string, message: string) => refusal({ error, statusCode: 400 }, message)

@@ -4,6 +4,7 @@ import pc from 'picocolors'
 import type { Conduct } from './forward-receiver.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
+import { noteRunning } from './running.ts'
 
 const options = program
   .name('npm start --')
@@ -37,11 +38,16 @@ const startedAt = Date.now()
 console.log('Building and starting the relay …')
 await using relay = await start()
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
+const forget = noteRunning({
+  outputs: { ...relay.stack.outputs, HubSpotBaseUrl: options.hubspot ?? relay.hubspot.url },
+  environment: relay.stack.environment,
+})
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
 if (options.messages && !interrupted.aborted) sendMessages(relay)
 
 if (!interrupted.aborted) await once(interrupted, 'abort')
 console.log('Stopping …')
+forget()
 
 async function start() {
   try {
@@ -85,6 +91,8 @@ function directions({ stack, hubspot }: LocalRelay) {
     'Send a message of your own, or let HubSpot fail the next call:',
     `  curl ${hubspot.url}/_control/messages -H 'content-type: application/json' -d '${message}'`,
     `  curl ${hubspot.url}/_control/faults -H 'content-type: application/json' -d '{"method":"PATCH","answer":{"status":500}}'`,
+    'Operate it as if it were deployed:',
+    '  npm run relay -- --local check',
     'Ctrl-C stops everything.',
   ].join('\n')
 }

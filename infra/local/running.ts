@@ -1,0 +1,47 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
+
+/** The note in which a relay that runs on this machine says where its parts are. Holds no secret that is not local. */
+export const runningNote = fileURLToPath(new URL('../../cdk.out/local-relay.json', import.meta.url))
+
+const Running = z.object({
+  /** The process that runs it. */
+  pid: z.number(),
+  outputs: z.record(z.string(), z.string()),
+  /** What an AWS SDK needs to talk to it. */
+  aws: z.object({ endpoint: z.url(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
+})
+
+/** Leaves the note for a stack that runs in this process. Returns the way to remove it. */
+export function noteRunning(
+  { outputs, environment }: { outputs: Record<string, string>; environment: Record<string, string> },
+  note = runningNote,
+) {
+  const running: z.input<typeof Running> = {
+    pid: process.pid,
+    outputs,
+    aws: {
+      endpoint: environment['AWS_ENDPOINT_URL'] ?? '',
+      region: environment['AWS_REGION'] ?? '',
+      accessKeyId: environment['AWS_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: environment['AWS_SECRET_ACCESS_KEY'] ?? '',
+    },
+  }
+  writeFileSync(note, JSON.stringify(running, undefined, 2))
+  return () => {
+    // A relay that was started later has left its own note here.
+    if (findRunning(note)?.pid === process.pid) rmSync(note)
+  }
+}
+
+/** What the note says; undefined where there is none, or its process is gone. */
+export function findRunning(note = runningNote) {
+  try {
+    const running = Running.parse(JSON.parse(readFileSync(note, 'utf8')))
+    process.kill(running.pid, 0)
+    return running
+  } catch {
+    return undefined
+  }
+}
