@@ -99,5 +99,5 @@ const largestBody = 1024 * 1024
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 
-// The query may hold a token; its names are enough to see which URL was used.
-const withoutQueryValues = (url: string) => url.replace(/=[^&]*/g, '=…')
+// The query may hold a token, or be one; its names are enough to see which URL was used.
+const withoutQueryValues = (url: string) => url.replace(/([?&])([^=&]*=)?[^&]*/g, '$1$2…')

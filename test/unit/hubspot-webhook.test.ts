@@ -1,0 +1,542 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Context } from 'aws-lambda'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { createHandler, path } from '../../functions/hubspot-webhook.ts'
+import { createQueue, gunzip } from '../../functions/platform/queue.ts'
+import { createSecrets } from '../../functions/platform/secrets.ts'
+import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
+import { example } from '../support/examples.ts'
+import { httpEvent, hubspotHeaders, type SentRequest } from '../support/http-events.ts'
+import { collectTelemetry } from '../support/telemetry.ts'
+
+const now = Date.parse('2026-11-22T12:00:01Z')
+const url = `https://api.example.com${path}`
+const body = example('hubspot/outgoing-message')
+const appSecret = { clientId: 'client', clientSecrets: ['current-secret', 'previous-secret'] }
+const mebibyte = 1024 * 1024
+const minute = 60_000
+
+test("an agent's message is queued for its provider, and only then acknowledged", async () => {
+  const { post, deliveries, deadLetters, counts, unwritten } = setUp()
+
+  expect(await post({ body })).toEqual({ statusCode: 204 })
+  expect(deliveries()).toEqual([
+    {
+      v: 1,
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      conversationsThreadId: '8812345678',
+      integrationThreadIds: ['0f3c9a5b7d1e4c2f8a6b0d9e3f5a7c1b'],
+      inReplyToId: '1a2b3c4d5e6f4a7b8c9d0e1f2a3b4c5d',
+      from: {
+        actorId: 'A-51234567',
+        name: 'Ada',
+        deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+15550100001' },
+      },
+      to: [{ actorId: 'V-9912345', deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+15550100002' } }],
+      text: 'Your parcel arrives tomorrow.',
+      richText: '<div><p>Your parcel arrives tomorrow.</p></div>',
+      attachments: JSON.parse(body).message.attachments,
+      createdAt: '2026-11-22T12:00:00Z',
+      eventId: '9f1c2b1e-3c56-4e0f-8a51-3a1f0b6f7d20',
+      traceId: 'request-1',
+      original: body,
+    },
+  ])
+  expect(deadLetters()).toEqual([])
+  expect(counts).toEqual({ MessagesAccepted: 1 })
+  expect(unwritten).toEqual(new Set())
+})
+
+test('the message goes into the queue in the name of its portal', async () => {
+  const { post, sqs } = setUp()
+
+  await post({ body })
+
+  expect(sqs.messages).toMatchObject([{ queue: 'deliveries', group: '243842089', delaySeconds: 0 }])
+})
+
+test('the log names the message, and says nothing of its content', async () => {
+  const { post, lines } = setUp()
+
+  await post({ body })
+
+  expect(lines).toEqual([
+    {
+      level: 'info',
+      message: 'Message queued',
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      eventId: '9f1c2b1e-3c56-4e0f-8a51-3a1f0b6f7d20',
+      traceId: 'request-1',
+    },
+  ])
+})
+
+test('other readings of the guide are taken as well', async () => {
+  const { post, deliveries } = setUp()
+
+  expect(await post({ body: example('hubspot/outgoing-message-bare') })).toEqual({ statusCode: 204 })
+  expect(deliveries()).toMatchObject([{ to: [{ deliveryIdentifier: { value: '+15550100002' } }] }])
+})
+
+test('a body in base64 is the same body', async () => {
+  const { post, deliveries } = setUp()
+
+  expect(await post({ body: Buffer.from(body) })).toEqual({ statusCode: 204 })
+  expect(deliveries()).toMatchObject([{ original: body }])
+})
+
+test('headers may come in any case', async () => {
+  const { post } = setUp()
+  const signed = hubspotHeaders({ url, body }, { clientSecret: 'current-secret', timestamp: String(now) })
+  const headers = Object.fromEntries(Object.entries(signed).map(([name, value]) => [name.toUpperCase(), value]))
+
+  expect(await post({ body, headers })).toEqual({ statusCode: 204 })
+})
+
+test.each([
+  ['', undefined],
+  ['?channel=1&b=%2F%20+%3d&a=1&a=2&empty', undefined],
+  ['?token=a%3Ab', 'https://relay.example.com'],
+  ['?token=a:b', 'https://relay.example.com/'],
+])(
+  'with the query %j and the public base URL %s the signed URL is the one that HubSpot called',
+  async (query, publicBaseUrl) => {
+    const { post, deliveries } = setUp({ publicBaseUrl })
+    const called = `https://${publicBaseUrl ? 'relay' : 'api'}.example.com${path}${query}`
+    const headers = hubspotHeaders({ url: called, body }, { clientSecret: 'current-secret', timestamp: String(now) })
+
+    expect(await post({ url: url + query, body, headers })).toEqual({ statusCode: 204 })
+    expect(deliveries()).toHaveLength(1)
+  },
+)
+
+test('the query is part of what is signed, in its order', async () => {
+  const { post, deliveries } = setUp()
+  const headers = hubspotHeaders(
+    { url: `${url}?a=1&b=2`, body },
+    { clientSecret: 'current-secret', timestamp: String(now) },
+  )
+
+  expect(await post({ url: `${url}?b=2&a=1`, body, headers })).toEqual({ statusCode: 401, body: '' })
+  expect(await post({ url, body, headers })).toEqual({ statusCode: 401, body: '' })
+  expect(deliveries()).toEqual([])
+})
+
+test('the path as API Gateway decodes it plays no part', async () => {
+  const { handle } = setUp()
+  const event = httpEvent({ url, body, headers: signed({ body }) })
+
+  expect(await handle({ ...event, rawPath: '/stage/hubspot/webhook' })).toEqual({ statusCode: 204 })
+})
+
+const right = hubspotHeaders({ url, body }, { clientSecret: 'current-secret', timestamp: String(now) })
+const signature = right['x-hubspot-signature-v3']
+const timestampRefused = 'timestamp is no time in milliseconds within five minutes of now'
+
+test.each<[string, Record<string, string>, string]>([
+  ['no signature', {}, 'no signature'],
+  ['an empty signature', { ...right, 'x-hubspot-signature-v3': '' }, 'no signature'],
+  ['no timestamp', { 'x-hubspot-signature-v3': signature }, 'no timestamp'],
+  [
+    'a signature of version 1 alone',
+    {
+      'x-hubspot-signature': createHash('sha256').update(`current-secret${body}`).digest('hex'),
+      'x-hubspot-signature-version': 'v1',
+    },
+    'only a signature of version 1 or 2',
+  ],
+  [
+    'a signature of version 2 alone',
+    {
+      'x-hubspot-signature': createHash('sha256').update(`current-secretPOST${url}${body}`).digest('hex'),
+      'x-hubspot-signature-version': 'v2',
+    },
+    'only a signature of version 1 or 2',
+  ],
+  ['a short signature', { ...right, 'x-hubspot-signature-v3': signature.slice(0, -1) }, 'signature does not match'],
+  ['a long signature', { ...right, 'x-hubspot-signature-v3': `${signature}=` }, 'signature does not match'],
+  [
+    'a signature that came twice',
+    { ...right, 'x-hubspot-signature-v3': `${signature},${signature}` },
+    'signature does not match',
+  ],
+  [
+    'a signature in hexadecimal',
+    { ...right, 'x-hubspot-signature-v3': Buffer.from(signature, 'base64').toString('hex') },
+    'signature does not match',
+  ],
+  ['a signature in no base64', { ...right, 'x-hubspot-signature-v3': '!'.repeat(44) }, 'signature does not match'],
+  ['a signature beyond ASCII', { ...right, 'x-hubspot-signature-v3': 'é'.repeat(22) }, 'signature does not match'],
+  ['a signature by another secret', signed({ body }, { clientSecret: 'somebody else' }), 'signature does not match'],
+  ['a signature of another body', signed({ body: `${body} ` }), 'signature does not match'],
+  ['a signature of another method', signed({ body, method: 'PUT' }), 'signature does not match'],
+  [
+    'a signature of another URL',
+    signed({ body, url: 'https://elsewhere.example.com/hubspot/webhook' }),
+    'signature does not match',
+  ],
+  [
+    'the timestamp of another signature',
+    { ...right, 'x-hubspot-request-timestamp': String(now - 1) },
+    'signature does not match',
+  ],
+  ['a timestamp in seconds', signed({ body }, { timestamp: String(Math.floor(now / 1000)) }), timestampRefused],
+  ['a timestamp in words', signed({ body }, { timestamp: 'yesterday' }), timestampRefused],
+  [
+    'a timestamp over five minutes old',
+    signed({ body }, { timestamp: String(now - 5 * minute - 1) }),
+    timestampRefused,
+  ],
+  [
+    'a timestamp over five minutes ahead',
+    signed({ body }, { timestamp: String(now + 5 * minute + 1) }),
+    timestampRefused,
+  ],
+])('a request with %s is refused, and the log says why', async (_, headers, why) => {
+  const { post, deliveries, deadLetters, lines, counts, everything } = setUp()
+
+  expect(await post({ body, headers })).toEqual({ statusCode: 401, body: '' })
+  expect([...deliveries(), ...deadLetters()]).toEqual([])
+  expect(lines).toEqual([{ level: 'warn', message: 'Webhook refused', why, url, headers: Object.keys(headers) }])
+  expect(counts).toEqual({ SignaturesRefused: 1 })
+  for (const value of Object.values(headers).filter((value) => value.length > 2))
+    expect(everything()).not.toContain(value)
+})
+
+test.each([-5 * minute, 0, 5 * minute])('a timestamp %i milliseconds from now is fresh', async (difference) => {
+  const { post } = setUp()
+
+  expect(await post({ body, headers: signed({ body }, { timestamp: String(now + difference) }) })).toEqual({
+    statusCode: 204,
+  })
+})
+
+test.each([
+  ['?token=hunter2', '?token=…'],
+  ['?hunter2', '?…'],
+  ['?a=1&hunter2&b=', '?a=…&…&b=…'],
+  ['?a=hunter2=&b=hunter2?', '?a=…&b=…'],
+])('of the query %s the log of a refusal keeps %s', async (query, kept) => {
+  const { post, lines } = setUp()
+
+  await post({ url: url + query, body, headers: {} })
+
+  expect(lines).toMatchObject([{ url: url + kept }])
+})
+
+test('while the client secret is rotated the previous one serves as well, and that is counted', async () => {
+  const { post, deliveries, counts } = setUp()
+
+  await post({ body, headers: signed({ body }, { clientSecret: 'current-secret' }) })
+  expect(counts).toEqual({ MessagesAccepted: 1 })
+
+  await post({ body, headers: signed({ body }, { clientSecret: 'previous-secret' }) })
+  expect(counts).toEqual({ MessagesAccepted: 2, VerifiedByPreviousSecret: 1 })
+  expect(deliveries()).toHaveLength(2)
+})
+
+test('a client secret that was rotated since it was read is fetched anew', async () => {
+  const { post, secretsManager, pass, counts } = setUp()
+  await post({ body })
+  secretsManager.values.set('app', JSON.stringify({ ...appSecret, clientSecrets: ['new-secret', 'current-secret'] }))
+  pass(10)
+
+  expect(
+    await post({ body, headers: signed({ body }, { clientSecret: 'new-secret', timestamp: String(now + 10_000) }) }),
+  ).toEqual({ statusCode: 204 })
+  expect(secretsManager.reads).toHaveLength(2)
+  expect(counts).toEqual({ MessagesAccepted: 2 })
+})
+
+test('a flood of forgeries is refused with few looks at the secret', async () => {
+  const { post, secretsManager, pass, counts } = setUp()
+  const forged = signed({ body }, { clientSecret: 'somebody else', timestamp: String(now) })
+
+  for (let second = 0; second < 30; second++) {
+    expect(await post({ body, headers: forged })).toMatchObject({ statusCode: 401 })
+    pass(1)
+  }
+
+  expect(counts).toEqual({ SignaturesRefused: 30 })
+  expect(secretsManager.reads).toHaveLength(3)
+})
+
+test.each([
+  ['missing', undefined, 'Secret app does not exist'],
+  ['not JSON', 'hunter2', 'Secret app is not JSON'],
+  [
+    'without a client secret',
+    { clientId: 'hunter2' },
+    'Secret app is not as it should be: clientSecrets: expected tuple',
+  ],
+  [
+    'with no client secret in its list',
+    { clientId: 'hunter2', clientSecrets: [] },
+    'Secret app is not as it should be: clientSecrets.0: expected string',
+  ],
+  [
+    'with an empty client secret',
+    { clientId: 'hunter2', clientSecrets: [''] },
+    'Secret app is not as it should be: clientSecrets.0: too small',
+  ],
+])(
+  'with a secret that is %s HubSpot is asked to try again, and the log names the field alone',
+  async (_, value, problem) => {
+    const { post, deliveries, secretsManager, lines, counts, everything } = setUp()
+    secretsManager.values.delete('app')
+    if (value !== undefined) secretsManager.values.set('app', typeof value === 'string' ? value : JSON.stringify(value))
+
+    expect(await post({ body })).toEqual({ statusCode: 503, headers: { 'retry-after': '5' } })
+    expect(deliveries()).toEqual([])
+    expect(lines).toMatchObject([{ level: 'error', error: 'SecretUnavailable', problem }])
+    expect(counts).toEqual({ RequestsFailed: 1 })
+    expect(everything()).not.toContain('hunter2')
+  },
+)
+
+test('while Secrets Manager is down HubSpot is asked to try again', async () => {
+  const { post, secretsManager, lines } = setUp()
+  secretsManager.down = true
+
+  expect(await post({ body })).toMatchObject({ statusCode: 503 })
+  expect(lines).toMatchObject([{ problem: 'Secret app cannot be read: ServiceUnavailable' }])
+
+  secretsManager.down = false
+  expect(await post({ body })).toEqual({ statusCode: 204 })
+})
+
+test.each([
+  ['a message', body],
+  ['an unreadable event', '[]'],
+])('while SQS is down %s is not acknowledged', async (_, body) => {
+  const { post, sqs, counts, everything } = setUp()
+  sqs.down = true
+
+  expect(await post({ body })).toEqual({ statusCode: 503, headers: { 'retry-after': '5' } })
+  expect(counts).toEqual({ RequestsFailed: 1 })
+  expect(everything()).not.toContain('parcel')
+
+  sqs.down = false
+  expect(await post({ body })).toEqual({ statusCode: 204 })
+})
+
+test.each(['created', 'updated', 'purged'])('a channel account that was %s is acknowledged and noted', async (name) => {
+  const { post, sqs, lines, counts, everything } = setUp()
+
+  expect(await post({ body: example(`hubspot/channel-account-${name}`) })).toEqual({ statusCode: 204 })
+  expect(sqs.messages).toEqual([])
+  expect(lines).toEqual([
+    {
+      level: 'info',
+      message: 'Channel account event',
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      type: `CHANNEL_ACCOUNT_${name.toUpperCase()}`,
+      traceId: 'request-1',
+    },
+  ])
+  expect(counts).toEqual({ ChannelAccountEvents: 1 })
+  expect(everything()).not.toContain('+1555')
+})
+
+test('an event of a type that HubSpot did not document is acknowledged and counted', async () => {
+  const { post, sqs, lines, counts } = setUp()
+
+  expect(await post({ body: '{"type":"CHANNEL_ACCOUNT_RENAMED","name":"Ada"}' })).toEqual({ statusCode: 204 })
+  expect(sqs.messages).toEqual([])
+  expect(lines).toEqual([
+    { level: 'info', message: 'Event of an unknown type', type: 'CHANNEL_ACCOUNT_RENAMED', traceId: 'request-1' },
+  ])
+  expect(counts).toEqual({ UnknownEvents: 1 })
+})
+
+test.each<[string, Buffer, string]>([
+  ["an app's webhooks, which are an array", Buffer.from(example('hubspot/app-webhook')), 'document: expected object'],
+  ['an empty body', Buffer.alloc(0), 'not JSON'],
+  ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x00, 0x22, 0x7d]), 'not UTF-8'],
+  ['a message without its id', Buffer.from(body.replace('"id"', '"it"')), 'message.id: expected string'],
+  [
+    'a message whose channel is a number',
+    Buffer.from(body.replace('"2300310"', '2300310')),
+    'channelId: expected string',
+  ],
+])('%s is acknowledged and kept among the dead letters, byte by byte', async (_, bytes, problem) => {
+  const { post, sqs, deliveries, deadLetters, lines, counts } = setUp()
+
+  expect(await post({ body: bytes })).toEqual({ statusCode: 204 })
+
+  const reason = `Unreadable event: ${problem}`
+  const at = '2026-11-22T12:00:01.000Z'
+  expect(deadLetters()).toEqual([
+    {
+      deadLetter: { reason, attempts: 1, since: at, at },
+      job: { v: 1, unread: expect.any(String), traceId: 'request-1' },
+    },
+  ])
+  expect(gunzip(deadLetters()[0]!.job.unread)).toEqual(bytes)
+  expect(sqs.messages).toHaveLength(1)
+  expect(deliveries()).toEqual([])
+  expect(lines).toEqual([
+    { level: 'info', message: 'Unreadable event, kept among the dead letters', traceId: 'request-1', reason },
+  ])
+  expect(counts).toEqual({ UnreadableEvents: 1 })
+})
+
+test('a body of a mebibyte is taken, one byte more is too large, signed or not', async () => {
+  const { post, deliveries, lines, counts } = setUp()
+  const largest = messageOf('x'.repeat(mebibyte - messageOf('').length))
+  const tooLarge = `${largest} `
+
+  expect(await post({ body: largest })).toEqual({ statusCode: 204 })
+  expect(await post({ body: tooLarge })).toEqual({ statusCode: 413, body: '' })
+  expect(await post({ body: tooLarge, headers: {} })).toEqual({ statusCode: 413, body: '' })
+  expect(deliveries()).toMatchObject([{ original: largest }])
+  expect(lines.slice(1)).toEqual(
+    Array(2).fill({ level: 'warn', message: 'Webhook refused', why: 'larger than 1 MiB', bytes: mebibyte + 1 }),
+  )
+  expect(counts).toEqual({ MessagesAccepted: 1, TooLarge: 2 })
+})
+
+test('characters count in bytes, as they travel', async () => {
+  const { post } = setUp()
+
+  expect(await post({ body: messageOf('👋'.repeat(mebibyte / 4)) })).toEqual({ statusCode: 413, body: '' })
+})
+
+test('every character of a text reaches the queue', async () => {
+  const { post, deliveries } = setUp()
+
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), async (random) => {
+      const text = `👩‍👩‍👧‍👦 𝒳 🇩🇪 é\u0000\u2028\uFFFF"\\ ${random}`
+
+      expect(await post({ body: messageOf(text) })).toEqual({ statusCode: 204 })
+      expect(deliveries().at(-1)).toMatchObject({ text, original: messageOf(text) })
+    }),
+  )
+})
+
+test('a message that fits into no queue is not acknowledged, so that nothing is lost without a word', async () => {
+  const { post, sqs, lines, counts } = setUp()
+  const fitting = messageOf(randomBytes(250_000).toString('base64'))
+  const unfitting = messageOf(randomBytes(600_000).toString('base64'))
+
+  expect(await post({ body: fitting })).toEqual({ statusCode: 204 })
+  expect(await post({ body: unfitting })).toMatchObject({ statusCode: 503 })
+  expect(sqs.messages).toHaveLength(1)
+  expect(lines[1]).toMatchObject({ level: 'error', error: 'TooLargeForQueue' })
+  expect(counts).toEqual({ MessagesAccepted: 1, RequestsFailed: 1 })
+})
+
+test('whatever comes unsigned is refused, and nothing is queued', async () => {
+  const { post, sqs, counts } = setUp()
+  const names = fc.constantFrom(
+    'x-hubspot-signature-v3',
+    'x-hubspot-request-timestamp',
+    'x-hubspot-signature',
+    'cookie',
+  )
+  const headers = fc.dictionary(names, fc.oneof(fc.string({ unit: 'binary' }), fc.constant(String(now))), {
+    noNullPrototype: true,
+  })
+  const bodies = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.uint8Array()), { nil: undefined })
+
+  await fc.assert(
+    fc.asyncProperty(headers, bodies, async (headers, body) => {
+      expect(await post({ headers, ...(body !== undefined && { body }) })).toEqual({ statusCode: 401, body: '' })
+    }),
+  )
+  expect(sqs.messages).toEqual([])
+  expect(Object.keys(counts)).toEqual(['SignaturesRefused'])
+})
+
+test('what people wrote, who they are and what is secret appear in no log line, whatever happens', async () => {
+  const sentinel = fc.constantFrom('hunter2', '+4915112345678', 'ada@example.com')
+  const field = fc.constantFrom(
+    ...['text', 'richText', 'attachments', 'senders', 'recipients', 'inReplyToId', 'status', 'createdBy'],
+    ...['conversationsThreadId', 'createdAt', 'truncationStatus', 'unheardOf'],
+  )
+  const shaped = sentinel.chain((word) =>
+    fc.constantFrom<unknown>(
+      word,
+      { [word]: word },
+      [word],
+      [{ actorId: word, name: word, deliveryIdentifier: word }],
+      [{ deliveryIdentifier: { type: word, value: word } }],
+      { statusType: word },
+    ),
+  )
+  const trouble = fc.constantFrom('none', 'cut off', 'forged', 'queue down', 'secret wrong')
+
+  await fc.assert(
+    fc.asyncProperty(field, shaped, trouble, async (name, value, trouble) => {
+      const { post, sqs, secretsManager, everything } = setUp()
+      const event = JSON.parse(body)
+      event.message[name] = value
+      const whole = JSON.stringify(event)
+      const sent = trouble === 'cut off' ? whole.slice(0, -1) : whole
+      sqs.down = trouble === 'queue down'
+      if (trouble === 'secret wrong')
+        secretsManager.values.set('app', JSON.stringify({ clientSecrets: ['hunter2', 7] }))
+
+      const clientSecret = trouble === 'forged' ? 'hunter2' : 'current-secret'
+      const answer = await post({ body: sent, headers: signed({ body: sent }, { clientSecret }) })
+
+      expect([204, 401, 503]).toContain(answer?.statusCode)
+      expect(everything() + JSON.stringify(answer)).not.toMatch(/hunter2|49151|ada@|parcel|current-secret/)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+function setUp({ publicBaseUrl }: { publicBaseUrl?: string | undefined } = {}) {
+  let time = now
+  const sqs = createFakeSqs()
+  const secretsManager = createFakeSecretsManager({ app: appSecret })
+  const secrets = createSecrets(secretsManager.client, () => time)
+  const { telemetry, ...told } = collectTelemetry()
+  const handler = createHandler({
+    appSecret: (options) => secrets.require('app', AppSecret, options),
+    deliveries: createQueue(sqs.client, 'deliveries'),
+    deadLetters: createQueue(sqs.client, 'dead-letters'),
+    publicBaseUrl,
+    telemetry,
+    now: () => time,
+  })
+  const handle = (event: ReturnType<typeof httpEvent>) => handler(event, {} as Context)
+  return {
+    ...told,
+    sqs,
+    secretsManager,
+    handle,
+    /** Posts to the webhook as HubSpot does; with headers of its own, as somebody else. */
+    post: (request: Partial<SentRequest>) => handle(httpEvent({ url, headers: signed(request), ...request })),
+    pass: (seconds: number) => {
+      time += seconds * 1000
+    },
+    deliveries: () => sqs.jobsIn('deliveries'),
+    deadLetters: () => sqs.jobsIn('dead-letters') as { job: { unread: string } }[],
+  }
+}
+
+/** HubSpot's headers for a request to the webhook, unless told otherwise. */
+function signed(
+  request: Partial<SentRequest>,
+  { clientSecret = 'current-secret', timestamp = String(now) }: { clientSecret?: string; timestamp?: string } = {},
+) {
+  return hubspotHeaders({ url, ...request }, { clientSecret, timestamp })
+}
+
+function messageOf(text: string) {
+  const event = JSON.parse(example('hubspot/outgoing-message-bare'))
+  return JSON.stringify({ ...event, message: { ...event.message, text } })
+}
