@@ -22,8 +22,10 @@ const Env = z.object({
   STATUS_UPDATES_DEAD_LETTERS_URL: z.url(),
   HUBSPOT_BASE_URL: z.url(),
   HUBSPOT_API_VERSION: ApiVersion,
-  /** Requests per ten seconds and portal that the relay may use of HubSpot's limit. */
-  HUBSPOT_REQUESTS_PER_10_SECONDS: z.string().regex(/^\d+$/),
+  /** Requests in ten seconds that HubSpot allows an app in one account; its answers tell it, too. */
+  HUBSPOT_REQUEST_LIMIT: z.string().regex(/^\d+$/),
+  /** The share of them that the relay may use. */
+  HUBSPOT_REQUEST_SHARE: z.string().regex(/^[01](\.\d+)?$/),
   /** How long after a timeout HubSpot could still be working on a request. */
   HUBSPOT_LATE_EFFECT_SECONDS: z.string().regex(/^\d+$/),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
@@ -41,7 +43,7 @@ const api = {
   baseUrl: env.HUBSPOT_BASE_URL.replace(/\/+$/, ''),
   version: env.HUBSPOT_API_VERSION,
 }
-const requestsPer10Seconds = Number(env.HUBSPOT_REQUESTS_PER_10_SECONDS)
+const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HUBSPOT_REQUEST_SHARE) }
 
 /** What AWS runs. */
 export const handler = createHandler({
@@ -54,7 +56,7 @@ export const handler = createHandler({
     oauth: createOAuth(api),
     appSecret: () => secrets.require(env.APP_SECRET_ARN, AppSecret),
   }),
-  rateLimit: createRateLimit({ ...clock, table: portals, requestsPer10Seconds }),
+  rateLimit: createRateLimit({ ...clock, ...allowed, table: portals, sleep }),
   queue: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),
   telemetry: createTelemetry(),

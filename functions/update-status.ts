@@ -1,4 +1,4 @@
-import type { HubSpot, UpdateAnswer } from './hubspot/client.ts'
+import type { HubSpot, MessageStatus, UpdateAnswer } from './hubspot/client.ts'
 import { readEvent, stillUnread, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
@@ -26,7 +26,7 @@ import {
 import { type Consumer, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { gunzip } from './platform/queue.ts'
-import { GiveUp, TryLater } from './platform/retry.ts'
+import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
 
 /** What `update-status` works with. */
 export type Deps = Pick<
@@ -85,7 +85,11 @@ export function createHandler(deps: Deps) {
 
     const keeping = {
       async begin() {
-        if (decide(item).answer === 'tell') await waitForSlot(update, run)
+        if (decide(item).answer === 'tell') {
+          // Without access there will be no PATCH, which would waste the slot.
+          await tokens.get(update.portalId)
+          await waitForSlot(update, run)
+        }
         const advanced = await ledger.change(update, decide, item)
         item = advanced.item
         if (advanced.answer === 'done') return { done: undefined }
@@ -111,13 +115,19 @@ export function createHandler(deps: Deps) {
     const telling = tellingOf(item)!
     const status = { statusType: telling.word, errorMessage: telling.errorMessage }
     const token = await tokens.get(update.portalId)
-    let answer = await hubspot.updateMessage(token, update, status)
+    let answer = await patch(token, update, status)
     if (answer.kind === 'unauthorized') {
       const renewed = await tokens.renew(update.portalId, token)
       await waitForSlot(update, run)
-      answer = await hubspot.updateMessage(renewed, update, status)
+      answer = await patch(renewed, update, status)
     }
     return heed(answer, { update, item, run, telling })
+  }
+
+  async function patch(token: string, update: StatusUpdate, status: MessageStatus): Promise<UpdateAnswer> {
+    const { allowance, ...answer } = await hubspot.updateMessage(token, update, status)
+    if (allowance) await rateLimit.heed(update.portalId, allowance)
+    return answer
   }
 
   /** HubSpot's answer: told; or refused for good, after another word had been told; or a reason to try later, or to give up. */
@@ -149,7 +159,7 @@ export function createHandler(deps: Deps) {
         return { telling, refused: true }
       case 'busy': {
         const notBefore = answer.retryAfter === undefined ? undefined : now() + answer.retryAfter * 1000
-        if (answer.status === 429) await pause(update.portalId, notBefore)
+        if (answer.status === 429) return pause(update.portalId, notBefore)
         throw new TryLater(`HubSpot cannot take it now (${answer.problem})`, { notBefore })
       }
       case 'unclear':
@@ -160,23 +170,25 @@ export function createHandler(deps: Deps) {
     }
   }
 
-  /** Waits for a slot of the portal's rate limit: here if it is near, else in the queue, and the slot is kept meanwhile. */
+  /** Waits for a slot of the portal's rate limit: here if it is near, else in the queue, and keeps the slot meanwhile. */
   async function waitForSlot({ portalId }: StatusUpdate, run: Run) {
     const kept = run.carry['slot']
     delete run.carry['slot']
-    const usable = typeof kept === 'number' && now() - kept < staleSlotMilliseconds
-    const slot = usable ? kept : await rateLimit.takeSlot(portalId)
+    const slot = await rateLimit.takeSlot(portalId, typeof kept === 'number' ? kept : undefined)
     const ahead = slot - now()
     if (ahead > longestWaitHere) {
       run.carry['slot'] = slot
-      throw new TryLater("The portal's rate limit", { notBefore: slot })
+      throw new NotYet("The portal's rate limit", slot)
     }
     if (ahead > 0) await deps.sleep(ahead)
   }
 
-  async function pause(portalId: string, notBefore: number | undefined) {
+  /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
+  async function pause(portalId: string, notBefore: number | undefined): Promise<never> {
     telemetry.count('RateLimited')
-    await rateLimit.pause(portalId, notBefore ?? now() + 1000 + deps.random() * 1000)
+    const until = notBefore ?? now() + 1000 + deps.random() * 1000
+    await rateLimit.pause(portalId, until)
+    throw new NotYet('HubSpot answers that its rate limit is reached (HTTP 429)', until)
   }
 
   function report(message: string, metric: string, update: StatusUpdate, fields: object = {}) {
@@ -192,8 +204,8 @@ type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Tell
 
 // HubSpot does not say when a message that it announced can be updated.
 const minutesToAppear = 5
-const longestWaitHere = 300
-const staleSlotMilliseconds = 5000
+// SQS counts in whole seconds; for less, the way through the queue would cost more than waiting here.
+const longestWaitHere = 1000
 
 /** Thrown where settling finds that more became known while HubSpot was told. */
 class MoreIsKnown extends Error {

@@ -13,7 +13,8 @@ const Settings = z
       .strictObject({
         baseUrl: z.url(),
         apiVersion: z.enum(['v3', '2026-03', '2026-09']),
-        requestsPer10Seconds: z.int().positive(),
+        requestLimit: z.int().positive(),
+        requestShare: z.number().min(0.01).max(1),
       })
       .partial(),
     unconfirmedAfter: duration,

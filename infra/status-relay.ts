@@ -44,8 +44,10 @@ interface HubSpotApi {
   readonly baseUrl: string
   /** Default: v3. */
   readonly apiVersion: UpdateStatusEnv['HUBSPOT_API_VERSION']
-  /** Requests per ten seconds and portal. Default: 100, of the 110 that HubSpot allows most apps. */
-  readonly requestsPer10Seconds: number
+  /** Requests in ten seconds that HubSpot allows the app in one account, until its answers say. Default: 110. */
+  readonly requestLimit: number
+  /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.9. */
+  readonly requestShare: number
 }
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
@@ -157,7 +159,8 @@ export class StatusRelay extends Construct {
         STATUS_UPDATES_DEAD_LETTERS_URL: statusUpdates.deadLetters.queueUrl,
         HUBSPOT_BASE_URL: hubspotBaseUrl,
         HUBSPOT_API_VERSION: hubspotApiVersion,
-        HUBSPOT_REQUESTS_PER_10_SECONDS: String(hubspot.requestsPer10Seconds ?? 100),
+        HUBSPOT_REQUEST_LIMIT: String(hubspot.requestLimit ?? 110),
+        HUBSPOT_REQUEST_SHARE: String(hubspot.requestShare ?? 0.9),
         // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
         HUBSPOT_LATE_EFFECT_SECONDS: '120',
         GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
 import { retryAfterSeconds } from '../platform/retry.ts'
+import type { Allowance } from './rate-limit.ts'
 
 /** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
 export const ApiVersion = z.enum(['v3', '2026-03', '2026-09'])
@@ -32,7 +33,7 @@ export type HubSpot = {
     accessToken: string,
     message: { channelId: string; messageId: string },
     status: MessageStatus,
-  ): Promise<UpdateAnswer>
+  ): Promise<UpdateAnswer & { allowance?: Allowance | undefined }>
 }
 
 /** HubSpot's API at a base URL. */
@@ -51,7 +52,7 @@ export function createHubSpot(options: {
           headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
           body: JSON.stringify(status),
         })
-        return understand(response, status, now())
+        return { ...understand(response, status, now()), allowance: allowanceOf(response) }
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         return error.mayHaveArrived
@@ -85,6 +86,18 @@ function understand(response: HttpResponse, asked: MessageStatus, now: number): 
   if (unclearStatuses.has(status)) return { kind: 'unclear', problem, retryAfter }
   if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfter }
   return { kind: 'refused', problem }
+}
+
+// Documented for every answer; some come without.
+function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
+  const numberIn = (header: string) => {
+    const value = headers[header]
+    return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
+  }
+  const max = numberIn('x-hubspot-ratelimit-max')
+  if (!max) return undefined
+  const remaining = numberIn('x-hubspot-ratelimit-remaining')
+  return { max, remaining, intervalMilliseconds: numberIn('x-hubspot-ratelimit-interval-milliseconds') }
 }
 
 const Message = z.object({ status: z.object({ statusType: z.string() }) })

@@ -11,9 +11,9 @@ export type RateLimit = {
   heed(portalId: string, allowance: Allowance): Promise<void>
 }
 
-/** HubSpot's headers `X-HubSpot-RateLimit-*`, each of which may be missing: requests in a rolling interval, and left of them. */
+/** HubSpot's headers `X-HubSpot-RateLimit-*`: how many requests it allows in a rolling interval, and how many are left. */
 export type Allowance = {
-  max?: number | undefined
+  max: number
   remaining?: number | undefined
   intervalMilliseconds?: number | undefined
 }
@@ -63,7 +63,7 @@ export function createRateLimit(options: {
     pause,
 
     async heed(portalId, { max, remaining, intervalMilliseconds }) {
-      if (max) learnt.set(portalId, { max, intervalMilliseconds })
+      learnt.set(portalId, { max, intervalMilliseconds })
       // Somebody else uses the app's allowance: the next request would be refused.
       if (remaining === 0) await pause(portalId, now() + fullWindowMilliseconds)
     },
@@ -77,7 +77,7 @@ const fullWindowMilliseconds = 1000
 const gatheringMilliseconds = 5
 
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */
-function pace(share: number, { max = 1, intervalMilliseconds: window = 10_000 }: Allowance) {
+function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: Allowance) {
   const budget = Math.max(1, Math.floor(max * share))
   const burst = Math.max(1, Math.floor(budget / 20))
   return { burst, interval: window / Math.max(1, budget - burst) }
@@ -91,7 +91,7 @@ function together<Answer>(
   const groups = new Map<string, { count: number; answer: Promise<Answer> }>()
 
   function open(portalId: string) {
-    const answer = sleep(gatheringMilliseconds).then(() => {
+    const answer: Promise<Answer> = sleep(gatheringMilliseconds).then(() => {
       groups.delete(portalId)
       return ask(portalId, group.count)
     })

@@ -8,7 +8,10 @@ import { decodeBody, maxDelaySeconds, type Queue } from './queue.ts'
 import { backoff, GiveUp, NotYet, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
-/** What a job that has to wait takes along: how often it was tried, since when, until when (milliseconds since 1970), how much of that it only waited for its turn, and what its handler wants to find again. */
+/**
+ * What a job that has to wait takes along: how often it was tried, since when, how much of that time it only waited for its
+ * turn, until when (milliseconds since 1970), and what its handler wants to find again.
+ */
 const Waiting = z.object({
   attempt: z.number(),
   since: z.number(),
@@ -82,8 +85,9 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
   if (waiting && waiting.notBefore - now() > 500) return sendAgain(consumer, body, waiting)
   if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body)
 
-  const { attempt, since, carry } = waiting ?? { attempt: 0, since: Number(record.attributes.SentTimestamp), carry: {} }
-  const parcel = { body, attempt, run: { context, id: randomUUID(), since, carry } }
+  const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0, carry: {} }
+  const { attempt, since, waitedMilliseconds, carry } = waiting ?? sent
+  const parcel = { body, attempt, waitedMilliseconds, run: { context, id: randomUUID(), since, carry } }
   let job: Job | undefined
   try {
     job = parse(consumer.schema, body)
@@ -100,7 +104,7 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
 // What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted.
 const isAwsTrouble = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
-type Parcel = { body: unknown; attempt: number; run: Run }
+type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; run: Run }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
 function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
@@ -119,7 +123,7 @@ function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
 
 /** A job that is not to be done before a time (milliseconds since 1970). */
 export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
-  return { ...job, waiting: { attempt: 0, since: time, notBefore: time, carry: {} } }
+  return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, carry: {} } }
 }
 
 /** What lies among the dead letters: the job as it was, why, how often it was tried, and since when. Redriven, the job starts anew. */
@@ -148,14 +152,16 @@ function parse<Job>(schema: z.ZodType<Job>, body: unknown) {
 async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | undefined, error: TryLater) {
   const { telemetry, now, random, giveUpAfterSeconds } = consumer
   const { since, carry } = parcel.run
-  if (now() - since > giveUpAfterSeconds * 1000) {
+  const onlyItsTurn = error instanceof NotYet
+  if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
     const reason = `Given up after ${Math.round(giveUpAfterSeconds / 360) / 10} hours: ${error.message}`
     if (job !== undefined) await consumer.beforeGivingUp?.(job, reason)
     return park(consumer, parcel, reason)
   }
-  const attempt = parcel.attempt + 1
+  const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const next = error.notBefore ?? now() + backoff(attempt, random)
-  await sendAgain(consumer, parcel.body, { attempt, since, notBefore: next, carry })
+  const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
+  await sendAgain(consumer, parcel.body, { attempt, since, waitedMilliseconds, notBefore: next, carry })
   telemetry.info('Waiting', {
     ...consumer.about(parcel.body),
     reason: error.message,

@@ -10,6 +10,15 @@ export class TryLater extends Error {
   }
 }
 
+/** Thrown by work whose turn has not come. That is no attempt, and time spent so does not count towards giving up. */
+export class NotYet extends TryLater {
+  override name = 'NotYet'
+
+  constructor(reason: string, notBefore: number) {
+    super(reason, { notBefore })
+  }
+}
+
 /** Thrown by work that no retry can help; the job goes to the dead letters with this reason. */
 export class GiveUp extends Error {
   override name = 'GiveUp'

@@ -222,7 +222,7 @@ describe('what can be chosen', () => {
 
   test('times, limits and retention reach the functions', () => {
     const tuned = relayTemplate({
-      hubspot: { apiVersion: '2026-09', requestsPer10Seconds: 180 },
+      hubspot: { apiVersion: '2026-09', requestLimit: 190, requestShare: 0.5 },
       unconfirmedAfter: Duration.minutes(10),
       giveUpAfter: Duration.hours(6),
       logRetention: RetentionDays.ONE_WEEK,
@@ -233,7 +233,8 @@ describe('what can be chosen', () => {
     expect(functionsOf(tuned)['update-status']!['Environment'].Variables).toMatchObject({
       HUBSPOT_BASE_URL: 'https://api.hubapi.com',
       HUBSPOT_API_VERSION: '2026-09',
-      HUBSPOT_REQUESTS_PER_10_SECONDS: '180',
+      HUBSPOT_REQUEST_LIMIT: '190',
+      HUBSPOT_REQUEST_SHARE: '0.5',
       GIVE_UP_AFTER_SECONDS: '21600',
     })
     expect(functionsOf(tuned)['deliver-message']!['Environment'].Variables).toMatchObject({

@@ -116,7 +116,7 @@ export function createWorld(options: { repeatable?: boolean; giveUpAfterSeconds?
         ledger,
         hubspot: createHubSpot(api),
         tokens: createTokens({ ...clock, table: portalsTable, oauth: createOAuth(api), appSecret: async () => secret }),
-        rateLimit: createRateLimit({ table: portalsTable, requestsPer10Seconds: 100, now }),
+        rateLimit: createRateLimit({ table: portalsTable, limit: 110, share: 0.9, now, sleep: async () => {} }),
         queue: statusUpdates,
         deadLetters: statusUpdatesDeadLetters,
         telemetry,
