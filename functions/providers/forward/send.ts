@@ -57,15 +57,23 @@ async function hubspotsOwn({ original }: DeliveryJob, { url }: ForwardAccount, {
   }
 }
 
+// Whoever writes the endpoint may leave out what is optional, send null, or a number: that does not change what came of
+// the message. A reason is cut to what a status update holds.
+const Reason = z
+  .string()
+  .min(1)
+  .transform((reason) => reason.slice(0, 2000))
+  .optional()
+  .catch(undefined)
 const Answer = z.object({
   status: z
     .string()
     .toLowerCase()
     .pipe(z.enum(['accepted', 'sent', 'delivered', 'read', 'failed'])),
-  reason: z.string().optional(),
-  providerMessageId: z.string().max(512).optional(),
+  reason: Reason,
+  providerMessageId: z.string().max(512).optional().catch(undefined),
 })
-const Refusal = z.object({ reason: z.string(), message: z.string(), error: z.string() }).partial()
+const Refusal = z.object({ reason: Reason, message: Reason, error: Reason })
 
 function understand({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {

@@ -1,0 +1,295 @@
+import fc from 'fast-check'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { sign, verify } from '../../../functions/hubspot/signature.ts'
+import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
+import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
+import { TryLater } from '../../../functions/platform/retry.ts'
+import { ForwardAccount } from '../../../functions/providers/forward/account.ts'
+import { forward as receiptFace } from '../../../functions/providers/forward/receipt.ts'
+import { forward as sendFace } from '../../../functions/providers/forward/send.ts'
+import { example } from '../../support/examples.ts'
+import { forwardHeaders } from '../../support/http-events.ts'
+
+const now = new Date('2026-11-22T12:00:05Z')
+const current = secretOf('the current secret, 24 bytes')
+const previous = secretOf('the previous secret, 24 bytes')
+const stranger = secretOf("a stranger's secret, 24 bytes")
+const account: ForwardAccount = {
+  provider: 'forward',
+  url: 'https://service.example.com/messages',
+  format: 'job',
+  secrets: [current, previous],
+}
+const original = '{"type":"OUTGOING_CHANNEL_MESSAGE_CREATED", "text":"Grüße 👋"}'
+const job: DeliveryJob = {
+  v: 1,
+  portalId: '243842089',
+  channelId: '2300310',
+  channelAccountId: '3000000001',
+  messageId: 'message/1',
+  integrationThreadIds: [],
+  to: [{ deliveryIdentifier: { value: '+15550100002' } }],
+  text: 'Grüße 👋',
+  attachments: [],
+  createdAt: '2026-11-22T12:00:00Z',
+  traceId: 'request-1',
+  original,
+}
+
+// Standard Webhooks' library goes by the machine's clock.
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now }))
+afterAll(() => void vi.useRealTimers())
+
+test('a message goes to the endpoint as a job, signed by Standard Webhooks with the current secret', async () => {
+  const { send, requests } = setUp({ status: 202, body: '{"status":"accepted"}' })
+
+  await send()
+
+  const { url, method, headers, body } = requests[0]!
+  const { original: _, ...data } = job
+  expect({ url, method, contentType: headers['content-type'] }).toEqual({
+    url: account.url,
+    method: 'POST',
+    contentType: 'application/json',
+  })
+  expect(new Webhook(current).verify(body, headers)).toEqual(data)
+  expect(() => new Webhook(previous).verify(body, headers)).toThrow()
+})
+
+test('every try of a message carries the same id, another message another', async () => {
+  const { send, requests } = setUp({ status: 202 })
+
+  await send()
+  vi.setSystemTime(now.getTime() + 60_000)
+  await send()
+  await send({ messageId: 'message/2' })
+  vi.setSystemTime(now)
+
+  const ids = requests.map(({ headers }) => headers['webhook-id'])
+  expect(ids).toEqual([
+    'msg_243842089_2300310_message%2F1',
+    'msg_243842089_2300310_message%2F1',
+    'msg_243842089_2300310_message%2F2',
+  ])
+  expect(new Set(requests.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(2)
+})
+
+test("in HubSpot's format the endpoint gets HubSpot's own bytes, signed for its URL as HubSpot signs", async () => {
+  const { send, requests } = setUp({ status: 200 }, { ...account, format: 'hubspot' })
+
+  await send()
+
+  const { url, method, headers, body } = requests[0]!
+  const timestamp = headers['x-hubspot-request-timestamp']!
+  expect(body).toBe(original)
+  expect(timestamp).toBe(String(now.getTime()))
+  expect(verify({ method, url, body, timestamp }, headers['x-hubspot-signature-v3']!, 'client-secret')).toBe(true)
+})
+
+test.each<[number, string, object]>([
+  [
+    200,
+    '{"status":"accepted","providerMessageId":"p1"}',
+    { outcome: 'sent', status: 'accepted', providerMessageId: 'p1' },
+  ],
+  [200, '{"status":"SENT"}', { outcome: 'sent', status: 'sent' }],
+  [201, '{"status":"delivered"}', { outcome: 'sent', status: 'delivered' }],
+  [200, '{"status":"read","providerMessageId":7}', { outcome: 'sent', status: 'read' }],
+  [200, '', { outcome: 'sent', status: 'sent' }],
+  [204, '', { outcome: 'sent', status: 'sent' }],
+  [200, 'OK', { outcome: 'sent', status: 'sent' }],
+  [200, '{"status":"queued"}', { outcome: 'sent', status: 'sent' }],
+  [200, '{"status":"failed","reason":"No such number"}', { outcome: 'rejected', reason: 'No such number' }],
+  [200, '{"status":"failed"}', { outcome: 'rejected', reason: 'The messaging service reported a failure' }],
+  [200, '{"status":"failed","reason":""}', { outcome: 'rejected', reason: 'The messaging service reported a failure' }],
+  [
+    200,
+    '{"status":"failed","reason":null,"providerMessageId":7}',
+    { outcome: 'rejected', reason: 'The messaging service reported a failure' },
+  ],
+  [400, '{"reason":"No such number"}', { outcome: 'rejected', reason: 'No such number' }],
+  [422, '{"message":"No such number","error":{"code":1}}', { outcome: 'rejected', reason: 'No such number' }],
+  [401, '{"error":"invalid_signature"}', { outcome: 'rejected', reason: 'invalid_signature' }],
+  [404, '<html>', { outcome: 'rejected', reason: 'The messaging service refused the message (HTTP 404)' }],
+])('a %i saying %s is %o', async (status, body, outcome) => {
+  const { send } = setUp({ status, body })
+
+  expect(await send()).toEqual(outcome)
+})
+
+test.each([200, 400])('a reason of any length in a %i fits into a status update', async (status) => {
+  const { send } = setUp({ status, body: JSON.stringify({ status: 'failed', reason: 'x'.repeat(5000) }) })
+
+  const outcome = await send()
+
+  expect(outcome).toMatchObject({ outcome: 'rejected', reason: expect.stringMatching(/^x{2000}$/) })
+})
+
+test.each([302, 408, 425, 429, 500, 502, 503, 504])('a %i is a reason to try later', async (status) => {
+  const { send } = setUp({ status, body: '{"status":"failed","reason":"No such number"}' })
+
+  const failure = await failureOf(send())
+
+  expect(failure.message).toBe(`The endpoint answered HTTP ${status}`)
+  expect(failure.notBefore).toBeUndefined()
+})
+
+test('the endpoint may say how much later', async () => {
+  const { send } = setUp({ status: 429, headers: { 'retry-after': '30' } })
+
+  expect((await failureOf(send())).notBefore).toBe(now.getTime() + 30_000)
+})
+
+test('without an answer the message is tried again, since its id tells repetitions', async () => {
+  for (const mayHaveArrived of [true, false]) {
+    const { send } = setUp(new NoAnswer('POST service.example.com: ECONNRESET', mayHaveArrived))
+
+    expect((await failureOf(send())).message).toBe('The endpoint gave no answer (POST service.example.com: ECONNRESET)')
+  }
+  expect(sendFace.repeatable).toBe(true)
+})
+
+test.each(['receipt-delivered', 'receipt-failed'])('%s, signed, is understood', (name) => {
+  const body = example(`forward/${name}`)
+  const { timestamp, data } = JSON.parse(body)
+
+  expect(receive(body)).toEqual({ kind: 'statuses', statuses: [{ ...data, occurredAt: timestamp }], ignored: 0 })
+})
+
+test('what a receipt says beyond its fields is dropped', () => {
+  const receipt = JSON.parse(example('forward/receipt-delivered'))
+  const body = JSON.stringify({ ...receipt, data: { ...receipt.data, channelId: '1', source: 'relay', to: '+1555' } })
+
+  expect(receive(body)).toEqual(receive(example('forward/receipt-delivered')))
+})
+
+test.each([
+  ['the current secret', [current]],
+  ['the previous secret', [previous]],
+  ['a secret of its own, and then the current one', [stranger, current]],
+])('a receipt signed with %s is taken', (_, secrets) => {
+  const body = example('forward/receipt-delivered')
+
+  expect(receive(body, forwardHeaders(body, { secrets, at: now }))).toMatchObject({ kind: 'statuses' })
+})
+
+const body = example('forward/receipt-delivered')
+const right = forwardHeaders(body, { secrets: [current], at: now })
+
+test.each<[string, Record<string, string>]>([
+  ['no headers', {}],
+  ['no id', { ...right, 'webhook-id': '' }],
+  ['another id', { ...right, 'webhook-id': 'msg_2' }],
+  ['a timestamp that is none', { ...right, 'webhook-timestamp': 'now' }],
+  ['an infinite timestamp', { ...right, 'webhook-timestamp': '9'.repeat(400) }],
+  ['another timestamp', { ...right, 'webhook-timestamp': String(Number(right['webhook-timestamp']) - 1) }],
+  ['a signature over five minutes old', forwardHeaders(body, { secrets: [current], at: minutesFromNow(-5.1) })],
+  ['a signature over five minutes ahead', forwardHeaders(body, { secrets: [current], at: minutesFromNow(5.1) })],
+  ["a stranger's signature", forwardHeaders(body, { secrets: [stranger], at: now })],
+  ['a signature of another body', forwardHeaders(`${body} `, { secrets: [current], at: now })],
+  ['a signature of another version', { ...right, 'webhook-signature': right['webhook-signature'].replace('v1', 'v2') }],
+  ['a signature without its version', { ...right, 'webhook-signature': right['webhook-signature'].slice(3) }],
+  ['a version without its signature', { ...right, 'webhook-signature': 'v1' }],
+])('a receipt with %s is refused', (_, headers) => {
+  expect(receive(body, headers)).toMatchObject({ kind: 'refused' })
+})
+
+test.each([
+  ['{"type":"message.status"', 'not JSON'],
+  ['[]', 'document: expected object'],
+  ['{"type":"message.created"}', 'type: invalid value'],
+])('a signed receipt saying %s is unreadable, and the problem says why', (body, problem) => {
+  expect(receive(body)).toEqual({ kind: 'unreadable', problem: expect.stringContaining(problem) })
+})
+
+test.each([
+  ['timestamp', 'yesterday'],
+  ['data', undefined],
+  ['data.portalId', 243842089],
+  ['data.portalId', 'portal'],
+  ['data.messageId', ''],
+  ['data.status', 'unconfirmed'],
+  ['data.status', 'queued'],
+  ['data.reason', 'x'.repeat(2001)],
+  ['data.providerMessageId', 7],
+])('a signed receipt with a wrong %s is unreadable, and the problem names the field', (field, value) => {
+  const receipt = JSON.parse(example('forward/receipt-delivered'))
+  const [outer, inner] = field.split('.') as [string, string?]
+  const body = JSON.stringify({ ...receipt, [outer]: inner ? { ...receipt[outer], [inner]: value } : value })
+
+  expect(receive(body)).toEqual({ kind: 'unreadable', problem: expect.stringMatching(`^${field}: `) })
+})
+
+test('receiving never throws, whatever the headers and the body are, signed or not', () => {
+  const names = fc.constantFrom('webhook-id', 'webhook-timestamp', 'webhook-signature')
+  const values = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...Object.values(right)))
+  const headers = fc.dictionary(names, values, { noNullPrototype: true })
+
+  fc.assert(
+    fc.property(headers, fc.uint8Array(), (headers, bytes) => {
+      expect(receive(Buffer.from(bytes), headers).kind).toBe('refused')
+    }),
+  )
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json()), (body) => {
+      expect(receive(body).kind).toBe('unreadable')
+    }),
+  )
+})
+
+test.each([
+  ['over plain HTTP', { url: 'http://service.example.com/' }],
+  ['over another protocol', { url: 'ftp://service.example.com/' }],
+  ['at a host that only looks like this machine', { url: 'http://localhost.example.com/' }],
+  ['in another format', { format: 'xml' }],
+  ['without secrets', { secrets: [] }],
+  ['with a short secret', { secrets: ['whsec_c2hvcnQ='] }],
+  ['with a secret of another kind', { secrets: ['hunter2'] }],
+])('an account %s is none', (_, fields) => {
+  expect(ForwardAccount.safeParse({ ...account, ...fields }).success).toBe(false)
+})
+
+test.each(['http://127.0.0.1:8080/', 'http://localhost:8080/', 'http://[::1]:8080/', 'https://service.example.com/'])(
+  'an account at %s is one, in the format of a job unless it says otherwise',
+  (url) => {
+    const { format: _, ...bare } = account
+
+    expect(ForwardAccount.parse({ ...bare, url })).toEqual({ ...account, url })
+  },
+)
+
+/** The service before an endpoint that always gives one answer, or none. */
+function setUp(answer: { status: number; body?: string; headers?: Record<string, string> } | Error, to = account) {
+  const requests: { url: string; method: string; headers: Record<string, string>; body: string }[] = []
+  const fetchJson: FetchJson = async (url, { method, headers = {}, body }: HttpRequest) => {
+    requests.push({ url, method, headers, body: String(body) })
+    if (answer instanceof Error) throw answer
+    const { status, body: text = '' } = answer
+    return { status, headers: answer.headers ?? {}, text, json: /^\{/.test(text) ? JSON.parse(text) : undefined }
+  }
+  const tools = { fetchJson, now: Date.now, signForHubSpot: async (request: Signed) => sign(request, 'client-secret') }
+  return { send: (fields: Partial<DeliveryJob> = {}) => sendFace.send({ ...job, ...fields }, to, tools), requests }
+}
+
+type Signed = Parameters<typeof sign>[0]
+
+function receive(body: string | Buffer, headers?: Record<string, string>) {
+  const signed: Record<string, string> = headers ?? forwardHeaders(body.toString(), { secrets: [current], at: now })
+  const request = { method: 'POST', url: 'https://api.example.com/receipts/2300310', now: now.getTime() }
+  return receiptFace.receive({ ...request, header: (name) => signed[name], body: Buffer.from(body) }, account)
+}
+
+async function failureOf(outcome: Promise<unknown>) {
+  const failure = await outcome.catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(TryLater)
+  return failure as TryLater
+}
+
+function secretOf(text: string) {
+  return `whsec_${Buffer.from(text).toString('base64')}`
+}
+
+function minutesFromNow(minutes: number) {
+  return new Date(now.getTime() + minutes * 60_000)
+}
