@@ -7,11 +7,19 @@ const Tokens = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1),
   expires_in: z.number().positive(),
+  hub_id: z.number().optional().catch(undefined),
 })
 
 /** What HubSpot's token endpoint answers. */
 export type RefreshAnswer =
-  | { kind: 'tokens'; accessToken: string; refreshToken: string; expiresInSeconds: number }
+  | {
+      kind: 'tokens'
+      accessToken: string
+      refreshToken: string
+      expiresInSeconds: number
+      /** Whose tokens they are, where HubSpot says so. */
+      portalId: string | undefined
+    }
   /** The portal took back its consent, or is gone. */
   | { kind: 'revoked'; problem: string }
   /** The app's own credentials, or the request, are refused. */
@@ -50,6 +58,7 @@ export function createOAuth({
             accessToken: tokens.access_token,
             refreshToken: tokens.refresh_token,
             expiresInSeconds: tokens.expires_in,
+            portalId: tokens.hub_id === undefined ? undefined : String(tokens.hub_id),
           }
         return refusal(status, json)
       } catch (error) {

@@ -6,7 +6,7 @@ import type { AppSecret } from './app-secret.ts'
 import type { createOAuth } from './oauth.ts'
 
 /** A HubSpot account that installed the app. Its refresh token is all that has to be there at first. */
-const Portal = z.looseObject({
+export const Portal = z.looseObject({
   pk: z.string(),
   version: z.number().default(0),
   refreshToken: z.string().min(1),
@@ -18,7 +18,7 @@ const Portal = z.looseObject({
   /** Why HubSpot refuses us: consent revoked, or a scope missing. */
   problem: z.string().optional(),
 })
-type Portal = z.infer<typeof Portal>
+export type Portal = z.infer<typeof Portal>
 
 /** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
 export class NoAccess extends TryLater {

@@ -26,6 +26,7 @@ test('what comes back are the tokens, the refresh token perhaps another one', as
     accessToken: 'access-token-2',
     refreshToken: 'refresh-token-2',
     expiresInSeconds: 1800,
+    portalId: '243842089',
   })
 })
 
