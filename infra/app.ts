@@ -2,8 +2,9 @@ import { App, Stack, Validations } from 'aws-cdk-lib'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import cdk from '../cdk.json' with { type: 'json' }
+import { relayName } from './relay-name.ts'
 import { readSettings } from './settings.ts'
-import { relayName, StatusRelay } from './status-relay.ts'
+import { StatusRelay } from './status-relay.ts'
 
 // The CDK CLI hands over the context of cdk.json by itself; here it is the same for whoever runs this file without it.
 const app = new App({ context: cdk.context })

@@ -9,6 +9,7 @@ import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.t
 import { alarmOnDeadLetters } from './alarms.ts'
 import { createFunction } from './function.ts'
 import { PublicApi, type Throttle } from './http-api.ts'
+import { relayName } from './relay-name.ts'
 import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, WorkQueue } from './work-queue.ts'
 
@@ -203,6 +204,3 @@ export class StatusRelay extends Construct {
     }
   }
 }
-
-/** The name of a stage's relay: of its stack, and of the CloudWatch namespace of its metrics. */
-export const relayName = (stage?: string) => (stage ? `HubSpotStatusRelay-${stage}` : 'HubSpotStatusRelay')
