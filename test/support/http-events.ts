@@ -59,3 +59,6 @@ export function forwardHeaders(body: string, { secrets, at }: { secrets: string[
     'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
   }
 }
+
+/** A secret of Standard Webhooks: any text of 24 bytes or more. */
+export const forwardSecret = (text: string) => `whsec_${Buffer.from(text).toString('base64')}`

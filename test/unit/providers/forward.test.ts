@@ -9,12 +9,12 @@ import { ForwardAccount } from '../../../functions/providers/forward/account.ts'
 import { forward as receiptFace } from '../../../functions/providers/forward/receipt.ts'
 import { forward as sendFace } from '../../../functions/providers/forward/send.ts'
 import { example } from '../../support/examples.ts'
-import { forwardHeaders } from '../../support/http-events.ts'
+import { forwardHeaders, forwardSecret } from '../../support/http-events.ts'
 
 const now = new Date('2026-11-22T12:00:05Z')
-const current = secretOf('the current secret, 24 bytes')
-const previous = secretOf('the previous secret, 24 bytes')
-const stranger = secretOf("a stranger's secret, 24 bytes")
+const current = forwardSecret('the current secret, 24 bytes')
+const previous = forwardSecret('the previous secret, 24 bytes')
+const stranger = forwardSecret("a stranger's secret, 24 bytes")
 const account: ForwardAccount = {
   provider: 'forward',
   url: 'https://service.example.com/messages',
@@ -284,10 +284,6 @@ async function failureOf(outcome: Promise<unknown>) {
   const failure = await outcome.catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(TryLater)
   return failure as TryLater
-}
-
-function secretOf(text: string) {
-  return `whsec_${Buffer.from(text).toString('base64')}`
 }
 
 function minutesFromNow(minutes: number) {

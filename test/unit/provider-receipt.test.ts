@@ -1,0 +1,442 @@
+import type { Context } from 'aws-lambda'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { StatusUpdate } from '../../functions/messages/jobs.ts'
+import { createQueue } from '../../functions/platform/queue.ts'
+import { createSecrets } from '../../functions/platform/secrets.ts'
+import { createHandler } from '../../functions/provider-receipt.ts'
+import { createAccounts } from '../../functions/providers/accounts.ts'
+import type { ReceiptFace } from '../../functions/providers/provider.ts'
+import { receipts } from '../../functions/providers/receipts.ts'
+import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
+import { example } from '../support/examples.ts'
+import { forwardHeaders, forwardSecret, httpEvent, type SentRequest } from '../support/http-events.ts'
+import { collectTelemetry } from '../support/telemetry.ts'
+
+const now = new Date('2026-11-22T12:00:06Z')
+const body = example('forward/receipt-delivered')
+const channelsOwn = forwardSecret("the channel's secret, 24 bytes")
+const accountsOwn = forwardSecret("the account's secret, 24 bytes")
+const stranger = forwardSecret("a stranger's secret, 24 bytes")
+
+// Standard Webhooks' library goes by the machine's clock.
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now }))
+afterAll(() => void vi.useRealTimers())
+
+test("a provider's receipt is queued as a status update, and only then acknowledged", async () => {
+  const { post, updates, lines, counts, unwritten } = setUp()
+
+  expect(await post({ channelId: '2300310', channelAccountId: '3000000001' })).toEqual({ statusCode: 204 })
+  expect(updates()).toEqual([
+    {
+      v: 1,
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      status: 'delivered',
+      source: 'forward',
+      providerMessageId: 'SM0123456789',
+      occurredAt: '2026-11-22T12:00:05Z',
+      traceId: 'request-1',
+    },
+  ])
+  expect(lines).toEqual([
+    {
+      level: 'info',
+      message: 'Receipt queued',
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      status: 'delivered',
+      source: 'forward',
+      traceId: 'request-1',
+    },
+  ])
+  expect(counts).toMatchObject({ ReceiptsAccepted: 1, ReceiptsIgnored: 0 })
+  expect(unwritten).toEqual(new Set())
+})
+
+test('a receipt for a channel as a whole names no account, and a failure keeps its reason, outside the log', async () => {
+  const { post, updates, sqs, everything } = setUp()
+
+  expect(await post({ body: example('forward/receipt-failed') })).toEqual({ statusCode: 204 })
+  expect(updates()).toEqual([
+    {
+      v: 1,
+      portalId: '243842089',
+      channelId: '2300310',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      status: 'failed',
+      reason: 'No such number',
+      source: 'forward',
+      occurredAt: '2026-11-22T12:00:05+01:00',
+      traceId: 'request-1',
+    },
+  ])
+  expect(sqs.messages).toMatchObject([{ group: '243842089' }])
+  expect(everything()).not.toContain('No such number')
+})
+
+test('what is queued is what update-status reads', async () => {
+  const { post, updates } = setUp()
+
+  await post({})
+
+  expect(StatusUpdate.parse(updates()[0])).toEqual(updates()[0])
+})
+
+test('a body in base64 and headers in another case are the same receipt', async () => {
+  const { post, updates } = setUp()
+  const headers = Object.entries(forwardHeaders(body, { secrets: [channelsOwn], at: now }))
+
+  const answer = await post({
+    body: Buffer.from(body),
+    headers: Object.fromEntries(headers.map(([name, value]) => [name.toUpperCase(), value])),
+  })
+
+  expect(answer).toEqual({ statusCode: 204 })
+  expect(updates()).toHaveLength(1)
+})
+
+test('of several signatures one that fits is enough', async () => {
+  const { post, updates } = setUp()
+
+  expect(await post({ secrets: [stranger, channelsOwn] })).toEqual({ statusCode: 204 })
+  expect(updates()).toHaveLength(1)
+})
+
+test("a channel account's own secret verifies its receipts, not those of the channel, nor the other way round", async () => {
+  const { post, secretsManager, updates } = setUp()
+  secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))
+  const channel = { channelId: '2300310' }
+  const account = { ...channel, channelAccountId: '3000000001' }
+
+  const statusCodes = [
+    await post({ ...account, secrets: [accountsOwn] }),
+    await post({ ...account, secrets: [channelsOwn] }),
+    await post({ ...channel, secrets: [channelsOwn] }),
+    await post({ ...channel, secrets: [accountsOwn] }),
+  ].map((answer) => answer?.statusCode)
+
+  expect(statusCodes).toEqual([204, 401, 204, 401])
+  expect(updates()).toMatchObject([{ channelAccountId: '3000000001' }, { channelId: '2300310' }])
+  expect(updates()).toHaveLength(2)
+})
+
+test('an account without a secret of its own goes by that of its channel', async () => {
+  const { post } = setUp()
+
+  expect(await post({ channelId: '2300310', channelAccountId: '3000000002' })).toEqual({ statusCode: 204 })
+})
+
+test.each(['../2300310', '+15550100001', 'a/b', 'ä'])(
+  'an account id like %j is looked up nowhere, and kept as it is',
+  async (channelAccountId) => {
+    const { post, updates, secretsManager } = setUp()
+
+    expect(await post({ channelId: '2300310', channelAccountId })).toEqual({ statusCode: 204 })
+    expect(updates()).toMatchObject([{ channelAccountId }])
+    expect(new Set(secretsManager.reads)).toEqual(new Set(['channels/2300310']))
+  },
+)
+
+test('while secrets are rotated the second verifies as well', async () => {
+  const { post, secretsManager } = setUp()
+  secretsManager.values.set('channels/2300310', accountWith(stranger, channelsOwn))
+
+  expect(await post({ secrets: [channelsOwn] })).toEqual({ statusCode: 204 })
+  expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 204 })
+})
+
+test('a secret that was rotated since it was read is fetched anew', async () => {
+  const { post, secretsManager, pass, counts } = setUp()
+  await post({})
+  secretsManager.values.set('channels/2300310', accountWith(stranger))
+  pass(10)
+
+  expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 204 })
+  expect(secretsManager.reads).toHaveLength(2)
+  expect(counts).not.toHaveProperty('ReceiptsRefused')
+})
+
+test('an account that has got a secret of its own since is found anew', async () => {
+  const { post, secretsManager, pass } = setUp()
+  const account = { channelId: '2300310', channelAccountId: '3000000001' }
+  await post(account)
+  secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))
+  pass(10)
+
+  expect(await post({ ...account, secrets: [accountsOwn] })).toEqual({ statusCode: 204 })
+})
+
+test('a flood of forgeries is refused with few looks at the secret', async () => {
+  const { post, secretsManager, pass } = setUp()
+
+  for (let second = 0; second < 30; second++) {
+    expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 401, body: '' })
+    pass(1)
+  }
+
+  expect(secretsManager.reads).toHaveLength(3)
+})
+
+const right = forwardHeaders(body, { secrets: [channelsOwn], at: now })
+
+test.each<[string, Record<string, string>, string]>([
+  ['forged', forwardHeaders(body, { secrets: [stranger], at: now }), 'No matching signature found'],
+  ['unsigned', {}, 'Missing required headers'],
+  [
+    'signed for another body',
+    forwardHeaders(`${body} `, { secrets: [channelsOwn], at: now }),
+    'No matching signature found',
+  ],
+  ['stale', forwardHeaders(body, { secrets: [channelsOwn], at: minutesFromNow(-6) }), 'Message timestamp too old'],
+  [
+    'of the future',
+    forwardHeaders(body, { secrets: [channelsOwn], at: minutesFromNow(6) }),
+    'Message timestamp too new',
+  ],
+  ['without a time', { ...right, 'webhook-timestamp': 'soon' }, 'Invalid Signature Headers'],
+])('a receipt that is %s is refused, and the log says why', async (_, headers, why) => {
+  const { post, updates, lines, counts, everything } = setUp()
+
+  expect(await post({ headers })).toEqual({ statusCode: 401, body: '' })
+  expect(updates()).toEqual([])
+  expect(lines).toEqual([{ level: 'warn', message: 'Receipt refused', statusCode: 401, why, channelId: '2300310' }])
+  expect(counts).toEqual({ ReceiptsRefused: 1 })
+  expect(everything()).not.toMatch(/v1,|whsec_/)
+})
+
+test('a channel that has no secret is unknown, and the log names it', async () => {
+  const { post, lines, counts } = setUp()
+
+  expect(await post({ channelId: '99', channelAccountId: '77' })).toEqual({ statusCode: 404, body: '' })
+  expect(lines).toEqual([
+    {
+      level: 'warn',
+      message: 'Receipt refused',
+      statusCode: 404,
+      why: 'no secret for this channel',
+      channelId: '99',
+      channelAccountId: '77',
+    },
+  ])
+  expect(counts).toEqual({ ReceiptsRefused: 1 })
+})
+
+test.each([undefined, '', 'channel', '1'.repeat(21), '../app', '२३'])(
+  'a channel id like %j is none, and no secret is looked up for it',
+  async (channelId) => {
+    const { post, secretsManager } = setUp()
+
+    expect(await post({ channelId })).toEqual({ statusCode: 404, body: '' })
+    expect(secretsManager.reads).toEqual([])
+  },
+)
+
+test.each([
+  ['{"type":"message.status"', 'not JSON'],
+  [body.replace('"delivered"', '"queued"'), 'data.status: invalid value'],
+  [body.replace('"243842089"', '243842089'), 'data.portalId: expected string'],
+])('a signed receipt saying %s is answered with what is wrong', async (body, problem) => {
+  const { post, updates, counts, lines } = setUp()
+
+  expect(await post({ body })).toEqual({
+    statusCode: 400,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ message: `Signed, but not understood: ${problem}` }),
+  })
+  expect(updates()).toEqual([])
+  expect(lines).toMatchObject([{ statusCode: 400, why: problem, channelId: '2300310' }])
+  expect(counts).toEqual({ ReceiptsRefused: 1 })
+})
+
+test.each([
+  ['no JSON', 'hunter2', 'Secret channels/2300310 is not JSON'],
+  [
+    'of no provider',
+    '{"secrets":["hunter2"]}',
+    'Secret channels/2300310 is not as it should be: provider: invalid value',
+  ],
+  [
+    'of a provider that there is not',
+    '{"provider":"hunter2"}',
+    'Secret channels/2300310 is not as it should be: provider: invalid value',
+  ],
+  [
+    'without its fields',
+    '{"provider":"forward","secrets":["hunter2"]}',
+    expect.stringContaining('secrets.0: invalid format'),
+  ],
+])(
+  'with a secret that is %s the provider is asked to try again, and the log names the field alone',
+  async (_, value, problem) => {
+    const { post, secretsManager, lines, counts, everything } = setUp()
+    secretsManager.values.set('channels/2300310', value)
+
+    expect(await post({})).toEqual({ statusCode: 503, headers: { 'retry-after': '5' } })
+    expect(lines).toMatchObject([{ level: 'error', error: 'SecretUnavailable', problem }])
+    expect(counts).toEqual({ RequestsFailed: 1 })
+    expect(everything()).not.toContain('hunter2')
+  },
+)
+
+test('while Secrets Manager is down the provider is asked to try again', async () => {
+  const { post, secretsManager } = setUp()
+  secretsManager.down = true
+
+  expect(await post({})).toMatchObject({ statusCode: 503 })
+})
+
+test('while SQS is down nothing is acknowledged', async () => {
+  const { post, sqs, updates, counts } = setUp()
+  sqs.down = true
+
+  expect(await post({})).toEqual({ statusCode: 503, headers: { 'retry-after': '5' } })
+  expect(counts).toEqual({ RequestsFailed: 1 })
+
+  sqs.down = false
+  expect(await post({})).toEqual({ statusCode: 204 })
+  expect(updates()).toHaveLength(1)
+})
+
+test('one request may carry several statuses, and what is none of our business is counted', async () => {
+  const status = { portalId: '1', status: 'read', occurredAt: '2026-11-22T12:00:05Z' } as const
+  const { post, updates, counts } = setUp({
+    receive: () => ({
+      kind: 'statuses',
+      statuses: [
+        { ...status, messageId: 'm1' },
+        { ...status, messageId: 'm2' },
+      ],
+      ignored: 3,
+    }),
+  })
+
+  expect(await post({})).toEqual({ statusCode: 204 })
+  expect(updates()).toMatchObject([{ messageId: 'm1' }, { messageId: 'm2' }])
+  expect(counts).toEqual({ ReceiptsAccepted: 2, ReceiptsIgnored: 3 })
+})
+
+test('a provider sees the URL as it called it', async () => {
+  const urls: string[] = []
+  const { post } = setUp({
+    publicBaseUrl: 'https://relay.example.com/',
+    receive: ({ url }) => {
+      urls.push(url)
+      return { kind: 'statuses', statuses: [], ignored: 1 }
+    },
+  })
+
+  await post({ channelId: '2300310', query: '?message=a%20b&portal=1' })
+  await post({ channelId: '2300310', channelAccountId: '+1 555', query: '' })
+
+  expect(urls).toEqual([
+    'https://relay.example.com/receipts/2300310?message=a%20b&portal=1',
+    'https://relay.example.com/receipts/2300310/%2B1%20555',
+  ])
+})
+
+test('whatever comes unsigned is refused, and nothing is queued', async () => {
+  const { post, updates, counts } = setUp()
+  const names = fc.constantFrom(...Object.keys(right), 'cookie')
+  const values = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...Object.values(right)))
+  const requests = fc.record({
+    channelId: fc.oneof(fc.constant('2300310'), fc.string(), fc.nat().map(String)),
+    channelAccountId: fc.option(fc.string(), { nil: undefined }),
+    headers: fc.dictionary(names, values, { noNullPrototype: true }),
+    body: fc.oneof(fc.string({ unit: 'binary' }), fc.uint8Array()),
+  })
+
+  await fc.assert(
+    fc.asyncProperty(requests, async (request) => {
+      expect([401, 404]).toContain((await post(request))?.statusCode)
+    }),
+  )
+  expect(updates()).toEqual([])
+  expect(Object.keys(counts)).toEqual(['ReceiptsRefused'])
+})
+
+test('no reason, no address and no secret appears in a log line, whatever happens', async () => {
+  const field = fc.constantFrom('reason', 'providerMessageId', 'status', 'portalId', 'to', 'occurredAt')
+  const word = fc.constantFrom('hunter2', '+4915112345678', 'ada@example.com')
+  const shaped = word.chain((word) => fc.constantFrom<unknown>(word, [word], { [word]: word }))
+  const trouble = fc.constantFrom('none', 'forged', 'queue down', 'cut off')
+
+  await fc.assert(
+    fc.asyncProperty(field, shaped, trouble, async (name, value, trouble) => {
+      const { post, sqs, everything } = setUp()
+      const receipt = JSON.parse(body)
+      const whole = JSON.stringify({ ...receipt, data: { ...receipt.data, [name]: value } })
+      sqs.down = trouble === 'queue down'
+
+      const answer = await post({
+        body: trouble === 'cut off' ? whole.slice(0, -1) : whole,
+        secrets: [trouble === 'forged' ? stranger : channelsOwn],
+      })
+
+      expect([204, 400, 401, 503]).toContain(answer?.statusCode)
+      expect(everything() + JSON.stringify(answer)).not.toMatch(/hunter2|49151|ada@|whsec_/)
+    }),
+  )
+})
+
+type Post = {
+  channelId?: string | undefined
+  channelAccountId?: string | undefined
+  query?: string
+  secrets?: string[]
+} & Omit<Partial<SentRequest>, 'url'>
+
+/** The function before a channel whose secret is known. `receive` takes the place of the provider's own face. */
+function setUp(options: { publicBaseUrl?: string; receive?: ReceiptFace<unknown>['receive'] } = {}) {
+  let time = now.getTime()
+  const sqs = createFakeSqs()
+  const secretsManager = createFakeSecretsManager()
+  secretsManager.values.set('channels/2300310', accountWith(channelsOwn))
+  const { telemetry, ...told } = collectTelemetry()
+  const handler = createHandler({
+    accounts: createAccounts({
+      secrets: createSecrets(secretsManager.client, () => time),
+      prefix: 'channels/',
+      faces: options.receive ? { forward: { ...receipts.forward, receive: options.receive } } : receipts,
+    }),
+    statusUpdates: createQueue(sqs.client, 'status-updates'),
+    publicBaseUrl: options.publicBaseUrl,
+    telemetry,
+    now: () => time,
+  })
+
+  /** Posts a receipt as the provider does, to the channel unless told otherwise; with headers of its own, as somebody else. */
+  function post({ secrets = [channelsOwn], query = '', ...request }: Post) {
+    const { channelId, channelAccountId } = { channelId: '2300310', ...request }
+    const sent = request.body ?? body
+    const pathParameters = {
+      ...(channelId !== undefined && { channelId }),
+      ...(channelAccountId !== undefined && { channelAccountId }),
+    }
+    const path = Object.values(pathParameters).map((id) => encodeURIComponent(id))
+    const event = httpEvent({
+      url: `https://api.example.com/receipts/${path.join('/')}${query}`,
+      headers: request.headers ?? forwardHeaders(sent.toString(), { secrets, at: now }),
+      body: sent,
+      pathParameters,
+    })
+    return handler(event, {} as Context)
+  }
+
+  const pass = (seconds: number) => {
+    time += seconds * 1000
+  }
+  return { ...told, sqs, secretsManager, post, pass, updates: () => sqs.jobsIn('status-updates') }
+}
+
+function accountWith(...secrets: string[]) {
+  return JSON.stringify({ provider: 'forward', url: 'https://service.example.com/messages', secrets })
+}
+
+function minutesFromNow(minutes: number) {
+  return new Date(now.getTime() + minutes * 60_000)
+}
