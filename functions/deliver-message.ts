@@ -9,7 +9,7 @@ import {
   version,
 } from './messages/jobs.ts'
 import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, type SendOutcome } from './messages/ledger.ts'
-import { type Consumer, consume, notBefore, type Run } from './platform/consume.ts'
+import { type Consumer, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { gunzip, type Queue } from './platform/queue.ts'
 import { GiveUp, TryLater } from './platform/retry.ts'
@@ -57,9 +57,14 @@ export function createHandler(deps: Deps) {
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis() }
     const keeping = {
       async begin() {
+        const { repeatable } = face
+        const earlier = claimsOf(run)
+        // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
+        run.carry['claims'] = [...earlier, claim.by]
         const { answer } = await ledger.change(job, (item) =>
-          claimSend(item, claim, { now: now(), repeatable: face.repeatable }),
+          claimSend(item, claim, { now: now(), earlier, repeatable }),
         )
+        run.carry['claims'] = []
         return answer
       },
       async complete(outcome: SendOutcome) {

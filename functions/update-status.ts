@@ -23,7 +23,7 @@ import {
   type Telling,
   tellingOf,
 } from './messages/ledger.ts'
-import { type Consumer, consume, type Run } from './platform/consume.ts'
+import { type Consumer, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { gunzip } from './platform/queue.ts'
 import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
@@ -80,7 +80,7 @@ export function createHandler(deps: Deps) {
     const mark = markOf(update)
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
-    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), lastClaim: lastClaimOf(run) })
+    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), earlier: claimsOf(run) })
     let item = await ledger.read(update)
 
     const keeping = {
@@ -90,11 +90,12 @@ export function createHandler(deps: Deps) {
           await tokens.get(update.portalId)
           await waitForSlot(update, run)
         }
+        // Also where the answer to this write is lost, the job knows its mark when it comes back.
+        run.carry['claims'] = [...claimsOf(run), claim.by]
         const advanced = await ledger.change(update, decide, item)
         item = advanced.item
         if (advanced.answer === 'done') return { done: undefined }
         if (advanced.answer !== 'tell') return advanced.answer
-        run.carry['claim'] = claim.by
         return 'claimed' as const
       },
       async complete(told: Told | undefined) {
@@ -224,8 +225,4 @@ async function settled(round: Promise<void>) {
 
 function isForgotten({ messageCreatedAt }: StatusUpdate, now: number) {
   return messageCreatedAt !== undefined && now - Date.parse(messageCreatedAt) > keptForDays * 86_400_000
-}
-
-function lastClaimOf({ carry }: Run) {
-  return typeof carry['claim'] === 'string' ? carry['claim'] : undefined
 }

@@ -93,20 +93,20 @@ export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier try may have died before its PATCH, or its PATCH may have taken effect late. While the
- * try that left the mark may still be at it, its duplicates wait; the job itself shows its `lastClaim` and goes on. A job
+ * try that left the mark may still be at it, its duplicates wait; the job itself shows the names of its `earlier` runs and goes on. A job
  * with an `id` tells what is known anew.
  */
 export function advance(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
-  { now, lastClaim }: { now: number; lastClaim?: string | undefined },
+  { now, earlier }: { now: number; earlier: string[] },
 ): { next?: LedgerItem; answer: 'tell' | 'done' | { inProgressUntil: number } } {
   const mark = markOf(update)
   const mine = item.open.find((other) => other.mark === mark)
   const claimed = { open: [...item.open.filter((other) => other !== mine), { mark, ...claim }] }
 
-  if (mine && mine.by !== claim.by && mine.by !== lastClaim && now < mine.until)
+  if (mine && mine.by !== claim.by && !earlier.includes(mine.by) && now < mine.until)
     return { answer: { inProgressUntil: mine.until } }
   if (rises(update.status, item.known)) {
     const raised = noted({ ...item, ...knownBy(update, item) }, update.status, update)
@@ -142,18 +142,19 @@ export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
 
 /**
  * Claims the send for one try. Without an idempotency key at the provider, a try that died may have sent the message:
- * its outcome is unknown, for good. With one, the next try sends it again under the same key (`repeatable`).
+ * its outcome is unknown, for good. With one, the next try sends it again under the same key (`repeatable`). `earlier`
+ * names runs of the same job that certainly sent nothing.
  */
 export function claimSend(
   item: LedgerItem,
   claim: Claim,
-  { now, repeatable }: { now: number; repeatable: boolean },
+  { now, earlier, repeatable }: { now: number; earlier: string[]; repeatable: boolean },
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } } {
   const { send } = item
   if (send?.result) return { answer: { done: send.result } }
-  if (send && send.by !== claim.by && now < send.until) return { answer: { inProgressUntil: send.until } }
-  if (send && send.by !== claim.by && !repeatable)
-    return completeSend(item, { outcome: 'unknown' }, new Date(now).toISOString())
+  const isOthers = send && send.by !== claim.by && !earlier.includes(send.by)
+  if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
+  if (isOthers && !repeatable) return completeSend(item, { outcome: 'unknown' }, new Date(now).toISOString())
   return { next: { ...item, send: claim }, answer: 'claimed' }
 }
 

@@ -180,6 +180,42 @@ describe('each customer receives a message at most once', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test.each([false, true])(
+    'a claim whose answer was lost sent nothing: the message is sent at once (taken by the table: %s)',
+    async (taken) => {
+      const put = world.ledgerTable.putIfNextVersion
+      let fails = 1
+      world.ledgerTable.putIfNextVersion = async (item) => {
+        if (fails-- <= 0) return put(item)
+        if (taken) await put(item)
+        throw Object.assign(new Error('throttled'), { $metadata: {} })
+      }
+      await deliver()
+      const start = world.now()
+      await world.rest()
+
+      expect(sends()).toBe(1)
+      expect(held()).toEqual({ statusType: 'SENT' })
+      expect(world.now() - start).toBeLessThan(10_000)
+    },
+  )
+
+  test('a copy of a job that waits is not sent beside it', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    let fails = 1
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      const written = await put(item)
+      if (fails-- > 0) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return written
+    }
+    await deliver()
+    await world.step()
+    await world.deliveries.send(world.deliveries.jobs()[0]!, { group: '1' })
+    await world.rest()
+
+    expect(sends()).toBe(1)
+  })
+
   test('a crash after the send was recorded, before its status was queued: the status is queued by the next try', async () => {
     const send = world.statusUpdates.send
     let fails = 1

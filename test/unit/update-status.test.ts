@@ -304,6 +304,22 @@ describe('a crash', () => {
     expect(item().open).toEqual([])
   })
 
+  test.each([false, true])('an advance that AWS refused is repeated soon (taken by the table: %s)', async (taken) => {
+    const put = world.ledgerTable.putIfNextVersion
+    let fails = 1
+    world.ledgerTable.putIfNextVersion = async (written) => {
+      if (fails-- <= 0) return put(written)
+      if (taken) await put(written)
+      throw Object.assign(new Error('throttled'), { $metadata: {} })
+    }
+    await send('read')
+    const start = world.now()
+    await world.rest()
+
+    expect(told()).toEqual(['READ'])
+    expect(world.now() - start).toBeLessThan(10_000)
+  })
+
   test('a write whose answer was lost is not taken for somebody else’s', async () => {
     const put = world.ledgerTable.putIfNextVersion
     world.ledgerTable.putIfNextVersion = async (written) => {
