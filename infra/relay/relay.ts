@@ -1,0 +1,69 @@
+import { Command, CommanderError } from 'commander'
+import { addChannelCommands } from './channel.ts'
+import { addCheckCommand } from './check.ts'
+import { type Deployment, findDeployment, type Which } from './deployment.ts'
+import { addPortalCommands } from './portal.ts'
+import { addSecretCommands } from './secret.ts'
+import { processTerminal, type Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+
+/** What every command works with. */
+export type Context = {
+  terminal: Terminal
+  /** The relay that the command line names. Throws Trouble where there is none. */
+  deployment(): Promise<Deployment>
+}
+
+/**
+ * The operator's command line. Resolves to the exit code: 0 for well done, 1 where something is wrong or failed, 2 for a
+ * command that does not exist like that, 130 after Ctrl-C. `note` is where a local relay left word of itself.
+ */
+export async function relay(args: string[], { terminal, note }: { terminal: Terminal; note?: string }) {
+  const program = new Command('relay')
+    .description('Operates a HubSpot status relay: in AWS, or the one that npm start runs on this machine.')
+    .option('--local', 'the relay that runs on this machine, instead of one in AWS')
+    .option('--stage <name>', 'the relay of this stage, where the account has several')
+    .option('--stack <name>', 'the CloudFormation stack, where it has another name')
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+    })
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride()
+  const context: Context = { terminal, deployment: () => findDeployment(program.opts<Which>(), note) }
+  addCheckCommand(program, context)
+  addSecretCommands(program, context)
+  addPortalCommands(program, context)
+  addChannelCommands(program, context)
+
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (terminal.signal.aborted || isInterruption(error)) return 130
+    tell(error, terminal)
+    return 1
+  }
+}
+
+/** A prompt that was left by Ctrl-C. */
+const isInterruption = (error: unknown) => error instanceof Error && error.name === 'ExitPromptError'
+
+function tell(error: unknown, { note, colors }: Terminal) {
+  const { message, remedy } = error instanceof Trouble ? error : inWords(error)
+  note(colors.red(message))
+  if (remedy) note(remedy)
+}
+
+function inWords(error: unknown): { message: string; remedy?: string } {
+  if (!(error instanceof Error)) return { message: 'Something unexpected went wrong.' }
+  const message = `${error.name}: ${error.message}`
+  if (/credential|token|region/i.test(message))
+    return { message, remedy: 'AWS_PROFILE and AWS_REGION say which account and region are meant; log in if need be.' }
+  if (/AccessDenied|NotAuthorized|UnauthorizedOperation/.test(message))
+    return { message, remedy: 'Use a profile that may do this.' }
+  return { message }
+}
+
+if (import.meta.main) process.exitCode = await relay(process.argv.slice(2), { terminal: processTerminal() })

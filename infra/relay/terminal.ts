@@ -1,0 +1,72 @@
+import { text as readAll } from 'node:stream/consumers'
+import input from '@inquirer/input'
+import password from '@inquirer/password'
+import pc from 'picocolors'
+import { Trouble } from './trouble.ts'
+
+/** Where an operator sits, or a script. Results go to the standard output, everything said on the way to the error output. */
+export type Terminal = {
+  print(text: string): void
+  note(text: string): void
+  /** Shows how far something is that takes over a second; silent where nobody watches. */
+  progress(what: string, done: number, total?: number): void
+  /** Asks for something that may be seen. Throws Trouble where nobody can answer. */
+  ask(question: string, suggestion?: string): Promise<string>
+  /** Asks for something that nobody may see. */
+  askHidden(question: string): Promise<string>
+  /** All of the standard input. */
+  readInput(): Promise<string>
+  /** Whether somebody can be asked. */
+  isInteractive: boolean
+  colors: Pick<typeof pc, 'bold' | 'dim' | 'green' | 'red'>
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const { stdin, stdout, stderr } = process
+  const interruption = new AbortController()
+  // A second Ctrl-C finds no listener and ends the process at once.
+  process.once('SIGINT', () => interruption.abort())
+  const { signal } = interruption
+  const isInteractive = stdin.isTTY === true && stderr.isTTY === true
+  let progressShown = false
+
+  function clearProgress() {
+    if (progressShown) stderr.write('\r\u001b[K')
+    progressShown = false
+  }
+  function nobodyToAsk(question: string): never {
+    throw new Trouble(`"${question}" cannot be asked without a terminal.`, 'Give the value by --file, see --help.')
+  }
+
+  return {
+    print(text) {
+      clearProgress()
+      stdout.write(`${text}\n`)
+    },
+    note(text) {
+      clearProgress()
+      stderr.write(`${text}\n`)
+    },
+    progress(what, done, total) {
+      if (!stderr.isTTY) return
+      clearProgress()
+      stderr.write(`${total ? `${bar(done / total)} ` : ''}${what}: ${done}${total ? ` of ${total}` : ''}`)
+      progressShown = true
+    },
+    ask: (message, suggestion = '') =>
+      isInteractive ? input({ message, default: suggestion }, { signal, output: stderr }) : nobodyToAsk(message),
+    askHidden: (message) => (isInteractive ? password({ message }, { signal, output: stderr }) : nobodyToAsk(message)),
+    readInput: () => readAll(stdin),
+    isInteractive,
+    colors: pc.createColors(stdout.isTTY === true && pc.isColorSupported),
+    signal,
+  }
+}
+
+function bar(part: number) {
+  const filled = Math.round(Math.min(1, part) * 20)
+  return '█'.repeat(filled) + '░'.repeat(20 - filled)
+}
