@@ -8,8 +8,10 @@ import { createTelemetry } from './platform/telemetry.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
-  DELIVERIES_QUEUE_URL: z.url(),
-  DELIVERIES_DEAD_LETTERS_URL: z.url(),
+  /** The deliveries, or without delivery the status updates. */
+  JOBS_QUEUE_URL: z.url(),
+  JOBS_DEAD_LETTERS_URL: z.url(),
+  DELIVERY: z.enum(['on', 'off']),
   PUBLIC_BASE_URL: z.url().optional(),
 })
 export type Env = z.infer<typeof Env>
@@ -22,8 +24,9 @@ const appSecret = (options?: { fresh?: boolean }) => secrets.require(env.APP_SEC
 /** What AWS runs. */
 export const handler = createHandler({
   appSecret,
-  deliveries: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
-  deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
+  queue: createQueue(sqs, env.JOBS_QUEUE_URL),
+  deadLetters: createQueue(sqs, env.JOBS_DEAD_LETTERS_URL),
+  delivers: env.DELIVERY === 'on',
   publicBaseUrl: env.PUBLIC_BASE_URL,
   telemetry: createTelemetry(),
   now: Date.now,

@@ -1,7 +1,7 @@
 import type { AppSecret } from './hubspot/app-secret.ts'
-import { readEvent, toDelivery } from './hubspot/events.ts'
+import { readEvent, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import { isFresh, verify } from './hubspot/signature.ts'
-import { about, type DeliveryJob, tenantOf, type UnreadEvent, version } from './messages/jobs.ts'
+import { about, type DeliveryJob, type MessageAnnounced, tenantOf, type UnreadEvent, version } from './messages/jobs.ts'
 import { deadLetter } from './platform/consume.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, header, httpHandler, rawBody } from './platform/http-event.ts'
 import { gzip, type Queue } from './platform/queue.ts'
@@ -11,8 +11,10 @@ import type { Telemetry } from './platform/telemetry.ts'
 export type Deps = {
   /** The HubSpot app's secret; `fresh` asks for it anew. */
   appSecret(options?: { fresh?: boolean }): Promise<AppSecret>
-  deliveries: Queue
+  queue: Queue
   deadLetters: Queue
+  /** Whether the relay delivers messages; if the team does, by its own means, they are only recorded, without their content. */
+  delivers: boolean
   publicBaseUrl: string | undefined
   telemetry: Telemetry
   now(): number
@@ -26,7 +28,7 @@ export const path = '/hubspot/webhook'
  * its 2xx only once SQS has the message, since it may never send again what was acknowledged, or refused.
  */
 export function createHandler(deps: Deps) {
-  const { deliveries, deadLetters, telemetry, now } = deps
+  const { queue, deadLetters, telemetry, now } = deps
 
   return httpHandler(telemetry, async (event) => {
     const body = rawBody(event)
@@ -60,8 +62,9 @@ export function createHandler(deps: Deps) {
   async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
     const read = readEvent(body)
     if (read.kind === 'message') {
-      const job: DeliveryJob = { v: version, ...toDelivery(read.event, body, { traceId, receivedAt: now() }) }
-      await deliveries.send(job, { group: tenantOf(job) })
+      const message = toDelivery(read.event, body, { traceId, receivedAt: now() })
+      const job: DeliveryJob | MessageAnnounced = { v: version, ...(deps.delivers ? message : toAnnouncement(message)) }
+      await queue.send(job, { group: tenantOf(job) })
       return acknowledge('Message queued', 'MessagesAccepted', about(job))
     }
     if (read.kind === 'unreadable') {

@@ -99,8 +99,9 @@ export class StatusRelay extends Construct {
       ...answering,
       environment: {
         APP_SECRET_ARN: appSecret.secretArn,
-        DELIVERIES_QUEUE_URL: announced.queue.queueUrl,
-        DELIVERIES_DEAD_LETTERS_URL: announced.deadLetters.queueUrl,
+        JOBS_QUEUE_URL: announced.queue.queueUrl,
+        JOBS_DEAD_LETTERS_URL: announced.deadLetters.queueUrl,
+        DELIVERY: delivery ? 'on' : 'off',
         PUBLIC_BASE_URL: publicBaseUrl,
       } satisfies HubspotWebhookEnv,
       may: {

@@ -205,7 +205,7 @@ describe('what can be chosen', () => {
     const small = relayTemplate({ delivery: false, receipts: false })
 
     expect(Object.keys(functionsOf(small))).toEqual(['hubspot-webhook', 'update-status'])
-    expect(functionsOf(small)['hubspot-webhook']!['Environment'].Variables.DELIVERIES_QUEUE_URL).toEqual({
+    expect(functionsOf(small)['hubspot-webhook']!['Environment'].Variables.JOBS_QUEUE_URL).toEqual({
       Ref: 'RelayStatusUpdatesQueue24B019B3',
     })
     expect(resourcesOf(small, 'AWS::ApiGatewayV2::Route')).toHaveLength(1)

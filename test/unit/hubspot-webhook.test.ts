@@ -6,6 +6,7 @@ import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { createHandler, path } from '../../functions/hubspot-webhook.ts'
 import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { anyText } from '../support/arbitraries.ts'
 import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
 import { example } from '../support/examples.ts'
 import { httpEvent, hubspotHeaders, type SentRequest } from '../support/http-events.ts'
@@ -50,6 +51,24 @@ test("an agent's message is queued for its provider, and only then acknowledged"
   expect(deadLetters()).toEqual([])
   expect(counts).toEqual({ MessagesAccepted: 1 })
   expect(unwritten).toEqual(new Set())
+})
+
+test('without delivery, a message is announced without anything of its content', async () => {
+  const { post, deliveries } = setUp({ delivers: false })
+
+  expect(await post({ body })).toEqual({ statusCode: 204 })
+  expect(deliveries()).toEqual([
+    {
+      v: 1,
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+      announced: '2026-11-22T12:00:00Z',
+      eventId: '9f1c2b1e-3c56-4e0f-8a51-3a1f0b6f7d20',
+      traceId: 'request-1',
+    },
+  ])
 })
 
 test('the message goes into the queue in the name of its portal', async () => {
@@ -416,7 +435,7 @@ test('every character of a text reaches the queue', async () => {
   const { post, deliveries } = setUp()
 
   await fc.assert(
-    fc.asyncProperty(fc.string({ unit: 'binary' }), async (random) => {
+    fc.asyncProperty(anyText, async (random) => {
       const text = `👩‍👩‍👧‍👦 𝒳 🇩🇪 é\u0000\u2028\uFFFF"\\ ${random}`
 
       expect(await post({ body: messageOf(text) })).toEqual({ statusCode: 204 })
@@ -445,10 +464,10 @@ test('whatever comes unsigned is refused, and nothing is queued', async () => {
     'x-hubspot-signature',
     'cookie',
   )
-  const headers = fc.dictionary(names, fc.oneof(fc.string({ unit: 'binary' }), fc.constant(String(now))), {
+  const headers = fc.dictionary(names, fc.oneof(anyText, fc.constant(String(now))), {
     noNullPrototype: true,
   })
-  const bodies = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.uint8Array()), { nil: undefined })
+  const bodies = fc.option(fc.oneof(anyText, fc.uint8Array()), { nil: undefined })
 
   await fc.assert(
     fc.asyncProperty(headers, bodies, async (headers, body) => {
@@ -498,7 +517,7 @@ test('what people wrote, who they are and what is secret appear in no log line, 
   )
 })
 
-function setUp({ publicBaseUrl }: { publicBaseUrl?: string | undefined } = {}) {
+function setUp({ publicBaseUrl, delivers = true }: { publicBaseUrl?: string | undefined; delivers?: boolean } = {}) {
   let time = now
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager({ app: appSecret })
@@ -506,8 +525,9 @@ function setUp({ publicBaseUrl }: { publicBaseUrl?: string | undefined } = {}) {
   const { telemetry, ...told } = collectTelemetry()
   const handler = createHandler({
     appSecret: (options) => secrets.require('app', AppSecret, options),
-    deliveries: createQueue(sqs.client, 'deliveries'),
+    queue: createQueue(sqs.client, 'deliveries'),
     deadLetters: createQueue(sqs.client, 'dead-letters'),
+    delivers,
     publicBaseUrl,
     telemetry,
     now: () => time,
