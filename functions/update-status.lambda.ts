@@ -28,6 +28,7 @@ const Env = z.object({
   HUBSPOT_REQUEST_SHARE: z.string().regex(/^[01](\.\d+)?$/),
   /** How long after a timeout HubSpot could still be working on a request. */
   HUBSPOT_LATE_EFFECT_SECONDS: z.string().regex(/^\d+$/),
+  TELL_SENT: z.enum(['always', 'corrections']),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })
 export type Env = z.infer<typeof Env>
@@ -61,6 +62,7 @@ export const handler = createHandler({
   deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),
   telemetry: createTelemetry(),
   sleep,
+  tellSent: env.TELL_SENT,
   lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
 })

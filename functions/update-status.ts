@@ -38,6 +38,8 @@ export type Deps = Pick<
   tokens: Tokens
   rateLimit: RateLimit
   sleep(milliseconds: number): Promise<void>
+  /** `corrections`: HubSpot shows SENT by itself, and is told so only where it was told something else before. */
+  tellSent: 'always' | 'corrections'
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
@@ -80,7 +82,8 @@ export function createHandler(deps: Deps) {
     const mark = markOf(update)
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
-    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), earlier: claimsOf(run) })
+    const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
+    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), earlier: claimsOf(run), shown })
     let item = await ledger.read(update)
 
     const keeping = {

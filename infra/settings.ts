@@ -19,6 +19,7 @@ const Settings = z
       .partial(),
     unconfirmedAfter: duration,
     giveUpAfter: duration,
+    tellSent: z.enum(['always', 'corrections']),
     logRetention: z.enum(RetentionDays),
     maxConcurrency: z.int().min(2).max(1000),
     throttle: z.strictObject({ rate: z.int().positive(), burst: z.int().positive() }),

@@ -25,6 +25,11 @@ export interface StatusRelayProps {
   readonly unconfirmedAfter?: Duration
   /** How long a message or a status is tried before it is given up. Default: 24 hours. */
   readonly giveUpAfter?: Duration
+  /**
+   * Whether HubSpot is told SENT always, or only to correct what it was told before: by its documentation it shows a new
+   * message as SENT by itself. Default: always.
+   */
+  readonly tellSent?: UpdateStatusEnv['TELL_SENT']
   /** How long logs are kept. Default: one month. */
   readonly logRetention?: RetentionDays
   /** How many batches of each queue are worked off at once, 2 to 1000. Default: 10. */
@@ -62,6 +67,7 @@ export class StatusRelay extends Construct {
       hubspot = {},
       unconfirmedAfter = Duration.hours(1),
       giveUpAfter = Duration.hours(24),
+      tellSent = 'always',
       logRetention = RetentionDays.ONE_MONTH,
       maxConcurrency = 10,
       throttle = { rate: 500, burst: 1000 },
@@ -165,6 +171,7 @@ export class StatusRelay extends Construct {
         HUBSPOT_REQUEST_SHARE: String(hubspot.requestShare ?? 0.9),
         // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
         HUBSPOT_LATE_EFFECT_SECONDS: '120',
+        TELL_SENT: tellSent,
         GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),
       } satisfies UpdateStatusEnv,
       may: {

@@ -94,13 +94,13 @@ export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier try may have died before its PATCH, or its PATCH may have taken effect late. While the
  * try that left the mark may still be at it, its duplicates wait; the job itself shows the names of its `earlier` runs and goes on. A job
- * with an `id` tells what is known anew.
+ * with an `id` tells what is known anew. `shown` is what HubSpot is taken to show of a message before it is told anything.
  */
 export function advance(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
-  { now, earlier }: { now: number; earlier: string[] },
+  { now, earlier, shown }: { now: number; earlier: string[]; shown?: Status | undefined },
 ): { next?: LedgerItem; answer: 'tell' | 'done' | { inProgressUntil: number } } {
   const mark = markOf(update)
   const mine = item.open.find((other) => other.mark === mark)
@@ -110,7 +110,7 @@ export function advance(
     return { answer: { inProgressUntil: mine.until } }
   if (rises(update.status, item.known)) {
     const raised = noted({ ...item, ...knownBy(update, item) }, update.status, update)
-    const heard = !mine && readsTheSame(update.status, item.known)
+    const heard = !mine && readsTheSame(update.status, item.known ?? shown)
     return heard ? { next: raised, answer: 'done' } : { next: { ...raised, ...claimed }, answer: 'tell' }
   }
   if (!mine && update.id === undefined) return { answer: 'done' }
@@ -161,9 +161,10 @@ export function claimSend(
 /** Records what came of the send. */
 export function completeSend(
   item: LedgerItem,
-  result: SendOutcome,
+  outcome: SendOutcome,
   at: string,
 ): { next: LedgerItem; answer: { done: SendOutcome } } {
+  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
   const send = { by: item.send?.by ?? '', until: item.send?.until ?? 0, result }
   const providerMessageId =
     ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId

@@ -16,7 +16,9 @@ import { sqsEvent } from './sqs-event.ts'
 const visibilityTimeout = 360_000
 
 /** The consumers' real code in a world of its own: a clock that only moves when told, queues, tables, a HubSpot, a provider. */
-export function createWorld(options: { repeatable?: boolean; giveUpAfterSeconds?: number } = {}) {
+export function createWorld(
+  options: { repeatable?: boolean; giveUpAfterSeconds?: number; tellSent?: 'always' | 'corrections' } = {},
+) {
   let time = Date.parse('2026-11-22T12:00:00Z')
   const now = () => time
   const random = () => 0.5
@@ -123,6 +125,7 @@ export function createWorld(options: { repeatable?: boolean; giveUpAfterSeconds?
         sleep: async (milliseconds) => {
           time += milliseconds
         },
+        tellSent: options.tellSent ?? 'always',
         lateEffectSeconds: 120,
         giveUpAfterSeconds,
       }),

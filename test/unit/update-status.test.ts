@@ -510,6 +510,39 @@ test('a portal whose slots are taken waits in the queue, loses nothing and is ne
   expect(world.statusUpdatesDeadLetters.messages).toEqual([])
 })
 
+describe('with tellSent: corrections', () => {
+  beforeEach(() => {
+    world = createWorld({ tellSent: 'corrections' })
+  })
+
+  test('what HubSpot shows by itself is not told', async () => {
+    await send('sent')
+    await send('delivered')
+    await world.rest()
+
+    expect(told()).toEqual([])
+    expect(item()).toMatchObject({ known: 'delivered', open: [] })
+  })
+
+  test('SENT is told where it corrects another word', async () => {
+    await send('failed')
+    await world.step()
+    await send('delivered')
+    await world.rest()
+
+    expect(told()).toEqual(['FAILED', 'SENT'])
+  })
+
+  test('READ is told in any case', async () => {
+    await send('sent')
+    await world.step()
+    await send('read')
+    await world.rest()
+
+    expect(told()).toEqual(['READ'])
+  })
+})
+
 describe('without delivery', () => {
   const announced = {
     v: 1,
