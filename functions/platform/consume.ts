@@ -107,7 +107,11 @@ const isAwsTrouble = (error: unknown): error is Error => error instanceof Error 
 type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; run: Run }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
-function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
+export function open(text: string): {
+  body: unknown
+  waiting?: Waiting | undefined
+  deadLetter?: z.infer<typeof DeadLetter>['deadLetter']
+} {
   let body: unknown
   try {
     body = decodeBody(text)
@@ -115,7 +119,7 @@ function open(text: string): { body: unknown; waiting?: Waiting | undefined } {
     return { body: text }
   }
   const redriven = DeadLetter.safeParse(body)
-  if (redriven.success) return { body: redriven.data.job }
+  if (redriven.success) return { body: redriven.data.job, deadLetter: redriven.data.deadLetter }
   if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body }
   const { waiting, ...job } = body
   return { body: job, waiting: Waiting.safeParse(waiting).data }
