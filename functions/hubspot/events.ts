@@ -54,7 +54,7 @@ const AnyEvent = z.object({ type: z.string() })
 /** An agent's message, as HubSpot announces it. */
 export type OutgoingMessage = z.infer<typeof OutgoingMessage>
 /** A channel account that was created, updated or purged. */
-export type AccountEvent = z.infer<typeof AccountEvent>
+type AccountEvent = z.infer<typeof AccountEvent>
 
 /** What a webhook's body says. */
 export type ReadEvent =

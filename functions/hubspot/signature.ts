@@ -3,8 +3,9 @@ import { equalInConstantTime, hmac } from '../platform/hmac.ts'
 /** What HubSpot signs: the method, the full URL as HubSpot called it, the raw body and the timestamp header. */
 export type SignedRequest = { method: string; url: string; body: string | Uint8Array; timestamp: string }
 
-/** How far a timestamp may lie from our clock, in milliseconds: HubSpot documents five minutes for the past, we allow as much ahead. */
-export const maxClockDifference = 5 * 60 * 1000
+// How far a timestamp may lie from our clock, in milliseconds: HubSpot documents five minutes for the past, we allow as
+// much ahead.
+const maxClockDifference = 5 * 60 * 1000
 
 /**
  * X-HubSpot-Signature-v3 of a request, in base64.
