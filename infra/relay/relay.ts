@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addChannelCommands } from './channel.ts'
 import { addCheckCommand } from './check.ts'
+import { addDeadLettersCommands } from './dead-letters.ts'
 import { type Deployment, findDeployment, type Which } from './deployment.ts'
 import { addPortalCommands } from './portal.ts'
 import { addSecretCommands } from './secret.ts'
@@ -35,10 +36,11 @@ export async function relay(args: string[], { terminal, note }: { terminal: Term
   addSecretCommands(program, context)
   addPortalCommands(program, context)
   addChannelCommands(program, context)
+  addDeadLettersCommands(program, context)
 
   try {
     await program.parseAsync(args, { from: 'user' })
-    return 0
+    return terminal.signal.aborted ? 130 : 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (terminal.signal.aborted || isInterruption(error)) return 130

@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { DeliveryJob } from '../../functions/messages/jobs.ts'
+import { createQueue } from '../../functions/platform/queue.ts'
 import { type ForwardReceiver, startForwardReceiver } from '../../infra/local/forward-receiver.ts'
-import { type HubSpot, startHubSpot } from '../../infra/local/hubspot.ts'
+import { type HubSpot, type Message, startHubSpot } from '../../infra/local/hubspot.ts'
 import { noteRunning } from '../../infra/local/running.ts'
 import { type LocalStack, startLocalStack } from '../../infra/local/stack.ts'
 import { runRelay, type Session } from '../support/relay-terminal.ts'
@@ -207,11 +209,186 @@ describe('filling it in', () => {
   })
 })
 
+describe('dead letters', () => {
+  const list = async (...filters: string[]) =>
+    JSON.parse((await relay(['dead-letters', 'list', '--json', ...filters])).printed) as Record<string, unknown>[]
+  const reasons = async (...filters: string[]) => (await list(...filters)).map(({ reason }) => reason)
+  let refused: Message
+  let crashed: Message
+  let givenUp: Message
+
+  /** Four ways to get there: HubSpot refuses a status, sends an event that cannot be read, a function dies at a message, and the service is down. */
+  beforeAll(async () => {
+    refused = await hubspot.sendMessage({
+      ...ids,
+      text,
+      to: [phone],
+      faults: [{ method: 'PATCH', answer: { status: 400 } }],
+    })
+    await hubspot.sendEvent({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', portalId: '1001', message: text }, ids)
+    await stack.idle()
+
+    await service.goDown()
+    givenUp = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
+    await sendDelivery(givenUp, { attempt: 30, since: Date.now() - 2 * 86_400_000, notBefore: 0 })
+    await vi.waitUntil(() => hubspot.message(givenUp.id)?.told === 'FAILED', { timeout: 10_000 })
+    await service.goUp()
+
+    crashed = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
+    await sendDelivery(crashed)
+    const killing = setInterval(() => stack.killEnvironments('deliver-message'), 20)
+    await vi.waitUntil(async () => (await list()).length === 4, { timeout: 20_000, interval: 500 })
+    clearInterval(killing)
+  }, 40_000)
+
+  test('carry why, how often, since when, and the ids', async () => {
+    expect(await list()).toEqual([
+      {
+        ...letter(givenUp),
+        queue: 'deliveries',
+        attempts: 31,
+        reason: expect.stringMatching(/^Given up after 24 hours: .*ECONNREFUSED/),
+        givenUp: true,
+      },
+      {
+        ...common,
+        queue: 'deliveries',
+        reason: expect.stringMatching(/^Unreadable event: /),
+        traceId: expect.any(String),
+      },
+      { ...letter(refused), queue: 'status-updates', status: 'sent', reason: expect.stringMatching(/HTTP 400/) },
+      { ...letter(crashed), queue: 'deliveries', attempts: 5, reason: 'Received 5 times without success' },
+    ])
+  })
+
+  test('are found by queue, portal and reason', async () => {
+    expect(await reasons('--queue', 'status-updates')).toEqual([expect.stringMatching(/HTTP 400/)])
+    expect(await reasons('--portal', '1001', '--reason', 'WITHOUT SUCCESS')).toEqual([
+      'Received 5 times without success',
+    ])
+  })
+
+  test('are listed as a table, and shown one by one, without texts', async () => {
+    const table = await relay(['dead-letters', 'list'])
+    const [{ id } = {}] = await list('--message', crashed.id)
+    const shown = await relay(['dead-letters', 'show', String(id).slice(0, 8)])
+    const unknown = await relay(['dead-letters', 'show', 'nothing'])
+
+    expect(table.printed).toContain('4 dead letters.')
+    expect(JSON.parse(shown.printed)).toMatchObject({
+      messageId: crashed.id,
+      job: { text: '(hidden)', to: '(hidden)' },
+    })
+    expect(unknown).toMatchObject({ exitCode: 1, said: expect.stringContaining('No dead letter goes by nothing') })
+  })
+
+  test('show their text to who asks for it', async () => {
+    const { printed } = await runRelay(note, ['dead-letters', 'show', crashed.id, '--with-text'])
+
+    expect(JSON.parse(printed)).toMatchObject({ job: { text } })
+  })
+
+  test('stay as they are while nobody says --yes, and after Ctrl-C', async () => {
+    const trial = await relay(['dead-letters', 'redrive'])
+    const purge = await relay(['dead-letters', 'purge'])
+    const interrupted = await relay(['dead-letters', 'redrive', '--yes'], { signal: AbortSignal.abort() })
+
+    expect(trial.printed).toBe(
+      'Would send back 3 dead letters (deliveries: 2, status-updates: 1). Nothing is changed; --yes does it.',
+    )
+    expect(trial.said).toContain('1 message given up')
+    expect(purge.printed).toContain('Would delete 4 dead letters')
+    expect(interrupted.exitCode).toBe(130)
+    expect(await list()).toHaveLength(4)
+  })
+
+  test('redriven, end as they must: told, delivered once, or back with their reason', async () => {
+    await letClaimsEnd(refused)
+    await letClaimsEnd(crashed)
+
+    const { exitCode, printed } = await relay(['dead-letters', 'redrive', '--yes'])
+    await stack.idle()
+
+    expect(printed).toBe('Sent back: 3, skipped: 1, failed: 0.')
+    expect(exitCode).toBe(0)
+    expect(hubspot.message(refused.id)).toMatchObject({ told: 'SENT' })
+    expect(hubspot.message(crashed.id)).toMatchObject({ told: 'SENT' })
+    expect([refused, crashed].map(({ id }) => service.receptions(id))).toEqual([1, 1])
+    expect(await reasons()).toEqual([expect.stringMatching(/^Given up/), expect.stringMatching(/^Still no message: /)])
+  })
+
+  test('sent back twice, reach no customer twice', async () => {
+    await sendDelivery(crashed)
+    await stack.idle()
+
+    expect(service.receptions(crashed.id)).toBe(1)
+  })
+
+  test('that were given up are redriven on demand, and their success corrects the status', async () => {
+    expect(hubspot.message(givenUp.id)).toMatchObject({ told: 'FAILED' })
+
+    const { printed } = await relay(['dead-letters', 'redrive', '--given-up', '--reason', 'given up', '--yes'])
+    await stack.idle()
+
+    expect(printed).toBe('Sent back: 1, skipped: 0, failed: 0.')
+    expect(service.receptions(givenUp.id)).toBe(1)
+    expect(hubspot.message(givenUp.id)).toMatchObject({ told: 'SENT' })
+  })
+
+  test('are deleted for good', async () => {
+    const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still no message', '--yes'])
+
+    expect(printed).toBe('Deleted: 1, skipped: 0, failed: 0.')
+    expect(await list()).toEqual([])
+  })
+
+  const common = { id: expect.any(String), attempts: 1, since: expect.stringMatching(/^2\d{3}-/), givenUp: false }
+  const letter = ({ id: messageId }: Message) => ({ ...ids, ...common, messageId, traceId: expect.any(String) })
+
+  /** Three minutes pass for a message: its try is over, and so is what HubSpot could still be doing for it. */
+  async function letClaimsEnd({ id }: Message) {
+    const TableName = stack.tableName('Ledger')
+    const Key = { pk: { S: `${ids.portalId}#${ids.channelId}#${id}` } }
+    const { Item } = await stack.dynamodb.send(new GetItemCommand({ TableName, Key }))
+    // A message whose function died early has left nothing.
+    if (!Item) return
+    const { open = [], send, ...item } = unmarshall(Item)
+    const ended = {
+      ...item,
+      open: open.map((mark: object) => ({ ...mark, until: 0 })),
+      ...(send && { send: { ...send, until: 0 } }),
+    }
+    await stack.dynamodb.send(new PutItemCommand({ TableName, Item: marshall(ended) }))
+  }
+
+  /** A message on its way to the service, as the webhook queues it. */
+  async function sendDelivery(message: Message, waiting?: object) {
+    const job: DeliveryJob = {
+      v: 1,
+      ...ids,
+      messageId: message.id,
+      integrationThreadIds: [],
+      to: [{ deliveryIdentifier: { value: phone } }],
+      text,
+      attachments: [],
+      createdAt: new Date(message.createdAt).toISOString(),
+      traceId: 'trace',
+      original: '{}',
+    }
+    await createQueue(stack.sqs, stack.queueUrl('Deliveries')).send(
+      { ...job, ...(waiting && { waiting }) },
+      { group: '1001' },
+    )
+  }
+})
+
 test.each([
   [['chekc'], 'Did you mean check'],
   [[], 'Usage: relay'],
   [['portal', 'import', 'abc'], 'It must be a number'],
   [['channel', 'set-webhook', '5'], '--app-id'],
+  [['dead-letters', 'list', '--older-than', 'soon'], '90s, 15m, 2h or 3d'],
+  [['dead-letters', 'purge', '--queue', 'other'], 'Allowed choices are deliveries, status-updates'],
 ])('a command that does not exist like that says what does: %j', async (args, help) => {
   const { exitCode, all } = await relay(args)
 

@@ -1,0 +1,321 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+} from '@aws-sdk/client-sqs'
+import Table from 'cli-table3'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { tenantOf } from '../../functions/messages/jobs.ts'
+import { createQueue } from '../../functions/platform/queue.ts'
+import type { Deployment } from './deployment.ts'
+import { digits } from './given.ts'
+import {
+  type Filters,
+  isMeant,
+  type Letter,
+  type QueueName,
+  queueNames,
+  readLetter,
+  shown,
+  toRedrive,
+} from './letter.ts'
+import type { Context } from './relay.ts'
+import type { Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+
+/** `dead-letters list | show | redrive | purge`: what could not be done, why, and bringing it back. */
+export function addDeadLettersCommands(program: Command, { terminal, deployment }: Context) {
+  const deadLetters = program.command('dead-letters').description('what could not be done: why, and bringing it back')
+
+  withFilters(deadLetters.command('list').description('lists dead letters, without texts'))
+    .option('--json', 'print them as JSON')
+    .action(async (options: Selection & { json?: boolean }) =>
+      look(await deployment(), terminal, options, async ({ meant, seen }) => {
+        if (options.json) return terminal.print(inJson(meant.map(summaryOf)))
+        if (meant.length > 0) terminal.print(tableOf(meant))
+        terminal.print(`${count(meant.length, 'dead letter')}${meant.length === seen ? '' : ` of ${seen}`}.`)
+      }),
+    )
+
+  withQueues(deadLetters.command('show').description('shows one dead letter, without its text'))
+    .argument('<id>', "its id in the list, or the beginning of it, or HubSpot's message id")
+    .option('--with-text', 'with its text and addresses')
+    .action(async (id: string, options: Selection & { withText?: boolean }) =>
+      look(await deployment(), terminal, options, async ({ meant }) => {
+        const letters = meant.filter((letter) => letter.id.startsWith(id) || letter.about.messageId === id)
+        if (letters.length === 0) throw new Trouble(`No dead letter goes by ${id}.`, 'See dead-letters list.')
+        for (const letter of letters) terminal.print(inJson({ ...summaryOf(letter), job: shown(letter.job, options) }))
+      }),
+    )
+
+  withFilters(deadLetters.command('redrive').description('sends dead letters back to their queues, to be tried anew'))
+    .option('--given-up', 'also messages that were given up, and that the agent may have sent again by hand')
+    .option('--yes', 'do it; without this, only say what would be done')
+    .action(async (options: Selection & { givenUp?: boolean; yes?: boolean }) => {
+      const found = await deployment()
+      await look(found, terminal, options, async ({ meant, remove }) => {
+        const chosen = meant.filter(({ givenUp }) => options.givenUp || !givenUp)
+        const spared = meant.length - chosen.length
+        if (spared > 0)
+          terminal.note(
+            `${count(spared, 'message')} given up: the agent was told, and may have sent again by hand. ` +
+              'Left alone, unless you say --given-up.',
+          )
+        if (!options.yes)
+          return terminal.print(`Would send back ${byQueue(chosen)}. Nothing is changed; --yes does it.`)
+        const account = await forEach(chosen, terminal, 'Sent back', async (letter) => {
+          const { source } = queueOf(found, letter.queue)
+          await createQueue(found.sqs, source).send(toRedrive(letter, Date.now()), { group: tenantOf(letter.job) })
+          await remove(letter)
+        })
+        conclude(terminal, 'Sent back', { ...account, skipped: spared })
+      })
+    })
+
+  withFilters(deadLetters.command('purge').description('deletes dead letters for good'))
+    .option('--yes', 'do it; without this, only say what would be done')
+    .action(async (options: Selection & { yes?: boolean }) => {
+      const found = await deployment()
+      await look(found, terminal, options, async ({ meant, remove }) => {
+        if (!options.yes)
+          return terminal.print(`Would delete ${byQueue(meant)} for good. Nothing is changed; --yes does it.`)
+        const account = await forEach(meant, terminal, 'Deleted', remove)
+        conclude(terminal, 'Deleted', { ...account, skipped: 0 })
+        terminal.note('Statuses that HubSpot was not told are found by: npm run relay -- reconcile')
+      })
+    })
+}
+
+type Selection = Filters & { queue?: QueueName; limit: number }
+
+/** A letter while it is out of everybody else's sight. */
+type HeldLetter = Letter & { receiptHandle: string }
+
+/**
+ * Works with the dead letters that are meant. While it does, nobody else sees them; then those that are still there
+ * become visible again, also after Ctrl-C. Killed, it leaves them out of sight for a quarter of an hour.
+ */
+async function look(
+  deployment: Deployment,
+  terminal: Terminal,
+  selection: Selection,
+  work: (found: {
+    meant: HeldLetter[]
+    /** How many letters there are, meant or not. */
+    seen: number
+    /** Deletes a letter for good. */
+    remove(letter: HeldLetter): Promise<void>
+  }) => Promise<void>,
+) {
+  const queues = queueNames.filter((name) => queueExists(deployment, name) && (selection.queue ?? name) === name)
+  if (queues.length === 0) throw new Trouble(`This relay has no queue ${selection.queue}.`)
+  const held = new Map<string, HeldLetter>()
+  async function remove({ id, queue, receiptHandle }: HeldLetter) {
+    const { deadLetters: QueueUrl } = queueOf(deployment, queue)
+    await deployment.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }))
+    held.delete(id)
+  }
+  try {
+    await Promise.all(queues.map((queue) => gather(deployment, terminal, queue, held, selection.limit)))
+    if (terminal.signal.aborted) return
+    const now = Date.now()
+    const meant = [...held.values()]
+      .filter((letter) => isMeant(letter, selection, now))
+      .toSorted((a, b) => a.since - b.since)
+    await work({ meant, seen: held.size, remove })
+  } finally {
+    for (const queue of queues)
+      await release(
+        deployment,
+        queue,
+        [...held.values()].filter((letter) => letter.queue === queue),
+      )
+  }
+}
+
+const heldSeconds = 900
+
+/** Receives all that is there, or up to the limit; what comes twice counts once. Says what may be missing. */
+async function gather(
+  deployment: Deployment,
+  terminal: Terminal,
+  queue: QueueName,
+  held: Map<string, HeldLetter>,
+  limit: number,
+) {
+  const { sqs } = deployment
+  const { source, deadLetters } = queueOf(deployment, queue)
+  const maxReceives = await maxReceivesOf(deployment, source)
+  const elsewhere = await invisibleIn(deployment, deadLetters)
+  if (elsewhere > 0)
+    terminal.note(
+      `About ${elsewhere} dead letters of ${queue} are not seen: somebody else looks at them, or did so minutes ago.`,
+    )
+
+  for (let received = 0; !terminal.signal.aborted; ) {
+    if (received >= limit)
+      return terminal.note(`There may be more dead letters of ${queue} than these ${received}: see --limit.`)
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: deadLetters,
+        MaxNumberOfMessages: Math.min(10, limit - received),
+        VisibilityTimeout: heldSeconds,
+        // Long polling asks all of SQS's servers; short polling may find nothing where there is something.
+        WaitTimeSeconds: 1,
+        MessageSystemAttributeNames: ['All'],
+      }),
+    )
+    const fresh = Messages.filter(({ MessageId = '' }) => !held.has(MessageId))
+    for (const message of Messages)
+      held.set(message.MessageId ?? '', {
+        ...readLetter(message, { queue, maxReceives }),
+        receiptHandle: message.ReceiptHandle ?? '',
+      })
+    if (fresh.length === 0) return
+    received += fresh.length
+    terminal.progress('Dead letters read', held.size)
+  }
+}
+
+async function maxReceivesOf({ sqs }: Deployment, QueueUrl: string) {
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['RedrivePolicy'] }))
+  return Number(JSON.parse(Attributes?.['RedrivePolicy'] ?? '{}').maxReceiveCount ?? 1)
+}
+
+async function invisibleIn({ sqs }: Deployment, QueueUrl: string) {
+  const AttributeNames = ['ApproximateNumberOfMessagesNotVisible' as const]
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }))
+  return Number(Attributes?.['ApproximateNumberOfMessagesNotVisible'] ?? 0)
+}
+
+/** Shows letters to everybody again. */
+async function release(deployment: Deployment, queue: QueueName, letters: HeldLetter[]) {
+  const { deadLetters: QueueUrl } = queueOf(deployment, queue)
+  for (const some of inTens(letters)) {
+    const Entries = some.map(({ receiptHandle }, index) => ({
+      Id: String(index),
+      ReceiptHandle: receiptHandle,
+      VisibilityTimeout: 0,
+    }))
+    await deployment.sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }))
+  }
+}
+
+type Account = { done: number; failed: string[]; notReached: number }
+
+/** Does something to each letter, ten at a time, until all are done or Ctrl-C. */
+async function forEach(
+  letters: HeldLetter[],
+  terminal: Terminal,
+  what: string,
+  work: (letter: HeldLetter) => Promise<unknown>,
+) {
+  const account: Account = { done: 0, failed: [], notReached: letters.length }
+  for (const some of inTens(letters)) {
+    if (terminal.signal.aborted) break
+    const results = await Promise.allSettled(some.map(work))
+    results.forEach((result, index) => {
+      if (result.status === 'fulfilled') account.done++
+      else
+        account.failed.push(
+          `${some[index]!.id}: ${result.reason instanceof Error ? result.reason.name : 'unknown error'}`,
+        )
+    })
+    account.notReached -= some.length
+    terminal.progress(what, account.done, letters.length)
+  }
+  return account
+}
+
+function conclude(
+  terminal: Terminal,
+  what: string,
+  { done, failed, notReached, skipped }: Account & { skipped: number },
+) {
+  for (const failure of failed) terminal.note(failure)
+  const interrupted = notReached > 0 ? `, not reached: ${notReached}` : ''
+  terminal.print(`${what}: ${done}, skipped: ${skipped}, failed: ${failed.length}${interrupted}.`)
+  if (failed.length > 0)
+    throw new Trouble(
+      'Some dead letters are still there, though they may have been sent back.',
+      'Do the same again: nothing is sent twice.',
+    )
+}
+
+function* inTens<Item>(items: Item[]) {
+  for (let at = 0; at < items.length; at += 10) yield items.slice(at, at + 10)
+}
+
+const queueExists = ({ outputs }: Deployment, name: QueueName) =>
+  name === 'status-updates' || outputs.DeliveriesDeadLettersUrl !== undefined
+
+function queueOf({ outputs }: Deployment, name: QueueName) {
+  return name === 'deliveries'
+    ? { source: outputs.DeliveriesQueueUrl!, deadLetters: outputs.DeliveriesDeadLettersUrl! }
+    : { source: outputs.StatusUpdatesQueueUrl, deadLetters: outputs.StatusUpdatesDeadLettersUrl }
+}
+
+function summaryOf({ id, queue, reason, attempts, since, givenUp, about }: Letter) {
+  return { id, queue, reason, attempts, since: new Date(since).toISOString(), givenUp, ...about }
+}
+
+const inJson = (value: unknown) => JSON.stringify(value, undefined, 2)
+
+function tableOf(letters: Letter[]) {
+  const table = new Table({
+    head: ['Id', 'Queue', 'Portal', 'Message', 'Tried', 'Since', 'Reason'],
+    style: { head: [], border: [] },
+    colWidths: [10, null, null, null, null, null, 50],
+    wordWrap: true,
+  })
+  for (const { id, queue, about, attempts, since, reason } of letters)
+    table.push([
+      id.slice(0, 8),
+      queue,
+      about.portalId ?? '',
+      about.messageId ?? '',
+      `${attempts} ×`,
+      new Date(since).toISOString().slice(0, 16).replace('T', ' '),
+      reason,
+    ])
+  return table.toString()
+}
+
+function byQueue(letters: Letter[]) {
+  const parts = queueNames
+    .map((name) => [name, letters.filter(({ queue }) => queue === name).length] as const)
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => `${name}: ${number}`)
+  return `${count(letters.length, 'dead letter')}${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
+}
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+
+const withQueues = (command: Command) =>
+  command
+    .addOption(new Option('--queue <name>', 'only those of one queue').choices(queueNames))
+    .addOption(
+      new Option('--limit <number>', 'look at so many of each queue at most').default(10_000).argParser(positive),
+    )
+
+const withFilters = (command: Command) =>
+  withQueues(command)
+    .option('--portal <id>', 'only those of one HubSpot account', digits)
+    .option('--message <id>', "only those about one message, by HubSpot's id")
+    .option('--reason <text>', 'only those whose reason contains this')
+    .option('--older-than <age>', 'only those of jobs first sent longer ago: 90s, 15m, 2h, 3d', milliseconds)
+    .option('--newer-than <age>', 'only those of jobs first sent within this time', milliseconds)
+
+function positive(text: string) {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 999999.')
+  return Number(text)
+}
+
+const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function milliseconds(text: string) {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (!number || !unit) throw new InvalidArgumentError('It must be a number and a unit: 90s, 15m, 2h or 3d.')
+  return Number(number) * units[unit]!
+}
