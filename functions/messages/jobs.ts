@@ -1,8 +1,18 @@
 import * as z from 'zod'
 import { Status } from './status.ts'
 
-/** The version of the bodies on the queues. Raise it when older code could not read them; readers keep to `v` and `v - 1`. */
+/**
+ * The version of the bodies on the queues. Raise it when older code could not read them, or would lose by it: such bodies
+ * stay queued for newer code. Those of the version before are read, too. What else a release has to heed: docs/upgrades.md.
+ */
 export const version = 1
+
+/** What a body's `v` may be. What was read is as this version writes it: a field that changes has to be read both ways. */
+const Version = z
+  .int()
+  .min(Math.max(1, version - 1))
+  .max(version)
+  .transform(() => version)
 
 /** An id of HubSpot's that is a number in its documents: kept as a string, since it may exceed what a number holds. */
 export const Digits = z.string().regex(/^\d{1,20}$/)
@@ -19,7 +29,7 @@ const Party = z.object({
 
 /** A message on its way to its provider. */
 export const DeliveryJob = z.object({
-  v: z.literal(version),
+  v: Version,
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
@@ -43,7 +53,7 @@ export type DeliveryJob = z.infer<typeof DeliveryJob>
 
 /** A message that the team delivers by its own means: recorded in the ledger, so that one look-up explains it. No content. */
 export const MessageAnnounced = z.object({
-  v: z.literal(version),
+  v: Version,
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
@@ -57,7 +67,7 @@ export type MessageAnnounced = z.infer<typeof MessageAnnounced>
 
 /** A signed event of HubSpot's that could not be understood, kept until a version comes that does. */
 export const UnreadEvent = z.object({
-  v: z.literal(version),
+  v: Version,
   /** HubSpot's body, gzipped, in base64. */
   unread: z.string(),
   traceId: z.string(),
@@ -66,7 +76,7 @@ export type UnreadEvent = z.infer<typeof UnreadEvent>
 
 /** A word about a message: what its provider says, or the relay's own verdict. */
 export const StatusUpdate = z.object({
-  v: z.literal(version),
+  v: Version,
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id.optional(),

@@ -54,7 +54,9 @@ test('of anything there is something to say: its portal, or that it is unknown',
 })
 
 test.each([
-  ['another version', { v: version + 1 }],
+  ['a newer version', { v: version + 1 }],
+  ['a version before the one before', { v: version - 2 }],
+  ['a version before the first', { v: 0 }],
   ['a portal that is no number', { portalId: 'portal' }],
   ['a channel that is a path', { channelId: '1/2' }],
   ['a number instead of an id', { messageId: 7 }],
