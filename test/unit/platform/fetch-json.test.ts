@@ -113,7 +113,7 @@ test('a request that got a reset on a connection kept open may have arrived', as
 test('a request without an answer in time may have arrived', async () => {
   const url = await serve(() => {})
 
-  expect(await failureOf(fetchJson(50)(url, { method: 'POST' }))).toMatchObject({
+  expect(await failureOf(fetchJson(300)(url, { method: 'POST' }))).toMatchObject({
     message: `POST ${new URL(url).host}: ABORT_ERR`,
     mayHaveArrived: true,
   })
@@ -126,8 +126,8 @@ test('the time is for the whole answer, however steadily it trickles', async () 
   })
   const start = performance.now()
 
-  expect(await failureOf(fetchJson(100)(url, { method: 'POST' }))).toMatchObject({ mayHaveArrived: true })
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(await failureOf(fetchJson(300)(url, { method: 'POST' }))).toMatchObject({ mayHaveArrived: true })
+  expect(performance.now() - start).toBeLessThan(3000)
 })
 
 test('an answer that is cut off is none', async () => {
