@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
   ApplicationLogLevel,
@@ -56,6 +56,16 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
     systemLogLevelV2: SystemLogLevel.WARN,
     applicationLogLevelV2: ApplicationLogLevel.INFO,
   })
+  Validations.of(lambda).acknowledge(
+    {
+      id: 'Serverless::Serverless-LambdaDLQ',
+      reason: 'Lambda uses it for asynchronous invocations; API Gateway and SQS invoke this function, and wait.',
+    },
+    {
+      id: 'Serverless::Serverless-LambdaTracing',
+      reason: 'A trace id travels with each job and stands in each log line, through the queues and their waits.',
+    },
+  )
   for (const [variable, value] of Object.entries(props.environment)) {
     if (value !== undefined) lambda.addEnvironment(variable, value)
   }

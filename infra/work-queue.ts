@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Validations } from 'aws-cdk-lib'
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
@@ -24,6 +24,10 @@ export class WorkQueue extends Construct {
     super(scope, id)
     this.#props = props
     this.deadLetters = new Queue(this, 'DeadLetters', common)
+    Validations.of(this.deadLetters).acknowledge({
+      id: 'Serverless::Serverless-SQSRedrivePolicy',
+      reason: 'These are the dead letters, which operators send back.',
+    })
     this.queue = new Queue(this, 'Queue', {
       ...common,
       visibilityTimeout: visibilityTimeout(props.batchingWindow),
@@ -43,6 +47,10 @@ export class WorkQueue extends Construct {
       // Not reserved concurrency, by which throttled messages would end as dead letters.
       maxConcurrency,
       reportBatchItemFailures: true,
+    })
+    Validations.of(mapping).acknowledge({
+      id: 'Serverless::Serverless-LambdaEventSourceMappingDestination',
+      reason: "Lambda offers that for streams; what fails from an SQS queue goes to that queue's dead letters.",
     })
     // Lambda refuses to set up a mapping whose function may not read the queue yet.
     this.queue.grant(consumer, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes').applyBefore(mapping)
