@@ -26,7 +26,7 @@ const Claim = z.object({ by: z.string(), until: z.number() })
 export type Claim = z.infer<typeof Claim>
 
 /** All that is kept of one message: no text, no addresses. */
-const Item = z.object({
+export const LedgerItem = z.object({
   pk: z.string(),
   version: z.number(),
   /** The highest status heard of. */
@@ -45,7 +45,7 @@ const Item = z.object({
   /** Seconds since 1970, for DynamoDB's TTL. */
   expiresAt: z.number(),
 })
-export type LedgerItem = z.infer<typeof Item>
+export type LedgerItem = z.infer<typeof LedgerItem>
 
 /** What HubSpot is told: the word for what is known, and why it failed. */
 export type Telling = { status: Status; word: Word; errorMessage?: string | undefined }
@@ -71,7 +71,7 @@ export function createLedger(table: Table, now: () => number) {
 
   async function read(key: MessageKey): Promise<LedgerItem> {
     const pk = ledgerKey(key)
-    return Item.parse((await table.get(pk)) ?? { pk, version: 0, expiresAt: 0 })
+    return LedgerItem.parse((await table.get(pk)) ?? { pk, version: 0, expiresAt: 0 })
   }
 
   return { change, read }
@@ -79,6 +79,12 @@ export function createLedger(table: Table, now: () => number) {
 
 /** The key of a message's item. */
 export const ledgerKey = ({ portalId, channelId, messageId }: MessageKey) => `${portalId}#${channelId}#${messageId}`
+
+/** The message whose item has this key. */
+export function messageOf(pk: string): MessageKey {
+  const [portalId = '', channelId = '', ...messageId] = pk.split('#')
+  return { portalId, channelId, messageId: messageId.join('#') }
+}
 
 /** Records that HubSpot announced a message, unless more is known of it already. */
 export function announce(item: LedgerItem, { announced }: MessageAnnounced): { next?: LedgerItem; answer: undefined } {
@@ -89,6 +95,12 @@ export function announce(item: LedgerItem, { announced }: MessageAnnounced): { n
 /** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
 export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>
   id === undefined ? status : `${status}#${id}`
+
+/** Whose mark it is: what `markOf` was given. */
+export function ofMark(mark: string): Pick<StatusUpdate, 'status' | 'id'> {
+  const [status, ...id] = mark.split('#')
+  return { status: Status.parse(status), ...(id.length > 0 && { id: id.join('#') }) }
+}
 
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
