@@ -4,6 +4,7 @@ import { addCheckCommand } from './check.ts'
 import { addDeadLettersCommands } from './dead-letters.ts'
 import { type Deployment, findDeployment, type Which } from './deployment.ts'
 import { addPortalCommands } from './portal.ts'
+import { addReconcileCommand } from './reconcile.ts'
 import { addSecretCommands } from './secret.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
@@ -37,6 +38,7 @@ export async function relay(args: string[], { terminal, note }: { terminal: Term
   addPortalCommands(program, context)
   addChannelCommands(program, context)
   addDeadLettersCommands(program, context)
+  addReconcileCommand(program, context)
 
   try {
     await program.parseAsync(args, { from: 'user' })

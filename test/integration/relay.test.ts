@@ -345,22 +345,6 @@ describe('dead letters', () => {
   const common = { id: expect.any(String), attempts: 1, since: expect.stringMatching(/^2\d{3}-/), givenUp: false }
   const letter = ({ id: messageId }: Message) => ({ ...ids, ...common, messageId, traceId: expect.any(String) })
 
-  /** Three minutes pass for a message: its try is over, and so is what HubSpot could still be doing for it. */
-  async function letClaimsEnd({ id }: Message) {
-    const TableName = stack.tableName('Ledger')
-    const Key = { pk: { S: `${ids.portalId}#${ids.channelId}#${id}` } }
-    const { Item } = await stack.dynamodb.send(new GetItemCommand({ TableName, Key }))
-    // A message whose function died early has left nothing.
-    if (!Item) return
-    const { open = [], send, ...item } = unmarshall(Item)
-    const ended = {
-      ...item,
-      open: open.map((mark: object) => ({ ...mark, until: 0 })),
-      ...(send && { send: { ...send, until: 0 } }),
-    }
-    await stack.dynamodb.send(new PutItemCommand({ TableName, Item: marshall(ended) }))
-  }
-
   /** A message on its way to the service, as the webhook queues it. */
   async function sendDelivery(message: Message, waiting?: object) {
     const job: DeliveryJob = {
@@ -380,6 +364,51 @@ describe('dead letters', () => {
       { group: '1001' },
     )
   }
+})
+
+describe('reconciling', () => {
+  const reconcile = (...options: string[]) => relay(['reconcile', ...options])
+  let untold: Message
+
+  test('finds nothing where everything is told', async () => {
+    const { exitCode, printed } = await reconcile()
+
+    expect(exitCode).toBe(0)
+    expect(printed).toMatch(
+      /^Of 4 messages HubSpot knows of 4, is being told of 0, and was not told of 0; of 0 nothing/,
+    )
+  })
+
+  test('finds a message whose dead letter was purged, and changes nothing', async () => {
+    const faults = [{ method: 'PATCH' as const, answer: { status: 400 } }]
+    untold = await hubspot.sendMessage({ ...ids, text, to: [phone], faults })
+    await stack.idle()
+    await relay(['dead-letters', 'purge', '--yes'])
+    const fresh = await reconcile()
+    await letClaimsEnd(untold)
+
+    const { exitCode, printed, said } = await reconcile()
+
+    expect(fresh.printed).toContain('is being told of 1')
+    expect(exitCode).toBe(1)
+    expect(printed).toContain(`1001 2300310 ${untold.id}: sent, and HubSpot was told nothing`)
+    expect(said).toContain('--yes tells HubSpot')
+    expect(hubspot.message(untold.id)).not.toHaveProperty('told')
+  })
+
+  test('tells HubSpot, once', async () => {
+    const { exitCode, printed } = await reconcile('--yes', '--json', '--portal', ids.portalId)
+    await stack.idle()
+
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(printed)).toMatchObject({
+      untold: 1,
+      told: 4,
+      messages: [{ messageId: untold.id, known: 'sent' }],
+    })
+    expect(hubspot.message(untold.id)).toMatchObject({ told: 'SENT', patches: [{ answered: 400 }, { answered: 200 }] })
+    expect((await reconcile()).exitCode).toBe(0)
+  })
 })
 
 test.each([
@@ -422,4 +451,20 @@ async function portal() {
   const Key = { pk: { S: `portal#${ids.portalId}` } }
   const { Item } = await stack.dynamodb.send(new GetItemCommand({ TableName: stack.tableName('Portals'), Key }))
   return Item && unmarshall(Item)
+}
+
+/** Time passes for a message: its try is over, and so is what HubSpot could still be doing for it. */
+async function letClaimsEnd({ id }: Message) {
+  const TableName = stack.tableName('Ledger')
+  const Key = { pk: { S: `${ids.portalId}#${ids.channelId}#${id}` } }
+  const { Item } = await stack.dynamodb.send(new GetItemCommand({ TableName, Key }))
+  // A message whose function died early has left nothing.
+  if (!Item) return
+  const { open = [], send, ...item } = unmarshall(Item)
+  const ended = {
+    ...item,
+    open: open.map((mark: object) => ({ ...mark, until: 0 })),
+    ...(send && { send: { ...send, until: 0 } }),
+  }
+  await stack.dynamodb.send(new PutItemCommand({ TableName, Item: marshall(ended) }))
 }

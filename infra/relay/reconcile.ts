@@ -1,0 +1,112 @@
+import { paginateScan } from '@aws-sdk/client-dynamodb'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { type Command, InvalidArgumentError } from 'commander'
+import { LedgerItem, messageOf } from '../../functions/messages/ledger.ts'
+import { createQueue } from '../../functions/platform/queue.ts'
+import type { Deployment } from './deployment.ts'
+import { digits } from './given.ts'
+import type { Context } from './relay.ts'
+import type { Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+import { type Verdict, verdictOn } from './untold.ts'
+
+/** `reconcile`: finds messages of which HubSpot was not told what is known, and tells it. */
+export function addReconcileCommand(program: Command, { terminal, deployment }: Context) {
+  program
+    .command('reconcile')
+    .description('finds messages of which HubSpot was not told what is known; reads the whole ledger')
+    .option('--yes', 'tell HubSpot; without this, only say what would be told')
+    .option('--portal <id>', 'only the messages of one HubSpot account', digits)
+    .option('--segments <number>', 'how many parts of the ledger are read side by side', segments, 4)
+    .option('--json', 'print the messages and the counts as JSON')
+    .action(async (options: Options) => {
+      const found = await deployment()
+      const account: Account = { 'nothing known': 0, told: 0, 'under way': 0, untold: 0, unreadable: 0, messages: [] }
+      const id = `reconcile-${new Date().toISOString().slice(0, 10)}`
+      await Promise.all(
+        Array.from({ length: options.segments }, (_, segment) => scan(found, terminal, options, segment, id, account)),
+      )
+      conclude(terminal, account, options)
+    })
+}
+
+type Options = { yes?: boolean; portal?: string; segments: number; json?: boolean }
+
+type Account = Record<Verdict['kind'] | 'unreadable', number> & {
+  /** Those that HubSpot was not told of. */
+  messages: {
+    portalId: string
+    channelId: string
+    messageId: string
+    known?: string | undefined
+    told?: string | undefined
+  }[]
+}
+
+/** Reads one part of the ledger, page by page, and queues what HubSpot was not told. */
+async function scan(
+  { dynamodb, sqs, outputs }: Deployment,
+  terminal: Terminal,
+  { yes, portal, segments }: Options,
+  Segment: number,
+  id: string,
+  account: Account,
+) {
+  const queue = createQueue(sqs, outputs.StatusUpdatesQueueUrl)
+  const ofPortal = portal && {
+    FilterExpression: 'begins_with(pk, :portal)',
+    ExpressionAttributeValues: { ':portal': { S: `${portal}#` } },
+  }
+  const input = { TableName: outputs.LedgerTableName, Segment, TotalSegments: segments, ...ofPortal }
+  for await (const { Items = [] } of paginateScan({ client: dynamodb }, input)) {
+    for (const item of Items) {
+      const { data } = LedgerItem.safeParse(unmarshall(item))
+      if (!data) {
+        account.unreadable++
+        continue
+      }
+      const now = Date.now()
+      // DynamoDB deletes what has expired within days.
+      if (data.expiresAt * 1000 < now) continue
+      const verdict = verdictOn(data, { now, id })
+      account[verdict.kind]++
+      if (verdict.kind !== 'untold') continue
+      if (yes) for (const update of verdict.updates) await queue.send(update, { group: update.portalId })
+      account.messages.push({ ...messageOf(data.pk), known: data.known, told: data.told?.word })
+    }
+    terminal.progress('Messages read', read(account))
+    if (terminal.signal.aborted) return
+  }
+}
+
+const read = (account: Account) => account.told + account.untold + account['under way'] + account['nothing known']
+
+function conclude(terminal: Terminal, account: Account, { yes, json }: Options) {
+  const { messages, ...counts } = account
+  if (json) terminal.print(JSON.stringify({ ...counts, messages }, undefined, 2))
+  else {
+    for (const { portalId, channelId, messageId, known, told } of messages.slice(0, longestList))
+      terminal.print(`${portalId} ${channelId} ${messageId}: ${known}, and HubSpot was told ${told ?? 'nothing'}`)
+    if (messages.length > longestList) terminal.print(`… and ${messages.length - longestList} more, see --json`)
+    terminal.print(
+      `Of ${read(account)} messages HubSpot knows of ${counts.told}, is being told of ${counts['under way']}, and was not told of ${counts.untold}; ` +
+        `of ${counts['nothing known']} nothing is known yet.`,
+    )
+  }
+  if (terminal.signal.aborted) terminal.note('Interrupted: these are not all.')
+  if (counts.unreadable > 0)
+    throw new Trouble(
+      `Entries of the ledger that this version does not read: ${counts.unreadable}.`,
+      'Use the command line of the version that is deployed.',
+    )
+  if (counts.untold === 0) return
+  if (!yes) throw new Trouble('HubSpot shows an outdated status. Nothing is changed.', '--yes tells HubSpot.')
+  terminal.note('Queued: HubSpot is told within minutes.')
+}
+
+const longestList = 20
+
+function segments(text: string) {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('It must be 1 to 99.')
+  return Number(text)
+}

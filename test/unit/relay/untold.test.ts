@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import type { LedgerItem } from '../../../functions/messages/ledger.ts'
+import { markOf, ofMark } from '../../../functions/messages/ledger.ts'
+import { verdictOn } from '../../../infra/relay/untold.ts'
+
+const now = Date.parse('2026-11-22T12:00:00Z')
+const id = 'reconcile-2026-11-22'
+const hourAgo = now - 3_600_001
+const told = (word: 'SENT' | 'FAILED' | 'READ') => ({ word, at: '2026-11-22T11:00:00Z' })
+const mark = (of: string, until: number) => ({ mark: of, by: 'run', until })
+
+test.each<[string, Partial<LedgerItem>, string]>([
+  ['of which nothing is known', {}, 'nothing known'],
+  ['whose word is told', { known: 'delivered', told: told('SENT') }, 'told'],
+  ['that HubSpot calls SENT by itself', { known: 'sent' }, 'told'],
+  ['whose correction HubSpot refused', { known: 'failed', told: told('SENT'), refused: 'FAILED' }, 'told'],
+  ['that a job is telling', { known: 'failed', open: [mark('failed', now)] }, 'under way'],
+  ['that failed, while HubSpot says SENT', { known: 'failed', told: told('SENT') }, 'untold'],
+  ['that failed, and HubSpot was told nothing', { known: 'failed' }, 'untold'],
+  ['with a mark left behind', { known: 'sent', told: told('SENT'), open: [mark('sent', hourAgo)] }, 'untold'],
+])('a message %s', (_what, item, kind) => {
+  expect(verdictOn(itemWith(item), { now, id })).toMatchObject({ kind })
+})
+
+test('what is known is told anew, as an update of its own', () => {
+  expect(verdictOn(itemWith({ known: 'read', told: told('SENT') }), { now, id })).toEqual({
+    kind: 'untold',
+    updates: [
+      {
+        v: 1,
+        portalId: '1',
+        channelId: '2',
+        messageId: 'm#3',
+        status: 'read',
+        id,
+        source: 'relay',
+        occurredAt: '2026-11-22T12:00:00.000Z',
+      },
+    ],
+  })
+})
+
+test('marks left behind are taken over in the name of their jobs', () => {
+  const open = [mark('sent', hourAgo), mark('failed#reconcile-2026-11-20', hourAgo), mark('read', now)]
+
+  expect(verdictOn(itemWith({ known: 'read', open }), { now, id })).toMatchObject({
+    updates: [{ status: 'sent' }, { status: 'failed', id: 'reconcile-2026-11-20' }],
+  })
+})
+
+test.each([{ status: 'sent' as const }, { status: 'failed' as const, id: 'a#b' }])(
+  'a mark tells whose it is: %j',
+  (job) => {
+    expect(ofMark(markOf(job))).toEqual(job)
+  },
+)
+
+const itemWith = (item: Partial<LedgerItem>): LedgerItem => ({
+  pk: '1#2#m#3',
+  version: 1,
+  open: [],
+  timeline: [],
+  expiresAt: now,
+  ...item,
+})
