@@ -1,0 +1,82 @@
+import type { Clock } from './clock.ts'
+import type { Draws } from './draws.ts'
+
+/** Faults that a job has to be done over for: each may cost HubSpot requests. */
+const hard = {
+  'the process dies': 0.04,
+  'the process dies before a call': 0.02,
+  'the process dies after a call': 0.02,
+  'AWS refuses a call': 0.05,
+  "AWS's answer is lost": 0.05,
+  'a secret cannot be read': 0.2,
+  'HubSpot cannot be reached': 0.2,
+  'HubSpot does not answer': 0.2,
+  "HubSpot's answer is lost": 0.3,
+  'HubSpot works on after giving no answer': 0.3,
+  'HubSpot is busy': 0.3,
+  'HubSpot fails after the change': 0.3,
+  'HubSpot refuses the token': 0.2,
+  'HubSpot finds a scope missing': 0.1,
+  'HubSpot refuses the first status': 0.2,
+  'HubSpot does not have the message yet': 0.4,
+  'other apps use up the rate limit': 0.3,
+  'HubSpot cannot refresh the token': 0.3,
+  'the provider cannot be reached': 0.3,
+  'the provider is busy': 0.3,
+  'the provider does not answer': 0.2,
+  "the provider's answer is lost": 0.3,
+}
+
+/** What at-least-once, unordered queues and repeating senders do on every day. */
+const ordinary = {
+  'the SDK tries a call twice': 0.05,
+  'SQS hands a message out twice': 0.2,
+  'SQS delivers late': 0.2,
+  'SQS forgets a deletion': 0.1,
+  'a sender repeats itself': 0.2,
+}
+
+const highestRates = { ...hard, ...ordinary }
+const kinds = Object.keys(highestRates) as FaultKind[]
+
+export type FaultKind = keyof typeof highestRates
+
+/** One thing that went wrong: what, and where for the how manieth time. */
+export type Fault = { kind: FaultKind; name: string }
+
+/** What goes wrong in a world. */
+export type Faults = ReturnType<typeof createFaults>
+
+/**
+ * Decides by the seed what goes wrong, until a time. Which kinds there are, and how often, differs from seed to seed; in
+ * a few nothing goes wrong. Of a list of names, only those faults happen: that is how a failure is reduced.
+ */
+export function createFaults(clock: Clock, draws: Draws, { until, only }: { until: number; only?: Set<string> }) {
+  const calm = draws.chance('calm', 0.15)
+  const orderly = calm || draws.chance('orderly', 0.15)
+  const rates = new Map<FaultKind, number>()
+  for (const kind of kinds) {
+    const excluded = calm || (orderly && kind in hard) || draws.chance(`without ${kind}`, 0.5)
+    rates.set(kind, excluded ? 0 : highestRates[kind] * draws.between(`rate of ${kind}`, 0.05, 1))
+  }
+  const happened: Fault[] = []
+  const counts = new Map<string, number>()
+
+  return {
+    /** Nothing goes wrong here, and senders take their time. */
+    calm,
+    happened,
+    hard: () => happened.filter(({ kind }) => kind in hard),
+    strikes(kind: FaultKind, place: string) {
+      const rate = rates.get(kind)!
+      if (rate === 0 || clock.now() > until) return false
+      const purpose = `${kind}: ${place}`
+      const count = (counts.get(purpose) ?? 0) + 1
+      counts.set(purpose, count)
+      const name = `${purpose}, ${count}`
+      if (!draws.chance(purpose, rate) || (only && !only.has(name))) return false
+      happened.push({ kind, name })
+      return true
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
+import type { Network, Process } from './processes.ts'
+import type { Ground } from './world.ts'
+
+/** HubSpot allows so many requests in ten seconds, whoever makes them. */
+const window = 10_000
+
+/** The relay's requests end after this many milliseconds. */
+const patience = 10_000
+
+/** HubSpot's edge gives up after this many milliseconds; its servers may not. */
+const worksOnFor = 100_000
+
+type Status = { statusType: string; errorMessage?: string }
+
+/** HubSpot as a world has it: what it holds of each message, untold at first, and what it was asked. */
+export function createHubSpot({ clock, draws, faults, note }: Ground, { call }: Network, { limit }: { limit: number }) {
+  const held = new Map<string, Status>()
+  const patches: { messageId: string; answered200: boolean }[] = []
+  /** When each message can be updated. */
+  const appears = new Map<string, number>()
+  const requests: number[] = []
+  const revoked = new Set<string>()
+  let tokens = 0
+  let tooMany = 0
+
+  function apply(messageId: string, status: Status, how = '') {
+    held.set(messageId, status)
+    note('HubSpot', `${messageId} is ${status.statusType}${how}`)
+  }
+
+  const http = (process: Process): FetchJson => {
+    const latency = { low: 10, high: 400 }
+    return async (url, { method, headers = {}, body }) => {
+      if (method === 'POST') return call(process, 'refresh of the token', refresh, latency)
+      const messageId = decodeURIComponent(url.split('/').at(-1)!)
+      const status = JSON.parse(String(body)) as Status
+      const token = headers['authorization']?.replace('Bearer ', '') ?? ''
+      return call(
+        process,
+        `PATCH of ${messageId}`,
+        async () => {
+          note(process.name, `PATCH ${messageId} ${status.statusType}`)
+          const patch = { messageId, answered200: false }
+          patches.push(patch)
+          const answered = await update(messageId, status, token)
+          patch.answered200 = answered.status === 200
+          if (!patch.answered200) note('HubSpot', `PATCH ${messageId} ${status.statusType}: HTTP ${answered.status}`)
+          return answered
+        },
+        latency,
+      )
+    }
+  }
+
+  async function update(messageId: string, status: Status, token: string): Promise<HttpResponse> {
+    const strikes = (kind: Parameters<typeof faults.strikes>[0]) => faults.strikes(kind, messageId)
+    if (strikes('HubSpot cannot be reached')) throw new NoAnswer('connection refused', false)
+    if (strikes('HubSpot does not answer')) return silence()
+    if (strikes('HubSpot works on after giving no answer')) return workOn(messageId, status)
+    if (isTooMuch())
+      return answer(
+        429,
+        { policyName: 'TEN_SECONDLY_ROLLING' },
+        draws.chance('429 says when', 0.5) ? { 'retry-after': '5' } : {},
+      )
+    if (strikes('HubSpot refuses the token')) revoked.add(token)
+    if (revoked.has(token)) return answer(401)
+    if (strikes('HubSpot finds a scope missing')) return answer(403, { category: 'MISSING_SCOPES' })
+    if (clock.now() < (appears.get(messageId) ?? 0)) return answer(404)
+    if (!held.has(messageId) && strikes('HubSpot refuses the first status')) return answer(400, { message: 'refused' })
+    if (strikes('HubSpot is busy')) return answer(draws.pick('kind of busy', [423, 477, 500, 503]), {}, retryAfter())
+    apply(messageId, status)
+    if (strikes('HubSpot fails after the change')) return answer(draws.pick('kind of failure', [500, 502, 504]))
+    if (strikes("HubSpot's answer is lost")) return silence()
+    return answer(200, { status: { statusType: status.statusType } })
+  }
+
+  const retryAfter = (): Record<string, string> => (draws.chance('busy says when', 0.3) ? { 'retry-after': '3' } : {})
+
+  /** The relay hears nothing, or the edge's word, and the change is made up to 100 seconds later, or sooner. */
+  async function workOn(messageId: string, status: Status) {
+    const givesUp = draws.between('edge gives up', 1000, patience)
+    const late = draws.chance('very late', 0.5)
+      ? draws.between('late', 0, worksOnFor)
+      : draws.magnitude('late', 1, worksOnFor)
+    clock.after(givesUp + late, () => apply(messageId, status, `, ${Math.round(late / 1000)} s late`))
+    if (draws.chance('edge speaks', 0.5)) return silence()
+    await pass(givesUp)
+    return answer(draws.pick('kind of edge', [502, 504, 524]))
+  }
+
+  async function silence(): Promise<never> {
+    await pass(patience)
+    throw new NoAnswer('timeout', true)
+  }
+
+  const pass = (milliseconds: number) => new Promise<void>((resolve) => clock.after(milliseconds, resolve))
+
+  /** The rolling window, in which other apps of the account have their part. */
+  function isTooMuch() {
+    while (requests.length > 0 && requests[0]! <= clock.now() - window) requests.shift()
+    if (faults.strikes('other apps use up the rate limit', 'HubSpot'))
+      requests.push(...Array.from({ length: limit }, clock.now))
+    if (requests.length >= limit) {
+      tooMany++
+      return true
+    }
+    requests.push(clock.now())
+    return false
+  }
+
+  async function refresh() {
+    if (faults.strikes('HubSpot cannot refresh the token', 'HubSpot')) {
+      if (draws.chance('refresh is silent', 0.5)) return silence()
+      return answer(503)
+    }
+    const access_token = `access-token-${++tokens}`
+    return answer(200, { access_token, refresh_token: `refresh-token-${tokens}`, expires_in: 1800 })
+  }
+
+  return {
+    held,
+    patches,
+    http,
+    /** HubSpot knows of the message from now on, and can update it from a moment on that may be later. */
+    create(messageId: string, before: number) {
+      if (faults.strikes('HubSpot does not have the message yet', messageId))
+        appears.set(messageId, Math.min(before, clock.now() + draws.magnitude(`${messageId} appears`, 1000, 1_200_000)))
+    },
+    /** How often it answered 429. */
+    tooMany: () => tooMany,
+  }
+}
+
+const answer = (status: number, json: object = {}, headers: Record<string, string> = {}): HttpResponse => ({
+  status,
+  headers,
+  json,
+  text: '',
+})

@@ -1,0 +1,164 @@
+import { cleanReason } from '../../functions/messages/reasons.ts'
+import { ladder, readsTheSame, type Status, wordFor } from '../../functions/messages/status.ts'
+import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
+import { reasonFor } from './provider.ts'
+import type { Fate } from './scenario.ts'
+import { confidential, type World } from './world.ts'
+
+/** What must hold of every world, whatever goes wrong in it. */
+export type Invariant =
+  | 'the world comes to rest'
+  | 'no event is missing'
+  | 'HubSpot holds the word for the highest status'
+  | 'no customer receives a message twice'
+  | 'HubSpot is asked no more than necessary'
+  | 'nothing confidential is kept or logged'
+
+/** A broken invariant and where. */
+export type Violation = { invariant: Invariant; detail: string }
+
+/** Judges a world that has come to rest, before the operator redrives what is left: every event has its status or its reason. */
+export function judgeAtRest(world: World): Violation[] {
+  return world.fates.flatMap((fate): Violation[] => {
+    if (world.hubspot.held.has(fate.id) || lettersOf(world, fate.id).length > 0) return []
+    return [
+      { invariant: 'no event is missing', detail: `${fate.id} has no status in HubSpot, nor is it a dead letter` },
+    ]
+  })
+}
+
+/** Judges a world at its end, when all dead letters have been redriven. The truth is what the provider did. */
+export function judgeAtEnd(world: World): Violation[] {
+  return [
+    ...world.fates.flatMap((fate) => [...missing(world, fate), ...wronglyTold(world, fate), ...sentTwice(world, fate)]),
+    ...world.fates.flatMap((fate) => askedTooOften(world, fate)),
+    ...refusedForHaste(world),
+    ...leaks(world),
+  ]
+}
+
+function missing(world: World, { id, kind }: Fate): Violation[] {
+  const letters = lettersOf(world, id)
+  const invariant = 'no event is missing'
+  if (kind === 'unreadable')
+    return letters.some(({ reason }) => reason) ? [] : [{ invariant, detail: `${id} is no dead letter with a reason` }]
+  const left = letters.map(({ reason }) => `${id} is still a dead letter: ${reason ?? 'no reason'}`)
+  return left.map((detail) => ({ invariant, detail }))
+}
+
+function wronglyTold(world: World, { id, kind }: Fate): Violation[] {
+  if (kind === 'unreadable') return []
+  const held = world.hubspot.held.get(id)
+  const expected = possibleTruths(world, id, kind)
+  const isTrue = expected.some(
+    (status) =>
+      held?.statusType === wordFor(status) &&
+      (held.statusType !== 'FAILED' || (held.errorMessage === cleanReason(reasonFor(id))) === (status === 'failed')),
+  )
+  if (isTrue) return []
+  const holds = held ? [held.statusType, held.errorMessage].filter(Boolean).join(', ') : 'nothing'
+  return [
+    {
+      invariant: 'HubSpot holds the word for the highest status',
+      detail: `HubSpot holds ${holds} for ${id}, which is ${expected.join(' or ')}`,
+    },
+  ]
+}
+
+/**
+ * The highest status that the world produced. What came of a send counts where the relay could hear it; where a fault struck
+ * the process after it sent, that may be lost: then the relay's own verdict may stand in its place.
+ */
+function possibleTruths(world: World, id: string, kind: Fate['kind']): Status[] {
+  const { sends } = world.provider
+  const receipts = world.provider.issued.filter(({ messageId }) => messageId === id).map(({ status }) => status)
+  if (kind === 'own means') return [highest(receipts)]
+  const own = sends.filter(({ messageId }) => messageId === id)
+  const answered = own.filter(({ said }) => said !== undefined)
+  const outcomes = answered.map(({ said }) => outcomeOf[said!])
+  const unheard =
+    !world.hasKey &&
+    (own.length === 0 || own.some(({ process, heard, faultsBefore }) => !heard || process.faults > faultsBefore))
+  const truth = highest(['unconfirmed', ...receipts, ...outcomes])
+  return unheard ? [truth, highest(['unconfirmed', ...receipts])] : [truth]
+}
+
+const outcomeOf = { accepted: 'unconfirmed', sent: 'sent', delivered: 'delivered', rejected: 'failed' } as const
+
+const highest = (statuses: Status[]) => ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
+
+function sentTwice(world: World, { id, kind }: Fate): Violation[] {
+  if (kind !== 'agent') return []
+  const sends = world.provider.sends.filter(({ messageId }) => messageId === id)
+  const invariant = 'no customer receives a message twice'
+  const taken = sends.filter((send) => send.taken).length
+  if (taken > 1) return [{ invariant, detail: `the customer received ${id} ${taken} times` }]
+  if (!world.hasKey && sends.slice(0, -1).some(({ surelyNot }) => !surelyNot))
+    return [{ invariant, detail: `${id} was sent again after a send whose outcome nobody knew` }]
+  return []
+}
+
+/**
+ * u updates cost at most u(u + 1) / 2 PATCHes, and each fault two more; without faults, in the usual order, as many as an
+ * agent reads something new.
+ */
+function askedTooOften(world: World, { id, kind, receipts, orderly }: Fate): Violation[] {
+  const { faults, hubspot, provider } = world
+  const patches = hubspot.patches.filter(({ messageId }) => messageId === id)
+  const produced = new Set<Status>(
+    provider.issued.filter(({ messageId }) => messageId === id).map(({ status }) => status),
+  )
+  for (const { messageId, said } of provider.sends) if (messageId === id && said) produced.add(outcomeOf[said])
+  if (kind === 'agent') produced.add('unconfirmed')
+  const updates = produced.size
+  const trouble = faults.hard().length + patches.filter(({ answered200 }) => !answered200).length
+  const limit = (updates * (updates + 1)) / 2 + 2 * trouble
+  const invariant = 'HubSpot is asked no more than necessary'
+  if (patches.length > limit)
+    return [
+      {
+        invariant,
+        detail: `${patches.length} PATCHes for ${updates} updates of ${id} with ${trouble} faults: over ${limit}`,
+      },
+    ]
+  if (!faults.calm || !orderly || kind === 'unreadable') return []
+  const said = provider.sends.find(({ messageId }) => messageId === id)?.said
+  const steps: Status[] = [
+    ...(said && said !== 'accepted' ? [outcomeOf[said]] : []),
+    ...receipts.map(({ status }) => status),
+  ]
+  const rising = steps.length > 0 ? steps : (['unconfirmed'] as const)
+  const news = rising.filter((status, i) => !readsTheSame(status, rising[i - 1])).length
+  return patches.length === news
+    ? []
+    : [{ invariant, detail: `${patches.length} PATCHes for ${rising.join(', ')} of ${id}: ${news} are enough` }]
+}
+
+function refusedForHaste({ faults, hubspot }: World): Violation[] {
+  if (faults.happened.length > 0 || hubspot.tooMany() === 0) return []
+  return [
+    { invariant: 'HubSpot is asked no more than necessary', detail: `HubSpot answered 429 ${hubspot.tooMany()} times` },
+  ]
+}
+
+function leaks(world: World): Violation[] {
+  const kept = world.allTelemetry() + JSON.stringify([...world.ledgerTable.items.values()])
+  const digits = kept.replaceAll(/[ ().-]/g, '')
+  return confidential
+    .filter((value) => kept.includes(value) || digits.includes(value.replaceAll(' ', '')))
+    .map((value) => ({
+      invariant: 'nothing confidential is kept or logged',
+      detail: `“${value}” is in a log line or a ledger item`,
+    }))
+}
+
+/** The dead letters of a message; SQS's own, of what crashed five times, have no reason. */
+function lettersOf({ deliveries, statusUpdates }: World, id: string) {
+  return [...deliveries.deadLetters, ...statusUpdates.deadLetters]
+    .map(({ body }) => decodeBody(body) as Letter)
+    .map((letter) => ({ reason: letter.deadLetter?.reason, job: letter.job ?? letter }))
+    .filter(({ job }) => job.messageId === id || (job.unread && gunzip(job.unread).toString().includes(`"${id}"`)))
+}
+
+type Job = { messageId?: string; unread?: string }
+type Letter = Job & { deadLetter?: { reason: string }; job?: Job }

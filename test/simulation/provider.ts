@@ -1,0 +1,159 @@
+import { Webhook } from 'standardwebhooks'
+import * as z from 'zod'
+import type { Status } from '../../functions/messages/status.ts'
+import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
+import { TryLater } from '../../functions/platform/retry.ts'
+import type { SendFace } from '../../functions/providers/provider.ts'
+import type { Network, Process } from './processes.ts'
+import type { Fate, SendAnswer } from './scenario.ts'
+import type { Ground } from './world.ts'
+
+/** The relay's requests to a provider end after this many milliseconds. */
+const patience = 20_000
+
+/** A request to send a message. */
+export type Send = {
+  messageId: string
+  process: Process
+  /** How many faults had struck the process by then. */
+  faultsBefore: number
+  key: string | undefined
+  /** The provider took it, for the first time. */
+  taken: boolean
+  /** What the provider decided. */
+  said?: SendAnswer
+  /** The caller heard that. */
+  heard: boolean
+  /** The caller heard that nothing was sent. */
+  surelyNot: boolean
+}
+
+/** The customers' messaging service: takes messages, and posts receipts of what becomes of them. */
+export function createProvider(
+  { clock, draws, faults, note }: Ground,
+  { call }: Network,
+  options: { fates: Fate[]; post(messageId: string, status: Status, done: () => void): void },
+) {
+  const sends: Send[] = []
+  /** What it says that became of each message: the truth. */
+  const issued: { messageId: string; status: Status }[] = []
+  const keys = new Set<string>()
+  const fateOf = (id: string) => options.fates.find((fate) => fate.id === id)!
+
+  const http =
+    (process: Process): FetchJson =>
+    async (_url, { headers = {}, body }) => {
+      const { messageId } = JSON.parse(String(body)) as { messageId: string }
+      const send: Send = {
+        messageId,
+        process,
+        faultsBefore: process.faults,
+        key: headers['webhook-id'],
+        taken: false,
+        heard: false,
+        surelyNot: false,
+      }
+      sends.push(send)
+      const strikes = (kind: Parameters<typeof faults.strikes>[0]) => faults.strikes(kind, messageId)
+      try {
+        const response = await call(
+          process,
+          `send of ${messageId}`,
+          async () => {
+            if (strikes('the provider cannot be reached')) throw new NoAnswer('connection refused', false)
+            if (strikes('the provider is busy')) return answer(503)
+            if (strikes('the provider does not answer')) return silence()
+            const response = take(send)
+            if (strikes("the provider's answer is lost")) return silence()
+            return response
+          },
+          { low: 5, high: 2000 },
+        )
+        send.surelyNot = response.status === 503
+        send.heard = response.status !== 503
+        return response
+      } catch (error) {
+        send.surelyNot = error instanceof NoAnswer && !error.mayHaveArrived
+        throw error
+      }
+    }
+
+  function take(send: Send) {
+    const { id, answer: said, receipts } = fateOf(send.messageId)
+    note('provider', `takes ${id}: ${said}`)
+    send.said = said
+    const isNew = send.key === undefined || !keys.has(send.key)
+    if (isNew) {
+      send.taken = said !== 'rejected'
+      if (send.key !== undefined) keys.add(send.key)
+      if (said !== 'rejected') for (const { status, after } of receipts) clock.after(after, () => issue(id, status))
+    }
+    return said === 'rejected' ? answer(400, { reason: reasonFor(id) }) : answer(200, { status: said })
+  }
+
+  /** Posts a receipt until it is taken, and now and then again. */
+  function issue(messageId: string, status: Status) {
+    issued.push({ messageId, status })
+    note('provider', `${messageId} is ${status}`)
+    const post = () => options.post(messageId, status, () => {})
+    options.post(messageId, status, () => {
+      if (faults.strikes('a sender repeats itself', `receipt of ${messageId}`))
+        clock.after(draws.magnitude('second receipt', 1, 600_000), post)
+    })
+  }
+
+  async function silence(): Promise<never> {
+    await new Promise<void>((resolve) => clock.after(patience, resolve))
+    throw new NoAnswer('timeout', true)
+  }
+
+  return { sends, issued, http, issue }
+}
+
+/** Why a message failed, with a phone number in it, as providers do. */
+export const reasonFor = (messageId: string) => `The number ${phoneNumber} does not take messages (${messageId})`
+export const phoneNumber = '+49 1515 5550100'
+
+/** The secret of the channel. */
+export const account = {
+  provider: 'forward' as const,
+  url: 'https://provider.test/messages',
+  secrets: [`whsec_${Buffer.from('the secret of a simulated channel').toString('base64')}`] as [string],
+}
+
+/** A receipt as the team's own service signs it. The library that verifies it looks at the real clock. */
+export function signedReceipt(messageId: string, status: Status, occurredAt: string) {
+  const data = { portalId: '1', messageId, status, ...(status === 'failed' && { reason: reasonFor(messageId) }) }
+  const body = JSON.stringify({ type: 'message.status', timestamp: occurredAt, data })
+  const at = new Date()
+  const headers = {
+    'webhook-id': `receipt-${messageId}-${status}`,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': new Webhook(account.secrets[0]).sign(`receipt-${messageId}-${status}`, at, body),
+  }
+  return { body, headers }
+}
+
+const Answer = z.object({ status: z.enum(['accepted', 'sent', 'delivered']) })
+
+/** A provider that cannot tell a repetition, as most of them. */
+export const withoutKey: SendFace<unknown> = {
+  account: z.unknown(),
+  repeatable: false,
+  async send({ messageId }, _account, { fetchJson }) {
+    const response = await fetchJson(account.url, { method: 'POST', body: JSON.stringify({ messageId }) }).catch(
+      unheard,
+    )
+    if (!response) return { outcome: 'unknown' }
+    if (response.status === 503) throw new TryLater('The provider is busy')
+    if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }
+    return { outcome: 'sent', ...Answer.parse(response.json) }
+  },
+}
+
+function unheard(error: unknown) {
+  if (error instanceof NoAnswer && !error.mayHaveArrived) throw new TryLater('The provider cannot be reached')
+  return undefined
+}
+
+const answer = (status: number, json: object = {}): HttpResponse => ({ status, headers: {}, json, text: '' })

@@ -1,0 +1,61 @@
+import type { Status } from '../../functions/messages/status.ts'
+import type { Draws } from './draws.ts'
+
+/** What the provider's answer to a send says. */
+export type SendAnswer = 'accepted' | 'sent' | 'delivered' | 'rejected'
+
+/** What is to become of a message, unless something goes wrong. */
+export type Fate = {
+  id: string
+  /** An agent's message; one that the team delivers by its own means; or an event that nobody can read. */
+  kind: 'agent' | 'own means' | 'unreadable'
+  /** When HubSpot announces it, or the team delivers it, in milliseconds after the start. */
+  at: number
+  answer: SendAnswer
+  /** The provider's receipts, in milliseconds after it took the message. */
+  receipts: { status: Exclude<Status, 'unconfirmed'>; after: number }[]
+  /** Its updates come one at a time, in the order of the ladder. */
+  orderly: boolean
+}
+
+const fates: [SendAnswer, ...Fate['receipts'][number]['status'][]][] = [
+  ['accepted'],
+  ['accepted', 'sent'],
+  ['accepted', 'failed'],
+  ['accepted', 'read'],
+  ['accepted', 'sent', 'failed'],
+  ['accepted', 'sent', 'delivered'],
+  ['accepted', 'failed', 'delivered'],
+  ['accepted', 'failed', 'read'],
+  ['accepted', 'sent', 'delivered', 'read'],
+  ['accepted', 'sent', 'failed', 'delivered', 'read'],
+  ['sent'],
+  ['sent', 'failed'],
+  ['sent', 'read'],
+  ['sent', 'delivered', 'read'],
+  ['sent', 'failed', 'read'],
+  ['delivered'],
+  ['delivered', 'read'],
+  ['rejected'],
+]
+
+/** One to four messages and what is to become of them. */
+export function drawFates(draws: Draws, { calm, deadline }: { calm: boolean; deadline: number }): Fate[] {
+  const count = Math.ceil(draws.magnitude('messages', 0.5, 4))
+  const spread = draws.pick('spread', [1, 2000, 60_000])
+  return Array.from({ length: count }, (_, index) => {
+    const id = `m${index + 1}`
+    const chance = draws.next(`kind of ${id}`)
+    const [answer, ...statuses] = draws.pick(`fate of ${id}`, fates)
+    const pace = calm ? 'orderly' : draws.pick(`pace of ${id}`, ['at once', 'at once', 'orderly', 'after the deadline'])
+    const receipts = statuses.map((status, place) => ({ status, after: after(pace, id, place) }))
+    const kind = chance < 0.04 ? 'unreadable' : chance < 0.25 && receipts.length > 0 ? 'own means' : 'agent'
+    return { id, kind, at: draws.between(`${id} begins`, 0, spread), answer, receipts, orderly: pace === 'orderly' }
+  })
+
+  function after(pace: string, id: string, place: number) {
+    const atOnce = draws.magnitude(`receipt of ${id}`, 1, 3000)
+    if (pace === 'at once') return atOnce
+    return (place + 1) * 30_000 + (pace === 'after the deadline' ? deadline - 60_000 : 0)
+  }
+}

@@ -1,0 +1,319 @@
+import * as deliverMessage from '../../functions/deliver-message.ts'
+import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { createHubSpot as createHubSpotClient } from '../../functions/hubspot/client.ts'
+import { createOAuth } from '../../functions/hubspot/oauth.ts'
+import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
+import { createTokens } from '../../functions/hubspot/tokens.ts'
+import * as hubspotWebhook from '../../functions/hubspot-webhook.ts'
+import { createLedger } from '../../functions/messages/ledger.ts'
+import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
+import { createSecrets } from '../../functions/platform/secrets.ts'
+import type { Table } from '../../functions/platform/table.ts'
+import * as providerReceipt from '../../functions/provider-receipt.ts'
+import { createAccounts } from '../../functions/providers/accounts.ts'
+import { receipts } from '../../functions/providers/receipts.ts'
+import { senders } from '../../functions/providers/senders.ts'
+import * as updateStatus from '../../functions/update-status.ts'
+import { createFakeSecretsManager } from '../support/aws.ts'
+import { httpEvent, hubspotHeaders } from '../support/http-events.ts'
+import { createMemoryTable } from '../support/memory-table.ts'
+import { collectTelemetry } from '../support/telemetry.ts'
+import { type Clock, createClock } from './clock.ts'
+import { createDraws, type Draws } from './draws.ts'
+import { createFaults, type Faults } from './faults.ts'
+import { createHubSpot } from './hubspot.ts'
+import { createLambda, createNetwork, type Process } from './processes.ts'
+import { account, createProvider, phoneNumber, signedReceipt, withoutKey } from './provider.ts'
+import { drawFates } from './scenario.ts'
+import { createWorkQueue } from './sqs.ts'
+
+/** What everything in a world stands on. `note` writes down what somebody does. */
+export type Ground = { clock: Clock; draws: Draws; faults: Faults; note(who: string, what: string): void }
+
+/** How the four functions' handlers are made of what they work with: by the real code, or by a variant of it. */
+export type Handlers = {
+  webhook: typeof hubspotWebhook.createHandler
+  deliver: typeof deliverMessage.createHandler
+  receipt: typeof providerReceipt.createHandler
+  update: typeof updateStatus.createHandler
+}
+
+const realHandlers: Handlers = {
+  webhook: hubspotWebhook.createHandler,
+  deliver: deliverMessage.createHandler,
+  receipt: providerReceipt.createHandler,
+  update: updateStatus.createHandler,
+}
+
+export type WorldOptions = {
+  seed: number
+  /** Takes the place of real handlers. */
+  variant?: Partial<Handlers>
+  /** Of all faults and messages that the seed has, only these. */
+  onlyFaults?: Set<string>
+  onlyMessages?: Set<string>
+}
+
+const start = Date.parse('2026-11-22T12:00:00Z')
+const appSecret = { clientId: 'client', clientSecrets: ['a simulated client secret'] }
+const baseUrl = 'https://relay.test'
+const minute = 60_000
+
+/** What must not be in any log line or ledger item. */
+export const confidential = [
+  'what the agent wrote',
+  phoneNumber,
+  appSecret.clientSecrets[0]!,
+  account.secrets[0],
+  'access-token-',
+  'refresh-token-',
+]
+
+/** The relay's real code in a world of its own, under a seed: everything happens as it is drawn from that. */
+export function createWorld({ seed, variant = {}, onlyFaults, onlyMessages }: WorldOptions) {
+  const clock = createClock(start)
+  const draws = createDraws(seed)
+  const until = start + draws.magnitude('trouble', 5 * minute, 180 * minute)
+  const faults = createFaults(clock, draws, { until, ...(onlyFaults && { only: onlyFaults }) })
+  const trace: { at: number; who: string; what: string }[] = []
+  const note = (who: string, what: string) => void trace.push({ at: clock.now() - start, who, what })
+  const ground = { clock, draws, faults, note }
+  const network = createNetwork(ground)
+
+  const unconfirmedAfterSeconds = draws.pick('deadline', [120, 600, 3600])
+  const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
+  const limit = draws.pick('limit', [6, 11, 110])
+  const hasKey = draws.chance('provider has a key', 0.4)
+  const fates = drawFates(draws, { calm: faults.calm, deadline: unconfirmedAfterSeconds * 1000 }).filter(
+    ({ id }) => !onlyMessages || onlyMessages.has(id),
+  )
+
+  const deliveries = createWorkQueue(ground, network, {
+    name: 'deliveries',
+    visibilityTimeout: 360_000,
+    batchingWindow: 0,
+  })
+  const statusUpdates = createWorkQueue(ground, network, {
+    name: 'status updates',
+    visibilityTimeout: 361_000,
+    batchingWindow: 1000,
+  })
+  const ledgerTable = createMemoryTable()
+  const portals = createMemoryTable()
+  portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
+  const hubspot = createHubSpot(ground, network, { limit })
+  const provider = createProvider(ground, network, { fates, post: postReceipt })
+  const { telemetry, everything: allTelemetry } = collectTelemetry()
+
+  const handlers = { ...realHandlers, ...variant }
+  const webhook = createLambda<HttpEvent, HttpAnswer>(ground, {
+    name: 'hubspot-webhook',
+    timeout: 10_000,
+    create: (process) =>
+      withoutDeadline(
+        handlers.webhook({
+          appSecret: (options) => secrets(process).require('app', AppSecret, options),
+          queue: deliveries.queue(process),
+          deadLetters: deliveries.deadLetterQueue(process),
+          delivers: true,
+          publicBaseUrl: baseUrl,
+          telemetry,
+          now: clock.now,
+        }),
+      ),
+  })
+  const receipt = createLambda<HttpEvent, HttpAnswer>(ground, {
+    name: 'provider-receipt',
+    timeout: 10_000,
+    create: (process) =>
+      withoutDeadline(
+        handlers.receipt({
+          accounts: createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receipts }),
+          statusUpdates: statusUpdates.queue(process),
+          publicBaseUrl: baseUrl,
+          telemetry,
+          now: clock.now,
+        }),
+      ),
+  })
+  deliveries.consumeWith(
+    createLambda(ground, {
+      name: 'deliver-message',
+      timeout: minute,
+      create: (process) =>
+        asPromise(
+          handlers.deliver({
+            ...consumer(process),
+            accounts: createAccounts({
+              secrets: secrets(process),
+              prefix: 'channel-',
+              faces: hasKey ? senders : { forward: withoutKey },
+            }),
+            tools: { fetchJson: provider.http(process), now: clock.now, signForHubSpot: async () => '' },
+            queue: deliveries.queue(process),
+            deadLetters: deliveries.deadLetterQueue(process),
+            statusUpdates: statusUpdates.queue(process),
+            unconfirmedAfterSeconds,
+          }),
+        ),
+    }),
+  )
+  statusUpdates.consumeWith(
+    createLambda(ground, {
+      name: 'update-status',
+      timeout: minute,
+      create(process) {
+        const api = { fetchJson: hubspot.http(process), baseUrl: 'https://hubspot.test', version: 'v3' } as const
+        const base = consumer(process)
+        const clockOf = { now: base.now, random: base.random, sleep: network.sleep(process) }
+        const table = remote(process, 'portals', portals)
+        return asPromise(
+          handlers.update({
+            ...base,
+            ...clockOf,
+            hubspot: createHubSpotClient({ ...api, ...clockOf }),
+            tokens: createTokens({
+              ...clockOf,
+              table,
+              oauth: createOAuth(api),
+              appSecret: () => secrets(process).require('app', AppSecret),
+            }),
+            rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
+            queue: statusUpdates.queue(process),
+            deadLetters: statusUpdates.deadLetterQueue(process),
+            tellSent: 'always',
+            lateEffectSeconds: 120,
+          }),
+        )
+      },
+    }),
+  )
+
+  function consumer(process: Process) {
+    const random = () => draws.next(`random of ${process.name}`)
+    const ledger = createLedger(remote(process, 'ledger', ledgerTable), clock.now)
+    return { ledger, telemetry, giveUpAfterSeconds, now: clock.now, random }
+  }
+
+  function remote(process: Process, name: string, table: Table): Table {
+    return {
+      get: (pk) => network.aws(process, `get from ${name}`, () => table.get(pk)),
+      putIfNextVersion: (item) =>
+        network.aws(process, `put into ${name}`, async () => {
+          const written = await table.putIfNextVersion(item)
+          if (name === 'ledger') note(process.name, `${written ? 'writes' : 'may not write'} ${inShort(item)}`)
+          return written
+        }),
+      addFrom: (pk, floor, add) => network.aws(process, `add in ${name}`, () => table.addFrom(pk, floor, add)),
+    }
+  }
+
+  function secrets(process: Process) {
+    const manager = createFakeSecretsManager({ app: appSecret, 'channel-2': account })
+    const client = {
+      send: (command: Parameters<typeof manager.client.send>[0]) =>
+        network.call(process, 'read of a secret', () => {
+          if (faults.strikes('a secret cannot be read', process.name)) throw new Error('Simulated')
+          return manager.client.send(command)
+        }),
+    }
+    return createSecrets(client as typeof manager.client, clock.now)
+  }
+
+  /** HubSpot's webhook for a message, until it is acknowledged. */
+  function announce(messageId: string, body: string) {
+    const url = `${baseUrl}/hubspot/webhook`
+    const timestamp = String(clock.now())
+    const headers = hubspotHeaders({ url, body }, { clientSecret: appSecret.clientSecrets[0]!, timestamp })
+    webhook(httpEvent({ url, body, headers }), (answer, process) => {
+      note(process.name, `announcement of ${messageId}: ${answer?.statusCode ?? 'no answer'}`)
+      const acknowledged = answer?.statusCode === 204
+      if (acknowledged && !faults.strikes('a sender repeats itself', `announcement of ${messageId}`)) return
+      clock.after(draws.magnitude('announced again', 1000, 60_000), () => announce(messageId, body))
+    })
+  }
+
+  /** The provider's receipt, until it is acknowledged. */
+  function postReceipt(messageId: string, status: Parameters<typeof provider.issue>[1], done: () => void) {
+    const { body, headers } = signedReceipt(messageId, status, new Date(clock.now()).toISOString())
+    const event = httpEvent({ url: `${baseUrl}/receipts/2`, body, headers, pathParameters: { channelId: '2' } })
+    receipt(event, (answer, process) => {
+      note(process.name, `receipt of ${messageId}, ${status}: ${answer?.statusCode ?? 'no answer'}`)
+      if (answer?.statusCode === 204) return done()
+      clock.after(draws.magnitude('receipt again', 1000, 60_000), () => postReceipt(messageId, status, done))
+    })
+  }
+
+  for (const fate of fates) {
+    clock.at(start + fate.at, () => {
+      hubspot.create(fate.id, until)
+      if (fate.kind === 'own means')
+        for (const { status, after } of fate.receipts) clock.after(after, () => provider.issue(fate.id, status))
+      else announce(fate.id, fate.kind === 'agent' ? eventOf(fate.id, clock.now()) : unreadableEventOf(fate.id))
+    })
+  }
+
+  return {
+    faults,
+    fates,
+    hasKey,
+    trace,
+    deliveries,
+    statusUpdates,
+    ledgerTable,
+    hubspot,
+    provider,
+    allTelemetry,
+    virtualHours: () => (clock.now() - start) / 3_600_000,
+    /** Lets everything happen until nothing is left to be done; false where that takes more than three days. */
+    rest: () => clock.pass(clock.now() + 3 * 24 * 60 * minute),
+    /** The operator redrives what lies among the dead letters, once the trouble is over. */
+    redrive() {
+      clock.at(until + 1, () => {
+        note('operator', 'redrives everything')
+        deliveries.redriveAll()
+        statusUpdates.redriveAll()
+      })
+    },
+  }
+}
+
+export type World = ReturnType<typeof createWorld>
+
+/** HubSpot's event of a message; the provider knows it by the same id. */
+function eventOf(id: string, now: number) {
+  const createdAt = new Date(now).toISOString()
+  const recipient = { actorId: 'V-1', deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: phoneNumber } }
+  return JSON.stringify({
+    type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
+    portalId: '1',
+    channelId: '2',
+    eventId: `event-${id}`,
+    channelIntegrationThreadIds: ['t'],
+    message: { id, channelAccountId: '3', createdAt, recipients: [recipient], text: 'what the agent wrote' },
+  })
+}
+
+const unreadableEventOf = (id: string) =>
+  JSON.stringify({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', unreadable: id, text: 'what the agent wrote' })
+
+const inShort = (item: object) => {
+  const { pk, version, known, told, open, send } = item as Record<string, never> & {
+    told?: { word: string }
+    open?: { mark: string }[]
+    send?: { result?: { outcome: string } }
+  }
+  const marks = open?.map(({ mark }) => mark).join(' ')
+  return `${pk} v${version}: known ${known ?? '-'}, told ${told?.word ?? '-'}, open [${marks}], send ${send ? (send.result?.outcome ?? 'claimed') : '-'}`
+}
+
+// Middy's handlers are typed to be called with a callback, too.
+function asPromise<Event, Answer>(handler: unknown) {
+  return handler as (event: Event, context: object) => Promise<Answer>
+}
+
+/** Middy keeps a real timer for a context that has a deadline; here the world's clock ends invocations. */
+function withoutDeadline(handler: unknown) {
+  const handle = asPromise<HttpEvent, HttpAnswer>(handler)
+  return (event: HttpEvent) => handle(event, {})
+}
