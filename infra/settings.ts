@@ -26,6 +26,9 @@ const Settings = z
     delivery: z.boolean(),
     receipts: z.boolean(),
     alarmTopicArn: z.string().startsWith('arn:'),
+    statusSenderArns: z.array(
+      z.string().regex(/^arn:[a-z-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/, 'must be a role or a user'),
+    ),
   })
   .partial()
 
@@ -33,7 +36,8 @@ const Settings = z
  * The relay's settings: the object `relay` in the context of `cdk.json`, and over it, one by one, what the command line
  * says: `-c relay.stage=beta -c relay.maxConcurrency=20 -c 'relay.hubspot={"apiVersion":"2026-03"}'`.
  * They are named as in `StatusRelayProps`, which tells their meaning and defaults; durations are ISO 8601 (`PT1H`),
- * `logRetention` is in days, and `alarmTopicArn` stands for `alarmTopic`.
+ * `logRetention` is in days, `alarmTopicArn` stands for `alarmTopic`, and each of `statusSenderArns` for a call of
+ * `grantSendStatuses`.
  */
 export function readSettings(node: Node) {
   const fromCommandLine = Object.entries<unknown>(node.getAllContext())

@@ -1,4 +1,5 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
+import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -58,6 +59,8 @@ interface HubSpotApi {
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
 export class StatusRelay extends Construct {
+  readonly #statusUpdates: WorkQueue
+
   constructor(
     scope: Construct,
     id: string,
@@ -84,6 +87,7 @@ export class StatusRelay extends Construct {
 
     // A second's wait fills the batches of status updates, which spares invocations; messages to customers go at once.
     const statusUpdates = new WorkQueue(this, 'StatusUpdates', { batchingWindow: Duration.seconds(1), maxConcurrency })
+    this.#statusUpdates = statusUpdates
     alarmOnDeadLetters(statusUpdates, 'Agents see an outdated status on some messages.', alarmTopic)
     const deliveries = delivery
       ? new WorkQueue(this, 'Deliveries', { batchingWindow: Duration.seconds(0), maxConcurrency })
@@ -203,6 +207,15 @@ export class StatusRelay extends Construct {
       HubSpotBaseUrl: hubspotBaseUrl,
       HubSpotApiVersion: hubspotApiVersion,
     })
+  }
+
+  /**
+   * Lets somebody send status updates: a team that delivers messages by its own means. Somebody of another stack or account
+   * (`new ArnPrincipal('arn:aws:iam::…:role/…')`) must exist when this is deployed; of another account, its own policies
+   * must allow `sqs:SendMessage` as well.
+   */
+  grantSendStatuses(sender: IGrantable) {
+    return this.#statusUpdates.queue.grant(sender, 'sqs:SendMessage')
   }
 
   /** What operators and their tools find the parts by, under names without CDK's prefix and hash. */
