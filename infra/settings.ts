@@ -8,6 +8,10 @@ const duration = z.iso.duration().transform(Duration.parse)
 const Settings = z
   .strictObject({
     stage: z.string().regex(/^[A-Za-z0-9-]+$/),
+    domain: z.strictObject({
+      name: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a host name in lower case'),
+      certificateArn: z.string().startsWith('arn:'),
+    }),
     publicBaseUrl: z.string().regex(/^https:\/\/[^/?#]+$/, 'must be https:// and a host, and nothing after it'),
     hubspot: z
       .strictObject({

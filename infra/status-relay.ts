@@ -9,7 +9,7 @@ import type { Env as ProviderReceiptEnv } from '../functions/provider-receipt.la
 import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.ts'
 import { alarmOnDeadLetters } from './alarms.ts'
 import { createFunction } from './function.ts'
-import { PublicApi, type Throttle } from './http-api.ts'
+import { type Domain, PublicApi, type Throttle } from './http-api.ts'
 import { relayName } from './relay-name.ts'
 import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, WorkQueue } from './work-queue.ts'
@@ -18,7 +18,9 @@ import { consumerTimeout, WorkQueue } from './work-queue.ts'
 export interface StatusRelayProps {
   /** Tells several relays in one account apart, in the name of their stack and of their metrics. Default: none. */
   readonly stage?: string
-  /** `https://` and the host that HubSpot calls, where that is a custom domain or a CDN. Default: the API's own. */
+  /** A domain name of your own for the HTTP API. Default: the one that API Gateway makes up. */
+  readonly domain?: Domain
+  /** `https://` and the host that HubSpot calls, where that is a CDN, for instance. Default: the API's own. */
   readonly publicBaseUrl?: string
   /** How HubSpot's API is called. */
   readonly hubspot?: Partial<HubSpotApi>
@@ -66,7 +68,8 @@ export class StatusRelay extends Construct {
     id: string,
     {
       stage,
-      publicBaseUrl,
+      domain,
+      publicBaseUrl = domain && `https://${domain.name}`,
       hubspot = {},
       unconfirmedAfter = Duration.hours(1),
       giveUpAfter = Duration.hours(24),
@@ -94,7 +97,7 @@ export class StatusRelay extends Construct {
       : undefined
     if (deliveries) alarmOnDeadLetters(deliveries, 'Some messages have not reached their customers.', alarmTopic)
 
-    const api = new PublicApi(this, 'Api', { throttle, logRetention })
+    const api = new PublicApi(this, 'Api', { throttle, logRetention, domain })
     const baseUrl = publicBaseUrl ?? api.url
 
     const common = { logRetention, metricsNamespace: relayName(stage) }
@@ -196,6 +199,7 @@ export class StatusRelay extends Construct {
     this.#output({
       WebhookUrl: `${baseUrl}/hubspot/webhook`,
       ReceiptsUrl: receipts && `${baseUrl}/receipts`,
+      DomainTarget: api.domainTarget,
       DeliveriesQueueUrl: deliveries?.queue.queueUrl,
       DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,
       StatusUpdatesQueueUrl: statusUpdates.queue.queueUrl,

@@ -47,6 +47,8 @@ export function placeResources(template: Template, place: Place) {
         return { Ref: name, Arn: arn('lambda', `function:${name}`) }
       case 'AWS::ApiGatewayV2::Api':
         return { Ref: name, ApiEndpoint: apiUrl }
+      case 'AWS::ApiGatewayV2::DomainName':
+        return { Ref: name, RegionalDomainName: new URL(apiUrl).host }
       default:
         // Not run here, roles and keys for instance; what refers to them does not come to need them.
         return { Ref: name, Arn: arn((type.split('::')[1] ?? '').toLowerCase(), name) }

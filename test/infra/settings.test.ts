@@ -35,6 +35,8 @@ test.each([
   ['a duration in words', { relay: { giveUpAfter: 'a day' } }],
   ['a retention that CloudWatch does not offer', { relay: { logRetention: 31 } }],
   ['more concurrency than SQS event sources offer', { 'relay.maxConcurrency': '1001' }],
+  ['a domain with its scheme', { relay: { domain: { name: 'https://example.com', certificateArn: 'arn:aws:acm:x' } } }],
+  ['a domain without a certificate', { relay: { domain: { name: 'relay.example.com' } } }],
   ['a base URL with a path, which no route has', { relay: { publicBaseUrl: 'https://example.com/relay' } }],
   [
     'a base URL with a slash at its end, which HubSpot does not sign',

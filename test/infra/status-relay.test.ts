@@ -201,6 +201,39 @@ describe('what can be chosen', () => {
     expect(told.map(([name]) => name)).toEqual(['hubspot-webhook', 'provider-receipt'])
   })
 
+  describe('a domain of the team', () => {
+    const domain = { name: 'relay.example.com', certificateArn: 'arn:aws:acm:eu-west-1:1:certificate/1' }
+    const custom = relayTemplate({ domain })
+
+    test('leads to the one stage, under the certificate of the team, over TLS 1.2 at least', () => {
+      custom.hasResourceProperties('AWS::ApiGatewayV2::DomainName', {
+        DomainName: domain.name,
+        DomainNameConfigurations: [
+          { CertificateArn: domain.certificateArn, EndpointType: 'REGIONAL', SecurityPolicy: 'TLS_1_2' },
+        ],
+      })
+      const [, mapping] = resourcesOf(custom, 'AWS::ApiGatewayV2::ApiMapping')[0]!
+      expect(mapping.Properties).toMatchObject({ Stage: '$default' })
+      expect(mapping.Properties).not.toHaveProperty('ApiMappingKey')
+    })
+
+    test('is what signatures are checked against, and handed out, with what its DNS record has to point to', () => {
+      const outputs = custom.findOutputs('*')
+
+      expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
+      expect(functionsOf(custom)['hubspot-webhook']!['Environment'].Variables.PUBLIC_BASE_URL).toBe(
+        'https://relay.example.com',
+      )
+      expect(outputs['DomainTarget']!['Value']['Fn::GetAtt'][1]).toBe('RegionalDomainName')
+    })
+
+    test('may stand behind another host, which is then the one', () => {
+      const behind = relayTemplate({ domain, publicBaseUrl: 'https://cdn.example.com' })
+
+      expect(behind.findOutputs('*')['WebhookUrl']!['Value']).toBe('https://cdn.example.com/hubspot/webhook')
+    })
+  })
+
   test('without delivery, the webhook hands over to update-status and nothing of deliveries is left', () => {
     const small = relayTemplate({ delivery: false, receipts: false })
 
