@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 
 /** The note in which a relay that runs on this machine says where its parts are. Holds no secret that is not local. */
-export const runningNote = fileURLToPath(new URL('../../cdk.out/local-relay.json', import.meta.url))
+const runningNote = fileURLToPath(new URL('../../cdk.out/local-relay.json', import.meta.url))
 
 const Running = z.object({
   /** The process that runs it. */

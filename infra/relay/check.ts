@@ -40,7 +40,7 @@ export function addCheckCommand(program: Command, { terminal, deployment }: Cont
       if (json) terminal.print(JSON.stringify(findings, undefined, 2))
       const wrong = findings.filter(({ ok }) => !ok).length
       if (wrong > 0) throw new Trouble(`Not able to work: ${wrong} of ${findings.length} findings are bad.`)
-      if (!json) terminal.print(`${found.name} is able to work.`)
+      if (!json) terminal.print(`Able to work: ${found.name}.`)
     })
 }
 

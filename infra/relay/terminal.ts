@@ -26,10 +26,7 @@ export type Terminal = {
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
-  const interruption = new AbortController()
-  // A second Ctrl-C finds no listener and ends the process at once.
-  process.once('SIGINT', () => interruption.abort())
-  const { signal } = interruption
+  const signal = interruption()
   const isInteractive = stdin.isTTY === true && stderr.isTTY === true
   let progressShown = false
 
@@ -58,12 +55,26 @@ export function processTerminal(): Terminal {
     },
     ask: (message, suggestion = '') =>
       isInteractive ? input({ message, default: suggestion }, { signal, output: stderr }) : nobodyToAsk(message),
-    askHidden: (message) => (isInteractive ? password({ message }, { signal, output: stderr }) : nobodyToAsk(message)),
+    askHidden: (message) =>
+      isInteractive ? password({ message, toggleMask: false }, { signal, output: stderr }) : nobodyToAsk(message),
     readInput: () => readAll(stdin),
     isInteractive,
     colors: pc.createColors(stdout.isTTY === true && pc.isColorSupported),
     signal,
   }
+}
+
+/** Aborted by the first Ctrl-C; one that comes later ends the process at once. */
+function interruption() {
+  const controller = new AbortController()
+  let since: number | undefined
+  process.on('SIGINT', () => {
+    // npm hands Ctrl-C on to its script, so it arrives twice.
+    if (since !== undefined && Date.now() - since > 500) process.exit(130)
+    since ??= Date.now()
+    controller.abort()
+  })
+  return controller.signal
 }
 
 function bar(part: number) {
