@@ -11,7 +11,7 @@ export type AwsCall = {
   service: Service
   /** `SendMessage`, for instance. */
   operation: string
-  /** The caller's access key id: the name of a function, or one of `callers`. */
+  /** The caller's access key id: the name of a function, or somebody else's. */
   caller: string
   headers: IncomingHttpHeaders
   body: string
@@ -19,8 +19,8 @@ export type AwsCall = {
 export type AwsAnswer = { statusCode: number; headers?: Record<string, string>; body: string }
 export type Emulator = (call: AwsCall) => Promise<AwsAnswer>
 
-/** Those who call beside the functions: Lambda's own pollers, and whoever looks on from outside. */
-export const callers = { eventSource: 'event-source', operator: 'operator' } as const
+/** Who calls from outside to set up the stack and to look on. Lambda's pollers call in the name of their function. */
+export const operator = 'operator'
 
 /** While it is in a stack's `faults`, calls that it names are refused; the operator's own calls never are. */
 export type Fault = {
@@ -35,13 +35,18 @@ export type Fault = {
   takesEffect?: boolean
 }
 
-/** One endpoint on loopback for all emulated services: the one door through which every call of an AWS SDK comes. */
-export async function startAwsEndpoint(emulators: Record<Service, Emulator>) {
+/**
+ * One endpoint on loopback for all emulated services: the one door through which every call of an AWS SDK comes.
+ * `authorize` has the refusal of a call that its caller may not make.
+ */
+export async function startAwsEndpoint(
+  emulators: Record<Service, Emulator>,
+  authorize: (call: AwsCall) => AwsAnswer | undefined,
+) {
   const faults = new Set<Fault>()
 
   async function answer(call: AwsCall): Promise<AwsAnswer> {
-    const fault =
-      call.caller === callers.operator ? undefined : [...faults].find((candidate) => concerns(candidate, call))
+    const fault = call.caller === operator ? undefined : [...faults].find((candidate) => concerns(candidate, call))
     if (fault && !fault.takesEffect) return refusal(fault)
     const result = await emulators[call.service](call).catch((error) =>
       refusal({ error: 'InternalFailure', statusCode: 500 }, String(error)),
@@ -55,7 +60,7 @@ export async function startAwsEndpoint(emulators: Record<Service, Emulator>) {
     const caller = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const call = { service, operation, caller, headers: request.headers, body: await text(request) }
     const { statusCode, headers, body } = service
-      ? await answer(call)
+      ? (authorize(call) ?? (await answer(call)))
       : refusal({ error: 'UnknownOperationException', statusCode: 400 })
     response.writeHead(statusCode, { 'content-type': 'application/x-amz-json-1.0', ...headers }).end(body)
   })

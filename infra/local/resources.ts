@@ -19,9 +19,15 @@ export type Resource<Properties> = {
 /** The account that every resource of a local stack is in. */
 export const accountId = '000000000000'
 
+/** The ARN of a resource of this place: `arn:aws:sqs:us-east-1:000000000000:jobs`. */
+export const arnOf = ({ region, accountId }: Place, service: string, resource: string) =>
+  `arn:aws:${service}:${region}:${accountId}:${resource}`
+
 /** The ARN of a secret; AWS adds six characters to its name, the same ones each time here. */
-export const secretArn = ({ region, accountId }: Place, name: string) =>
-  `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-local0`
+export const secretArn = (place: Place, name: string) => arnOf(place, 'secretsmanager', `secret:${name}-local0`)
+
+/** The resources of a template, placed. */
+export type Resources = ReturnType<typeof placeResources>
 
 /** Gives the template's resources their names, and replaces what refers to them. */
 export function placeResources(template: Template, place: Place) {
@@ -33,7 +39,7 @@ export function placeResources(template: Template, place: Place) {
 
   /** What `Ref` and `Fn::GetAtt` stand for, in the kinds of resources whose references something needs. */
   function attributesOf(type: string, name: string): Record<string, string> {
-    const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`
+    const arn = (service: string, resource: string) => arnOf(place, service, resource)
     const queueUrl = `${awsUrl}/${accountId}/${name}`
     switch (type) {
       case 'AWS::SQS::Queue':
@@ -49,8 +55,12 @@ export function placeResources(template: Template, place: Place) {
         return { Ref: name, ApiEndpoint: apiUrl }
       case 'AWS::ApiGatewayV2::DomainName':
         return { Ref: name, RegionalDomainName: new URL(apiUrl).host }
+      case 'AWS::IAM::Role':
+        return { Ref: name, Arn: `arn:aws:iam::${accountId}:role/${name}` }
+      case 'AWS::KMS::Key':
+        return { Ref: name, Arn: arn('kms', `key/${name}`) }
       default:
-        // Not run here, roles and keys for instance; what refers to them does not come to need them.
+        // Not run here, log groups for instance; what refers to them does not come to need them.
         return { Ref: name, Arn: arn((type.split('::')[1] ?? '').toLowerCase(), name) }
     }
   }

@@ -3,9 +3,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { IntegrationProperties, RouteProperties, startHttpApi } from './api-gateway.ts'
-import { callers, startAwsEndpoint } from './aws.ts'
+import { operator, startAwsEndpoint } from './aws.ts'
 import { createDynamoDb, TableProperties } from './dynamodb.ts'
 import { EventSourceProperties, startEventSource } from './event-source.ts'
+import { createIam, type Grant } from './iam.ts'
 import { FunctionProperties, startLambda } from './lambda.ts'
 import { accountId, find, goesBy, type Place, placeResources, secretArn } from './resources.ts'
 import { createSecretsManager, initialValue, SecretProperties } from './secrets.ts'
@@ -16,6 +17,8 @@ import { readTemplate, synthesize } from './template.ts'
 export type LocalStackOptions = {
   /** A synthesized cloud assembly, a folder inside the project. Default: the project's app, synthesized anew. */
   assembly?: string
+  /** CDK's context for the app that is synthesized anew, as `-c` sets it. */
+  context?: object
   /** The port of the HTTP API. Default: a free one. */
   port?: number
   /** Default: us-east-1. */
@@ -29,6 +32,8 @@ export type LocalStackOptions = {
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
+    /** Whether a grant of the template's policies is left out, to see what comes of it. */
+    revoked?(grant: Grant): boolean
   }
 }
 
@@ -70,18 +75,19 @@ async function closeAll(parts: Part[]) {
 
 async function startParts(options: LocalStackOptions, closeLater: <P extends Part>(part: P) => P) {
   const { region = 'us-east-1', environment = {}, overrides = {} } = options
-  const assembly = options.assembly ?? closeLater(await synthesizeForNow()).folder
+  const assembly = options.assembly ?? closeLater(await synthesizeForNow(options.context)).folder
   const template = readTemplate(assembly)
 
   const sqsEmulator = closeLater(createSqs())
   const secretsManager = createSecretsManager((name) => secretArn(place, name))
   const emulators = { sqs: sqsEmulator.emulate, dynamodb: createDynamoDb(), secretsmanager: secretsManager.emulate }
-  const aws = closeLater(await startAwsEndpoint(emulators))
+  const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call)))
   const lambda = closeLater(await startLambda())
   const httpApi = closeLater(await startHttpApi({ port: options.port, accountId }))
   const place: Place = { region, accountId, awsUrl: aws.url, apiUrl: httpApi.url }
 
   const resources = placeResources(template, place)
+  const iam = createIam(resources, place, overrides.revoked)
   const queues = resources.ofType(QueueProperties, 'AWS::SQS::Queue')
   const tables = resources.ofType(TableProperties, 'AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable')
   const secrets = resources.ofType(SecretProperties, 'AWS::SecretsManager::Secret')
@@ -109,7 +115,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   })
   const functionOf = (reference: string) => findBy(functions, ({ ref, arn }) => ref === reference || arn === reference)
 
-  const sqs = new SQSClient(clientConfig(callers.operator, place))
+  const sqs = new SQSClient(clientConfig(operator, place))
   for (const { physicalName, properties } of queues) {
     const window = eventSources.find(({ queue }) => queue.physicalName === physicalName)?.properties
       .MaximumBatchingWindowInSeconds
@@ -119,7 +125,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     await sqs.send(new CreateQueueCommand({ QueueName: physicalName, Attributes: { ...properties, ...shortened } }))
   }
 
-  const dynamodb = new DynamoDBClient(clientConfig(callers.operator, place))
+  const dynamodb = new DynamoDBClient(clientConfig(operator, place))
   for (const { physicalName: TableName, properties } of tables) {
     await dynamodb.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...properties }))
     await waitUntilTableExists({ client: dynamodb, maxWaitTime: 5, minDelay: 0.01, maxDelay: 0.01 }, { TableName })
@@ -139,9 +145,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     httpApi.addRoute({ key: route.RouteKey, timeoutMs: integration.TimeoutInMillis, invoke })
   }
 
-  const poller = new SQSClient(clientConfig(callers.eventSource, place))
   for (const { properties, queue } of eventSources) {
-    const { invoke } = functionOf(properties.FunctionName)
+    const { physicalName, invoke } = functionOf(properties.FunctionName)
+    iam.requireEventSource(physicalName, queue.arn)
+    const poller = new SQSClient(clientConfig(physicalName, place))
     closeLater(startEventSource({ sqs: poller, queueUrl: queue.ref, region, properties, invoke }))
   }
 
@@ -167,7 +174,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     /** What the stack's outputs say. */
     outputs: resources.outputs,
     /** What an AWS SDK or the AWS CLI needs in its environment to talk to this stack. */
-    environment: awsEnvironment(callers.operator, place),
+    environment: awsEnvironment(operator, place),
     sqs,
     dynamodb,
     queueUrl: (name: string) => find(queues, name).ref,
@@ -191,6 +198,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
 
     /** While a fault is in here, the AWS calls that it names are refused. */
     faults: aws.faults,
+    /** What the template's policies grant, and what of it was used. */
+    grants: iam.grants,
+    /** The AWS calls that no grant allowed, in AWS's words. */
+    refusals: iam.refusals,
 
     /**
      * Resolves when nothing runs and no queue with a consumer has a message, save those delayed for longer than
@@ -208,8 +219,8 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   }
 }
 
-async function synthesizeForNow() {
-  const folder = await synthesize()
+async function synthesizeForNow(context?: object) {
+  const folder = await synthesize({ context })
   return { folder, close: () => rm(folder, { recursive: true }) }
 }
 

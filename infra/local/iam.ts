@@ -1,0 +1,215 @@
+import * as z from 'zod'
+import { type AwsAnswer, type AwsCall, refusal } from './aws.ts'
+import { arnOf, type Place, type Resources, secretArn } from './resources.ts'
+
+/** What one statement of a policy lets one principal do on one resource, or forbids; `*` and `?` are wildcards. */
+export type Grant = {
+  effect: 'Allow' | 'Deny'
+  /** The ARN of a role, or `*` for everybody. */
+  principal: string
+  action: string
+  resource: string
+  /** Whether anything was decided by it so far. */
+  used: boolean
+}
+
+/** IAM for the functions of a stack. */
+export type Iam = {
+  /** The grants of all policies. */
+  grants: readonly Grant[]
+  /** What was refused so far, in AWS's words. */
+  refusals: readonly string[]
+  /** AWS's refusal of a call that its caller's role does not allow; nobody but the functions is judged. */
+  authorize(call: AwsCall): AwsAnswer | undefined
+  /** Throws what Lambda throws when it sets up an event source whose function may not read the queue. */
+  requireEventSource(functionName: string, queueArn: string): void
+}
+
+/**
+ * Judges calls by the roles of the template's functions and the policies of its queues, as AWS would: what is denied is
+ * refused, what nothing allows as well. For a table under a key of the customer's, DynamoDB uses that key in the caller's
+ * name. Throws where a policy has something that is not understood here. `revoked` grants do not count.
+ */
+export function createIam(resources: Resources, place: Place, revoked: (grant: Grant) => boolean = () => false): Iam {
+  const grants = grantsOf(resources).filter((grant) => !revoked(grant))
+  const keyOfTable = keysOfTables(resources)
+  const functions = resources.ofType(z.object({ Role: z.string() }), 'AWS::Lambda::Function')
+  const roleOf = new Map(functions.map(({ physicalName, properties }) => [physicalName, properties.Role]))
+  const refusals: string[] = []
+
+  /** Why a role may not do something, in AWS's words; undefined where it may. */
+  function objection(role: string, action: string, resource: string) {
+    const deciding = grants.filter(
+      (grant) =>
+        (grant.principal === '*' || grant.principal === role) &&
+        matches(grant.action.toLowerCase(), action.toLowerCase()) &&
+        matches(grant.resource, resource),
+    )
+    for (const grant of deciding) grant.used = true
+    if (deciding.some(({ effect }) => effect === 'Deny')) return 'with an explicit deny in a policy'
+    return deciding.length > 0 ? undefined : `because no policy allows the ${action} action`
+  }
+
+  return {
+    grants,
+    refusals,
+
+    authorize(call) {
+      const role = roleOf.get(call.caller)
+      if (role === undefined) return undefined
+      for (const [action, resource] of demandsOf(call, place, keyOfTable)) {
+        const why = objection(role, action, resource)
+        if (why === undefined) continue
+        const user = `arn:aws:sts::${place.accountId}:assumed-role/${role.split('/').at(-1)}/${call.caller}`
+        const sentence = `User: ${user} is not authorized to perform: ${action} on resource: ${resource} ${why}`
+        refusals.push(sentence)
+        return refusal(refusedBy[call.service], sentence)
+      }
+      return undefined
+    },
+
+    requireEventSource(functionName, queueArn) {
+      const role = roleOf.get(functionName) ?? ''
+      for (const operation of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
+        if (objection(role, `sqs:${operation}`, queueArn) !== undefined)
+          throw new Error(
+            `The provided execution role does not have permissions to call ${operation} on SQS: ${functionName} on ${queueArn}`,
+          )
+      }
+    },
+  }
+}
+
+/** How each service refuses a call; SQS keeps the code of its older protocol. */
+const refusedBy = {
+  sqs: { error: 'AccessDenied', statusCode: 403 },
+  dynamodb: { error: 'AccessDeniedException', statusCode: 400 },
+  secretsmanager: { error: 'AccessDeniedException', statusCode: 400 },
+}
+
+const Input = z.object({
+  QueueUrl: z.string().optional(),
+  TableName: z.string().optional(),
+  IndexName: z.string().optional(),
+  RequestItems: z.record(z.string(), z.unknown()).optional(),
+  SecretId: z.string().optional(),
+})
+
+/** What a call demands: each action with its resource. A call that names none demands its action on everything. */
+function demandsOf({ service, operation, body }: AwsCall, place: Place, keyOfTable: Map<string, string>) {
+  const { QueueUrl, TableName, IndexName, RequestItems = {}, SecretId } = Input.parse(JSON.parse(body))
+  const arn = (name: string, toArn: (name: string) => string) => (name.startsWith('arn:') ? name : toArn(name))
+  // A batch of SQS's demands what its single calls do.
+  const action = `${service}:${service === 'sqs' ? operation.replace(/Batch$/, '') : operation}`
+
+  if (QueueUrl !== undefined) return [[action, arnOf(place, 'sqs', QueueUrl.split('/').at(-1) ?? '')]] as const
+  if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(place, name))]] as const
+  const tables = TableName === undefined ? Object.keys(RequestItems) : [TableName]
+  if (tables.length === 0) return [[action, '*']] as const
+  return tables.flatMap((named) => {
+    const table = arn(named, (name) => arnOf(place, 'dynamodb', `table/${name}`))
+    const key = keyOfTable.get(table)
+    return [
+      [action, IndexName === undefined ? table : `${table}/index/${IndexName}`] as const,
+      // It asks for more at times, and AWS's pages do not agree when; this is what it refuses calls for.
+      ...(key === undefined ? [] : [['kms:Decrypt', key] as const]),
+    ]
+  })
+}
+
+/** Whether a text is one that a pattern of IAM's stands for. */
+export function matches(pattern: string, text: string) {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`, 's').test(text)
+}
+
+const OneOrMore = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat())
+
+// Strict: what is not understood here could allow or forbid something.
+const notUnderstood = (issue: { code?: string; keys?: string[] }) =>
+  issue.code === 'unrecognized_keys'
+    ? `The local stack does not understand ${issue.keys?.join(', ')} in a policy.`
+    : undefined
+const Condition = z
+  .strictObject(
+    { Bool: z.strictObject({ 'aws:SecureTransport': z.stringbool() }, { error: notUnderstood }) },
+    { error: notUnderstood },
+  )
+  // Every call on loopback stands for one over TLS.
+  .transform(({ Bool }) => Bool['aws:SecureTransport'])
+const Statement = z.strictObject(
+  {
+    Sid: z.string().optional(),
+    Effect: z.enum(['Allow', 'Deny']),
+    Action: OneOrMore,
+    Resource: OneOrMore,
+    Condition: Condition.default(true),
+    /** In the policy of a resource. */
+    Principal: z.union([z.string(), z.record(z.string(), OneOrMore)]).optional(),
+  },
+  { error: notUnderstood },
+)
+const PolicyDocument = z.object({ Statement: z.array(Statement) })
+const Policy = z.object({ PolicyDocument, Roles: z.array(z.string()).default([]) })
+const Role = z.strictObject(
+  {
+    AssumeRolePolicyDocument: z.unknown(),
+    Policies: z.array(z.object({ PolicyDocument })).default([]),
+    // It allows what no emulator sees: to write logs.
+    ManagedPolicyArns: z.array(z.string().endsWith(':aws:policy/service-role/AWSLambdaBasicExecutionRole')).optional(),
+    Description: z.unknown().optional(),
+    Tags: z.unknown().optional(),
+  },
+  { error: notUnderstood },
+)
+
+function grantsOf(resources: Resources): Grant[] {
+  const roles = resources.ofType(Role, 'AWS::IAM::Role')
+  const inline = roles.flatMap(({ arn, properties }) =>
+    properties.Policies.flatMap(({ PolicyDocument }) => expand(PolicyDocument, arn)),
+  )
+  const attached = resources
+    .ofType(Policy, 'AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy')
+    .flatMap(({ properties }) =>
+      roles
+        .filter(({ ref }) => properties.Roles.includes(ref))
+        .flatMap(({ arn }) => expand(properties.PolicyDocument, arn)),
+    )
+  const ofQueues = resources
+    .ofType(Policy, 'AWS::SQS::QueuePolicy')
+    .flatMap(({ properties }) => expand(properties.PolicyDocument))
+  return [...inline, ...attached, ...ofQueues]
+}
+
+/** The grants of a policy, to its role or else to those whom each statement names. */
+function expand({ Statement }: z.infer<typeof PolicyDocument>, role?: string): Grant[] {
+  return Statement.filter(({ Condition }) => Condition).flatMap(({ Effect, Action, Resource, Principal = {} }) => {
+    const named = typeof Principal === 'string' ? [Principal] : (Principal['AWS'] ?? [])
+    return (role === undefined ? named : [role]).flatMap((principal) =>
+      Action.flatMap((action) =>
+        Resource.map((resource) => ({ effect: Effect, principal, action, resource, used: false })),
+      ),
+    )
+  })
+}
+
+const Encryption = z.object({ KMSMasterKeyId: z.string().optional() }).default({})
+const EncryptedTable = z.object({
+  SSESpecification: Encryption,
+  /** Of a global table. */
+  Replicas: z.array(z.object({ SSESpecification: Encryption })).default([]),
+})
+
+/** The customer's key of each table that has one; both by their ARNs. */
+function keysOfTables(resources: Resources) {
+  const tables = resources.ofType(EncryptedTable, 'AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable')
+  return new Map(
+    tables.flatMap(({ arn, properties: { SSESpecification, Replicas } }) => {
+      const key = SSESpecification.KMSMasterKeyId ?? Replicas[0]?.SSESpecification.KMSMasterKeyId
+      return key === undefined ? [] : [[arn, key] as const]
+    }),
+  )
+}
