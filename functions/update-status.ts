@@ -176,13 +176,13 @@ export function createHandler(deps: Deps) {
 
   /** Waits for a slot of the portal's rate limit: here if it is near, else in the queue, and keeps the slot meanwhile. */
   async function waitForSlot({ portalId }: StatusUpdate, run: Run) {
-    const kept = run.carry['slot']
+    const kept = typeof run.carry['slot'] === 'number' ? run.carry['slot'] : undefined
     delete run.carry['slot']
-    const slot = await rateLimit.takeSlot(portalId, typeof kept === 'number' ? kept : undefined)
+    const slot = await rateLimit.takeSlot(portalId, kept)
     const ahead = slot - now()
-    if (ahead > longestWaitHere) {
+    if (ahead > (slot === kept ? comesBackEarly + 500 : longestWaitHere)) {
       run.carry['slot'] = slot
-      throw new NotYet("The portal's rate limit", slot)
+      throw new NotYet("The portal's rate limit", Math.max(now(), slot - comesBackEarly))
     }
     if (ahead > 0) await deps.sleep(ahead)
   }
@@ -190,7 +190,7 @@ export function createHandler(deps: Deps) {
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
   async function pause(portalId: string, notBefore: number | undefined): Promise<never> {
     telemetry.count('RateLimited')
-    const until = notBefore ?? now() + 1000 + deps.random() * 1000
+    const until = notBefore ?? now() + 500 + deps.random() * 500
     await rateLimit.pause(portalId, until)
     throw new NotYet('HubSpot answers that its rate limit is reached (HTTP 429)', until)
   }
@@ -208,8 +208,11 @@ type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Tell
 
 // HubSpot does not say when a message that it announced can be updated.
 const minutesToAppear = 5
-// SQS counts in whole seconds; for less, the way through the queue would cost more than waiting here.
-const longestWaitHere = 1000
+// Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
+const longestWaitHere = 500
+// SQS's whole seconds and the batching window make a job up to two seconds late. Requests that come late come in bunches,
+// which a rolling limit refuses; so a job comes back early, and waits the rest here, to be on time to the millisecond.
+const comesBackEarly = 1900
 
 /** Thrown where settling finds that more became known while HubSpot was told. */
 class MoreIsKnown extends Error {

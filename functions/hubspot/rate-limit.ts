@@ -70,16 +70,17 @@ export function createRateLimit(options: {
   }
 }
 
-// A slot that is used late falls together with later ones. SQS's whole seconds and a batching window make up to two.
-const staleAfterMilliseconds = 4000
-const fullWindowMilliseconds = 1000
+// Slots that are used late fall together with later ones: after a delay of everything, far too many of them.
+const staleAfterMilliseconds = 1000
+// In this time, requests leave a full window: a fiftieth of its limit, when they come evenly.
+const fullWindowMilliseconds = 200
 // Records of a batch run side by side: within these each that needs a slot has asked.
 const gatheringMilliseconds = 5
 
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */
 function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: Allowance) {
   const budget = Math.max(1, Math.floor(max * share))
-  const burst = Math.max(1, Math.floor(budget / 20))
+  const burst = Math.max(1, Math.floor(budget / 50))
   return { burst, interval: window / Math.max(1, budget - burst) }
 }
 
