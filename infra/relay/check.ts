@@ -5,10 +5,10 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { Command } from 'commander'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
-import { createTokens, keyOf, Portal } from '../../functions/hubspot/tokens.ts'
+import { createTokens, keyOf, NoAccess, Portal } from '../../functions/hubspot/tokens.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { problems } from '../../functions/platform/problems.ts'
-import { createSecrets } from '../../functions/platform/secrets.ts'
+import { createSecrets, SecretUnavailable } from '../../functions/platform/secrets.ts'
 import { createTable } from '../../functions/platform/table.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
@@ -103,8 +103,11 @@ async function checkPortals({ dynamodb, secretsManager, outputs }: Deployment) {
       const before = portal?.problem ? ` Until now HubSpot refused it: ${portal.problem}.` : ''
       return well(`Portal ${portalId} gives access.${before}`)
     } catch (error) {
+      if (error instanceof NoAccess) return wrong(`${error.message}.`, `npm run relay -- portal import ${portalId}`)
+      if (error instanceof SecretUnavailable)
+        return wrong(`Portal ${portalId} cannot be tried without the app's secret.`, 'npm run relay -- secret set app')
       const problem = error instanceof Error ? error.message : 'unknown error'
-      return wrong(`Portal ${portalId} gives no access: ${problem}.`, `npm run relay -- portal import ${portalId}`)
+      return wrong(`Portal ${portalId} cannot be tried now: ${problem}.`, 'Try again in a minute.')
     }
   }
 }

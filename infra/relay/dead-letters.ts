@@ -82,7 +82,8 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
           return terminal.print(`Would delete ${byQueue(meant)} for good. Nothing is changed; --yes does it.`)
         const account = await forEach(meant, terminal, 'Deleted', remove)
         conclude(terminal, 'Deleted', { ...account, skipped: 0 })
-        terminal.note('Statuses that HubSpot was not told are found by: npm run relay -- reconcile')
+        if (account.done > 0)
+          terminal.note('Statuses that HubSpot was not told are found by: npm run relay -- reconcile')
       })
     })
 }

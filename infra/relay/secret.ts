@@ -41,7 +41,10 @@ export function addSecretCommands(program: Command, { terminal, deployment }: Co
     .command('channel')
     .description("a provider's credentials, for a channel or for one channel account")
     .argument('<id>', 'the channel id, or the channel account id', secretId)
-    .option('--file <path>', 'JSON, as the README describes it for the provider; - for the standard input')
+    .option(
+      '--file <path>',
+      'JSON, as the README describes it; - for the standard input. Questions are for forward alone.',
+    )
     .action(async (id: string, { file }: { file?: string }) => {
       const { secretsManager, outputs } = await deployment()
       const document = file === undefined ? await askForForward(terminal) : await readDocument(terminal, file)
@@ -91,7 +94,12 @@ async function put(client: SecretsManagerClient, id: string, document: unknown) 
     await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
     return 'set'
   } catch (error) {
-    if (!(error instanceof ResourceNotFoundException)) throw error
+    // The words of other errors might quote what they were given.
+    if (!(error instanceof ResourceNotFoundException))
+      throw new Trouble(
+        `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
+        'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
+      )
     await client.send(new CreateSecretCommand({ Name: id, SecretString }))
     return 'created'
   }

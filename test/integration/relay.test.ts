@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -209,6 +212,27 @@ describe('filling it in', () => {
   })
 })
 
+describe('what is wrong with a portal', () => {
+  test('is told with its remedy, and gone once it is mended', async () => {
+    const { refreshToken } = hubspot.portal(ids.portalId)!
+    hubspot.uninstallApp(ids.portalId)
+    const uninstalled = await relay(['check'])
+    hubspot.portal(ids.portalId)!.refreshToken = refreshToken
+    const mended = await relay(['check', '--json'])
+
+    expect(uninstalled).toMatchObject({ exitCode: 1, said: 'Not able to work: 1 of 7 findings are bad.' })
+    expect(uninstalled.printed).toContain(
+      '✗ No access to portal 1001: HubSpot refuses to refresh its access token (HTTP 400, invalid_grant, BAD_REFRESH_TOKEN).',
+    )
+    expect(uninstalled.printed).toContain('→ npm run relay -- portal import 1001')
+    expect(mended.exitCode).toBe(0)
+    expect(JSON.parse(mended.printed)).toContainEqual({
+      ok: true,
+      sentence: expect.stringMatching(/^Portal 1001 gives access\. Until now HubSpot refused it: HTTP 400/),
+    })
+  })
+})
+
 describe('dead letters', () => {
   const list = async (...filters: string[]) =>
     JSON.parse((await relay(['dead-letters', 'list', '--json', ...filters])).printed) as Record<string, unknown>[]
@@ -237,9 +261,9 @@ describe('dead letters', () => {
     crashed = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
     await sendDelivery(crashed)
     const killing = setInterval(() => stack.killEnvironments('deliver-message'), 20)
-    await vi.waitUntil(async () => (await list()).length === 4, { timeout: 20_000, interval: 500 })
+    await vi.waitUntil(async () => (await list()).length === 4, { timeout: 40_000, interval: 500 })
     clearInterval(killing)
-  }, 40_000)
+  }, 60_000)
 
   test('carry why, how often, since when, and the ids', async () => {
     expect(await list()).toEqual([
@@ -270,16 +294,13 @@ describe('dead letters', () => {
 
   test('are listed as a table, and shown one by one, without texts', async () => {
     const table = await relay(['dead-letters', 'list'])
-    const [{ id } = {}] = await list('--message', crashed.id)
-    const shown = await relay(['dead-letters', 'show', String(id).slice(0, 8)])
-    const unknown = await relay(['dead-letters', 'show', 'nothing'])
+    const shown = await relay(['dead-letters', 'show', crashed.id])
 
     expect(table.printed).toContain('4 dead letters.')
     expect(JSON.parse(shown.printed)).toMatchObject({
       messageId: crashed.id,
       job: { text: '(hidden)', to: '(hidden)' },
     })
-    expect(unknown).toMatchObject({ exitCode: 1, said: expect.stringContaining('No dead letter goes by nothing') })
   })
 
   test('show their text to who asks for it', async () => {
@@ -423,6 +444,20 @@ test.each([
 
   expect(exitCode).toBe(2)
   expect(all).toContain(help)
+})
+
+test('as a process it says the same, and by its exit code', async () => {
+  const run = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [
+      fileURLToPath(new URL('../../infra/relay/relay.ts', import.meta.url)),
+      ...args,
+    ])
+
+  await expect(run('dead-letters', '--help')).resolves.toMatchObject({
+    stdout: expect.stringContaining('redrive'),
+    stderr: '',
+  })
+  await expect(run('portal', 'import')).rejects.toMatchObject({ code: 2, stdout: '' })
 })
 
 test('no command says a secret, a token, a text or a phone number', () => {
