@@ -83,7 +83,7 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
   const { now } = consumer
   const { body, waiting } = open(record.body)
   if (waiting && waiting.notBefore - now() > 500) return sendAgain(consumer, body, waiting)
-  if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body)
+  if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body, waiting)
 
   const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0, carry: {} }
   const { attempt, since, waitedMilliseconds, carry } = waiting ?? sent
@@ -182,8 +182,15 @@ async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unk
   )
 }
 
-async function leaveToNewerCode<Job>({ queue, tenantOf, about, telemetry }: Consumer<Job>, body: unknown) {
-  await queue.send(body as object, { group: tenantOf(body), delaySeconds: maxDelaySeconds })
+async function leaveToNewerCode<Job>(
+  { queue, tenantOf, about, telemetry }: Consumer<Job>,
+  body: unknown,
+  waiting: Waiting | undefined,
+) {
+  const delaySeconds = maxDelaySeconds
+  // Newer code finds its earlier tries again, and this time is not taken from its patience.
+  const held = waiting && { ...waiting, waitedMilliseconds: waiting.waitedMilliseconds + delaySeconds * 1000 }
+  await queue.send({ ...(body as object), ...(held && { waiting: held }) }, { group: tenantOf(body), delaySeconds })
   telemetry.warn('Written by a newer version: left in the queue', about(body))
 }
 

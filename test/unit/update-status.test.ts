@@ -473,6 +473,16 @@ describe('what is on the queue', () => {
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
   })
 
+  test('a newer body keeps what its tries have noted, and loses no patience while older code holds it', async () => {
+    const tried = { attempt: 3, since: world.now() - 60_000, waitedMilliseconds: 500, notBefore: world.now() }
+    const carry = { claims: ['an earlier run'] }
+    await world.statusUpdates.send({ ...update('sent'), v: 2, waiting: { ...tried, carry } }, { group: '1' })
+    await world.step()
+
+    const waiting = { ...tried, carry, waitedMilliseconds: 900_500 }
+    expect(world.statusUpdates.jobs()).toEqual([{ ...update('sent'), v: 2, waiting }])
+  })
+
   test.each([
     ['no job at all', { hello: 'world' }],
     ['an id of the wrong type', { ...update('sent'), portalId: 1 }],
