@@ -1,22 +1,25 @@
 import Table from 'cli-table3'
-import { program } from 'commander'
+import { Option, program } from 'commander'
 import pc from 'picocolors'
+import { type Form, formNames, forms } from './forms.ts'
 import { startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
-import { channelAccountOf, type Outcome, playScenarios, scenarios, shortWaits } from './scenarios.ts'
+import { channelAccountOf, type Outcome, playScenarios, shortWaits } from './scenarios.ts'
 
-const { json } = program
+const { form, json } = program
   .name('npm run demo --')
   .description('Sends messages that meet different fates through the relay, and shows what HubSpot holds at the end.')
+  .addOption(new Option('--form <form>', 'which form of the relay').choices(formNames).default('full'))
   .option('--json', 'print the outcomes as JSON, and nothing else')
   .parse()
-  .opts<{ json?: boolean }>()
+  .opts<{ form: Form; json?: boolean }>()
 
+const { settings, scenarios } = forms[form]
 const print = json ? () => {} : console.log
 const names = new Map(scenarios.map(({ name }, index) => [channelAccountOf(index), name]))
 
 print('Building and starting the relay …')
-await using relay = await startLocalRelay({ environment: shortWaits })
+await using relay = await startLocalRelay({ settings, environment: shortWaits })
 narrate(relay, (channelAccountId) => names.get(channelAccountId) ?? '', print)
 const outcomes = await playScenarios(relay, scenarios)
 
@@ -35,19 +38,26 @@ function tableOf(outcomes: Outcome[]) {
     wordWrap: true,
   })
   for (const outcome of outcomes) {
-    const { scenario, patches, receptions, asExpected } = outcome
+    const { scenario, patches, asExpected } = outcome
     const verdict = asExpected ? pc.green('yes') : pc.red(`no: ${wanted(outcome)}`)
-    table.push([scenario.name, statusOf(outcome), patches, `${receptions} ×`, verdict])
+    table.push([scenario.name, statusOf(outcome), patches, receptionsOf(outcome), verdict])
   }
   return table.toString()
 }
 
 function wanted({ scenario: { expected } }: Outcome) {
-  return `${statusOf(expected)}, ${[expected.patches].flat().join('–')} PATCHes, ${expected.receptions} ×`
+  return `${statusOf(expected)}, ${[expected.patches].flat().join('–')} PATCHes, ${receptionsOf(expected)}`
 }
 
-function statusOf({ told, errorMessage }: { told: string; errorMessage?: string | undefined }) {
-  return errorMessage === undefined ? told : `${told}: ${errorMessage}`
+type End = Pick<Outcome, 'told'> & Partial<Pick<Outcome, 'errorMessage' | 'deadLetters' | 'receptions'>>
+
+function statusOf({ told, errorMessage, deadLetters = 0 }: End) {
+  const status = errorMessage === undefined ? told : `${told}: ${errorMessage}`
+  return deadLetters === 0 ? status : `${status}; dead letters: ${deadLetters}`
+}
+
+function receptionsOf({ receptions }: End) {
+  return receptions === undefined ? 'from the team' : `${receptions} ×`
 }
 
 function summary({ scenario: { name, expected }, ...outcome }: Outcome) {

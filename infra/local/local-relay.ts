@@ -1,12 +1,15 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import { open as openBody } from '../../functions/platform/consume.ts'
 import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
 import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'
 import { createEvents } from './simulator.ts'
 import { type LocalStackOptions, startLocalStack } from './stack.ts'
+import { createStatusSender, type TeamEvent } from './team.ts'
 
 /** What happened anywhere around the relay. */
-export type LocalRelayEvent = HubSpotEvent | (ForwardReceiverEvent & { channelAccountId: string })
+export type LocalRelayEvent = HubSpotEvent | TeamEvent | (ForwardReceiverEvent & { channelAccountId: string })
 
 /** The relay with everything around it, as its users see it. */
 export type LocalRelay = Awaited<ReturnType<typeof startLocalRelay>>
@@ -23,6 +26,8 @@ export const clientSecret = 'local-client-secret'
  */
 export async function startLocalRelay(
   options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'overrides'> & {
+    /** The relay's settings, over those of `cdk.json`. */
+    settings?: Record<string, unknown>
     /** The API that the relay calls. Default: the simulated HubSpot's. */
     hubspotUrl?: string
     behaviour?: Partial<Behaviour>
@@ -30,7 +35,7 @@ export async function startLocalRelay(
     environment?: Record<string, string>
   } = {},
 ) {
-  const { hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
+  const { settings = {}, hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
   const { emit, onEvent } = createEvents<LocalRelayEvent>()
   const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
   const channelSecret = `whsec_${Buffer.from('the secret of a local channel').toString('base64')}`
@@ -41,6 +46,7 @@ export async function startLocalRelay(
   const stack = starting.adopt(
     await startLocalStack({
       ...stackOptions,
+      context: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`relay.${name}`, value])),
       secrets: { AppSecret: app },
       environment: ({ url }) => ({
         PUBLIC_BASE_URL: url,
@@ -69,7 +75,7 @@ export async function startLocalRelay(
     const service = await startForwardReceiver({
       secrets: [channelSecret],
       clientSecrets: [clientSecret],
-      receiptsUrl: stack.outputs['ReceiptsUrl']!,
+      ...(stack.outputs['ReceiptsUrl'] && { receiptsUrl: stack.outputs['ReceiptsUrl'] }),
       ...(conduct && { conduct }),
     })
     everything.defer(service.stop)
@@ -77,6 +83,20 @@ export async function startLocalRelay(
     const account = { provider: 'forward', url: service.url, format, secrets: [channelSecret] }
     stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
     return service
+  }
+
+  /** What lies in the queues of dead letters. It stays there, out of sight for a second. */
+  async function deadLetters() {
+    const letters: unknown[] = []
+    for (const QueueUrl of [stack.outputs['DeliveriesDeadLettersUrl'], stack.outputs['StatusUpdatesDeadLettersUrl']]) {
+      for (let more = QueueUrl !== undefined; more; ) {
+        const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1 })
+        const { Messages = [] } = await stack.sqs.send(command)
+        letters.push(...Messages.map(({ Body = '' }) => openBody(Body).body))
+        more = Messages.length > 0
+      }
+    }
+    return letters
   }
 
   await installApp(ids.portalId)
@@ -88,6 +108,8 @@ export async function startLocalRelay(
     hubspot,
     installApp,
     addChannelAccount,
+    sendStatus: createStatusSender(stack, emit),
+    deadLetters,
     onEvent,
     /** Ends everything, in the order opposite to that of its start. */
     stop: () => everything.disposeAsync(),

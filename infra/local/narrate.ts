@@ -38,6 +38,8 @@ function describe(
     }
     case 'receipt':
       return [nameOfMessage(event.messageId), `Service → relay: ${event.status},`, event.answered]
+    case 'status':
+      return [nameOfMessage(event.messageId), `Team → queue: ${event.status}`]
     default:
       return [nameOf(event.channelAccountId), `The service is ${event.type}`]
   }

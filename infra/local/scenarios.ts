@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Answer, Conduct, ForwardReceiver } from './forward-receiver.ts'
+import { about } from '../../functions/messages/jobs.ts'
+import type { Answer, Conduct, ForwardReceiver, Receipt } from './forward-receiver.ts'
 import type { Message, NewMessage, Word } from './hubspot.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
+import type { TeamStatus } from './team.ts'
 
 /** What befalls one message, and what must come of it whatever the order of things. */
 export type Scenario = {
@@ -10,14 +12,18 @@ export type Scenario = {
   hubspot?: Pick<NewMessage, 'times' | 'signing' | 'faults'>
   /** What the team's service does; it takes the message and posts no receipts when absent. */
   service?: Conduct & { format?: 'job' | 'hubspot'; downForMs?: number }
+  /** Where the relay does not deliver: what the team says of the message, in this order. */
+  statuses?: (({ over: 'SQS' } & TeamStatus) | ({ over: 'HTTP' } & Receipt))[]
   expected: {
     /** The status HubSpot is told at the end; 'nothing' if it must not be told any. */
     told: Word | 'nothing'
     errorMessage?: string
     /** How many PATCHes that takes: a number where it is certain, else the least and the most (see `race`). */
     patches: number | readonly [least: number, most: number]
-    /** How often the customer gets the message. */
-    receptions: number
+    /** How often the customer gets the message; absent where the team delivers it. */
+    receptions?: number
+    /** How many of its jobs end as dead letters; none when absent. */
+    deadLetters?: number
   }
 }
 
@@ -27,7 +33,8 @@ export type Outcome = {
   told: Word | 'nothing'
   errorMessage: string | undefined
   patches: number
-  receptions: number
+  receptions: number | undefined
+  deadLetters: number
   asExpected: boolean
 }
 
@@ -38,7 +45,7 @@ export const shortWaits = { UNCONFIRMED_AFTER_SECONDS: '3', HUBSPOT_LATE_EFFECT_
  * What statuses of one message may cost that are told at the same time: the later word alone, or each word and, as each
  * job that raised what is known settles, words told again. The most is what an exhaustive search of all orders finds.
  */
-const race = { ofTwo: [1, 3], ofTwoWithALostAnswer: [2, 4], ofThree: [1, 6], ofFour: [1, 10] } as const
+export const race = { ofTwo: [1, 3], ofTwoWithALostAnswer: [2, 4], ofThree: [1, 6], ofFour: [1, 10] } as const
 
 const taken: Answer = { reply: { status: 202, body: { status: 'sent' } } }
 
@@ -160,17 +167,21 @@ export const scenarios: Scenario[] = [
 export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { timeoutSeconds = 35 } = {}) {
   const giveUpAt = Date.now() + timeoutSeconds * 1000
   const plays = await Promise.all(scenarios.map((scenario, index) => begin(relay, scenario, index)))
-  const outcomes = () => plays.map(({ scenario, message, service }) => outcomeOf(scenario, message, service))
-  while (Date.now() < giveUpAt && !outcomes().every(({ asExpected }) => asExpected)) await sleep(50)
+  const outcomes = (deadLetters: unknown[] = []) => plays.map((play) => outcomeOf(play, deadLetters))
+  // Dead letters are looked for once all is at rest.
+  const isDone = ({ asExpected, scenario }: Outcome) => asExpected || scenario.expected.deadLetters
+  while (Date.now() < giveUpAt && !outcomes().every(isDone)) await sleep(50)
   await Promise.all([relay.hubspot, ...plays.map(({ service }) => service)].map((simulator) => simulator.idle()))
   await relay.stack.idle({ withinSeconds: 10, timeoutSeconds: 15 })
-  return outcomes()
+  return outcomes(await relay.deadLetters())
 }
 
 /** The channel account of the scenario at an index. */
 export const channelAccountOf = (index: number) => String(3_000_000_001 + index)
 
-async function begin(relay: LocalRelay, scenario: Scenario, index: number) {
+type Play = { scenario: Scenario; message: Message; service: ForwardReceiver }
+
+async function begin(relay: LocalRelay, scenario: Scenario, index: number): Promise<Play> {
   const { format = 'job', downForMs, ...conduct } = scenario.service ?? {}
   const channelAccountId = channelAccountOf(index)
   const service = await relay.addChannelAccount(channelAccountId, { format, conduct: () => conduct })
@@ -180,23 +191,29 @@ async function begin(relay: LocalRelay, scenario: Scenario, index: number) {
   }
   const text = `This is what happens: ${scenario.name}. 👋`
   const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...scenario.hubspot })
+  for (const status of scenario.statuses ?? []) {
+    if (status.over === 'SQS') await relay.sendStatus(message, status)
+    else await service.sendReceipt({ ...message, messageId: message.id }, status)
+  }
   return { scenario, message, service }
 }
 
-function outcomeOf(scenario: Scenario, message: Message, service: ForwardReceiver): Outcome {
+function outcomeOf({ scenario, message, service }: Play, letters: unknown[]): Outcome {
   const { expected } = scenario
   const {
     told = 'nothing',
     errorMessage,
     patches: { length: patches },
   } = message
-  const receptions = service.receptions(message.id)
+  const receptions = expected.receptions === undefined ? undefined : service.receptions(message.id)
+  const deadLetters = letters.filter((letter) => about(letter).messageId === message.id).length
   const [least, most] = typeof expected.patches === 'number' ? [expected.patches, expected.patches] : expected.patches
   const asExpected =
     told === expected.told &&
     errorMessage === expected.errorMessage &&
     receptions === expected.receptions &&
+    deadLetters === (expected.deadLetters ?? 0) &&
     patches >= least &&
     patches <= most
-  return { scenario, told, errorMessage, patches, receptions, asExpected }
+  return { scenario, told, errorMessage, patches, receptions, deadLetters, asExpected }
 }

@@ -1,38 +1,46 @@
 import { once } from 'node:events'
-import { InvalidArgumentError, program } from 'commander'
+import { InvalidArgumentError, Option, program } from 'commander'
 import pc from 'picocolors'
+import { type Form, formNames, forms } from './forms.ts'
 import type { Conduct } from './forward-receiver.ts'
+import type { Message } from './hubspot.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
 import { noteRunning } from './running.ts'
+import type { TeamStatus } from './team.ts'
 
 const options = program
   .name('npm start --')
   .description('Runs the relay on this machine, between a simulated HubSpot and simulated messaging services.')
+  .addOption(new Option('--form <form>', 'which form of the relay').choices(formNames).default('full'))
   .option('--port <number>', "the port of the relay's API; a free one when absent", port)
   .option('--hubspot <url>', 'the HubSpot API that the relay calls; the simulated one when absent', url)
   .option('--no-messages', 'do not send a few messages at the start')
   .option('--logs', "print the functions' log lines as well")
   .parse()
-  .opts<{ port?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
+  .opts<{ form: Form; port?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
 
-/** Channel accounts, by what becomes of their messages. */
-const accounts: Record<string, { name: string; conduct: Conduct }> = {
+/** Channel accounts, by what becomes of their messages: behind the relay, or where the team delivers by its own means. */
+const accounts: Record<string, { name: string; conduct: Conduct; statuses: TeamStatus[] }> = {
   '3000000001': {
     name: 'delivered and read',
     conduct: { receipts: [{ status: 'delivered' }, { status: 'read', afterMs: 1500 }] },
+    statuses: [{ status: 'sent' }, { status: 'delivered' }, { status: 'read', afterMs: 1500 }],
   },
-  '3000000002': { name: 'sent, without receipts', conduct: {} },
+  '3000000002': { name: 'sent, without receipts', conduct: {}, statuses: [{ status: 'sent' }] },
   '3000000003': {
     name: 'refused',
     conduct: { answers: [{ reply: { status: 422, body: { reason: 'The customer has opted out' } } }] },
+    statuses: [{ status: 'failed', reason: 'The customer has opted out' }],
   },
   '3000000004': {
     name: 'failed later',
     conduct: { receipts: [{ status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }] },
+    statuses: [{ status: 'sent' }, { status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }],
   },
 }
 
+const { settings } = forms[options.form]
 const interrupted = interruption()
 const startedAt = Date.now()
 console.log('Building and starting the relay …')
@@ -43,6 +51,7 @@ const forget = noteRunning({
   environment: relay.stack.environment,
 })
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
+if (!settings.delivery) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
 if (options.messages && !interrupted.aborted) sendMessages(relay)
 
 if (!interrupted.aborted) await once(interrupted, 'abort')
@@ -52,6 +61,7 @@ forget()
 async function start() {
   try {
     const relay = await startLocalRelay({
+      settings,
       ...(options.port !== undefined && { port: options.port }),
       ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
       ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
@@ -73,11 +83,22 @@ function sendMessages({ hubspot }: LocalRelay) {
     hubspot.sendMessage({ ...ids, channelAccountId, text: 'Hello from the help desk 👋' })
 }
 
+/** The team's side, where the relay does not deliver. */
+async function deliverByOwnMeans(message: Message) {
+  for (const status of accounts[message.channelAccountId]?.statuses ?? []) {
+    // Once everything stops, there is no queue any more.
+    await relay.sendStatus(message, status).catch(() => {})
+  }
+}
+
 function directions({ stack, hubspot }: LocalRelay) {
   const message = JSON.stringify({ ...ids, channelAccountId: '3000000001', text: 'Hello' })
   const rows = [
     ['Webhook', stack.outputs['WebhookUrl'], `signed with ${clientSecret}`],
-    ['Receipts', `${stack.outputs['ReceiptsUrl']}/{channelId}/{channelAccountId}`],
+    ...(settings.receipts ? [['Receipts', `${stack.outputs['ReceiptsUrl']}/{channelId}/{channelAccountId}`]] : []),
+    ...(settings.delivery
+      ? []
+      : [['Statuses', stack.outputs['StatusUpdatesQueueUrl'], 'where the team sends them, by SQS']]),
     [
       'HubSpot',
       hubspot.url,

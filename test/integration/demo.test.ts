@@ -25,10 +25,10 @@ test('nothing is left among the dead letters', async () => {
     const { Attributes } = await relay.stack.sqs.send(
       new GetQueueAttributesCommand({
         QueueUrl: relay.stack.queueUrl(name),
-        AttributeNames: ['ApproximateNumberOfMessages'],
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
       }),
     )
-    expect(Attributes).toEqual({ ApproximateNumberOfMessages: '0' })
+    expect(Attributes).toEqual({ ApproximateNumberOfMessages: '0', ApproximateNumberOfMessagesNotVisible: '0' })
   }
 })
 
