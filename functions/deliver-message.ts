@@ -8,7 +8,15 @@ import {
   type UnreadEvent,
   version,
 } from './messages/jobs.ts'
-import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, type SendOutcome } from './messages/ledger.ts'
+import {
+  claimSend,
+  completeSend,
+  type Ledger,
+  ledgerKey,
+  releaseSend,
+  type SendOutcome,
+  wordOf,
+} from './messages/ledger.ts'
 import { type Consumer, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { gunzip, type Queue } from './platform/queue.ts'
@@ -120,11 +128,3 @@ export function createHandler(deps: Deps) {
 }
 
 const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'
-
-/** What is known of a message by its send alone. */
-function wordOf(outcome: SendOutcome) {
-  if (outcome.outcome === 'rejected')
-    return { status: 'failed' as const, reason: outcome.reason, providerMessageId: outcome.providerMessageId }
-  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
-  return { status: outcome.status, providerMessageId: outcome.providerMessageId }
-}

@@ -187,6 +187,16 @@ export function completeSend(
   }
 }
 
+/** What is known of a message by its send alone; undefined where that is nothing yet. */
+export function wordOf(
+  outcome: SendOutcome,
+): Pick<StatusUpdate, 'status' | 'reason' | 'providerMessageId'> | undefined {
+  if (outcome.outcome === 'rejected')
+    return { status: 'failed', reason: outcome.reason, providerMessageId: outcome.providerMessageId }
+  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
+  return { status: outcome.status, providerMessageId: outcome.providerMessageId }
+}
+
 /** Frees the send for another try: this one certainly sent nothing. */
 export function releaseSend(item: LedgerItem, { by }: Claim): { next?: LedgerItem; answer: undefined } {
   if (item.send?.by !== by || item.send.result) return { answer: undefined }

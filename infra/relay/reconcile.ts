@@ -72,7 +72,11 @@ async function scan(
       account[verdict.kind]++
       if (verdict.kind !== 'untold') continue
       if (yes) for (const update of verdict.updates) await queue.send(update, { group: update.portalId })
-      account.messages.push({ ...messageOf(data.pk), known: data.known, told: data.told?.word })
+      account.messages.push({
+        ...messageOf(data.pk),
+        known: data.known ?? verdict.updates[0]?.status,
+        told: data.told?.word,
+      })
     }
     terminal.progress('Messages read', read(account))
     if (terminal.signal.aborted) return

@@ -48,6 +48,19 @@ test('marks left behind are taken over in the name of their jobs', () => {
   })
 })
 
+test('an outcome of the send that nobody passed on is told', () => {
+  const send = { by: 'run', result: { outcome: 'rejected' as const, reason: 'The customer has opted out' } }
+
+  expect(verdictOn(itemWith({ send: { ...send, until: now } }), { now, id })).toEqual({ kind: 'under way' })
+  expect(verdictOn(itemWith({ send: { ...send, until: hourAgo } }), { now, id })).toMatchObject({
+    kind: 'untold',
+    updates: [{ status: 'failed', reason: 'The customer has opted out' }],
+  })
+  expect(
+    verdictOn(itemWith({ send: { by: 'run', until: hourAgo, result: { outcome: 'unknown' } } }), { now, id }),
+  ).toEqual({ kind: 'nothing known' })
+})
+
 test.each([{ status: 'sent' as const }, { status: 'failed' as const, id: 'a#b' }])(
   'a mark tells whose it is: %j',
   (job) => {
