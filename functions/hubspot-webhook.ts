@@ -3,8 +3,16 @@ import { readEvent, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import { isFresh, verify } from './hubspot/signature.ts'
 import { about, type DeliveryJob, type MessageAnnounced, tenantOf, type UnreadEvent, version } from './messages/jobs.ts'
 import { deadLetter } from './platform/consume.ts'
-import { calledUrl, type HttpAnswer, type HttpEvent, header, httpHandler, rawBody } from './platform/http-event.ts'
-import { gzip, type Queue } from './platform/queue.ts'
+import {
+  calledUrl,
+  type HttpAnswer,
+  type HttpEvent,
+  header,
+  httpHandler,
+  largestBody,
+  rawBody,
+} from './platform/http-event.ts'
+import { gzip, type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
 /** What `hubspot-webhook` works with. */
@@ -64,7 +72,7 @@ export function createHandler(deps: Deps) {
     if (read.kind === 'message') {
       const message = toDelivery(read.event, body, { traceId, receivedAt: now() })
       const job: DeliveryJob | MessageAnnounced = { v: version, ...(deps.delivers ? message : toAnnouncement(message)) }
-      await queue.send(job, { group: tenantOf(job) })
+      await queueInWhateverForm(job, body)
       return acknowledge('Message queued', 'MessagesAccepted', about(job))
     }
     if (read.kind === 'unreadable') {
@@ -84,6 +92,17 @@ export function createHandler(deps: Deps) {
     return acknowledge('Event of an unknown type', 'UnknownEvents', { type: read.type, traceId })
   }
 
+  /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
+  async function queueInWhateverForm(job: DeliveryJob | MessageAnnounced, body: Buffer) {
+    const group = tenantOf(job)
+    try {
+      await queue.send(job, { group })
+    } catch (error) {
+      if (!(error instanceof TooLargeForQueue)) throw error
+      await queue.send({ v: version, unread: gzip(body), traceId: job.traceId } satisfies UnreadEvent, { group })
+    }
+  }
+
   function acknowledge(message: string, metric: string, fields: object): HttpAnswer {
     telemetry.info(message, fields)
     telemetry.count(metric)
@@ -96,9 +115,6 @@ export function createHandler(deps: Deps) {
     return { statusCode, body: '' }
   }
 }
-
-/** Of a webhook's body, in bytes: what fits into SQS. */
-const largestBody = 1024 * 1024
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 

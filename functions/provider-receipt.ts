@@ -6,6 +6,7 @@ import {
   header,
   httpHandler,
   json,
+  largestBody,
   rawBody,
 } from './platform/http-event.ts'
 import type { Queue } from './platform/queue.ts'
@@ -31,7 +32,8 @@ export function createHandler(deps: Deps) {
 
   return httpHandler(telemetry, async (event) => {
     const ids = idsOf(event)
-    if (!ids) return answer(404, 'a channel id is a number', { path: event.rawPath.slice(0, 100) })
+    if (!ids) return answer(404, 'a channel id is a number', {})
+    if (rawBody(event).length > largestBody) return answer(413, 'larger than 1 MiB', ids)
     let found = await accounts.find(ids)
     if (!found) return answer(404, 'no secret for this channel', ids)
     let receipt = found.face.receive(request(event, ids), found.account)

@@ -1,5 +1,6 @@
 import http, { type IncomingHttpHeaders } from 'node:http'
 import https from 'node:https'
+import type { Duplex } from 'node:stream'
 
 /** An HTTP answer. `json` is undefined where the body is none. */
 export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string; json: unknown }
@@ -25,13 +26,20 @@ const longestAnswer = 1024 * 1024
 
 /**
  * Requests over connections that stay open between invocations. `timeout` is for the whole of a request, in
- * milliseconds. Redirects are answers: a signed or authorized request is not to wander off.
+ * milliseconds; a connection is used again unless it was idle for `longestIdle`, since servers keep one for a minute or
+ * so. Redirects are answers: a signed or authorized request is not to wander off.
  */
-export function createFetchJson({ timeout }: { timeout: number }): FetchJson {
+export function createFetchJson({
+  timeout,
+  longestIdle = 30_000,
+}: {
+  timeout: number
+  longestIdle?: number
+}): FetchJson {
   // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
   const agents = {
-    'https:': new https.Agent({ keepAlive: true, maxSockets: 50 }),
-    'http:': new http.Agent({ keepAlive: true, maxSockets: 50 }),
+    'https:': withoutStaleSockets(new https.Agent({ keepAlive: true, maxSockets: 50 }), longestIdle),
+    'http:': withoutStaleSockets(new http.Agent({ keepAlive: true, maxSockets: 50 }), longestIdle),
   }
 
   return (url, { method, headers = {}, body }) =>
@@ -49,7 +57,7 @@ export function createFetchJson({ timeout }: { timeout: number }): FetchJson {
           ...headers,
           ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
         },
-        agent: agents[secure ? 'https:' : 'http:'],
+        agent: agents[secure ? 'https:' : 'http:'](),
         signal: AbortSignal.timeout(timeout),
       })
       request.on('socket', (socket) => {
@@ -73,6 +81,20 @@ export function createFetchJson({ timeout }: { timeout: number }): FetchJson {
       })
       request.end(body)
     })
+}
+
+/**
+ * The agent, rid of connections that have been idle for long. While Lambda is frozen a server closes its end unheard; a
+ * request over such a connection fails in a way that leaves open whether it arrived.
+ */
+function withoutStaleSockets(agent: http.Agent, longestIdle: number) {
+  const idleSince = new WeakMap<Duplex, number>()
+  agent.on('free', (socket: Duplex) => void idleSince.set(socket, Date.now()))
+  return () => {
+    for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []))
+      if (Date.now() - (idleSince.get(socket) ?? 0) > longestIdle) socket.destroy()
+    return agent
+  }
 }
 
 function parsed(text: string): unknown {

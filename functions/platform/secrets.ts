@@ -36,6 +36,8 @@ export function createSecrets(client: SecretsManagerClient, now: () => number = 
     const maxAge = fresh ? 10_000 : known?.text === undefined ? 60_000 : 300_000
     if (known && now() - known.at < maxAge) return known.text
     const text = await fetchText(client, id)
+    // Whoever asks for ids that there are not must not fill the memory.
+    if (remembered.size >= 1000) remembered.clear()
     remembered.set(id, { text, at: now() })
     return text
   }

@@ -8,7 +8,7 @@ import {
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 
 /** An item that carries the number of its version, so that nobody writes over a change that they have not seen. */
-export type Versioned = { pk: string; version: number }
+type Versioned = { pk: string; version: number }
 
 /** A DynamoDB table with the key `pk`. */
 export type Table = {

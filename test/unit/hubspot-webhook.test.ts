@@ -409,16 +409,15 @@ test('every character of a text reaches the queue', async () => {
   )
 })
 
-test('a message that fits into no queue is not acknowledged, so that nothing is lost without a word', async () => {
-  const { post, sqs, lines, counts } = setUp()
-  const fitting = messageOf(randomBytes(250_000).toString('base64'))
-  const unfitting = messageOf(randomBytes(600_000).toString('base64'))
+test('a message that is too large for its job goes as HubSpot sent it, to be read by whoever delivers it', async () => {
+  const { post, deliveries, counts } = setUp()
+  const large = messageOf(randomBytes(600_000).toString('base64'))
 
-  expect(await post({ body: fitting })).toEqual({ statusCode: 204 })
-  expect(await post({ body: unfitting })).toMatchObject({ statusCode: 503 })
-  expect(sqs.messages).toHaveLength(1)
-  expect(lines[1]).toMatchObject({ level: 'error', error: 'TooLargeForQueue' })
-  expect(counts).toEqual({ MessagesAccepted: 1, RequestsFailed: 1 })
+  expect(await post({ body: large })).toEqual({ statusCode: 204 })
+  const [job] = deliveries() as [{ unread: string }]
+  expect(job).toMatchObject({ v: 1, traceId: 'request-1' })
+  expect(gunzip(job.unread).toString()).toBe(large)
+  expect(counts).toEqual({ MessagesAccepted: 1 })
 })
 
 test('whatever comes unsigned is refused, and nothing is queued', async () => {

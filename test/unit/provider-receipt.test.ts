@@ -284,6 +284,13 @@ test.each([
   },
 )
 
+test('a body larger than 1 MiB is refused before anything is computed over it', async () => {
+  const { post, updates } = setUp()
+
+  expect(await post({ body: Buffer.alloc(1024 * 1024 + 1, ' ') })).toMatchObject({ statusCode: 413 })
+  expect(updates()).toEqual([])
+})
+
 test('while Secrets Manager is down the provider is asked to try again', async () => {
   const { post, secretsManager } = setUp()
   secretsManager.down = true

@@ -58,6 +58,21 @@ test('a redirect is an answer and is not followed', async () => {
   expect(visited).toEqual(['/'])
 })
 
+test('a connection that was idle for long is not used again, since its server may have closed it unheard', async () => {
+  const ports = new Set<number>()
+  const url = await serve((request, response) => {
+    ports.add(request.socket.remotePort!)
+    response.end()
+  })
+  const request = createFetchJson({ timeout: 2000, longestIdle: 20 })
+
+  await request(url, { method: 'GET' })
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  await request(url, { method: 'GET' })
+
+  expect(ports.size).toBe(2)
+})
+
 test('the next request takes the same connection', async () => {
   const ports = new Set<number | undefined>()
   const url = await serve((request, response) => {
