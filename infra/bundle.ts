@@ -1,14 +1,18 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { AssetHashType, DockerImage } from 'aws-cdk-lib'
 import { Code } from 'aws-cdk-lib/aws-lambda'
-import { buildSync } from 'esbuild'
+import type { Metafile } from 'esbuild'
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url))
 
 /** Bundles `functions/{name}.lambda.ts` into a folder as `index.mjs` and its chunks. Answers esbuild's metafile. */
-export function bundle(name: string, outdir: string) {
+export function bundle(name: string, outdir: string, root = projectRoot): Metafile {
+  // Loaded only here: who has the bundles already needs no esbuild.
+  const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild')
   return buildSync({
-    absWorkingDir: projectRoot,
+    absWorkingDir: root,
     entryPoints: { index: `functions/${name}.lambda.ts` },
     outdir,
     outExtension: { '.js': '.mjs' },
@@ -29,8 +33,13 @@ export function bundle(name: string, outdir: string) {
   }).metafile
 }
 
-/** The code of a Lambda, bundled while the stack is synthesized, and not at all where CDK needs no bundles. */
+/**
+ * The code of a Lambda: the package brings it along, and in this repository it is bundled while the stack is synthesized,
+ * but not where CDK needs no bundles.
+ */
 export function bundledCode(name: string) {
+  const ready = fileURLToPath(new URL(`../bundles/${name}`, import.meta.url))
+  if (existsSync(ready)) return Code.fromAsset(ready)
   return Code.fromAsset(`${projectRoot}functions`, {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {

@@ -32,7 +32,7 @@ export interface StatusRelayProps {
    * Whether HubSpot is told SENT always, or only to correct what it was told before: by its documentation it shows a new
    * message as SENT by itself. Default: always.
    */
-  readonly tellSent?: UpdateStatusEnv['TELL_SENT']
+  readonly tellSent?: 'always' | 'corrections'
   /** How long logs are kept. Default: one month. */
   readonly logRetention?: RetentionDays
   /** How many batches of each queue are worked off at once, 2 to 1000. Default: 10. */
@@ -52,7 +52,7 @@ interface HubSpotApi {
   /** Default: https://api.hubapi.com. */
   readonly baseUrl: string
   /** Default: v3. */
-  readonly apiVersion: UpdateStatusEnv['HUBSPOT_API_VERSION']
+  readonly apiVersion: 'v3' | '2026-03' | '2026-09'
   /** Requests in ten seconds that HubSpot allows the app in one account, until its answers say. Default: 110. */
   readonly requestLimit: number
   /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.9. */
