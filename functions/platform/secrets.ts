@@ -45,7 +45,15 @@ export function createSecrets(client: SecretsManagerClient, now: () => number = 
   const secrets: Secrets = {
     async read(id, schema, { fresh = false } = {}) {
       const text = await readText(id, fresh)
-      return text === undefined ? undefined : parse(id, text, schema)
+      if (text === undefined) return undefined
+      try {
+        return parse(id, text, schema)
+      } catch (error) {
+        // Somebody may have put it right since it was read.
+        const latest = await readText(id, true)
+        if (latest === undefined || latest === text) throw error
+        return parse(id, latest, schema)
+      }
     },
     async require(id, schema, options) {
       const secret = await secrets.read(id, schema, options)

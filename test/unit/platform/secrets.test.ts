@@ -27,6 +27,16 @@ test('a secret is remembered for five minutes', async () => {
   expect(manager.reads).toEqual(['s', 's'])
 })
 
+test('a secret that is not as it should be is read anew, at most every ten seconds, until it is put right', async () => {
+  const { secrets, manager, pass } = setUp({ s: { user: '' } })
+  for (let i = 0; i < 5; i++) await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
+  expect(manager.reads).toEqual(['s'])
+
+  manager.values.set('s', JSON.stringify(good))
+  pass(10)
+  expect(await secrets.read('s', Schema)).toEqual(good)
+})
+
 test('an absence is remembered for a minute', async () => {
   const { secrets, manager, pass } = setUp()
   expect(await secrets.read('s', Schema)).toBeUndefined()
