@@ -18,8 +18,8 @@ export const QueueProperties = z.object({
 /** How many messages a queue holds. `dueAt` has the times (ms) at which the delayed ones become visible. */
 export type QueueDepth = { name: string; visible: number; inFlight: number; dueAt: number[] }
 
-/** SQS in memory, by fauxqs. */
-export function createSqs() {
+/** SQS in memory, by fauxqs. `longestDelaySeconds` stands for each longer delay. */
+export function createSqs({ longestDelaySeconds = 900 } = {}) {
   const app = buildApp({ logger: false })
 
   const emulate: Emulator = async (call) => {
@@ -32,7 +32,7 @@ export function createSqs() {
         'content-type': call.headers['content-type'],
         'x-amz-target': call.headers['x-amz-target'],
       },
-      payload: rewriteRequest(call),
+      payload: rewriteRequest(call, (entry) => packed(sooner(entry, longestDelaySeconds))),
     })
     const queryError = headers['x-amzn-query-error']
     return {
@@ -82,6 +82,7 @@ const Queue = z.object({ messages: z.object({ delayed: z.array(z.object({ delayU
 const carrier = 'local.SystemAttributes'
 
 const Entry = z.looseObject({
+  DelaySeconds: z.number().optional(),
   MessageGroupId: z.string().optional(),
   MessageSystemAttributes: z.object({ AWSTraceHeader: z.object({ StringValue: z.string() }).optional() }).optional(),
   MessageAttributes: z.record(z.string(), z.unknown()).optional(),
@@ -103,14 +104,14 @@ const Received = z.object({
     .optional(),
 })
 
-function rewriteRequest({ operation, body }: AwsCall) {
+function rewriteRequest({ operation, body }: AwsCall, rewriteEntry: (entry: z.infer<typeof Entry>) => object) {
   const input: unknown = JSON.parse(body)
   switch (operation) {
     case 'SendMessage':
-      return packed(Entry.parse(input))
+      return rewriteEntry(Entry.parse(input))
     case 'SendMessageBatch': {
       const batch = SendBatch.parse(input)
-      return { ...batch, Entries: batch.Entries.map(packed) }
+      return { ...batch, Entries: batch.Entries.map(rewriteEntry) }
     }
     case 'ReceiveMessage': {
       const receive = Receive.parse(input)
@@ -134,6 +135,11 @@ function rewriteAnswer({ operation, body, headers }: AwsCall, answer: string) {
     return answer.replaceAll(/http:\/\/sqs\.[^/"]+/g, `http://${headers.host}`)
   return answer
 }
+
+const sooner = (entry: z.infer<typeof Entry>, longestDelaySeconds: number) =>
+  entry.DelaySeconds === undefined
+    ? entry
+    : { ...entry, DelaySeconds: Math.min(entry.DelaySeconds, longestDelaySeconds) }
 
 function packed(entry: z.infer<typeof Entry>) {
   const attributes = {

@@ -32,6 +32,8 @@ export type LocalStackOptions = {
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
+    /** Stands for each longer delay of a message. */
+    longestDelaySeconds?: number
     /** Whether a grant of the template's policies is left out, to see what comes of it. */
     revoked?(grant: Grant): boolean
   }
@@ -78,7 +80,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const assembly = options.assembly ?? closeLater(await synthesizeForNow(options.context)).folder
   const template = readTemplate(assembly)
 
-  const sqsEmulator = closeLater(createSqs())
+  const sqsEmulator = closeLater(createSqs(overrides))
   const secretsManager = createSecretsManager((name) => secretArn(place, name))
   const emulators = { sqs: sqsEmulator.emulate, dynamodb: createDynamoDb(), secretsmanager: secretsManager.emulate }
   const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call)))

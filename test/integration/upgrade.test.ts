@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { bundle } from '../../infra/bundle.ts'
+import type { ForwardReceiver } from '../../infra/local/forward-receiver.ts'
+import { FunctionProperties } from '../../infra/local/lambda.ts'
+import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { readTemplate, synthesize } from '../../infra/local/template.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const project = join(import.meta.dirname, '../..')
+const account = { ...ids, channelAccountId: '3000000001' }
+const consumers = ['deliver-message', 'update-status']
+const all = ['hubspot-webhook', 'provider-receipt', ...consumers]
+
+let releases: string
+let assembly: string
+let relay: LocalRelay
+let service: ForwardReceiver
+
+/**
+ * The release before: that of the last tag, or today's sources while there is none. The next: today's, with bodies of the
+ * version after. Both meet the same queues and tables.
+ */
+beforeAll(async () => {
+  assembly = await synthesize()
+  // Inside the project, whose node_modules they use.
+  releases = mkdtempSync(join(project, 'cdk.out/releases-'))
+  const [tag] = git('tag', '--list', 'v*', '--merged', 'HEAD', '--sort=-v:refname').split('\n')
+  if (tag) checkOut(tag, releaseFolder('previous'))
+  else copySources(releaseFolder('previous'))
+  copySources(releaseFolder('next'))
+  writeVersion('next', versionOf('previous') + 1)
+  for (const release of ['previous', 'next'] as const)
+    for (const name of all) bundle(name, bundleOf(release, name), releaseFolder(release))
+  relay = await startLocalRelay({ assembly, overrides: { longestDelaySeconds: 1 } })
+  service = await relay.addChannelAccount(account.channelAccountId, { conduct: () => ({}) })
+}, 120_000)
+
+afterAll(async () => {
+  await relay?.stop()
+  for (const folder of [assembly, releases]) if (folder) rmSync(folder, { recursive: true })
+})
+
+// CloudFormation replaces functions one by one, in no order that could be relied on.
+test.each([
+  ['none', []],
+  ['update-status', ['update-status']],
+  ['the consumers', consumers],
+  ['all', all],
+])('upgraded so far: %s. What the previous release writes is done at once', async (_, upgraded) => {
+  deploy('previous', all)
+  deploy('next', upgraded)
+
+  const message = await send()
+
+  await until(() => message.told === 'SENT')
+  expect(service.receptions(message.id)).toBe(1)
+})
+
+test.each([
+  ['hubspot-webhook', ['hubspot-webhook'], { waitsFor: 'deliver-message', receptions: 0 }],
+  ['deliver-message', ['hubspot-webhook', 'deliver-message'], { waitsFor: 'update-status', receptions: 1 }],
+])(
+  'rolled back behind %s: what the next release wrote stays queued, and is done once when it is back',
+  async (_, upgraded, { waitsFor, receptions }) => {
+    deploy('previous', all)
+    deploy('next', upgraded)
+    const before = timesLeft(waitsFor)
+
+    const message = await send()
+    await until(() => timesLeft(waitsFor) >= before + 2)
+
+    expect(message.told).toBeUndefined()
+    expect(service.receptions(message.id)).toBe(receptions)
+
+    deploy('next', all)
+
+    await until(() => message.told === 'SENT')
+    expect(service.receptions(message.id)).toBe(1)
+  },
+)
+
+test('a message told by the next release is known to the previous one, and the other way round', async () => {
+  for (const [first, then] of [
+    ['next', 'previous'],
+    ['previous', 'next'],
+  ] as const) {
+    deploy(first, all)
+    const message = await send()
+    await until(() => message.told === 'SENT')
+    deploy(then, all)
+    await service.sendReceipt({ ...account, messageId: message.id }, { status: 'sent' })
+    await service.sendReceipt({ ...account, messageId: message.id }, { status: 'read' })
+
+    await until(() => message.told === 'READ')
+    expect(message.patches.map(({ statusType }) => statusType)).toEqual(['SENT', 'READ'])
+  }
+})
+
+test('nothing of all this became a dead letter', async () => {
+  expect(await relay.deadLetters()).toEqual([])
+})
+
+const send = () => relay.hubspot.sendMessage({ ...account, text: 'Hello' })
+
+/** How often a function has met bodies that are too new for it. */
+const timesLeft = (name: string) =>
+  relay.stack.functionLogs(name).filter((line) => line.includes('Written by a newer version')).length
+
+/** Replaces the code of functions that wait for work, as a deployment does. */
+function deploy(release: Release, names: string[]) {
+  const { resources, assetFolder } = readTemplate(assembly)
+  for (const { name: path, type, properties } of resources) {
+    const name = path.split('/').at(-1)!
+    if (type !== 'AWS::Lambda::Function' || !names.includes(name)) continue
+    const code = assetFolder(FunctionProperties.parse(properties).Code.S3Key)
+    rmSync(code, { recursive: true })
+    cpSync(bundleOf(release, name), code, { recursive: true })
+    relay.stack.killEnvironments(name)
+  }
+}
+
+async function until(isSo: () => boolean) {
+  for (const giveUpAt = Date.now() + 20_000; !isSo() && Date.now() < giveUpAt; ) await sleep(20)
+  expect(isSo()).toBe(true)
+  await relay.stack.idle({ withinSeconds: 0 })
+}
+
+type Release = 'previous' | 'next'
+
+const releaseFolder = (release: Release) => join(releases, release)
+const bundleOf = (release: Release, name: string) => join(releaseFolder(release), 'bundles', name)
+
+const git = (...args: string[]) => execFileSync('git', args, { cwd: project, encoding: 'utf8' }).trim()
+
+function checkOut(tag: string, folder: string) {
+  mkdirSync(folder)
+  git('archive', `--output=${folder}.tar`, tag, 'functions')
+  execFileSync('tar', ['-xf', `${folder}.tar`, '-C', folder])
+}
+
+function copySources(folder: string) {
+  cpSync(join(project, 'functions'), join(folder, 'functions'), { recursive: true })
+}
+
+const versionLine = /^export const version = (\d+)$/m
+const jobsOf = (release: Release) => join(releaseFolder(release), 'functions/messages/jobs.ts')
+const versionOf = (release: Release) => Number(versionLine.exec(readFileSync(jobsOf(release), 'utf8'))![1])
+
+function writeVersion(release: Release, version: number) {
+  const jobs = jobsOf(release)
+  writeFileSync(jobs, readFileSync(jobs, 'utf8').replace(versionLine, `export const version = ${version}`))
+}
