@@ -145,7 +145,8 @@ export function deadLetter(
   return { deadLetter: { ...why, since: iso(since), at: iso(at) }, job } satisfies z.infer<typeof DeadLetter>
 }
 
-const versionOf = (body: unknown) => z.object({ v: z.number() }).safeParse(body).data?.v ?? 0
+const Versioned = z.object({ v: z.number() })
+const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0
 
 function parse<Job>(schema: z.ZodType<Job>, body: unknown) {
   const result = schema.safeParse(body)

@@ -22,6 +22,8 @@ export type Table = {
 
 /** A table in DynamoDB. */
 export function createTable(client: DynamoDBClient, name: string): Table {
+  const lastValues = new Map<string, number>()
+
   return {
     async get(pk) {
       const { Item } = await client.send(
@@ -50,13 +52,14 @@ export function createTable(client: DynamoDBClient, name: string): Table {
     },
 
     async addFrom(pk, floor, add) {
-      // DynamoDB has no max(): one of two conditional writes applies, and the likelier one comes first.
+      // DynamoDB has no max(): one of two conditional writes applies. What stood there last tells the likelier one.
       const above = { UpdateExpression: 'SET #value = #value + :add', ConditionExpression: '#value >= :floor' }
       const below = {
         UpdateExpression: 'SET #value = :sum',
         ConditionExpression: 'attribute_not_exists(#value) OR #value < :floor',
       }
-      for (let write = above; ; write = write === above ? below : above) {
+      let write = (lastValues.get(pk) ?? Number.NEGATIVE_INFINITY) >= floor ? above : below
+      for (; ; write = write === above ? below : above) {
         const values = write === above ? { ':add': add, ':floor': floor } : { ':sum': floor + add, ':floor': floor }
         try {
           const { Attributes } = await client.send(
@@ -69,7 +72,9 @@ export function createTable(client: DynamoDBClient, name: string): Table {
               ReturnValues: 'UPDATED_NEW',
             }),
           )
-          return Number(Attributes?.['value']?.N)
+          const value = Number(Attributes?.['value']?.N)
+          lastValues.set(pk, value)
+          return value
         } catch (error) {
           if (!(error instanceof ConditionalCheckFailedException)) throw error
         }
