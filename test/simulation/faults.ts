@@ -12,7 +12,7 @@ const hard = {
   'HubSpot cannot be reached': 0.2,
   'HubSpot does not answer': 0.2,
   "HubSpot's answer is lost": 0.3,
-  'HubSpot works on after giving no answer': 0.3,
+  'HubSpot works on after giving no answer': 0.5,
   'HubSpot is busy': 0.3,
   'HubSpot fails after the change': 0.3,
   'HubSpot refuses the token': 0.2,
@@ -30,7 +30,7 @@ const hard = {
 /** What at-least-once, unordered queues and repeating senders do on every day. */
 const ordinary = {
   'the SDK tries a call twice': 0.05,
-  'SQS hands a message out twice': 0.2,
+  'SQS hands a message out twice': 0.3,
   'SQS delivers late': 0.2,
   'SQS forgets a deletion': 0.1,
   'a sender repeats itself': 0.2,
@@ -56,8 +56,9 @@ export function createFaults(clock: Clock, draws: Draws, { until, only }: { unti
   const orderly = calm || draws.chance('orderly', 0.15)
   const rates = new Map<FaultKind, number>()
   for (const kind of kinds) {
-    const excluded = calm || (orderly && kind in hard) || draws.chance(`without ${kind}`, 0.5)
-    rates.set(kind, excluded ? 0 : highestRates[kind] * draws.between(`rate of ${kind}`, 0.05, 1))
+    const excluded = calm || (orderly && kind in hard) || draws.chance(`without ${kind}`, kind in hard ? 0.5 : 0.3)
+    const most = highestRates[kind] * (kind in hard && draws.chance(`much of ${kind}`, 0.3) ? 2 : 1)
+    rates.set(kind, excluded ? 0 : most * draws.between(`rate of ${kind}`, 0.05, 1))
   }
   const happened: Fault[] = []
   const counts = new Map<string, number>()

@@ -135,10 +135,9 @@ function askedTooOften(world: World, { id, kind, receipts, orderly }: Fate): Vio
 }
 
 function refusedForHaste({ faults, hubspot }: World): Violation[] {
-  if (faults.happened.length > 0 || hubspot.tooMany() === 0) return []
-  return [
-    { invariant: 'HubSpot is asked no more than necessary', detail: `HubSpot answered 429 ${hubspot.tooMany()} times` },
-  ]
+  const times = hubspot.tooHasty()
+  if (faults.hard().length > 0 || times === 0) return []
+  return [{ invariant: 'HubSpot is asked no more than necessary', detail: `HubSpot answered 429, ${times} times` }]
 }
 
 function leaks(world: World): Violation[] {

@@ -41,7 +41,7 @@ const fates: [SendAnswer, ...Fate['receipts'][number]['status'][]][] = [
 
 /** One to four messages and what is to become of them. */
 export function drawFates(draws: Draws, { calm, deadline }: { calm: boolean; deadline: number }): Fate[] {
-  const count = Math.ceil(draws.magnitude('messages', 0.5, 4))
+  const count = Math.ceil(draws.magnitude('messages', 0.7, 4))
   const spread = draws.pick('spread', [1, 2000, 60_000])
   return Array.from({ length: count }, (_, index) => {
     const id = `m${index + 1}`

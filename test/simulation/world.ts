@@ -32,13 +32,14 @@ export type Ground = { clock: Clock; draws: Draws; faults: Faults; note(who: str
 
 /** How the four functions' handlers are made of what they work with: by the real code, or by a variant of it. */
 export type Handlers = {
-  webhook: typeof hubspotWebhook.createHandler
-  deliver: typeof deliverMessage.createHandler
-  receipt: typeof providerReceipt.createHandler
-  update: typeof updateStatus.createHandler
+  webhook(deps: hubspotWebhook.Deps): unknown
+  deliver(deps: deliverMessage.Deps): unknown
+  receipt(deps: providerReceipt.Deps): unknown
+  update(deps: updateStatus.Deps): unknown
 }
 
-const realHandlers: Handlers = {
+/** The relay as it is. */
+export const realHandlers: Handlers = {
   webhook: hubspotWebhook.createHandler,
   deliver: deliverMessage.createHandler,
   receipt: providerReceipt.createHandler,
@@ -82,7 +83,7 @@ export function createWorld({ seed, variant = {}, onlyFaults, onlyMessages }: Wo
 
   const unconfirmedAfterSeconds = draws.pick('deadline', [120, 600, 3600])
   const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
-  const limit = draws.pick('limit', [6, 11, 110])
+  const limit = draws.pick('limit', [3, 11, 110])
   const hasKey = draws.chance('provider has a key', 0.4)
   const fates = drawFates(draws, { calm: faults.calm, deadline: unconfirmedAfterSeconds * 1000 }).filter(
     ({ id }) => !onlyMessages || onlyMessages.has(id),

@@ -1,0 +1,281 @@
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { Ledger, LedgerItem } from '../../functions/messages/ledger.ts'
+import { ladder } from '../../functions/messages/status.ts'
+import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
+import { TryLater } from '../../functions/platform/retry.ts'
+import type { SendFace } from '../../functions/providers/provider.ts'
+import type { Invariant } from './invariants.ts'
+import { reasonFor } from './provider.ts'
+import { type Handlers, realHandlers } from './world.ts'
+
+/** A relay that is wrong in one thing, and the invariant that it breaks. */
+export type Variant = { wrong: string; breaks: Invariant; handlers: Partial<Handlers> }
+
+const { webhook, deliver, receipt, update } = realHandlers
+
+/** Relays that must not pass: what a simulation is worth shows by what it notices. */
+export const variants: Variant[] = [
+  {
+    wrong: 'it settles whatever became known while HubSpot was told',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: { update: (deps) => update({ ...deps, ledger: deciding(deps.ledger, settleAnyway) }) },
+  },
+  {
+    wrong: 'its jobs leave no marks',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: {
+      update: (deps) => update({ ...deps, ledger: writing(deps.ledger, (item) => ({ ...item, open: [] })) }),
+    },
+  },
+  {
+    wrong: "a duplicate takes its twin's mark over at once",
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          ledger: reading(deps.ledger, (item) => ({ ...item, open: item.open.map((mark) => ({ ...mark, until: 0 })) })),
+        }),
+    },
+  },
+  {
+    wrong: 'it does not wait until HubSpot has surely finished what it gave no answer to',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: { update: (deps) => update({ ...deps, lateEffectSeconds: 0 }) },
+  },
+  {
+    wrong: 'the last update wins, not the highest',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: { update: (deps) => update({ ...deps, ledger: deciding(deps.ledger, alwaysRise) }) },
+  },
+  {
+    wrong: 'it tells every update',
+    breaks: 'HubSpot is asked no more than necessary',
+    handlers: { update: (deps) => update({ ...deps, ledger: deciding(deps.ledger, tellAnyway) }) },
+  },
+  {
+    wrong: 'it asks no rate limit',
+    breaks: 'HubSpot is asked no more than necessary',
+    handlers: {
+      update: (deps) => update({ ...deps, rateLimit: { ...deps.rateLimit, takeSlot: async () => deps.now() } }),
+    },
+  },
+  {
+    wrong: 'only the run that sends announces what came of it, as it would inside the idempotency',
+    breaks: 'no event is missing',
+    handlers: { deliver: announceOnlyOwnSends },
+  },
+  {
+    wrong: 'it queues no verdict for the case that no receipt comes',
+    breaks: 'no event is missing',
+    handlers: {
+      deliver: (deps) => deliver({ ...deps, statusUpdates: only(deps.statusUpdates, isNoVerdict) }),
+    },
+  },
+  {
+    wrong: 'it takes an expired claim over and sends again',
+    breaks: 'no customer receives a message twice',
+    handlers: {
+      deliver: (deps) =>
+        deliver({
+          ...deps,
+          ledger: reading(deps.ledger, (item) =>
+            item.send && !item.send.result && item.send.until <= deps.now() ? { ...item, send: undefined } : item,
+          ),
+        }),
+    },
+  },
+  {
+    wrong: "its idempotency is keyed on SQS's message id",
+    breaks: 'no customer receives a message twice',
+    handlers: { deliver: keyOnSqsId },
+  },
+  {
+    wrong: 'it sends again where it does not know what came of a send',
+    breaks: 'no customer receives a message twice',
+    handlers: { deliver: (deps) => deliver({ ...deps, accounts: sendingBy(deps.accounts, retryUnknown) }) },
+  },
+  {
+    wrong: 'it acknowledges webhooks before SQS has the message',
+    breaks: 'no event is missing',
+    handlers: { webhook: (deps) => webhook({ ...deps, queue: hasty(deps.queue) }) },
+  },
+  {
+    wrong: 'it acknowledges receipts before SQS has them',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: { receipt: (deps) => receipt({ ...deps, statusUpdates: hasty(deps.statusUpdates) }) },
+  },
+  {
+    wrong: 'it drops what it gives up',
+    breaks: 'no event is missing',
+    handlers: { update: (deps) => update({ ...deps, deadLetters: { send: async () => {} } }) },
+  },
+  {
+    wrong: 'it reports failed jobs as done',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: {
+      update(deps) {
+        const handle = asHandler(update(deps))
+        return (event: SQSEvent, context: object) => handle(event, context).then(() => ({ batchItemFailures: [] }))
+      },
+    },
+  },
+  {
+    wrong: 'it sends anew what is done',
+    breaks: 'the world comes to rest',
+    handlers: { update: sendDoneAnew },
+  },
+  {
+    wrong: "it keeps the provider's reason as it came",
+    breaks: 'nothing confidential is kept or logged',
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          ledger: writing(deps.ledger, (item) => ({ ...item, reason: item.reason && reasonFor(item.pk) })),
+        }),
+    },
+  },
+  {
+    wrong: 'it logs the message that it sends',
+    breaks: 'nothing confidential is kept or logged',
+    handlers: {
+      deliver: (deps) =>
+        deliver({
+          ...deps,
+          accounts: sendingBy(deps.accounts, (face) => ({
+            ...face,
+            send(job, account, tools) {
+              deps.telemetry.info('Sending', job)
+              return face.send(job, account, tools)
+            },
+          })),
+        }),
+    },
+  },
+  {
+    wrong: 'it logs the access token',
+    breaks: 'nothing confidential is kept or logged',
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          hubspot: {
+            updateMessage(token, ...rest) {
+              deps.telemetry.info('Calling HubSpot', { token })
+              return deps.hubspot.updateMessage(token, ...rest)
+            },
+          },
+        }),
+    },
+  },
+]
+
+type Decision = { next?: LedgerItem; answer: unknown }
+
+/** A ledger whose rules decide otherwise. */
+function deciding(ledger: Ledger, decideAnew: (item: LedgerItem, decide: (item: LedgerItem) => Decision) => Decision) {
+  const change: Ledger['change'] = (key, decide, seen) =>
+    ledger.change(key, (item) => decideAnew(item, decide) as ReturnType<typeof decide>, seen)
+  return { ...ledger, change }
+}
+
+/** A ledger whose rules see another item than the one that is kept. */
+const reading = (ledger: Ledger, see: (item: LedgerItem) => LedgerItem) =>
+  deciding(ledger, (item, decide) => decide(see(item)))
+
+/** A ledger that keeps another item than its rules decide. */
+const writing = (ledger: Ledger, write: (item: LedgerItem) => LedgerItem) =>
+  deciding(ledger, (item, decide) => {
+    const { next, answer } = decide(item)
+    return { answer, ...(next && { next: write(next) }) }
+  })
+
+function settleAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
+  const decided = decide(item)
+  if (decided.answer !== 'tell' || decided.next) return decided
+  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'settled')!
+  return { answer: 'settled', next: { ...settled.next!, known: item.known } }
+}
+
+function alwaysRise(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
+  const decided = decide({ ...item, known: undefined })
+  return decided.next ? decided : decide(item)
+}
+
+function tellAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
+  const { next = item, answer } = decide(item)
+  return answer === 'done' ? { next, answer: 'tell' } : { next, answer }
+}
+
+function announceOnlyOwnSends(deps: Parameters<typeof deliver>[0]) {
+  const sent = new Set<string>()
+  const accounts = sendingBy(deps.accounts, (face) => ({
+    ...face,
+    async send(job, account, tools) {
+      const outcome = await face.send(job, account, tools)
+      sent.add(job.messageId)
+      return outcome
+    },
+  }))
+  return deliver({ ...deps, accounts, statusUpdates: only(deps.statusUpdates, (job) => sent.delete(job.messageId)) })
+}
+
+function keyOnSqsId(deps: Parameters<typeof deliver>[0]) {
+  return async (event: SQSEvent, context: object): Promise<SQSBatchResponse> => {
+    const answers = event.Records.map((record) => {
+      const keyed: Ledger = {
+        read: (key) => deps.ledger.read({ ...key, messageId: record.messageId }),
+        change: (key, ...rest) => deps.ledger.change({ ...key, messageId: record.messageId }, ...rest),
+      }
+      return asHandler(deliver({ ...deps, ledger: keyed }))({ Records: [record] }, context)
+    })
+    return { batchItemFailures: (await Promise.all(answers)).flatMap(({ batchItemFailures }) => batchItemFailures) }
+  }
+}
+
+function sendDoneAnew(deps: Parameters<typeof update>[0]) {
+  const handle = asHandler(update(deps))
+  return async (event: SQSEvent, context: object) => {
+    const answer = await handle(event, context)
+    for (const { body } of event.Records)
+      await deps.queue.send(decodeBody(body) as object, { group: '1', delaySeconds: 900 })
+    return answer
+  }
+}
+
+type Accounts = Parameters<typeof deliver>[0]['accounts']
+
+/** Accounts whose messages go out otherwise. */
+function sendingBy(accounts: Accounts, change: (face: SendFace<unknown>) => SendFace<unknown>): Accounts {
+  return {
+    async find(ids, options) {
+      const found = await accounts.find(ids, options)
+      return found && { ...found, face: change(found.face) }
+    },
+  }
+}
+
+const retryUnknown = (face: SendFace<unknown>): SendFace<unknown> => ({
+  ...face,
+  async send(job, account, tools) {
+    const outcome = await face.send(job, account, tools)
+    if (outcome.outcome === 'unknown') throw new TryLater('Perhaps it was not sent')
+    return outcome
+  },
+})
+
+type Job = { messageId: string; status?: string }
+const isNoVerdict = ({ status }: Job) => status !== 'unconfirmed'
+
+/** A queue that takes only some jobs. */
+const only = (queue: Queue, takes: (job: Job) => boolean): Queue => ({
+  send: async (job, options) => (takes(job as Job) ? queue.send(job, options) : undefined),
+})
+
+/** A queue that says that it has a job before it has. */
+const hasty = (queue: Queue): Queue => ({
+  send: async (job, options) => void queue.send(job, options).catch(() => {}),
+})
+
+const asHandler = (handler: unknown) => handler as (event: SQSEvent, context: object) => Promise<SQSBatchResponse>

@@ -1,0 +1,23 @@
+import { parentPort } from 'node:worker_threads'
+import { runWorld } from './run.ts'
+
+/** What is counted of one world. */
+export type Report = Awaited<ReturnType<typeof report>>
+
+/** Runs the worlds whose seeds it is sent, one by one. */
+parentPort?.on('message', async (seed: number) => parentPort?.postMessage(await report(seed)))
+
+async function report(seed: number) {
+  const { violations, world } = await runWorld({ seed })
+  const { faults, fates, provider, hubspot, deliveries, statusUpdates } = world
+  return {
+    seed,
+    failed: violations.length > 0,
+    messages: fates.length,
+    updates: provider.issued.length + provider.sends.filter(({ said }) => said !== undefined).length,
+    patches: hubspot.patches.length,
+    redriven: deliveries.redriven() + statusUpdates.redriven(),
+    virtualHours: world.virtualHours(),
+    faults: faults.happened.map(({ kind }) => kind),
+  }
+}
