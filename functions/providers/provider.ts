@@ -49,7 +49,7 @@ export type Receipt =
   | { kind: 'unreadable'; problem: string }
 
 /** A status as a receipt tells it; the URL tells the channel. */
-export type ReceivedStatus = Pick<
+type ReceivedStatus = Pick<
   StatusUpdate,
   'portalId' | 'messageId' | 'status' | 'reason' | 'providerMessageId' | 'occurredAt'
 >

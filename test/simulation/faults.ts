@@ -42,7 +42,7 @@ const kinds = Object.keys(highestRates) as FaultKind[]
 export type FaultKind = keyof typeof highestRates
 
 /** One thing that went wrong: what, and where for the how manieth time. */
-export type Fault = { kind: FaultKind; name: string }
+type Fault = { kind: FaultKind; name: string }
 
 /** What goes wrong in a world. */
 export type Faults = ReturnType<typeof createFaults>

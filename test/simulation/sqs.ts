@@ -118,7 +118,7 @@ export function createWorkQueue(
   }
 }
 
-export type WorkQueue = ReturnType<typeof createWorkQueue>
+type WorkQueue = ReturnType<typeof createWorkQueue>
 
 /** A body in a few words for the trace: which message, which status, and why it waits or was given up. */
 function summary(body: string) {
