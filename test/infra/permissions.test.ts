@@ -18,6 +18,21 @@ test("only update-status reads the portals' tokens, and only it may decrypt them
   expect(whoMay(/^kms:/, 'PortalsKey')).toEqual(['update-status'])
 })
 
+test("whoever reads or writes a table under a customer's key may use that key, and nobody else may", () => {
+  const keys = resourcesOf(template, 'AWS::DynamoDB::GlobalTable').flatMap(([id, { Properties }]) => {
+    const key = Properties['Replicas'][0].SSESpecification?.KMSMasterKeyId
+    return key ? [[nameOf({ Ref: id }), nameOf(key)] as const] : []
+  })
+
+  expect(keys).toEqual([['Portals', 'PortalsKey']])
+  for (const [table, key] of keys) {
+    for (const action of [/^kms:Decrypt$/, /^kms:DescribeKey$/, /^kms:/])
+      expect(whoMay(action, key)).toEqual(whoMay(/^dynamodb:/, table))
+    for (const action of [/^kms:Encrypt$/, /^kms:GenerateDataKey$/])
+      expect(whoMay(action, key)).toEqual(whoMay(/^dynamodb:(Put|Update|Delete|BatchWrite)/, table))
+  }
+})
+
 test.each([
   ['DeliveriesQueue', ['hubspot-webhook', 'deliver-message']],
   ['DeliveriesDeadLetters', ['hubspot-webhook', 'deliver-message']],
