@@ -1,4 +1,4 @@
-import { type Invariant, judgeAtEnd, judgeAtRest, type Violation } from './invariants.ts'
+import { judgeAtEnd, judgeAtRest, type Violation } from './invariants.ts'
 import { createWorld, type World, type WorldOptions } from './world.ts'
 
 /** What came of one world. */
@@ -65,5 +65,3 @@ export function describe({ seed, violations, world }: Result) {
 function timeOf(milliseconds: number) {
   return new Date(milliseconds).toISOString().slice(11, 23)
 }
-
-export type { Invariant }

@@ -118,8 +118,6 @@ export function createWorkQueue(
   }
 }
 
-type WorkQueue = ReturnType<typeof createWorkQueue>
-
 /** A body in a few words for the trace: which message, which status, and why it waits or was given up. */
 function summary(body: string) {
   const document = JSON.parse(body)
