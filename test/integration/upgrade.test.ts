@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
 import type { ForwardReceiver } from '../../infra/local/forward-receiver.ts'
+import type { Message } from '../../infra/local/hubspot.ts'
 import { FunctionProperties } from '../../infra/local/lambda.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { readTemplate, synthesize } from '../../infra/local/template.ts'
@@ -57,7 +57,7 @@ test.each([
 
   const message = await send()
 
-  await until(() => message.told === 'SENT')
+  await isTold(message, 'SENT')
   expect(service.receptions(message.id)).toBe(1)
 })
 
@@ -72,14 +72,14 @@ test.each([
     const before = timesLeft(waitsFor)
 
     const message = await send()
-    await until(() => timesLeft(waitsFor) >= before + 2)
+    await expect.poll(() => timesLeft(waitsFor), patience).toBeGreaterThanOrEqual(before + 2)
 
     expect(message.told).toBeUndefined()
     expect(service.receptions(message.id)).toBe(receptions)
 
     deploy('next', all)
 
-    await until(() => message.told === 'SENT')
+    await isTold(message, 'SENT')
     expect(service.receptions(message.id)).toBe(1)
   },
 )
@@ -91,12 +91,12 @@ test('a message told by the next release is known to the previous one, and the o
   ] as const) {
     deploy(first, all)
     const message = await send()
-    await until(() => message.told === 'SENT')
+    await isTold(message, 'SENT')
     deploy(then, all)
     await service.sendReceipt({ ...account, messageId: message.id }, { status: 'sent' })
     await service.sendReceipt({ ...account, messageId: message.id }, { status: 'read' })
 
-    await until(() => message.told === 'READ')
+    await isTold(message, 'READ')
     expect(message.patches.map(({ statusType }) => statusType)).toEqual(['SENT', 'READ'])
   }
 })
@@ -124,11 +124,12 @@ function deploy(release: Release, names: string[]) {
   }
 }
 
-async function until(isSo: () => boolean) {
-  for (const giveUpAt = Date.now() + 20_000; !isSo() && Date.now() < giveUpAt; ) await sleep(20)
-  expect(isSo()).toBe(true)
+async function isTold(message: Message, word: 'SENT' | 'READ') {
+  await expect.poll(() => message.told, patience).toBe(word)
   await relay.stack.idle({ withinSeconds: 0 })
 }
+
+const patience = { timeout: 20_000, interval: 20 }
 
 type Release = 'previous' | 'next'
 
