@@ -37,7 +37,7 @@ const ordinary = {
 }
 
 const highestRates = { ...hard, ...ordinary }
-const kinds = Object.keys(highestRates) as FaultKind[]
+const all = Object.keys(highestRates) as FaultKind[]
 
 export type FaultKind = keyof typeof highestRates
 
@@ -49,17 +49,27 @@ export type Faults = ReturnType<typeof createFaults>
 
 /**
  * Decides by the seed what goes wrong, until a time. Which kinds there are, and how often, differs from seed to seed; in
- * a few nothing goes wrong. Of a list of names, only those faults happen: that is how a failure is reduced.
+ * a few nothing goes wrong. Where kinds are given, there are those, and often. Of a list of names, only those faults
+ * happen: that is how a failure is reduced.
  */
-export function createFaults(clock: Clock, draws: Draws, { until, only }: { until: number; only?: Set<string> }) {
-  const calm = draws.chance('calm', 0.15)
+export function createFaults(
+  clock: Clock,
+  draws: Draws,
+  { until, kinds, only }: { until: number; kinds?: FaultKind[] | undefined; only?: Set<string> | undefined },
+) {
+  const calm = !kinds && draws.chance('calm', 0.15)
   const orderly = calm || draws.chance('orderly', 0.15)
-  const rates = new Map<FaultKind, number>()
-  for (const kind of kinds) {
-    const excluded = calm || (orderly && kind in hard) || draws.chance(`without ${kind}`, kind in hard ? 0.5 : 0.3)
-    const most = highestRates[kind] * (kind in hard && draws.chance(`much of ${kind}`, 0.3) ? 2 : 1)
-    rates.set(kind, excluded ? 0 : most * draws.between(`rate of ${kind}`, 0.05, 1))
+  const rates = new Map(
+    all.map((kind) => [kind, kinds ? (kinds.includes(kind) ? highestRates[kind] : 0) : rateOf(kind)]),
+  )
+
+  function rateOf(kind: FaultKind) {
+    const isHard = kind in hard
+    if (calm || (orderly && isHard) || draws.chance(`without ${kind}`, isHard ? 0.5 : 0.3)) return 0
+    const most = highestRates[kind] * (isHard && draws.chance(`much of ${kind}`, 0.3) ? 2 : 1)
+    return most * draws.between(`rate of ${kind}`, 0.05, 1)
   }
+
   const happened: Fault[] = []
   const counts = new Map<string, number>()
 

@@ -4,12 +4,19 @@ import { ladder } from '../../functions/messages/status.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
 import type { SendFace } from '../../functions/providers/provider.ts'
+import type { FaultKind } from './faults.ts'
 import type { Invariant } from './invariants.ts'
 import { reasonFor } from './provider.ts'
 import { type Handlers, realHandlers } from './world.ts'
 
 /** A relay that is wrong in one thing, and the invariant that it breaks. */
-export type Variant = { wrong: string; breaks: Invariant; handlers: Partial<Handlers> }
+export type Variant = {
+  wrong: string
+  breaks: Invariant
+  handlers: Partial<Handlers>
+  /** What has to go wrong for it to show; anything, where that is often enough. */
+  kinds?: FaultKind[]
+}
 
 const { webhook, deliver, receipt, update } = realHandlers
 
@@ -18,6 +25,7 @@ export const variants: Variant[] = [
   {
     wrong: 'it settles whatever became known while HubSpot was told',
     breaks: 'HubSpot holds the word for the highest status',
+    kinds: [],
     handlers: { update: (deps) => update({ ...deps, ledger: deciding(deps.ledger, settleAnyway) }) },
   },
   {
@@ -30,6 +38,7 @@ export const variants: Variant[] = [
   {
     wrong: "a duplicate takes its twin's mark over at once",
     breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['SQS hands a message out twice', 'HubSpot works on after giving no answer'],
     handlers: {
       update: (deps) =>
         update({
@@ -41,6 +50,7 @@ export const variants: Variant[] = [
   {
     wrong: 'it does not wait until HubSpot has surely finished what it gave no answer to',
     breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['HubSpot works on after giving no answer'],
     handlers: { update: (deps) => update({ ...deps, lateEffectSeconds: 0 }) },
   },
   {
@@ -56,6 +66,7 @@ export const variants: Variant[] = [
   {
     wrong: 'it asks no rate limit',
     breaks: 'HubSpot is asked no more than necessary',
+    kinds: [],
     handlers: {
       update: (deps) => update({ ...deps, rateLimit: { ...deps.rateLimit, takeSlot: async () => deps.now() } }),
     },

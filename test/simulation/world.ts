@@ -20,7 +20,7 @@ import { createMemoryTable } from '../support/memory-table.ts'
 import { collectTelemetry } from '../support/telemetry.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createDraws, type Draws } from './draws.ts'
-import { createFaults, type Faults } from './faults.ts'
+import { createFaults, type FaultKind, type Faults } from './faults.ts'
 import { createHubSpot } from './hubspot.ts'
 import { createLambda, createNetwork, type Process } from './processes.ts'
 import { account, createProvider, phoneNumber, signedReceipt, withoutKey } from './provider.ts'
@@ -50,6 +50,8 @@ export type WorldOptions = {
   seed: number
   /** Takes the place of real handlers. */
   variant?: Partial<Handlers>
+  /** Only faults of these kinds, and many. */
+  kinds?: FaultKind[] | undefined
   /** Of all faults and messages that the seed has, only these. */
   onlyFaults?: Set<string>
   onlyMessages?: Set<string>
@@ -71,11 +73,11 @@ export const confidential = [
 ]
 
 /** The relay's real code in a world of its own, under a seed: everything happens as it is drawn from that. */
-export function createWorld({ seed, variant = {}, onlyFaults, onlyMessages }: WorldOptions) {
+export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessages }: WorldOptions) {
   const clock = createClock(start)
   const draws = createDraws(seed)
   const until = start + draws.magnitude('trouble', 5 * minute, 180 * minute)
-  const faults = createFaults(clock, draws, { until, ...(onlyFaults && { only: onlyFaults }) })
+  const faults = createFaults(clock, draws, { until, kinds, only: onlyFaults })
   const trace: { at: number; who: string; what: string }[] = []
   const note = (who: string, what: string) => void trace.push({ at: clock.now() - start, who, what })
   const ground = { clock, draws, faults, note }
