@@ -596,6 +596,69 @@ describe('without delivery', () => {
   })
 })
 
+describe('waiting for a slot', () => {
+  const slotsAreTakenFor = (seconds: number) =>
+    world.portalsTable.addFrom('rate-limit#1', world.now() + seconds * 1000, 0)
+
+  test('is no attempt and no reason to give up, however long it takes', async () => {
+    world = createWorld({ giveUpAfterSeconds: 60 })
+    await slotsAreTakenFor(3600)
+    await send('sent')
+    answerWith({ status: 500 }, { status: 500 })
+    const start = world.now()
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+    expect(world.hubspot.patches[0]!.at - start).toBeGreaterThanOrEqual(3_600_000)
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('ends without a PATCH where there is nothing left to tell', async () => {
+    await slotsAreTakenFor(60)
+    await send('sent')
+    await send('sent')
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('writes nothing to the ledger', async () => {
+    await slotsAreTakenFor(60)
+    await send('sent')
+    await world.step()
+
+    expect(world.ledgerTable.items.size).toBe(0)
+  })
+
+  test('goes on after a 429, which is no reason to give up either', async () => {
+    world = createWorld({ giveUpAfterSeconds: 60 })
+    answerWith(...Array(10).fill({ status: 429, headers: { 'retry-after': '30' } }))
+    await send('sent')
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('takes no slot for a portal without access', async () => {
+    await send('sent', { portalId: '99' })
+    await world.step()
+
+    expect([...world.portalsTable.items.keys()]).not.toContain('rate-limit#99')
+  })
+
+  test('a limit that HubSpot tells in its headers is kept', async () => {
+    world.hubspot.answer = async () => ({ status: 200, headers: { 'x-hubspot-ratelimit-max': '20' } })
+    for (let i = 0; i < 100; i++) await send('sent', { messageId: `m${i}` })
+    await world.step(1)
+    const start = world.now()
+    await world.rest()
+
+    expect(world.hubspot.held.size).toBe(100)
+    expect(world.now() - start).toBeGreaterThan(45_000)
+  })
+})
+
 test('no token reaches a log line or the ledger', async () => {
   answerWith({ status: 401 }, { status: 401 }, { status: 403, json: { category: 'MISSING_SCOPES' } })
   await send('sent')

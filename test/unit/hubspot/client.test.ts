@@ -201,6 +201,22 @@ test('every answer has a meaning: a field of the body may be missing, or anythin
   )
 })
 
+test("HubSpot's limit is read from an answer's headers, and only where it makes sense", async () => {
+  const limits = { 'x-hubspot-ratelimit-max': '110', 'x-hubspot-ratelimit-remaining': '0' }
+  const allowanceIn = async (headers: Record<string, string>) =>
+    (await setUp({ status: 429, headers }).update()).allowance
+
+  expect(await allowanceIn(limits)).toEqual({ max: 110, remaining: 0 })
+  expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-interval-milliseconds': '10000' })).toEqual({
+    max: 110,
+    remaining: 0,
+    intervalMilliseconds: 10_000,
+  })
+  expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-max': 'many' })).toBeUndefined()
+  expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-max': '0' })).toBeUndefined()
+  expect(await allowanceIn({})).toBeUndefined()
+})
+
 /** HubSpot's API before a server that always gives one answer, or none. */
 function setUp(answer: { status: number; body?: string; headers?: Record<string, string> } | Error) {
   const requests: ({ url: string } & HttpRequest)[] = []

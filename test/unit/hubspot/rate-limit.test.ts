@@ -1,0 +1,160 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createRateLimit } from '../../../functions/hubspot/rate-limit.ts'
+import { createMemoryTable } from '../../support/memory-table.ts'
+
+const start = Date.parse('2026-11-22T12:00:00Z')
+let time: number
+let table: ReturnType<typeof createMemoryTable>
+let requests: string[]
+
+beforeEach(() => {
+  time = start
+  table = createMemoryTable()
+  requests = []
+})
+
+/** The limiter of one Lambda; all share the table. */
+function limiter({ limit = 110, share = 1 } = {}) {
+  const counted = {
+    ...table,
+    get: (pk: string) => {
+      requests.push(`read ${pk}`)
+      return table.get(pk)
+    },
+    addFrom: (pk: string, floor: number, add: number) => {
+      requests.push(`write ${pk}`)
+      return table.addFrom(pk, floor, add)
+    },
+  }
+  return createRateLimit({ table: counted, limit, share, now: () => time, sleep: async () => {} })
+}
+
+const take = (rateLimit: ReturnType<typeof limiter>, count: number, portalId = '1') =>
+  Promise.all(Array.from({ length: count }, () => rateLimit.takeSlot(portalId)))
+
+/** The most requests in any of HubSpot's rolling ten seconds. */
+function mostInWindow(times: number[]) {
+  const sorted = times.toSorted((a, b) => a - b)
+  return Math.max(...sorted.map((at) => sorted.filter((other) => other > at - 10_000 && other <= at).length))
+}
+
+describe('slots', () => {
+  test('whoever asks when, in whatever batches: no ten seconds hold more requests than the share of the limit', async () => {
+    const batches = fc.array(
+      fc.record({ pause: fc.integer({ min: 0, max: 12_000 }), count: fc.integer({ min: 1, max: 10 }) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        batches,
+        fc.integer({ min: 1, max: 60 }),
+        fc.double({ min: 0.1, max: 1, noNaN: true }),
+        async (batches, limit, share) => {
+          table = createMemoryTable()
+          const lambdas = [limiter({ limit, share }), limiter({ limit, share })]
+          const used: number[] = []
+          for (const [index, { pause, count }] of batches.entries()) {
+            time += pause
+            const slots = await take(lambdas[index % 2]!, count)
+            used.push(...slots.map((slot) => Math.max(slot, time)))
+          }
+
+          expect(mostInWindow([...used, 0])).toBeLessThanOrEqual(Math.max(1, Math.floor(limit * share)))
+        },
+      ),
+    )
+  })
+
+  test('a flood uses 98 % of what the limit has', async () => {
+    const rateLimit = limiter()
+    const slots: number[] = []
+    for (let i = 0; i < 300; i++) slots.push(...(await take(rateLimit, 10)))
+
+    expect(mostInWindow(slots)).toBeGreaterThanOrEqual(108)
+    expect((3000 - 1) / (Math.max(...slots) - start)).toBeGreaterThan(0.98 * 0.011)
+  })
+
+  test('a batch takes its slots with one write, and each record gets its own', async () => {
+    const slots = await take(limiter(), 10)
+
+    expect(requests).toEqual(['write rate-limit#1'])
+    expect(new Set(slots).size).toBe(10)
+  })
+
+  test('after a rest, the first request goes at once', async () => {
+    const [slot] = await take(limiter(), 1)
+
+    expect(slot).toBeLessThanOrEqual(time)
+  })
+
+  test('portals do not hold up each other', async () => {
+    const rateLimit = limiter()
+    await take(rateLimit, 500)
+    const [slot] = await take(rateLimit, 1, '2')
+
+    expect(slot).toBeLessThanOrEqual(time)
+  })
+})
+
+describe('a slot that was kept', () => {
+  test('still holds: a batch asks with one read, and writes nothing', async () => {
+    const rateLimit = limiter()
+    const slots = await take(rateLimit, 10)
+    requests = []
+    const again = await Promise.all(slots.map((slot) => rateLimit.takeSlot('1', slot)))
+
+    expect(again).toEqual(slots)
+    expect(requests).toEqual(['read rate-limit-pause#1'])
+  })
+
+  test('is taken anew when its time has long passed, behind all others', async () => {
+    const rateLimit = limiter()
+    const slots = await take(rateLimit, 200)
+    time = slots[0]! + 2000
+    const anew = await rateLimit.takeSlot('1', slots[0]!)
+
+    expect(anew).toBeGreaterThan(slots.at(-1)!)
+  })
+
+  test('is taken anew when another Lambda was told to pause', async () => {
+    const rateLimit = limiter()
+    const slots = await take(rateLimit, 100)
+    await limiter().pause('1', time + 30_000)
+    const anew = await rateLimit.takeSlot('1', slots[50]!)
+
+    expect(anew).toBeGreaterThanOrEqual(time + 30_000)
+  })
+
+  test('holds when it lies behind the pause', async () => {
+    const rateLimit = limiter()
+    const slots = await take(rateLimit, 500)
+    await rateLimit.pause('1', time + 30_000)
+
+    expect(await rateLimit.takeSlot('1', slots.at(-1)!)).toBe(slots.at(-1))
+  })
+})
+
+describe('what HubSpot says', () => {
+  test('nobody gets a slot within a pause, and a shorter one does not end it', async () => {
+    const rateLimit = limiter()
+    await rateLimit.pause('1', time + 30_000)
+    await rateLimit.pause('1', time + 1000)
+
+    expect(await limiter().takeSlot('1')).toBeGreaterThanOrEqual(time + 30_000)
+  })
+
+  test('its limit counts, in its interval, instead of the one that is set', async () => {
+    const rateLimit = limiter({ limit: 110, share: 0.5 })
+    await rateLimit.heed('1', { max: 20, remaining: 19, intervalMilliseconds: 20_000 })
+    const slots = await take(rateLimit, 10)
+
+    expect(slots[9]! - slots[8]!).toBeCloseTo(20_000 / 9, 3)
+  })
+
+  test('with nothing left of its limit, everybody waits until something is', async () => {
+    const rateLimit = limiter()
+    await rateLimit.heed('1', { max: 110, remaining: 0 })
+
+    expect(await limiter().takeSlot('1')).toBeGreaterThan(time)
+  })
+})
