@@ -39,6 +39,7 @@ const Settings = z
 /**
  * The relay's settings: the object `relay` in the context of `cdk.json`, and over it, one by one, what the command line
  * says: `-c relay.stage=beta -c relay.maxConcurrency=20 -c 'relay.hubspot={"apiVersion":"2026-03"}'`.
+ * `null` brings a setting back to its default.
  * They are named as in `StatusRelayProps`, which tells their meaning and defaults; durations are ISO 8601 (`PT1H`),
  * `logRetention` is in days, `alarmTopicArn` stands for `alarmTopic`, and each of `statusSenderArns` for a call of
  * `grantSendStatuses`.
@@ -47,7 +48,9 @@ export function readSettings(node: Node) {
   const fromCommandLine = Object.entries<unknown>(node.getAllContext())
     .filter(([key]) => key.startsWith('relay.'))
     .map(([key, value]) => [key.slice('relay.'.length), fromJson(value)])
-  const result = Settings.safeParse({ ...node.tryGetContext('relay'), ...Object.fromEntries(fromCommandLine) })
+  const given = { ...node.tryGetContext('relay'), ...Object.fromEntries(fromCommandLine) }
+  const chosen = Object.entries(given).filter(([, value]) => value !== null)
+  const result = Settings.safeParse(Object.fromEntries(chosen))
   if (!result.success) throw new Error(`The relay's settings are not right.\n${z.prettifyError(result.error)}`)
   return result.data
 }

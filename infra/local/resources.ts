@@ -53,8 +53,6 @@ export function placeResources(template: Template, place: Place) {
         return { Ref: name, Arn: arn('lambda', `function:${name}`) }
       case 'AWS::ApiGatewayV2::Api':
         return { Ref: name, ApiEndpoint: apiUrl }
-      case 'AWS::ApiGatewayV2::DomainName':
-        return { Ref: name, RegionalDomainName: new URL(apiUrl).host }
       case 'AWS::IAM::Role':
         return { Ref: name, Arn: `arn:aws:iam::${accountId}:role/${name}` }
       case 'AWS::KMS::Key':

@@ -28,6 +28,13 @@ test('the command line wins over cdk.json, one setting at a time', () => {
   })
 })
 
+test('null on the command line brings a setting of cdk.json back to its default', () => {
+  const relay = { stage: 'beta', publicBaseUrl: 'https://relay.example.com' }
+
+  expect(settingsFrom({ relay, 'relay.publicBaseUrl': null })).toEqual({ stage: 'beta' })
+  expect(settingsFrom({ relay, 'relay.publicBaseUrl': 'null' })).toEqual({ stage: 'beta' })
+})
+
 test.each([
   ['a misspelt name', { 'relay.stgae': 'beta' }],
   ['a misspelt name within a setting', { relay: { hubspot: { version: 'v3' } } }],
