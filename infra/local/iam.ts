@@ -95,25 +95,25 @@ const Input = z.object({
   SecretId: z.string().optional(),
 })
 
-/** What a call demands: each action with its resource. A call that names none demands its action on everything. */
-function demandsOf({ service, operation, body }: AwsCall, place: Place, keyOfTable: Map<string, string>) {
+type Demand = [action: string, resource: string]
+
+/** What a call demands, each action with its resource. One that names no resource demands its action on everything. */
+function demandsOf({ service, operation, body }: AwsCall, place: Place, keyOfTable: Map<string, string>): Demand[] {
   const { QueueUrl, TableName, IndexName, RequestItems = {}, SecretId } = Input.parse(JSON.parse(body))
   const arn = (name: string, toArn: (name: string) => string) => (name.startsWith('arn:') ? name : toArn(name))
   // A batch of SQS's demands what its single calls do.
   const action = `${service}:${service === 'sqs' ? operation.replace(/Batch$/, '') : operation}`
 
-  if (QueueUrl !== undefined) return [[action, arnOf(place, 'sqs', QueueUrl.split('/').at(-1) ?? '')]] as const
-  if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(place, name))]] as const
+  if (QueueUrl !== undefined) return [[action, arnOf(place, 'sqs', QueueUrl.split('/').at(-1) ?? '')]]
+  if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(place, name))]]
   const tables = TableName === undefined ? Object.keys(RequestItems) : [TableName]
-  if (tables.length === 0) return [[action, '*']] as const
-  return tables.flatMap((named) => {
+  if (tables.length === 0) return [[action, '*']]
+  return tables.flatMap((named): Demand[] => {
     const table = arn(named, (name) => arnOf(place, 'dynamodb', `table/${name}`))
+    const demand: Demand = [action, IndexName === undefined ? table : `${table}/index/${IndexName}`]
     const key = keyOfTable.get(table)
-    return [
-      [action, IndexName === undefined ? table : `${table}/index/${IndexName}`] as const,
-      // It asks for more at times, and AWS's pages do not agree when; this is what it refuses calls for.
-      ...(key === undefined ? [] : [['kms:Decrypt', key] as const]),
-    ]
+    // DynamoDB may use the key for more; AWS's pages do not agree when. This is what it refuses calls for.
+    return key === undefined ? [demand] : [demand, ['kms:Decrypt', key]]
   })
 }
 

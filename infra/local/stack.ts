@@ -46,7 +46,8 @@ export type LocalStack = Awaited<ReturnType<typeof startLocalStack>>
 
 /**
  * Runs what a cloud assembly says, with the bundles that would be deployed and on 127.0.0.1 only: the HTTP API, functions
- * (a process per execution environment), queues with their event sources, tables and secrets.
+ * (a process per execution environment), queues with their event sources, tables and secrets, and of all these each
+ * function may call what its role allows.
  *
  * Resources go by their construct path below the stack, or the end of it: `deliver-message`, `StatusUpdates/DeadLetters`.
  * Throws where the template has something that cannot be run as it says.
