@@ -4,7 +4,7 @@ import { type Load, play } from './rate-limit/play.ts'
 import { strategies } from './rate-limit/strategies.ts'
 
 // What `npm run bench:rate-limit` shows at full length.
-describe.each([false, true])('a flood for one of many portals (HubSpot counts what it refuses: %s)', (refusedCount) => {
+describe.each([false, true])('a flood (HubSpot counts what it refuses: %s)', (refusedCount) => {
   const load: Load = { updates: 2500, quietPortals: 0, consumers: 10, refusedCount, seed: 1 }
 
   test('drains nearly as fast as HubSpot allows, almost never refused, with a tenth of a write for each update', async () => {
