@@ -29,7 +29,7 @@ beforeAll(async () => {
   assembly = await synthesize()
   // Inside the project, whose node_modules they use.
   releases = mkdtempSync(join(project, 'cdk.out/releases-'))
-  const [tag] = git('tag', '--list', 'v*', '--merged', 'HEAD', '--sort=-v:refname').split('\n')
+  const tag = lastTag()
   if (tag) checkOut(tag, releaseFolder('previous'))
   else copySources(releaseFolder('previous'))
   copySources(releaseFolder('next'))
@@ -136,7 +136,18 @@ type Release = 'previous' | 'next'
 const releaseFolder = (release: Release) => join(releases, release)
 const bundleOf = (release: Release, name: string) => join(releaseFolder(release), 'bundles', name)
 
-const git = (...args: string[]) => execFileSync('git', args, { cwd: project, encoding: 'utf8' }).trim()
+function git(...args: string[]) {
+  return execFileSync('git', args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
+function lastTag() {
+  try {
+    return git('tag', '--list', 'v*', '--merged', 'HEAD', '--sort=-v:refname').trim().split('\n')[0]
+  } catch {
+    // Sources may be here without git, or without their history.
+    return undefined
+  }
+}
 
 function checkOut(tag: string, folder: string) {
   mkdirSync(folder)
