@@ -3,31 +3,47 @@ import { Option, program } from 'commander'
 import pc from 'picocolors'
 import { type Form, formNames, forms } from './forms.ts'
 import { startLocalRelay } from './local-relay.ts'
+import { briskly, playMigration, type StepOutcome } from './migration.ts'
 import { narrate } from './narrate.ts'
 import { channelAccountOf, type Outcome, playScenarios, shortWaits } from './scenarios.ts'
 
-const { form, json } = program
+const { form, migration, json } = program
   .name('npm run demo --')
   .description('Sends messages that meet different fates through the relay, and shows what HubSpot holds at the end.')
   .addOption(new Option('--form <form>', 'which form of the relay').choices(formNames).default('full'))
+  .addOption(new Option('--migration', 'the steps of docs/migration.md, there and back').conflicts('form'))
   .option('--json', 'print the outcomes as JSON, and nothing else')
   .parse()
-  .opts<{ form: Form; json?: boolean }>()
+  .opts<{ form: Form; migration?: boolean; json?: boolean }>()
 
-const { settings, scenarios } = forms[form]
 const print = json ? () => {} : console.log
-const names = new Map(scenarios.map(({ name }, index) => [channelAccountOf(index), name]))
-
 print('Building and starting the relay …')
-await using relay = await startLocalRelay({ settings, environment: shortWaits })
-narrate(relay, (channelAccountId) => names.get(channelAccountId) ?? '', print)
-const outcomes = await playScenarios(relay, scenarios)
+const { outcomes, table } = migration ? await demonstrateMigration() : await demonstrate(forms[form])
 
-if (json) console.log(JSON.stringify(outcomes.map(summary), undefined, 2))
-else console.log(`\n${tableOf(outcomes)}`)
+console.log(json ? JSON.stringify(outcomes.map(summary), undefined, 2) : `\n${table}`)
 const wrong = outcomes.filter(({ asExpected }) => !asExpected)
 print(wrong.length === 0 ? pc.green('All as it must be.') : pc.red(`Not as it must be: ${wrong.length}.`))
 process.exitCode = wrong.length === 0 ? 0 : 1
+
+async function demonstrate({ settings, scenarios }: (typeof forms)[Form]) {
+  const names = new Map(scenarios.map(({ name }, index) => [channelAccountOf(index), name]))
+  await using relay = await startLocalRelay({ settings, environment: shortWaits })
+  narrate(relay, (channelAccountId) => names.get(channelAccountId) ?? '', print)
+  const outcomes = await playScenarios(relay, scenarios)
+  return { outcomes, table: tableOf(outcomes) }
+}
+
+async function demonstrateMigration() {
+  await using relay = await startLocalRelay(briskly)
+  const outcomes = await playMigration(relay, print)
+  const table = new Table({
+    head: ['Step', 'Messages', 'Through the relay', 'HubSpot right', 'Customer gets it once', 'Dead letters'],
+    style: { head: [], border: [], compact: true },
+  })
+  for (const { step, messages, throughRelay, toldRight, receivedOnce, deadLetters } of outcomes)
+    table.push([step, messages, throughRelay, toldRight, receivedOnce, deadLetters])
+  return { outcomes, table: table.toString() }
+}
 
 function tableOf(outcomes: Outcome[]) {
   const head = ['What happens to the message', 'HubSpot is told', 'PATCHes', 'Customer gets it', 'As it must be']
@@ -60,6 +76,8 @@ function receptionsOf({ receptions }: End) {
   return receptions === undefined ? 'from the team' : `${receptions} ×`
 }
 
-function summary({ scenario: { name, expected }, ...outcome }: Outcome) {
-  return { name, ...outcome, expected }
+function summary(outcome: Outcome | StepOutcome) {
+  if (!('scenario' in outcome)) return outcome
+  const { scenario, ...came } = outcome
+  return { name: scenario.name, ...came, expected: scenario.expected }
 }

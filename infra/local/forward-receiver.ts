@@ -29,13 +29,15 @@ export async function startForwardReceiver(options: {
   clientSecrets?: string[]
   /** The relay's receipts URL, without channel: `{relay}/receipts`. Without it no receipts are posted. */
   receiptsUrl?: string
+  /** Whether receipts go to the URL of the message's channel account, and not to its channel's. Default: yes. */
+  receiptsPerAccount?: boolean
   /** What becomes of a message; taken, delivered and read when absent. */
   conduct?: (delivery: Delivery) => Conduct
   /** Pauses before a receipt that the relay did not take is posted again. */
   receiptRetryDelaysMs?: number[]
 }) {
   const { secrets, clientSecrets = [], receiptsUrl, conduct = () => usualConduct } = options
-  const { receiptRetryDelaysMs = [500, 1000, 2000, 4000, 8000] } = options
+  const { receiptsPerAccount = true, receiptRetryDelaysMs = [500, 1000, 2000, 4000, 8000] } = options
   const deliveries: Delivery[] = []
   const sending: Promise<void>[] = []
   const { emit, onEvent } = createEvents<ForwardReceiverEvent>()
@@ -93,7 +95,7 @@ export async function startForwardReceiver(options: {
     const id = `msg_${randomUUID()}`
     const data = { portalId, messageId, status, reason }
     const body = JSON.stringify({ type: 'message.status', timestamp: new Date().toISOString(), data })
-    const url = [receiptsUrl, channelId, channelAccountId].filter(Boolean).join('/')
+    const url = [receiptsUrl, channelId, receiptsPerAccount && channelAccountId].filter(Boolean).join('/')
 
     return async () => {
       const headers = { 'content-type': 'application/json', ...signatureHeaders(secrets[0]!, id, body, signing) }

@@ -14,6 +14,10 @@ export type LocalRelayEvent = HubSpotEvent | TeamEvent | (ForwardReceiverEvent &
 /** The relay with everything around it, as its users see it. */
 export type LocalRelay = Awaited<ReturnType<typeof startLocalRelay>>
 
+type ServiceOptions = Pick<Parameters<typeof startForwardReceiver>[0], 'conduct' | 'receiptsPerAccount'> & {
+  format?: 'job' | 'hubspot'
+}
+
 /** The portal and the channel that are there from the start. */
 export const ids = { portalId: '1001', channelId: '2300310' }
 
@@ -38,7 +42,6 @@ export async function startLocalRelay(
   const { settings = {}, hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
   const { emit, onEvent } = createEvents<LocalRelayEvent>()
   const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
-  const channelSecret = `whsec_${Buffer.from('the secret of a local channel').toString('base64')}`
   await using starting = new AsyncDisposableStack()
 
   const hubspot = starting.adopt(await startHubSpot({ ...app, behaviour }), (started) => started.stop())
@@ -64,23 +67,23 @@ export async function startLocalRelay(
     await stack.dynamodb.send(new PutItemCommand({ TableName: stack.tableName('Portals'), Item }))
   }
 
-  /** Connects a channel account, with a service of its own that its messages are forwarded to. */
-  async function addChannelAccount(
-    channelAccountId: string,
-    {
-      conduct,
-      format = 'job',
-    }: Pick<Parameters<typeof startForwardReceiver>[0], 'conduct'> & { format?: 'job' | 'hubspot' } = {},
-  ) {
+  /** Starts a service of the team's, with what the secret of its channel or channel account has to hold. */
+  async function startService(channelAccountId: string, { format = 'job', ...options }: ServiceOptions = {}) {
+    const secrets = [`whsec_${Buffer.from(`the secret of local account ${channelAccountId}`).toString('base64')}`]
     const service = await startForwardReceiver({
-      secrets: [channelSecret],
+      ...options,
+      secrets,
       clientSecrets: [clientSecret],
       ...(stack.outputs['ReceiptsUrl'] && { receiptsUrl: stack.outputs['ReceiptsUrl'] }),
-      ...(conduct && { conduct }),
     })
     everything.defer(service.stop)
     service.onEvent((event) => emit({ ...event, channelAccountId }))
-    const account = { provider: 'forward', url: service.url, format, secrets: [channelSecret] }
+    return { service, account: { provider: 'forward', url: service.url, format, secrets } }
+  }
+
+  /** Connects a channel account, with a service of its own that its messages are forwarded to. */
+  async function addChannelAccount(channelAccountId: string, options?: ServiceOptions) {
+    const { service, account } = await startService(channelAccountId, options)
     stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
     return service
   }
@@ -107,6 +110,7 @@ export async function startLocalRelay(
     stack,
     hubspot,
     installApp,
+    startService,
     addChannelAccount,
     sendStatus: createStatusSender(stack, emit),
     deadLetters,
