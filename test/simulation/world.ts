@@ -85,7 +85,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 
   const unconfirmedAfterSeconds = draws.pick('deadline', [120, 600, 3600])
   const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
-  const limit = draws.pick('limit', [3, 11, 110])
+  // Under a low limit updates wait, and several are told at once: fewer PATCHes than in the usual order.
+  const limit = faults.calm ? 110 : draws.pick('limit', [3, 11, 110])
   const hasKey = draws.chance('provider has a key', 0.4)
   const fates = drawFates(draws, { calm: faults.calm, deadline: unconfirmedAfterSeconds * 1000 }).filter(
     ({ id }) => !onlyMessages || onlyMessages.has(id),
