@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readEvent, stillUnread, toDelivery } from './hubspot/events.ts'
 import {
   about,
@@ -62,16 +63,16 @@ export function createHandler(deps: Deps) {
   }
 
   function sendOnce(job: DeliveryJob, { face, account }: { face: SendFace<unknown>; account: unknown }, run: Run) {
-    const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis() }
+    const place = face.repeatableAt?.(account)
+    const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
+    const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
+    let unclear = false
     const keeping = {
       async begin() {
-        const { repeatable } = face
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         run.carry['claims'] = [...earlier, claim.by]
-        const { answer } = await ledger.change(job, (item) =>
-          claimSend(item, claim, { now: now(), earlier, repeatable }),
-        )
+        const { answer } = await ledger.change(job, (item) => claimSend(item, claim, { now: now(), earlier }))
         run.carry['claims'] = []
         return answer
       },
@@ -79,10 +80,17 @@ export function createHandler(deps: Deps) {
         await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
       },
       async release() {
-        await ledger.change(job, (item) => releaseSend(item, claim))
+        await ledger.change(job, (item) => releaseSend(item, claim, { unclear }))
       },
     }
-    return once(`send#${ledgerKey(job)}`, keeping, run.context, () => face.send(job, account, deps.tools))
+    return once(`send#${ledgerKey(job)}`, keeping, run.context, async () => {
+      try {
+        return await face.send(job, account, deps.tools)
+      } catch (error) {
+        unclear = error instanceof TryLater && error.unclear
+        throw error
+      }
+    })
   }
 
   /** Queues what the send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */

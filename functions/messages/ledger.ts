@@ -25,6 +25,10 @@ export type SendOutcome = z.infer<typeof SendOutcome>
 const Claim = z.object({ by: z.string(), until: z.number() })
 export type Claim = z.infer<typeof Claim>
 
+/** A claim of the send. `at` is a digest of the place where a repetition would be recognised, if there is one. */
+const SendClaim = z.object({ ...Claim.shape, at: z.string().optional() })
+type SendClaim = z.infer<typeof SendClaim>
+
 /** All that is kept of one message: no text, no addresses. */
 export const LedgerItem = z.object({
   pk: z.string(),
@@ -39,7 +43,7 @@ export const LedgerItem = z.object({
   /** Jobs that raised what is known and have not settled yet: each tells HubSpot before it is done. */
   open: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
   /** The send: claimed by a try, and then its outcome. */
-  send: z.object({ ...Claim.shape, result: SendOutcome.optional() }).optional(),
+  send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
   providerMessageId: z.string().optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
   /** Seconds since 1970, for DynamoDB's TTL. */
@@ -153,20 +157,21 @@ export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
 }
 
 /**
- * Claims the send for one try. Without an idempotency key at the provider, a try that died may have sent the message:
- * its outcome is unknown, for good. With one, the next try sends it again under the same key (`repeatable`). `earlier`
- * names runs of the same job that certainly sent nothing.
+ * Claims the send for one try. A try that died, or ended in doubt, may have sent the message: where the provider would
+ * recognise a repetition, and this try goes to the same place, it is sent again; else its outcome is unknown, for good.
+ * `earlier` names runs of the same job that certainly sent nothing.
  */
 export function claimSend(
   item: LedgerItem,
-  claim: Claim,
-  { now, earlier, repeatable }: { now: number; earlier: string[]; repeatable: boolean },
+  claim: SendClaim,
+  { now, earlier }: { now: number; earlier: string[] },
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } } {
   const { send } = item
   if (send?.result) return { answer: { done: send.result } }
   const isOthers = send && send.by !== claim.by && !earlier.includes(send.by)
   if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
-  if (isOthers && !repeatable) return completeSend(item, { outcome: 'unknown' }, new Date(now).toISOString())
+  const isRecognised = claim.at !== undefined && claim.at === send?.at
+  if (isOthers && !isRecognised) return completeSend(item, { outcome: 'unknown' }, new Date(now).toISOString())
   return { next: { ...item, send: claim }, answer: 'claimed' }
 }
 
@@ -197,10 +202,14 @@ export function wordOf(
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
-/** Frees the send for another try: this one certainly sent nothing. */
-export function releaseSend(item: LedgerItem, { by }: Claim): { next?: LedgerItem; answer: undefined } {
+/** Frees the send for another try. Where this one ended in doubt, its claim stands, to be taken over at once. */
+export function releaseSend(
+  item: LedgerItem,
+  { by }: Claim,
+  { unclear }: { unclear: boolean },
+): { next?: LedgerItem; answer: undefined } {
   if (item.send?.by !== by || item.send.result) return { answer: undefined }
-  return { next: { ...item, send: undefined }, answer: undefined }
+  return { next: { ...item, send: unclear ? { ...item.send, until: 0 } : undefined }, answer: undefined }
 }
 
 /** What an update lets us know. */

@@ -3,10 +3,13 @@ export class TryLater extends Error {
   override name = 'TryLater'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
   readonly notBefore: number | undefined
+  /** Whether the work may be done all the same. */
+  readonly unclear: boolean
 
-  constructor(reason: string, options: ErrorOptions & { notBefore?: number | undefined } = {}) {
+  constructor(reason: string, options: ErrorOptions & { notBefore?: number | undefined; unclear?: boolean } = {}) {
     super(reason, options)
     this.notBefore = options.notBefore
+    this.unclear = options.unclear ?? false
   }
 }
 

@@ -10,8 +10,11 @@ import type { FetchJson } from '../platform/fetch-json.ts'
 export type SendFace<Account> = {
   /** What the secret of a channel, or of a channel account, holds for this provider. */
   account: z.ZodType<Account>
-  /** Whether each try carries the same key, by which the provider takes a message only once: it may be sent again in doubt. */
-  repeatable: boolean
+  /**
+   * Where each try of a message carries the same key and is recognised by it, so that the message may be sent there again
+   * in doubt, but nowhere else. Without this, a message whose send ended in doubt is not sent again.
+   */
+  repeatableAt?(account: Account): string
   send(job: DeliveryJob, account: Account, tools: SendTools): Promise<SendOutcome>
 }
 

@@ -139,7 +139,6 @@ const Answer = z.object({ status: z.enum(['accepted', 'sent', 'delivered']) })
 /** A provider that cannot tell a repetition, as most of them. */
 export const withoutKey: SendFace<unknown> = {
   account: z.unknown(),
-  repeatable: false,
   async send({ messageId }, _account, { fetchJson }) {
     const response = await fetchJson(account.url, { method: 'POST', body: JSON.stringify({ messageId }) }).catch(
       unheard,

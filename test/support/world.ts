@@ -78,11 +78,12 @@ export function createWorld(
   /** The provider: what it answers, and what it was sent. */
   const provider = {
     sends: [] as DeliveryJob[],
+    place: 'https://here.test',
     send: async (_job: DeliveryJob): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
   }
   const face: SendFace<unknown> = {
     account: undefined as never,
-    repeatable: options.repeatable ?? false,
+    ...(options.repeatable && { repeatableAt: () => provider.place }),
     async send(job) {
       provider.sends.push(job)
       return provider.send(job)

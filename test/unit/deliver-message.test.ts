@@ -216,6 +216,39 @@ describe('each customer receives a message at most once', () => {
     expect(sends()).toBe(1)
   })
 
+  test('a send that ended in doubt is not repeated at another place, which could not recognise it', async () => {
+    world = createWorld({ repeatable: true })
+    world.provider.send = async () => {
+      throw new TryLater('no answer', { unclear: true })
+    }
+    await deliver()
+    await world.step()
+    world.provider.place = 'https://elsewhere.test'
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+  })
+
+  test.each([
+    ['in doubt is repeated at the same place', true, 'https://here.test'],
+    ['in a clear refusal is repeated wherever messages go by now', false, 'https://elsewhere.test'],
+  ])('a send that ended %s', async (_claim, unclear, place) => {
+    world = createWorld({ repeatable: true })
+    world.provider.send = async () => {
+      throw new TryLater('not taken', { unclear })
+    }
+    await deliver()
+    await world.step()
+    world.provider.place = place
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
   test('a crash after the send was recorded, before its status was queued: the status is queued by the next try', async () => {
     const send = world.statusUpdates.send
     let fails = 1

@@ -13,7 +13,7 @@ import { ForwardAccount } from './account.ts'
  */
 export const forward: SendFace<ForwardAccount> = {
   account: ForwardAccount,
-  repeatable: true,
+  repeatableAt: ({ url }) => url,
 
   async send(job, account, tools) {
     const request = account.format === 'job' ? signedJob(job, account, tools) : await hubspotsOwn(job, account, tools)
@@ -21,7 +21,10 @@ export const forward: SendFace<ForwardAccount> = {
       return understand(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
     } catch (error) {
       if (error instanceof NoAnswer)
-        throw new TryLater(`The endpoint gave no answer (${error.message})`, { cause: error })
+        throw new TryLater(`The endpoint gave no answer (${error.message})`, {
+          unclear: error.mayHaveArrived,
+          cause: error,
+        })
       throw error
     }
   },
@@ -97,5 +100,7 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
   const seconds = retryAfterSeconds(headers['retry-after'], now)
   throw new TryLater(`The endpoint answered HTTP ${status}`, {
     notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    // What stands before the endpoint may answer in its place, while it works on the message.
+    unclear: status !== 429 && status !== 503,
   })
 }

@@ -146,9 +146,12 @@ test('without an answer the message is tried again, since its id tells repetitio
   for (const mayHaveArrived of [true, false]) {
     const { send } = setUp(new NoAnswer('POST service.example.com: ECONNRESET', mayHaveArrived))
 
-    expect((await failureOf(send())).message).toBe('The endpoint gave no answer (POST service.example.com: ECONNRESET)')
+    expect(await failureOf(send())).toMatchObject({
+      message: 'The endpoint gave no answer (POST service.example.com: ECONNRESET)',
+      unclear: mayHaveArrived,
+    })
   }
-  expect(sendFace.repeatable).toBe(true)
+  expect(sendFace.repeatableAt?.(account)).toBe(account.url)
 })
 
 test.each(['receipt-delivered', 'receipt-failed'])('%s, signed, is understood', (name) => {
