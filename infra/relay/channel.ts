@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod'
 import { createFetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
-import { digits } from './given.ts'
+import { digits, endpoint } from './given.ts'
 import type { Context } from './relay.ts'
 import { Trouble } from './trouble.ts'
 
@@ -11,16 +11,18 @@ export function addChannelCommands(program: Command, { terminal, deployment }: C
     .command('channel')
     .description('custom channels at HubSpot')
     .command('set-webhook')
-    .description("points a channel's webhook URL at the relay")
+    .description("points a channel's webhook URL at the relay, or back")
     .addHelpText(
       'after',
       '\nThe developer API key is taken from HUBSPOT_DEVELOPER_API_KEY, or asked for. HubSpot shows it under Development, Keys.',
     )
     .argument('<channelId>', "the channel's id", digits)
     .requiredOption('--app-id <id>', 'the id of the app that the channel belongs to', digits)
+    .option('--url <url>', "another URL than the relay's, to go back to", endpoint)
     .option('--dry-run', 'only say what would be changed')
-    .action(async (channelId: string, { appId, dryRun }: { appId: string; dryRun?: boolean }) => {
+    .action(async (channelId: string, { appId, url: other, dryRun }: Options) => {
       const { outputs } = await deployment()
+      const webhookUrl = other ?? outputs.WebhookUrl
       const hapikey =
         process.env['HUBSPOT_DEVELOPER_API_KEY'] || (await terminal.askHidden('HubSpot developer API key (hidden):'))
       const query = new URLSearchParams({ hapikey, appId })
@@ -29,18 +31,19 @@ export function addChannelCommands(program: Command, { terminal, deployment }: C
         webhookUrlIn(await fetchJson(url, request).catch(unanswered), channelId)
 
       const before = await call({ method: 'GET' })
-      if (before === outputs.WebhookUrl)
-        return terminal.print(`Channel ${channelId} posts to ${outputs.WebhookUrl} already.`)
-      const change = `from ${before ?? 'nowhere'} to ${outputs.WebhookUrl}`
+      if (before === webhookUrl) return terminal.print(`Channel ${channelId} posts to ${webhookUrl} already.`)
+      const change = `from ${before ?? 'nowhere'} to ${webhookUrl}`
       if (dryRun) return terminal.print(`Would move the webhooks of channel ${channelId} ${change}.`)
       await call({
         method: 'PATCH',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ webhookUrl: outputs.WebhookUrl }),
+        body: JSON.stringify({ webhookUrl }),
       })
       terminal.print(`The webhooks of channel ${channelId} are moved ${change}.`)
     })
 }
+
+type Options = { appId: string; url?: string; dryRun?: boolean }
 
 const fetchJson = createFetchJson({ timeout: 10_000 })
 const Channel = z.object({ webhookUrl: z.string() })

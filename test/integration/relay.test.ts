@@ -199,6 +199,21 @@ describe('filling it in', () => {
     expect(hubspot.webhookUrl(ids.channelId)).toBe(stack.outputs['WebhookUrl'])
   })
 
+  test('and back, and to the relay once more', async () => {
+    const setWebhook = ['channel', 'set-webhook', ids.channelId, '--app-id', '77']
+
+    const back = await relay([...setWebhook, '--url', 'https://elsewhere.example.com/hook'], {
+      answers: [developerApiKey],
+    })
+    expect(hubspot.webhookUrl(ids.channelId)).toBe('https://elsewhere.example.com/hook')
+    const plain = await relay([...setWebhook, '--url', 'http://elsewhere.example.com/hook'])
+    await relay(setWebhook, { answers: [developerApiKey] })
+
+    expect(back.exitCode).toBe(0)
+    expect(plain).toMatchObject({ exitCode: 2, all: expect.stringContaining('It must be an https:// URL') })
+    expect(hubspot.webhookUrl(ids.channelId)).toBe(stack.outputs['WebhookUrl'])
+  })
+
   test('then it is able to work, and works', async () => {
     const { exitCode, printed } = await relay(['check'])
     // They remember secrets for minutes, also empty ones.
