@@ -210,18 +210,7 @@ async function startOperator({ hubspot, stack }: LocalRelay, print: (line: strin
 
   return {
     setWebhook: () => command(['channel', 'set-webhook', ids.channelId, '--app-id', '77']),
-    async setWebhookBack(webhookUrl: string) {
-      print(pc.dim(`  PATCH …/custom-channels/${ids.channelId} {"webhookUrl":"${webhookUrl}"}`))
-      const { status } = await fetch(
-        `${hubspot.url}/conversations/v3/custom-channels/${ids.channelId}?hapikey=key&appId=77`,
-        {
-          method: 'PATCH',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ webhookUrl }),
-        },
-      )
-      if (!isAccepted(status)) throw new Error(`HubSpot answers ${status} to the new webhook URL.`)
-    },
+    setWebhookBack: (url: string) => command(['channel', 'set-webhook', ids.channelId, '--app-id', '77', '--url', url]),
     setChannelSecret: (id: string, account: object) =>
       command(['secret', 'set', 'channel', id, '--file', '-'], JSON.stringify(account)),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
