@@ -9,15 +9,7 @@ import {
   type UnreadEvent,
   version,
 } from './messages/jobs.ts'
-import {
-  claimSend,
-  completeSend,
-  type Ledger,
-  ledgerKey,
-  releaseSend,
-  type SendOutcome,
-  wordOf,
-} from './messages/ledger.ts'
+import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, SendOutcome, wordOf } from './messages/ledger.ts'
 import { type Consumer, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { gunzip, type Queue } from './platform/queue.ts'
@@ -67,8 +59,15 @@ export function createHandler(deps: Deps) {
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
     let unclear = false
+    const record = async (outcome: SendOutcome) => {
+      const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
+      return answer.done
+    }
     const keeping = {
       async begin() {
+        // An earlier run sent the message, and could not record what came of it.
+        const known = SendOutcome.safeParse(run.carry['outcome']).data
+        if (known) return { done: await record(known) }
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         run.carry['claims'] = [...earlier, claim.by]
@@ -77,7 +76,8 @@ export function createHandler(deps: Deps) {
         return answer
       },
       async complete(outcome: SendOutcome) {
-        await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
+        run.carry['outcome'] = outcome
+        await record(outcome)
       },
       async release() {
         await ledger.change(job, (item) => releaseSend(item, claim, { unclear }))

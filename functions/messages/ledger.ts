@@ -7,7 +7,8 @@ import { readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
 
-const SendOutcome = z.discriminatedUnion('outcome', [
+/** What came of a send. */
+export const SendOutcome = z.discriminatedUnion('outcome', [
   /** The provider took it. `status` is what is known by that alone; `accepted` says nothing to HubSpot yet. */
   z.object({
     outcome: z.literal('sent'),

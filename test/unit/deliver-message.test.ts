@@ -249,6 +249,21 @@ describe('each customer receives a message at most once', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test('an outcome that could not be recorded travels with the job', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    let refusals = 3
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() > 0 && refusals-- > 0) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return put(item)
+    }
+    world.provider.send = async () => ({ outcome: 'rejected', reason: 'No such number' })
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  })
+
   test('a crash after the send was recorded, before its status was queued: the status is queued by the next try', async () => {
     const send = world.statusUpdates.send
     let fails = 1
