@@ -1,27 +1,16 @@
 import { createHash } from 'node:crypto'
-import { readEvent, stillUnread, toDelivery } from './hubspot/events.ts'
-import {
-  about,
-  Delivery,
-  type DeliveryJob,
-  type StatusUpdate,
-  tenantOf,
-  type UnreadEvent,
-  version,
-} from './messages/jobs.ts'
+import { readAnew } from './hubspot/events.ts'
+import { about, Delivery, type DeliveryJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, SendOutcome, wordOf } from './messages/ledger.ts'
-import { type Consumer, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
+import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
-import { gunzip, type Queue } from './platform/queue.ts'
-import { GiveUp, TryLater } from './platform/retry.ts'
+import type { Queue } from './platform/queue.ts'
+import { TryLater } from './platform/retry.ts'
 import type { createAccounts, Provider } from './providers/accounts.ts'
 import type { SendFace, SendTools } from './providers/provider.ts'
 
 /** What `deliver-message` works with. */
-export type Deps = Pick<
-  Consumer<Delivery>,
-  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
-> & {
+export type Deps = ConsumerDeps & {
   accounts: ReturnType<typeof createAccounts<SendFace<unknown>>>
   tools: SendTools
   ledger: Ledger
@@ -38,20 +27,12 @@ export function createHandler(deps: Deps) {
   const { accounts, ledger, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
-    const message = 'unread' in job ? readAnew(job, run) : job
+    const message = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
     const found = await accounts.find(message)
     if (!found)
       throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
     const outcome = await sendOnce(message, found, run)
     await announce(message, found.provider, outcome)
-  }
-
-  /** An event that an older version could not read, back from the dead letters. */
-  function readAnew({ unread, traceId }: UnreadEvent, run: Run): DeliveryJob {
-    const body = gunzip(unread)
-    const read = readEvent(body)
-    if (read.kind !== 'message') throw new GiveUp(stillUnread(read))
-    return { v: version, ...toDelivery(read.event, body, { traceId, receivedAt: run.since }) }
   }
 
   function sendOnce(job: DeliveryJob, { face, account }: { face: SendFace<unknown>; account: unknown }, run: Run) {
@@ -61,6 +42,7 @@ export function createHandler(deps: Deps) {
     let unclear = false
     const record = async (outcome: SendOutcome) => {
       const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
+      delete run.carry['outcome']
       return answer.done
     }
     const keeping = {
@@ -108,9 +90,7 @@ export function createHandler(deps: Deps) {
       outcome: outcome.outcome,
       status: word?.status,
     })
-    telemetry.count(
-      `Deliveries${outcome.outcome === 'sent' ? 'Sent' : outcome.outcome === 'rejected' ? 'Rejected' : 'Unknown'}`,
-    )
+    telemetry.count(metrics[outcome.outcome])
   }
 
   function statusUpdate(
@@ -135,4 +115,5 @@ export function createHandler(deps: Deps) {
   return consume<Delivery>({ ...deps, version, schema: Delivery, handle, beforeGivingUp, tenantOf, about })
 }
 
+const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', unknown: 'DeliveriesUnknown' }
 const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'

@@ -1,16 +1,8 @@
 import type { HubSpot, MessageStatus, UpdateAnswer } from './hubspot/client.ts'
-import { readEvent, stillUnread, toAnnouncement, toDelivery } from './hubspot/events.ts'
+import { readAnew, toAnnouncement } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
-import {
-  about,
-  type MessageAnnounced,
-  StatusJob,
-  type StatusUpdate,
-  tenantOf,
-  type UnreadEvent,
-  version,
-} from './messages/jobs.ts'
+import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
   advance,
   announce,
@@ -23,16 +15,12 @@ import {
   type Telling,
   tellingOf,
 } from './messages/ledger.ts'
-import { type Consumer, claimsOf, consume, type Run } from './platform/consume.ts'
+import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
-import { gunzip } from './platform/queue.ts'
 import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
 
 /** What `update-status` works with. */
-export type Deps = Pick<
-  Consumer<StatusJob>,
-  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
-> & {
+export type Deps = ConsumerDeps & {
   ledger: Ledger
   hubspot: HubSpot
   tokens: Tokens
@@ -53,7 +41,7 @@ export function createHandler(deps: Deps) {
   const { ledger, hubspot, tokens, rateLimit, telemetry, now } = deps
 
   function handle(job: StatusJob, run: Run) {
-    if ('unread' in job) return recordUnread(job, run)
+    if ('unread' in job) return record({ v: version, ...toAnnouncement(readAnew(job, run.since)) })
     return 'announced' in job ? record(job) : tellStatus(job, run)
   }
 
@@ -67,14 +55,6 @@ export function createHandler(deps: Deps) {
   async function record(message: MessageAnnounced) {
     await ledger.change(message, (item) => announce(item, message))
     telemetry.info('Message recorded', about(message))
-  }
-
-  /** An event that an older version could not read, back from the dead letters. */
-  function recordUnread({ unread, traceId }: UnreadEvent, run: Run) {
-    const body = gunzip(unread)
-    const read = readEvent(body)
-    if (read.kind !== 'message') throw new GiveUp(stillUnread(read))
-    return record({ v: version, ...toAnnouncement(toDelivery(read.event, body, { traceId, receivedAt: run.since })) })
   }
 
   /** Advance and settle are Powertools' idempotency record: put, and update. The mark is what its deletion leaves behind. */

@@ -1,6 +1,8 @@
 import * as z from 'zod'
-import type { DeliveryJob, MessageAnnounced } from '../messages/jobs.ts'
+import type { DeliveryJob, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
 import { problems } from '../platform/problems.ts'
+import { gunzip } from '../platform/queue.ts'
+import { GiveUp } from '../platform/retry.ts'
 
 // HubSpot documents strings for ids and times, and contradicts itself on delivery identifiers; both readings are taken
 // (docs/hubspot.md). What may be missing may be null. Fields that are not named here may come and go.
@@ -117,9 +119,12 @@ export function toAnnouncement({ createdAt, ...job }: Omit<DeliveryJob, 'v'>): O
   return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
 }
 
-/** Why an event from the dead letters goes back there. */
-export function stillUnread(read: Exclude<ReadEvent, { kind: 'message' }>) {
-  return `Still no message: ${read.kind === 'unreadable' ? read.problem : `an event of kind ${read.kind}`}`
+/** The message of an event that was queued as it came. Throws GiveUp where it still cannot be read, or is no message. */
+export function readAnew({ unread, traceId }: UnreadEvent, receivedAt: number): Omit<DeliveryJob, 'v'> {
+  const body = gunzip(unread)
+  const read = readEvent(body)
+  if (read.kind === 'message') return toDelivery(read.event, body, { traceId, receivedAt })
+  throw new GiveUp(`Still no message: ${read.kind === 'unreadable' ? read.problem : `an event of kind ${read.kind}`}`)
 }
 
 const documentedTypes: Set<string> = new Set([OutgoingMessage.shape.type.value, ...AccountEvent.shape.type.options])

@@ -110,8 +110,9 @@ export function ofMark(mark: string): Pick<StatusUpdate, 'status' | 'id'> {
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier try may have died before its PATCH, or its PATCH may have taken effect late. While the
- * try that left the mark may still be at it, its duplicates wait; the job itself shows the names of its `earlier` runs and goes on. A job
- * with an `id` tells what is known anew. `shown` is what HubSpot is taken to show of a message before it is told anything.
+ * try that left the mark may still be at it, its duplicates wait; the job itself shows the names of its `earlier` runs
+ * and goes on. A job with an `id` tells what is known anew. `shown` is what HubSpot is taken to show of a message before
+ * it is told anything.
  */
 export function advance(
   item: LedgerItem,

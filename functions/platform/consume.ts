@@ -41,6 +41,12 @@ export type Consumer<Job> = {
   random(): number
 }
 
+/** What every consumer is given from outside. */
+export type ConsumerDeps = Pick<
+  Consumer<unknown>,
+  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
+>
+
 /** What a job may know of its present run. */
 export type Run = {
   context: Context
