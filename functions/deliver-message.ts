@@ -65,9 +65,15 @@ export function createHandler(deps: Deps) {
         await ledger.change(job, (item) => releaseSend(item, claim, { unclear }))
       },
     }
-    return once(`send#${ledgerKey(job)}`, keeping, run.context, async () => {
+    return once<SendOutcome>(`send#${ledgerKey(job)}`, keeping, run.context, async () => {
       try {
-        return await face.send(job, account, deps.tools)
+        const plan = face.plan(job, account)
+        if ('refused' in plan) return { outcome: 'rejected', reason: plan.refused }
+        return await face.send(
+          { job, part: plan.sends[0], index: 0, of: 1, receiptsUrl: undefined },
+          account,
+          deps.tools,
+        )
       } catch (error) {
         unclear = error instanceof TryLater && error.unclear
         throw error

@@ -44,6 +44,7 @@ export function createHandler(deps: Deps) {
     }
     if (receipt.kind === 'refused') return answer(401, receipt.why, ids)
     if (receipt.kind === 'unreadable') return answer(400, receipt.problem, ids)
+    if (receipt.kind === 'handshake') return { statusCode: 200, body: receipt.answer }
     return accept(receipt, ids, found.provider, event.requestContext.requestId)
   })
 

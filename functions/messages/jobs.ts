@@ -86,6 +86,8 @@ export const StatusUpdate = z.object({
   reason: z.string().max(2000).optional(),
   /** Who says so: `forward`, `twilio`, … or `relay`. */
   source: z.string().min(1).max(64),
+  /** Which of a message's sends it is about, counted from 0, and of how many; absent where there is one, or all are meant. */
+  part: z.object({ index: z.int().min(0), of: z.int().min(2) }).optional(),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
   id: z.string().max(128).optional(),
   providerMessageId: z.string().max(512).optional(),

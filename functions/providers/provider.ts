@@ -1,21 +1,52 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import type { DeliveryJob, StatusUpdate } from '../messages/jobs.ts'
 import type { SendOutcome } from '../messages/ledger.ts'
 import type { FetchJson } from '../platform/fetch-json.ts'
 
+/** What can ever be known of a message through a provider, beside whether it took it. The README's table says it in words. */
+export type Truth = {
+  /** Whether receipts say that a message left the provider, reached the customer, was read, or failed after all. */
+  sent: boolean
+  delivered: boolean
+  read: boolean
+  failed: boolean
+  /** What an agent may conclude from SENT, at this provider's usual `sentOn`. */
+  sentMeans: string
+}
+
 /**
- * How messages go out through one provider. `send` resolves to what came of it, and throws TryLater only where the
- * provider certainly did not take the message.
+ * How messages go out through one provider. A message may take several sends, for several recipients or parts: `plan`
+ * says which, and each of them is made once.
  */
-export type SendFace<Account> = {
+export type SendFace<Account, Part = unknown> = {
   /** What the secret of a channel, or of a channel account, holds for this provider. */
   account: z.ZodType<Account>
+  truth: Truth
   /**
-   * Where each try of a message carries the same key and is recognised by it, so that the message may be sent there again
-   * in doubt, but nowhere else. Without this, a message whose send ended in doubt is not sent again.
+   * Where each try of a send carries the same key and is recognised by it, so that it may be made there again in doubt,
+   * but nowhere else. Without this, a send that ended in doubt is not made again.
    */
   repeatableAt?(account: Account): string
-  send(job: DeliveryJob, account: Account, tools: SendTools): Promise<SendOutcome>
+  /** The sends that a message takes, in their order, the same at each try; or why the provider cannot carry it, for the agent to read. */
+  plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
+  /** Makes one of them. Throws TryLater only where the provider certainly did not take it, or where it is repeatable. */
+  send(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome>
+  /**
+   * Asks the provider what became of a send that ended in doubt; undefined where it does not know either. It is asked a few
+   * times, within minutes of the send.
+   */
+  lookUp?(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome | undefined>
+}
+
+/** One send of a message. */
+export type Send<Part> = {
+  job: DeliveryJob
+  part: Part
+  /** Which of the message's sends it is, counted from 0, and of how many. */
+  index: number
+  of: number
+  /** Where its receipts are to be posted: the URL of the message's channel account. Undefined where the relay takes none. */
+  receiptsUrl: string | undefined
 }
 
 /** What a send may use. Its timeout ends well before the function's. */
@@ -36,6 +67,7 @@ export type ReceiptFace<Account> = {
 /** A provider's request: its headers by lower-case name, its body raw. */
 export type ReceiptRequest = {
   method: string
+  /** As its sender called it, with the query string. */
   url: string
   header(name: string): string | undefined
   body: Uint8Array
@@ -44,15 +76,34 @@ export type ReceiptRequest = {
 
 /** What a provider's request says. */
 export type Receipt =
-  /** `ignored` counts what is none of our business. */
-  | { kind: 'statuses'; statuses: ReceivedStatus[]; ignored: number }
+  /** `ignored` counts what is none of our business, such as messages of other systems. */
+  | { kind: 'statuses'; statuses: ReceivedStatus[]; ignored: number; handOn?: HandOn }
+  /** A question whether this URL is ours, with the answer to it. */
+  | { kind: 'handshake'; answer: string }
   /** Not signed by the provider. The reason is for the log. */
   | { kind: 'refused'; why: string }
   /** Signed, but not understood: the answer says so to whoever writes the sender. */
   | { kind: 'unreadable'; problem: string }
 
-/** A status as a receipt tells it; the URL tells the channel. */
-type ReceivedStatus = Pick<
+/**
+ * Customers' messages, say, that a provider posts to the same URL: handed on, raw and with the headers named here, to the
+ * URL that the account has for them. `entries` counts them.
+ */
+export type HandOn = { entries: number; to: string | undefined; headers: string[] }
+
+/** A status as a receipt tells it. The request's URL tells the channel, and the account where it names one. */
+export type ReceivedStatus = Pick<
   StatusUpdate,
-  'portalId' | 'messageId' | 'status' | 'reason' | 'providerMessageId' | 'occurredAt'
+  'portalId' | 'channelAccountId' | 'messageId' | 'status' | 'reason' | 'providerMessageId' | 'occurredAt' | 'part'
 >
+
+/** The moments at which a message may count as sent: taken by the provider, or by a receipt of the one or the other kind. */
+const SentOn = z.enum(['accepted', 'sent', 'delivered'])
+type SentOn = z.infer<typeof SentOn>
+
+/** The setting `sentOn` of an account: what a provider cannot know cannot be chosen. */
+export function sentOn(truth: Truth, usual: SentOn) {
+  return SentOn.refine((moment) => moment === 'accepted' || truth[moment], 'this provider cannot know that').default(
+    usual,
+  )
+}

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
+import { truth } from '../../functions/providers/forward/account.ts'
 import type { SendFace } from '../../functions/providers/provider.ts'
 import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
@@ -139,7 +140,9 @@ const Answer = z.object({ status: z.enum(['accepted', 'sent', 'delivered']) })
 /** A provider that cannot tell a repetition, as most of them. */
 export const withoutKey: SendFace<unknown> = {
   account: z.unknown(),
-  async send({ messageId }, _account, { fetchJson }) {
+  truth,
+  plan: () => ({ sends: [undefined] }),
+  async send({ job: { messageId } }, _account, { fetchJson }) {
     const response = await fetchJson(account.url, { method: 'POST', body: JSON.stringify({ messageId }) }).catch(
       unheard,
     )

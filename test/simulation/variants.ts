@@ -223,9 +223,9 @@ function announceOnlyOwnSends(deps: Parameters<typeof deliver>[0]) {
   const sent = new Set<string>()
   const accounts = sendingBy(deps.accounts, (face) => ({
     ...face,
-    async send(job, account, tools) {
-      const outcome = await face.send(job, account, tools)
-      sent.add(job.messageId)
+    async send(send, account, tools) {
+      const outcome = await face.send(send, account, tools)
+      sent.add(send.job.messageId)
       return outcome
     },
   }))

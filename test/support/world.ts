@@ -83,8 +83,10 @@ export function createWorld(
   }
   const face: SendFace<unknown> = {
     account: undefined as never,
+    truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
+    plan: () => ({ sends: [undefined] }),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
-    async send(job) {
+    async send({ job }) {
       provider.sends.push(job)
       return provider.send(job)
     },

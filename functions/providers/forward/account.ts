@@ -1,4 +1,14 @@
 import * as z from 'zod'
+import type { Truth } from '../provider.ts'
+
+/** The endpoint can say all there is to say. */
+export const truth: Truth = {
+  sent: true,
+  delivered: true,
+  read: true,
+  failed: true,
+  sentMeans: 'What your endpoint means by it: a 2xx answer, or the status that it gives.',
+}
 
 /** The secret of a channel whose messages go to the team's own endpoint. */
 export const ForwardAccount = z.object({

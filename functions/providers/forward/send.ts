@@ -5,17 +5,19 @@ import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
 import type { SendFace, SendTools } from '../provider.ts'
-import { ForwardAccount } from './account.ts'
+import { ForwardAccount, truth } from './account.ts'
 
 /**
  * Messages to the team's own endpoint. Every try of a message carries the same `webhook-id` (in HubSpot's format: the
  * same message id), so the endpoint can tell a repetition, and trying again in doubt is safe.
  */
-export const forward: SendFace<ForwardAccount> = {
+export const forward: SendFace<ForwardAccount, undefined> = {
   account: ForwardAccount,
+  truth,
   repeatableAt: ({ url }) => url,
+  plan: () => ({ sends: [undefined] }),
 
-  async send(job, account, tools) {
+  async send({ job }, account, tools) {
     const request = account.format === 'job' ? signedJob(job, account, tools) : await hubspotsOwn(job, account, tools)
     try {
       return understand(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())

@@ -273,8 +273,13 @@ function setUp(answer: { status: number; body?: string; headers?: Record<string,
     return { status, headers: answer.headers ?? {}, text, json: /^\{/.test(text) ? JSON.parse(text) : undefined }
   }
   const tools = { fetchJson, now: Date.now, signForHubSpot: async (request: Signed) => sign(request, 'client-secret') }
-  return { send: (fields: Partial<DeliveryJob> = {}) => sendFace.send({ ...job, ...fields }, to, tools), requests }
+  return {
+    send: (fields: Partial<DeliveryJob> = {}) => sendFace.send(send({ ...job, ...fields }), to, tools),
+    requests,
+  }
 }
+
+const send = (job: DeliveryJob) => ({ job, part: undefined, index: 0, of: 1, receiptsUrl: undefined })
 
 type Signed = Parameters<typeof sign>[0]
 

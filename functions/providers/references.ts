@@ -1,0 +1,41 @@
+import * as z from 'zod'
+import type { StatusUpdate } from '../messages/jobs.ts'
+
+/** Our ids, as they go out with a send and come back with its receipts: no look-up is needed, whichever comes first. */
+export type Reference = Pick<StatusUpdate, 'portalId' | 'channelId' | 'channelAccountId' | 'messageId' | 'part'>
+
+const Query = z.object({
+  p: z.string().regex(/^\d{1,20}$/),
+  c: z.string().regex(/^\d{1,20}$/),
+  a: z.string().min(1).max(512).optional(),
+  m: z.string().min(1).max(512),
+  n: z
+    .string()
+    .regex(/^\d{1,4}\.\d{1,4}$/)
+    .optional(),
+})
+
+/** A reference in the form of a query string: `p=…&c=…&a=…&m=…`, and `n=0.3` for the first of three sends. */
+export function toQuery({ portalId: p, channelId: c, channelAccountId: a, messageId: m, part }: Reference) {
+  return new URLSearchParams({ p, c, ...(a && { a }), m, ...(part && { n: `${part.index}.${part.of}` }) }).toString()
+}
+
+/** The reference that `toQuery` was given; undefined for anything else. Never throws, whatever the text is. */
+export function fromQuery(query: string): Reference | undefined {
+  const {
+    p: portalId,
+    c: channelId,
+    a: channelAccountId,
+    m: messageId,
+    n,
+  } = Query.safeParse(Object.fromEntries(new URLSearchParams(query))).data ?? {}
+  if (portalId === undefined || channelId === undefined || messageId === undefined) return undefined
+  const [index = 0, of = 1] = n?.split('.').map(Number) ?? []
+  return { portalId, channelId, channelAccountId, messageId, ...(of > 1 && index < of && { part: { index, of } }) }
+}
+
+/** The reference of a send. */
+export function referenceOf({ job, index, of }: { job: Reference; index: number; of: number }): Reference {
+  const { portalId, channelId, channelAccountId, messageId } = job
+  return { portalId, channelId, channelAccountId, messageId, ...(of > 1 && { part: { index, of } }) }
+}
