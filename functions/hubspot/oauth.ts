@@ -8,25 +8,37 @@ const Tokens = z.object({
   refresh_token: z.string().min(1),
   expires_in: z.number().positive(),
   hub_id: z.number().optional().catch(undefined),
+  scopes: z.array(z.string()).optional().catch(undefined),
 })
 
-/** What HubSpot's token endpoint answers. */
-export type RefreshAnswer =
-  | {
-      kind: 'tokens'
-      accessToken: string
-      refreshToken: string
-      expiresInSeconds: number
-      /** Whose tokens they are, where HubSpot says so. */
-      portalId: string | undefined
-    }
-  /** The portal took back its consent, or is gone. */
-  | { kind: 'revoked'; problem: string }
-  /** The app's own credentials, or the request, are refused. */
-  | { kind: 'refused'; problem: string }
-  | { kind: 'busy'; problem: string }
+/** Tokens that HubSpot gave out. */
+export type GivenTokens = {
+  kind: 'tokens'
+  accessToken: string
+  refreshToken: string
+  expiresInSeconds: number
+  /** Whose tokens they are, and what they allow, where HubSpot says so. */
+  portalId: string | undefined
+  scopes: string[] | undefined
+}
 
-/** HubSpot's OAuth token endpoint, `POST /oauth/{version}/token`: form-encoded, since it answers JSON with 415. */
+/** Why HubSpot gives none. `code` is HubSpot's own, `BAD_REDIRECT_URI` for instance, where it says one. */
+export type TokenRefusal =
+  /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */
+  | { kind: 'revoked'; problem: string; code?: string | undefined }
+  /** The app's own credentials, or the request, are refused. */
+  | { kind: 'refused'; problem: string; code?: string | undefined }
+  | { kind: 'busy'; problem: string; code?: string | undefined }
+
+/** What HubSpot's token endpoint answers. */
+export type TokenAnswer = GivenTokens | TokenRefusal
+
+/** What HubSpot says of a token. */
+export type Introspection =
+  | { kind: 'token'; active: boolean; portalId: string | undefined; scopes: string[] | undefined }
+  | TokenRefusal
+
+/** HubSpot's OAuth endpoints, `POST /oauth/{version}/token` and below: form-encoded, since JSON is answered with 415. */
 export function createOAuth({
   fetchJson,
   baseUrl,
@@ -36,36 +48,80 @@ export function createOAuth({
   baseUrl: string
   version: ApiVersion
 }) {
+  async function post({ clientId, clientSecrets }: AppSecret, path: string, fields: Record<string, string>) {
+    const { status, json } = await fetchJson(`${baseUrl}/oauth/${version}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ client_id: clientId, client_secret: clientSecrets[0], ...fields }).toString(),
+    })
+    return { status, json, ok: status >= 200 && status < 300 }
+  }
+
+  async function tokensFor(app: AppSecret, fields: Record<string, string>): Promise<TokenAnswer> {
+    return orBusy(async () => {
+      const { status, json, ok } = await post(app, '/token', fields)
+      const tokens = Tokens.safeParse(json).data
+      if (!ok || !tokens) return refusal(status, json)
+      return {
+        kind: 'tokens',
+        accessToken: tokens.access_token,
+        refreshToken: tokens.refresh_token,
+        expiresInSeconds: tokens.expires_in,
+        portalId: asId(tokens.hub_id),
+        scopes: tokens.scopes,
+      }
+    })
+  }
+
   return {
     /** Trades a refresh token for an access token. The refresh token that comes back may be another one. */
-    async refresh({ clientId, clientSecrets }: AppSecret, refreshToken: string): Promise<RefreshAnswer> {
-      const form = {
-        grant_type: 'refresh_token',
-        client_id: clientId,
-        client_secret: clientSecrets[0],
-        refresh_token: refreshToken,
-      }
-      try {
-        const { status, json } = await fetchJson(`${baseUrl}/oauth/${version}/token`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/x-www-form-urlencoded' },
-          body: new URLSearchParams(form).toString(),
-        })
-        const tokens = Tokens.safeParse(json).data
-        if (status >= 200 && status < 300 && tokens)
-          return {
-            kind: 'tokens',
-            accessToken: tokens.access_token,
-            refreshToken: tokens.refresh_token,
-            expiresInSeconds: tokens.expires_in,
-            portalId: tokens.hub_id === undefined ? undefined : String(tokens.hub_id),
-          }
-        return refusal(status, json)
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error
-        return { kind: 'busy', problem: error.message }
-      }
-    },
+    refresh: (app: AppSecret, refreshToken: string) =>
+      tokensFor(app, { grant_type: 'refresh_token', refresh_token: refreshToken }),
+
+    /** Trades the code of an installation for tokens. `redirectUri` is the one that the authorize page was given. */
+    exchange: (app: AppSecret, code: string, redirectUri: string) =>
+      tokensFor(app, { grant_type: 'authorization_code', code, redirect_uri: redirectUri }),
+
+    /** Ends a refresh token, for good. Access tokens that came of it live on for their half hour. */
+    revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenRefusal> =>
+      orBusy(async () => {
+        const { status, json, ok } = await post(app, '/token/revoke', named('refresh_token', refreshToken))
+        return ok ? { kind: 'revoked' } : refusal(status, json)
+      }),
+
+    /** Asks what a token is worth. */
+    introspect: (app: AppSecret, token: string, type: TokenType = 'refresh_token'): Promise<Introspection> =>
+      orBusy(async () => {
+        const { status, json, ok } = await post(app, '/token/introspect', named(type, token))
+        const told = Introspected.safeParse(json).data
+        if (!ok || !told) return refusal(status, json)
+        return { kind: 'token', active: told.active, portalId: asId(told.hub_id), scopes: told.scopes }
+      }),
+  }
+}
+
+/** HubSpot's OAuth endpoints, as their users see them. */
+export type OAuth = ReturnType<typeof createOAuth>
+
+type TokenType = 'access_token' | 'refresh_token'
+
+// HubSpot's specification wants `token` and its hint (RFC 7662), the guide's prose the token under the name of its type.
+const named = (type: TokenType, token: string) => ({ token, token_type_hint: type, [type]: token })
+
+const Introspected = z.object({
+  active: z.boolean(),
+  hub_id: z.number().optional().catch(undefined),
+  scopes: z.array(z.string()).optional().catch(undefined),
+})
+
+const asId = (hubId: number | undefined) => (hubId === undefined ? undefined : String(hubId))
+
+async function orBusy<Answer>(ask: () => Promise<Answer | TokenRefusal>): Promise<Answer | TokenRefusal> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    return { kind: 'busy', problem: error.message }
   }
 }
 
@@ -73,10 +129,11 @@ export function createOAuth({
 const text = z.string().optional().catch(undefined)
 const OAuthError = z.object({ error: text, status: text })
 
-function refusal(status: number, json: unknown): RefreshAnswer {
+function refusal(status: number, json: unknown): TokenRefusal {
   const { error, status: code } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error?.slice(0, 60), code?.slice(0, 60)].filter(Boolean).join(', ')
+  const said = { problem, ...(code !== undefined && { code: code.slice(0, 60) }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
-    return { kind: 'revoked', problem }
-  return status >= 400 && status < 500 && status !== 429 ? { kind: 'refused', problem } : { kind: 'busy', problem }
+    return { kind: 'revoked', ...said }
+  return status >= 400 && status < 500 && status !== 429 ? { kind: 'refused', ...said } : { kind: 'busy', ...said }
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { TryLater } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { AppSecret } from './app-secret.ts'
-import type { createOAuth } from './oauth.ts'
+import type { OAuth } from './oauth.ts'
 
 /** A HubSpot account that installed the app. Its refresh token is all that has to be there at first. */
 export const Portal = z.looseObject({
@@ -43,7 +43,7 @@ const slowRetry = 15 * 60_000
 /** Tokens in the portals table, refreshed by one Lambda at a time. */
 export function createTokens(options: {
   table: Table
-  oauth: ReturnType<typeof createOAuth>
+  oauth: Pick<OAuth, 'refresh'>
   appSecret(): Promise<AppSecret>
   now(): number
   random(): number

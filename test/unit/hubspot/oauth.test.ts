@@ -13,7 +13,7 @@ test('a refresh is a form, with the current client secret', async () => {
       url: 'https://api.hubapi.com/oauth/2026-03/token',
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: 'grant_type=refresh_token&client_id=client&client_secret=current+%2B&refresh_token=refresh+%26+token',
+      body: 'client_id=client&client_secret=current+%2B&grant_type=refresh_token&refresh_token=refresh+%26+token',
     },
   ])
 })
@@ -27,6 +27,7 @@ test('what comes back are the tokens, the refresh token perhaps another one', as
     refreshToken: 'refresh-token-2',
     expiresInSeconds: 1800,
     portalId: '243842089',
+    scopes: ['oauth', 'conversations.custom_channels.write'],
   })
 })
 
@@ -52,7 +53,61 @@ test.each([
 ])('a %i saying %s is %s', async (status, body, kind, problem) => {
   const { refresh } = setUp({ status, body })
 
-  expect(await refresh()).toEqual({ kind, problem })
+  expect(await refresh()).toMatchObject({ kind, problem })
+})
+
+test('an exchange is a form with the code and the redirect URL that the authorize page was given', async () => {
+  const { oauth, app, requests } = setUp({ status: 200, body: example('hubspot/oauth-tokens') })
+
+  const answer = await oauth.exchange(app, 'code-1', 'https://relay.test/oauth/callback')
+
+  expect(answer).toMatchObject({ kind: 'tokens', refreshToken: 'refresh-token-2' })
+  expect(requests[0]?.url).toBe('https://api.hubapi.com/oauth/2026-03/token')
+  expect(formOf(requests[0])).toEqual({
+    client_id: 'client',
+    client_secret: 'current +',
+    grant_type: 'authorization_code',
+    code: 'code-1',
+    redirect_uri: 'https://relay.test/oauth/callback',
+  })
+})
+
+test('what is wrong with an exchange comes with the code that HubSpot has for it', async () => {
+  const { oauth, app } = setUp({ status: 400, body: '{"error":"invalid_grant","status":"BAD_REDIRECT_URI"}' })
+
+  expect(await oauth.exchange(app, 'code-1', 'https://elsewhere.test')).toMatchObject({ code: 'BAD_REDIRECT_URI' })
+})
+
+test('a revocation names the token as the specification does and as the guide does', async () => {
+  const { oauth, app, requests } = setUp({ status: 204, body: '' })
+
+  expect(await oauth.revoke(app, 'refresh-1')).toEqual({ kind: 'revoked' })
+  expect(requests[0]?.url).toBe('https://api.hubapi.com/oauth/2026-03/token/revoke')
+  expect(formOf(requests[0])).toEqual({
+    client_id: 'client',
+    client_secret: 'current +',
+    token: 'refresh-1',
+    token_type_hint: 'refresh_token',
+    refresh_token: 'refresh-1',
+  })
+})
+
+test('a revocation that HubSpot cannot do now is not done', async () => {
+  const { oauth, app } = setUp({ status: 503, body: '' })
+
+  expect(await oauth.revoke(app, 'refresh-1')).toEqual({ kind: 'busy', problem: 'HTTP 503' })
+})
+
+test.each([
+  ['{"active":true,"hub_id":7,"scopes":["oauth"]}', { kind: 'token', active: true, portalId: '7', scopes: ['oauth'] }],
+  ['{"active":false}', { kind: 'token', active: false, portalId: undefined, scopes: undefined }],
+  ['{"scopes":["oauth"]}', { kind: 'busy', problem: 'HTTP 200' }],
+])('an introspection answered %s says what the token is worth', async (body, meaning) => {
+  const { oauth, app, requests } = setUp({ status: 200, body })
+
+  expect(await oauth.introspect(app, 'access-1', 'access_token')).toEqual(meaning)
+  expect(requests[0]?.url).toBe('https://api.hubapi.com/oauth/2026-03/token/introspect')
+  expect(formOf(requests[0])).toMatchObject({ token: 'access-1', token_type_hint: 'access_token' })
 })
 
 test('no answer is no verdict', async () => {
@@ -72,7 +127,9 @@ test('a problem holds no token and no secret, even where the answer quotes them'
   expect(JSON.stringify(await refresh('refresh-1'))).not.toMatch(/current \+|refresh-1/)
 })
 
-/** The token endpoint before a server that always gives one answer, or none. */
+const formOf = (request?: HttpRequest) => Object.fromEntries(new URLSearchParams(String(request?.body)))
+
+/** The OAuth endpoints of a server that always gives one answer, or none. */
 function setUp(answer: { status: number; body: string } | Error) {
   const requests: ({ url: string } & HttpRequest)[] = []
   const fetchJson: FetchJson = async (url, request) => {
@@ -83,5 +140,5 @@ function setUp(answer: { status: number; body: string } | Error) {
   }
   const oauth = createOAuth({ fetchJson, baseUrl: 'https://api.hubapi.com', version: '2026-03' })
   const app = { clientId: 'client', clientSecrets: ['current +', 'previous'] as [string, string] }
-  return { refresh: (refreshToken = 'refresh-1') => oauth.refresh(app, refreshToken), requests }
+  return { oauth, app, refresh: (refreshToken = 'refresh-1') => oauth.refresh(app, refreshToken), requests }
 }
