@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { type Call, type Message, type Portal, randomToken, type State, type Word } from './hubspot.ts'
+import { type Call, type Channel, type Message, type Portal, randomToken, type State, type Word } from './hubspot.ts'
 import { takeFault } from './hubspot-behaviour.ts'
 import { agent, deliveryIdentifier } from './hubspot-webhooks.ts'
 import { answeredWith, keepRawBody, type Reply, sendReply } from './simulator.ts'
@@ -25,15 +25,19 @@ export function publicApi(hubspot: State) {
         },
       })
 
-    app.route<ChannelRoute>({
-      method: ['GET', 'PATCH'],
-      url: '/conversations/v3/custom-channels/:channelId',
-      handler: async (request, reply) => {
-        // The query has the developer's key.
-        const call = record(hubspot, request, { path: request.url.split('?')[0]! })
-        await respond(hubspot, call, answerChannelCall(hubspot, call, request), reply)
-      },
-    })
+    for (const [url, method, answer] of [
+      ['/conversations/v3/custom-channels', ['GET', 'POST'], answerChannelsCall],
+      ['/conversations/v3/custom-channels/:channelId', ['GET', 'PATCH'], answerChannelCall],
+    ] as const)
+      app.route<ChannelRoute>({
+        method: [...method],
+        url,
+        handler: async (request, reply) => {
+          // The query has the developer's key.
+          const call = record(hubspot, request, { path: request.url.split('?')[0]! })
+          await respond(hubspot, call, refusalOfDeveloper(hubspot, request) ?? answer(hubspot, call, request), reply)
+        },
+      })
 
     for (const path of tokenPaths)
       app.post(path, async (request, reply) => {
@@ -131,10 +135,14 @@ function answerPatch(hubspot: State, portal: Portal, call: Call, request: Fastif
   const objection = objectionTo(hubspot, message, update.data)
   if (objection) return usualAnswer(400, [{ message: objection }])
 
+  // Taken, and of no effect.
+  if (hubspot.behaviour.transitions === 'read stays' && message.told === 'READ')
+    return { status: 200, body: publicMessage(message) }
+
   const told = {
     status: statusType,
     told: statusType,
-    errorMessage: statusType === 'FAILED' ? errorMessage : undefined,
+    errorMessage: statusType === 'FAILED' ? errorMessage?.slice(0, hubspot.behaviour.errorMessageMaxLength) : undefined,
   }
   return {
     status: 200,
@@ -159,7 +167,8 @@ function objectionTo(
     return `the status is ${statusType} already`
   if (behaviour.errorMessageWithoutFailure === 'refused' && errorMessage !== undefined && statusType !== 'FAILED')
     return 'errorMessage is for FAILED alone'
-  if ((errorMessage?.length ?? 0) > behaviour.errorMessageMaxLength) return 'errorMessage is too long'
+  const isTooLong = (errorMessage?.length ?? 0) > behaviour.errorMessageMaxLength
+  if (isTooLong && behaviour.longErrorMessage === 'refused') return 'errorMessage is too long'
 }
 
 function messageOf(hubspot: State, portal: Portal, { channelId, messageId }: MessageRoute['Params']) {
@@ -231,26 +240,65 @@ function countCall({ behaviour, now }: State, portal: Portal) {
   }
 }
 
-/** Reads or changes a channel, for whoever has the developer's key. */
-function answerChannelCall(hubspot: State, call: Call, request: FastifyRequest<ChannelRoute>): Answer {
-  const { channelId } = request.params
-  const { hapikey, appId } = request.query
-  if (!hapikey || hapikey !== (hubspot.developerApiKey ?? hapikey)) return usualAnswer(401)
+/** Channels are for whoever has the developer's key, and names the app. */
+function refusalOfDeveloper({ developerApiKey }: State, { query: { hapikey, appId } }: FastifyRequest<ChannelRoute>) {
+  if (!hapikey || hapikey !== (developerApiKey ?? hapikey)) return usualAnswer(401)
   if (!appId) return usualAnswer(400, [{ message: 'missing', in: 'appId' }])
-  const webhookUrl = hubspot.channels.get(channelId)
-  if (webhookUrl === undefined) return usualAnswer(404)
-  if (call.method === 'GET') return { status: 200, body: { id: channelId, webhookUrl } }
-
-  const change = ChannelChange.safeParse(parseJson(request.body))
-  if (!change.success) return usualAnswer(400, [{ message: 'not a URL', in: 'webhookUrl' }])
-  return {
-    status: 200,
-    body: { id: channelId, ...change.data },
-    effect: () => hubspot.channels.set(channelId, change.data.webhookUrl),
-  }
 }
 
-const ChannelChange = z.object({ webhookUrl: z.url() })
+/** Lists the app's channels, or registers one. */
+function answerChannelsCall(hubspot: State, call: Call, request: FastifyRequest<ChannelRoute>): Answer {
+  if (call.method === 'GET') {
+    const isListed = ({ createdAt }: Channel) => hubspot.now() - createdAt >= hubspot.behaviour.channelListedAfterMs
+    const results = [...hubspot.channels.values()].filter(isListed).map(publicChannel)
+    return { status: 200, body: { total: results.length, results } }
+  }
+  const given = NewChannel.safeParse(parseJson(request.body))
+  if (!given.success) return { ...usualAnswer(400), body: capabilitiesRefused }
+  const channel = { id: String(2_400_000 + hubspot.channels.size), createdAt: hubspot.now(), ...given.data }
+  return { status: 200, body: publicChannel(channel), effect: () => hubspot.channels.set(channel.id, channel) }
+}
+
+/** Reads or changes a channel. */
+function answerChannelCall(hubspot: State, call: Call, request: FastifyRequest<ChannelRoute>): Answer {
+  const channel = hubspot.channels.get(request.params.channelId)
+  if (channel === undefined) return usualAnswer(404)
+  if (call.method === 'GET') return { status: 200, body: publicChannel(channel) }
+
+  const change = NewChannel.partial().safeParse(parseJson(request.body))
+  if (!change.success) return usualAnswer(400, [{ message: 'not a URL', in: 'webhookUrl' }])
+  const changed = { ...channel, ...change.data }
+  return { status: 200, body: publicChannel(changed), effect: () => hubspot.channels.set(channel.id, changed) }
+}
+
+const publicChannel = ({ createdAt, ...channel }: Channel) => ({
+  ...channel,
+  createdAt: new Date(createdAt).toISOString(),
+})
+
+const NewChannel = z.object({
+  name: z.string().min(1),
+  capabilities: z.looseObject({
+    threadingModel: z.enum(['INTEGRATION_THREAD_ID', 'DELIVERY_IDENTIFIER']),
+    deliveryIdentifierTypes: z.array(z.string()).min(1),
+    richText: z.array(z.string()),
+    allowInlineImages: z.boolean(),
+    allowOutgoingMessages: z.boolean(),
+  }),
+  webhookUrl: z.url().optional(),
+  channelDescription: z.string().optional(),
+  channelLogoUrl: z.string().optional(),
+  channelAccountConnectionRedirectUrl: z.string().optional(),
+})
+
+// As HubSpot was seen to answer, which tells little.
+const capabilitiesRefused = {
+  status: 'error',
+  message: 'One or more channel capability values are invalid.',
+  category: 'VALIDATION_ERROR',
+  subCategory: 'CustomChannelsError.INVALID_CHANNEL_CAPABILITY_VALUES',
+  context: { capabilityKeysAndValues: ['{}'] },
+}
 
 /** Refreshes an access token, by the rules of RFC 6749 and with HubSpot's own words for what is wrong. */
 function answerTokenCall(hubspot: State, call: Call, request: FastifyRequest): Answer {

@@ -17,12 +17,15 @@ export const Behaviour = z.strictObject({
   webhookTimeoutMs: z.int().positive(),
   /** How long after its creation a message answers 404. */
   patchableAfterMs: z.int().nonnegative(),
-  /** Whether READ and FAILED can be left again. */
-  transitions: z.enum(['any', 'forward']),
+  /** Whether READ and FAILED can be left again: always, refused with 400, or taken with 200 while READ stays. */
+  transitions: z.enum(['any', 'forward', 'read stays']),
   repeatedStatus: z.enum(['accepted', 'refused']),
   /** What becomes of an `errorMessage` beside SENT or READ. */
   errorMessageWithoutFailure: z.enum(['ignored', 'refused']),
   errorMessageMaxLength: z.int().positive(),
+  longErrorMessage: z.enum(['refused', 'cut']),
+  /** How long a new channel is missing in the list of channels. */
+  channelListedAfterMs: z.int().nonnegative(),
   requestsPer10Seconds: z.int().positive(),
   /** Whether calls beyond the limit use it up as well. */
   refusedCallsCount: z.boolean(),
@@ -48,6 +51,8 @@ export const usualBehaviour: Behaviour = {
   repeatedStatus: 'accepted',
   errorMessageWithoutFailure: 'ignored',
   errorMessageMaxLength: 65_536,
+  longErrorMessage: 'refused',
+  channelListedAfterMs: 0,
   requestsPer10Seconds: 110,
   refusedCallsCount: true,
   retryAfter: false,

@@ -110,7 +110,7 @@ function identifierIn(behaviour: Behaviour) {
 }
 
 async function post(hubspot: State, channelId: string, event: unknown, signing: Signing): Promise<WebhookAnswer> {
-  const url = hubspot.channels.get(channelId)
+  const url = hubspot.channels.get(channelId)?.webhookUrl
   if (url === undefined) throw new Error(`No webhook URL is registered for channel ${channelId}`)
   const body = typeof event === 'string' ? event : JSON.stringify(event)
   try {

@@ -61,7 +61,7 @@ export async function startHubSpot(options: {
 
   /** An agent presses Send. Resolves when each webhook had its first answer; HubSpot tries again in the background. */
   async function sendMessage({ times = 1, faults = [], signing, to = ['+15550100001'], ...message }: NewMessage) {
-    if (!state.channels.has(message.channelId))
+    if (!state.channels.get(message.channelId)?.webhookUrl)
       throw new Error(`No webhook URL is registered for channel ${message.channelId}`)
     const sent: Message = {
       id: randomBytes(16).toString('hex'),
@@ -120,9 +120,19 @@ export async function startHubSpot(options: {
     message: (id: string) => state.messages.get(id),
     portal: (portalId: string) => state.portals.get(portalId),
     /** Where a channel's webhooks go. */
-    webhookUrl: (channelId: string) => state.channels.get(channelId),
-    /** Sets where a channel's webhooks go. */
-    registerChannel: (channelId: string, webhookUrl: string) => void state.channels.set(channelId, webhookUrl),
+    webhookUrl: (channelId: string) => state.channels.get(channelId)?.webhookUrl,
+    /** What an app's channels are, with the capabilities that they were registered with. */
+    channels: state.channels as ReadonlyMap<string, Channel>,
+    /** Makes a channel, or sets where its webhooks go. */
+    registerChannel: (id: string, webhookUrl: string) =>
+      void state.channels.set(id, {
+        name: `Channel ${id}`,
+        capabilities: {},
+        createdAt: state.now(),
+        ...state.channels.get(id),
+        id,
+        webhookUrl,
+      }),
     /** Puts a new client secret before the current one. */
     rotateClientSecret: (secret: string) => void state.clientSecrets.unshift(secret),
     installApp,
@@ -160,8 +170,7 @@ export type State = {
   faults: Fault[]
   portals: Map<string, Portal>
   accessTokens: Map<string, { portalId: string; expiresAt: number }>
-  /** Webhook URLs by channel. */
-  channels: Map<string, string>
+  channels: Map<string, Channel>
   messages: Map<string, Message>
   calls: Call[]
   lateEffects: Promise<void>[]
@@ -182,6 +191,18 @@ export type Portal = {
   refreshes: number
   /** Times of the calls in the rolling window. */
   recentCalls: number[]
+}
+
+/** A custom channel of the app's. */
+export type Channel = {
+  id: string
+  name: string
+  capabilities: object
+  webhookUrl?: string | undefined
+  channelDescription?: string | undefined
+  channelLogoUrl?: string | undefined
+  channelAccountConnectionRedirectUrl?: string | undefined
+  createdAt: number
 }
 
 /** A message that an agent sent. */
