@@ -24,9 +24,10 @@ export async function deliver(
   const { channelId, event, message, signing = 'valid' } = options
 
   async function attempt() {
-    const answered = await post(hubspot, channelId, event(), signing)
+    const sent = event()
+    const answered = await post(hubspot, channelId, sent, signing)
     message?.webhooks.push({ at: hubspot.now(), answered })
-    hubspot.emit({ type: 'webhook', ...(message && { message }), answered })
+    hubspot.emit({ type: 'webhook', ...(message && { message }), event: sent, answered })
     return answered
   }
 

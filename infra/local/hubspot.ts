@@ -107,7 +107,7 @@ export async function startHubSpot(options: {
 
   const hubspot = {
     get url() {
-      return app.listeningOrigin
+      return url
     },
     /** Switches, to be set at any time. */
     behaviour: state.behaviour,
@@ -143,6 +143,12 @@ export async function startHubSpot(options: {
     sendAccountEvent,
     sendEvent,
     onEvent,
+    /** Stops listening: connections are refused until `goUp`. */
+    goDown: () => app.close(),
+    /** Listens again, where it did before. */
+    goUp: async () => {
+      app = await listen(Number(new URL(url).port))
+    },
     /** Resolves when every call that takes effect late has done so. */
     idle: () => Promise.all(state.lateEffects),
     async stop() {
@@ -151,10 +157,16 @@ export async function startHubSpot(options: {
     },
   }
 
-  const app = fastify({ forceCloseConnections: true })
-  await app.register(publicApi(state))
-  await app.register(controlApi(hubspot), { prefix: '/_control' })
-  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
+  async function listen(port: number) {
+    const app = fastify({ forceCloseConnections: true })
+    await app.register(publicApi(state))
+    await app.register(controlApi(hubspot), { prefix: '/_control' })
+    await app.listen({ port, host: '127.0.0.1' })
+    return app
+  }
+
+  let app = await listen(options.port ?? 0)
+  const url = app.listeningOrigin
   return hubspot
 }
 
@@ -259,7 +271,7 @@ export type Call = {
 /** What happened, for whoever watches. */
 export type HubSpotEvent =
   | { type: 'message'; message: Message }
-  | { type: 'webhook'; message?: Message; answered: WebhookAnswer }
+  | { type: 'webhook'; message?: Message; event: unknown; answered: WebhookAnswer }
   | { type: 'call'; call: Call }
   | { type: 'late effect'; call: Call }
 

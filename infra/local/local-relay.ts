@@ -4,12 +4,16 @@ import { open as openBody } from '../../functions/platform/consume.ts'
 import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
 import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'
+import type { ProviderEvent, ProviderSimulator } from './provider-simulator.ts'
 import { createEvents } from './simulator.ts'
-import { type LocalStackOptions, startLocalStack } from './stack.ts'
+import { type LocalStackOptions, type LogEntry, startLocalStack } from './stack.ts'
 import { createStatusSender, type TeamEvent } from './team.ts'
 
 /** What happened anywhere around the relay. */
-export type LocalRelayEvent = HubSpotEvent | TeamEvent | (ForwardReceiverEvent & { channelAccountId: string })
+export type LocalRelayEvent =
+  | HubSpotEvent
+  | TeamEvent
+  | ((ForwardReceiverEvent | ProviderEvent) & { channelAccountId: string })
 
 /** The relay with everything around it, as its users see it. */
 export type LocalRelay = Awaited<ReturnType<typeof startLocalRelay>>
@@ -41,6 +45,8 @@ export async function startLocalRelay(
 ) {
   const { settings = {}, hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
   const { emit, onEvent } = createEvents<LocalRelayEvent>()
+  const logs = createEvents<LogEntry>()
+  if (options.onLog) logs.onEvent(options.onLog)
   const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
   await using starting = new AsyncDisposableStack()
 
@@ -49,6 +55,7 @@ export async function startLocalRelay(
   const stack = starting.adopt(
     await startLocalStack({
       ...stackOptions,
+      onLog: logs.emit,
       context: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`relay.${name}`, value])),
       secrets: { AppSecret: app },
       environment: ({ url }) => ({
@@ -88,6 +95,13 @@ export async function startLocalRelay(
     return service
   }
 
+  /** Connects a channel account to a simulated provider, which ends with the relay. */
+  function addProvider(channelAccountId: string, provider: ProviderSimulator) {
+    everything.defer(provider.stop)
+    provider.onEvent((event) => emit({ ...event, channelAccountId }))
+    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, provider.account)
+  }
+
   /** What lies in the queues of dead letters. It stays there, out of sight for a second. */
   async function deadLetters() {
     const letters: unknown[] = []
@@ -112,9 +126,12 @@ export async function startLocalRelay(
     installApp,
     startService,
     addChannelAccount,
+    addProvider,
     sendStatus: createStatusSender(stack, emit),
     deadLetters,
     onEvent,
+    /** Tells the listener of each line that a function writes from now on. Returns the way to unsubscribe. */
+    onLog: logs.onEvent,
     /** Ends everything, in the order opposite to that of its start. */
     stop: () => everything.disposeAsync(),
     [Symbol.asyncDispose]: () => everything.disposeAsync(),

@@ -1,6 +1,6 @@
 import { buildApp } from 'fauxqs'
 import * as z from 'zod'
-import type { AwsCall, Emulator } from './aws.ts'
+import type { AwsAnswer, AwsCall, Emulator } from './aws.ts'
 
 /** The properties of `AWS::SQS::Queue` that are run; named as SQS names a queue's attributes. */
 export const QueueProperties = z.object({
@@ -21,8 +21,15 @@ export type QueueDepth = { name: string; visible: number; inFlight: number; dueA
 /** SQS in memory, by fauxqs. `longestDelaySeconds` stands for each longer delay. */
 export function createSqs({ longestDelaySeconds = 900 } = {}) {
   const app = buildApp({ logger: false })
+  const behaviour = { duplicates: false }
 
   const emulate: Emulator = async (call) => {
+    const answer = await take(call)
+    if (behaviour.duplicates && call.operation.startsWith('SendMessage')) await take(call)
+    return answer
+  }
+
+  async function take(call: AwsCall): Promise<AwsAnswer> {
     const { statusCode, headers, body } = await app.inject({
       method: 'POST',
       url: '/',
@@ -44,6 +51,8 @@ export function createSqs({ longestDelaySeconds = 900 } = {}) {
 
   return {
     emulate,
+    /** Whether each message that is sent comes twice, as it may on a standard queue. To be set at any time. */
+    behaviour,
 
     /** What each queue holds at this moment. */
     async depths(): Promise<QueueDepth[]> {

@@ -28,7 +28,7 @@ export type LocalStackOptions = {
   /** Values of secrets, as `putSecret` takes them. */
   secrets?: Record<string, string | object>
   /** Told each line that a function writes. `functionName` is the end of its construct path: `deliver-message`. */
-  onLog?(entry: { functionName: string; line: string }): void
+  onLog?(entry: LogEntry): void
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
@@ -38,6 +38,9 @@ export type LocalStackOptions = {
     revoked?(grant: Grant): boolean
   }
 }
+
+/** A line that a function wrote. */
+export type LogEntry = { functionName: string; line: string }
 
 const maxLogLines = 100_000
 
@@ -199,6 +202,17 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       return processes.length
     },
 
+    /** How SQS behaves. */
+    queueBehaviour: sqsEmulator.behaviour,
+    /** How many messages each queue holds, delayed ones included. */
+    async queueDepths(): Promise<Record<string, number>> {
+      const depths = await sqsEmulator.depths()
+      const countOf = (physicalName: string) => {
+        const { visible, inFlight, dueAt } = findBy(depths, ({ name }) => name === physicalName)
+        return visible + inFlight + dueAt.length
+      }
+      return Object.fromEntries(queues.map(({ name, physicalName }) => [name, countOf(physicalName)]))
+    },
     /** While a fault is in here, the AWS calls that it names are refused. */
     faults: aws.faults,
     /** What the template's policies grant, and what of it was used. */

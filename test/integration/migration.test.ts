@@ -10,7 +10,8 @@ const deliveries: (Delivery & { service: string })[] = []
 beforeAll(async () => {
   relay = await startLocalRelay(briskly)
   relay.onEvent((event) => {
-    if (event.type === 'delivery') deliveries.push({ ...event.delivery, service: event.channelAccountId })
+    if (event.type === 'delivery' && 'format' in event.delivery)
+      deliveries.push({ ...event.delivery, service: event.channelAccountId })
   })
   outcomes = await playMigration(relay)
 }, 180_000)
