@@ -19,3 +19,17 @@ export function reasonFor(
   const sentence = known ?? (title?.trim() || 'The messaging service reported a failure')
   return key ? `${sentence.replace(/\.$/, '')} (${key})` : sentence
 }
+
+/**
+ * The reason that an agent is shown where the provider says it in words and has no codes: the sentences go by how its words
+ * begin, in upper or lower case, and the code is that of HTTP. Words that nobody knows are shown as they are.
+ */
+export function reasonForWords(
+  words: string,
+  { own, catalogue, code }: { own: Catalogue; catalogue: Catalogue; code: number },
+) {
+  const lower = words.toLowerCase()
+  const begun = (sentences: Catalogue) =>
+    Object.entries(sentences).find(([beginning]) => lower.startsWith(beginning.toLowerCase()))?.[1]
+  return reasonFor(code, { own: {}, catalogue: {}, title: begun(own) ?? begun(catalogue) ?? words })
+}

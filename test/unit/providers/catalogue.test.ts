@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Reasons, reasonFor } from '../../../functions/providers/catalogue.ts'
+import { Reasons, reasonFor, reasonForWords } from '../../../functions/providers/catalogue.ts'
 
 const catalogue = { 30003: 'The phone is switched off or out of reach.' }
 
@@ -23,5 +23,15 @@ test('an unknown code is what the provider calls it', () => {
 test('without code and title there is still a reason', () => {
   expect(reasonFor(undefined, { own: Reasons.parse(undefined), catalogue, title: ' ' })).toBe(
     'The messaging service reported a failure',
+  )
+})
+
+test('where there are words and no codes, the sentence goes by how they begin', () => {
+  const options = { own: {}, catalogue: { 'bot was kicked': 'The bot was removed' }, code: 403 }
+
+  expect(reasonForWords('Bot was kicked from the group chat', options)).toBe('The bot was removed (403)')
+  expect(reasonForWords('the bot was kicked', options)).toBe('the bot was kicked (403)')
+  expect(reasonForWords('bot was kicked', { ...options, own: { 'Bot was': 'Add it again' } })).toBe(
+    'Add it again (403)',
   )
 })
