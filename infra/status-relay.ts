@@ -1,9 +1,11 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { Env as DeliverMessageEnv } from '../functions/deliver-message.lambda.ts'
+import type { Env as HandOnEnv } from '../functions/hand-on.lambda.ts'
 import type { Env as HubspotWebhookEnv } from '../functions/hubspot-webhook.lambda.ts'
 import type { Env as ProviderReceiptEnv } from '../functions/provider-receipt.lambda.ts'
 import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.ts'
@@ -122,7 +124,7 @@ export class StatusRelay extends Construct {
         'sqs:SendMessage': [announced.queue.queueArn, announced.deadLetters.queueArn],
       },
     })
-    api.post(['/hubspot/webhook'], hubspotWebhook)
+    api.route([HttpMethod.POST], ['/hubspot/webhook'], hubspotWebhook)
 
     if (deliveries) {
       const deliverMessage = createFunction(this, 'deliver-message', {
@@ -134,6 +136,7 @@ export class StatusRelay extends Construct {
           DELIVERIES_QUEUE_URL: deliveries.queue.queueUrl,
           DELIVERIES_DEAD_LETTERS_URL: deliveries.deadLetters.queueUrl,
           STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+          PUBLIC_BASE_URL: receipts ? baseUrl : undefined,
           UNCONFIRMED_AFTER_SECONDS: String(unconfirmedAfter.toSeconds()),
           GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),
         } satisfies DeliverMessageEnv,
@@ -147,20 +150,43 @@ export class StatusRelay extends Construct {
       deliveries.feed(deliverMessage)
     }
 
-    if (receipts) {
+    // What providers post beside receipts goes on to the team's own application.
+    const handOns = receipts
+      ? new WorkQueue(this, 'HandOns', { batchingWindow: Duration.seconds(0), maxConcurrency })
+      : undefined
+    if (handOns) {
+      alarmOnDeadLetters(handOns, "Some customers' messages have not reached your application.", alarmTopic)
       const providerReceipt = createFunction(this, 'provider-receipt', {
         ...answering,
         environment: {
           CHANNEL_SECRETS_PREFIX: channels.prefix,
           STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+          HAND_ONS_QUEUE_URL: handOns.queue.queueUrl,
           PUBLIC_BASE_URL: publicBaseUrl,
         } satisfies ProviderReceiptEnv,
         may: {
           'secretsmanager:GetSecretValue': [channels.arns],
-          'sqs:SendMessage': [statusUpdates.queue.queueArn],
+          'sqs:SendMessage': [statusUpdates.queue.queueArn, handOns.queue.queueArn],
         },
       })
-      api.post(['/receipts/{channelId}', '/receipts/{channelId}/{channelAccountId}'], providerReceipt)
+      // Some providers ask by GET whether the URL is ours.
+      const paths = ['/receipts/{channelId}', '/receipts/{channelId}/{channelAccountId}']
+      api.route([HttpMethod.POST, HttpMethod.GET], paths, providerReceipt)
+
+      const handOn = createFunction(this, 'hand-on', {
+        ...consuming,
+        environment: {
+          CHANNEL_SECRETS_PREFIX: channels.prefix,
+          HAND_ONS_QUEUE_URL: handOns.queue.queueUrl,
+          HAND_ONS_DEAD_LETTERS_URL: handOns.deadLetters.queueUrl,
+          GIVE_UP_AFTER_SECONDS: String(giveUpAfter.toSeconds()),
+        } satisfies HandOnEnv,
+        may: {
+          'secretsmanager:GetSecretValue': [channels.arns],
+          'sqs:SendMessage': [handOns.queue.queueArn, handOns.deadLetters.queueArn],
+        },
+      })
+      handOns.feed(handOn)
     }
 
     const { baseUrl: hubspotBaseUrl = 'https://api.hubapi.com', apiVersion: hubspotApiVersion = 'v3' } = hubspot
@@ -204,12 +230,15 @@ export class StatusRelay extends Construct {
       DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,
       StatusUpdatesQueueUrl: statusUpdates.queue.queueUrl,
       StatusUpdatesDeadLettersUrl: statusUpdates.deadLetters.queueUrl,
+      HandOnsQueueUrl: handOns?.queue.queueUrl,
+      HandOnsDeadLettersUrl: handOns?.deadLetters.queueUrl,
       LedgerTableName: ledger.tableName,
       PortalsTableName: portals.table.tableName,
       AppSecretArn: appSecret.secretArn,
       ChannelSecretsPrefix: channels.prefix,
       HubSpotBaseUrl: hubspotBaseUrl,
       HubSpotApiVersion: hubspotApiVersion,
+      MetricsNamespace: relayName(stage),
     })
   }
 

@@ -248,13 +248,15 @@ function* inTens<Item>(items: Item[]) {
   for (let at = 0; at < items.length; at += 10) yield items.slice(at, at + 10)
 }
 
+/** The part of the outputs' names that says which queue they are of. */
+const outputNames = { deliveries: 'Deliveries', 'status-updates': 'StatusUpdates', 'hand-ons': 'HandOns' } as const
+
 const queueExists = ({ outputs }: Deployment, name: QueueName) =>
-  name === 'status-updates' || outputs.DeliveriesDeadLettersUrl !== undefined
+  outputs[`${outputNames[name]}DeadLettersUrl`] !== undefined
 
 function queueOf({ outputs }: Deployment, name: QueueName) {
-  return name === 'deliveries'
-    ? { source: outputs.DeliveriesQueueUrl!, deadLetters: outputs.DeliveriesDeadLettersUrl! }
-    : { source: outputs.StatusUpdatesQueueUrl, deadLetters: outputs.StatusUpdatesDeadLettersUrl }
+  const of = outputNames[name]
+  return { source: outputs[`${of}QueueUrl`]!, deadLetters: outputs[`${of}DeadLettersUrl`]! }
 }
 
 function summaryOf({ id, queue, reason, attempts, since, givenUp, about }: Letter) {

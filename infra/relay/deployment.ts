@@ -1,4 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
@@ -7,22 +8,27 @@ import { ApiVersion } from '../../functions/hubspot/client.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { findRunning } from '../local/running.ts'
 import { relayName } from '../relay-name.ts'
+import { createMonitoring, type Monitoring } from './monitoring.ts'
 import { Trouble } from './trouble.ts'
 
 /** What the stack tells its operators; without delivery or receipts, their parts are not there. */
 const Outputs = z.object({
   WebhookUrl: z.url(),
   ReceiptsUrl: z.url().optional(),
+  InstallUrl: z.url().optional(),
   DeliveriesQueueUrl: z.url().optional(),
   DeliveriesDeadLettersUrl: z.url().optional(),
   StatusUpdatesQueueUrl: z.url(),
   StatusUpdatesDeadLettersUrl: z.url(),
+  HandOnsQueueUrl: z.url().optional(),
+  HandOnsDeadLettersUrl: z.url().optional(),
   LedgerTableName: z.string(),
   PortalsTableName: z.string(),
   AppSecretArn: z.string(),
   ChannelSecretsPrefix: z.string(),
   HubSpotBaseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
   HubSpotApiVersion: ApiVersion,
+  MetricsNamespace: z.string(),
 })
 
 /** A relay that runs somewhere, and the clients to reach its parts. */
@@ -32,6 +38,8 @@ export type Deployment = {
   sqs: SQSClient
   dynamodb: DynamoDBClient
   secretsManager: SecretsManagerClient
+  /** Absent for the local relay, which has neither alarms nor metrics. */
+  monitoring?: Monitoring
 }
 
 /** Which relay is meant. */
@@ -49,8 +57,9 @@ function localDeployment(note: string | undefined): Deployment {
   return deployment('the local relay', running.outputs, { endpoint, region, credentials })
 }
 
-async function deploymentInAws(stack: string) {
-  const { Stacks: [found] = [] } = await new CloudFormationClient()
+async function deploymentInAws(stack: string): Promise<Deployment> {
+  const cloudFormation = new CloudFormationClient()
+  const { Stacks: [found] = [] } = await cloudFormation
     .send(new DescribeStacksCommand({ StackName: stack }))
     .catch((error) => {
       if (error instanceof Error && error.name === 'ValidationError') return { Stacks: [] }
@@ -62,7 +71,9 @@ async function deploymentInAws(stack: string) {
       'Deploy it with npm run deploy. --stage or --stack name another one; AWS_PROFILE and AWS_REGION say where.',
     )
   const outputs = found.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]) ?? []
-  return deployment(stack, Object.fromEntries(outputs), {})
+  const parts = deployment(stack, Object.fromEntries(outputs), {})
+  const { MetricsNamespace: namespace } = parts.outputs
+  return { ...parts, monitoring: createMonitoring(new CloudWatchClient(), cloudFormation, { stack, namespace }) }
 }
 
 type ClientConfig = {
@@ -71,7 +82,7 @@ type ClientConfig = {
   credentials?: { accessKeyId: string; secretAccessKey: string }
 }
 
-function deployment(name: string, values: unknown, config: ClientConfig): Deployment {
+function deployment(name: string, values: unknown, config: ClientConfig) {
   const outputs = Outputs.safeParse(values)
   if (!outputs.success)
     throw new Trouble(

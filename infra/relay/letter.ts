@@ -5,7 +5,7 @@ import { deadLetter, open } from '../../functions/platform/consume.ts'
 import { gunzip } from '../../functions/platform/queue.ts'
 
 /** The queues that have dead letters. */
-export const queueNames = ['deliveries', 'status-updates'] as const
+export const queueNames = ['deliveries', 'status-updates', 'hand-ons'] as const
 export type QueueName = (typeof queueNames)[number]
 
 /** A dead letter, whoever put it there. Times are in milliseconds since 1970. */

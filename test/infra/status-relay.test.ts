@@ -176,6 +176,7 @@ test('operators find every part under a plain name', () => {
     'ChannelSecretsPrefix',
     'HubSpotBaseUrl',
     'HubSpotApiVersion',
+    'MetricsNamespace',
   ])
 })
 

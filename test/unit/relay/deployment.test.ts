@@ -57,6 +57,7 @@ const outputs = {
   ChannelSecretsPrefix: 'HubSpotStatusRelay/channels/',
   HubSpotBaseUrl: 'https://api.hubapi.com/',
   HubSpotApiVersion: 'v3',
+  MetricsNamespace: 'HubSpotStatusRelay',
 }
 
 function answer(values: Record<string, string>) {
