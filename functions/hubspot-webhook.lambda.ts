@@ -2,9 +2,10 @@ import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
 import { createHandler } from './hubspot-webhook.ts'
 import { createSecretsManager, createSqs } from './platform/aws.ts'
-import { createQueue } from './platform/queue.ts'
+import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { warmUp } from './platform/warm-up.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -32,5 +33,4 @@ export const handler = createHandler({
   now: Date.now,
 })
 
-// Read while Lambda gives INIT its full CPU. What fails here is told when it is needed.
-await appSecret().catch(() => {})
+await warmUp(appSecret(), touchQueue(sqs, env.JOBS_QUEUE_URL))

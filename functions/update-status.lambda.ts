@@ -12,6 +12,7 @@ import { createQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { warmUp } from './platform/warm-up.ts'
 import { createHandler } from './update-status.ts'
 
 const Env = z.object({
@@ -38,6 +39,7 @@ const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs()
 const dynamoDb = createDynamoDb()
 const secrets = createSecrets(createSecretsManager())
+const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {
   fetchJson: createFetchJson({ timeout: 10_000 }),
@@ -49,7 +51,7 @@ const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HU
 /** What AWS runs. */
 export const handler = createHandler({
   ...clock,
-  ledger: createLedger(createTable(dynamoDb, env.LEDGER_TABLE_NAME), Date.now),
+  ledger: createLedger(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
   tokens: createTokens({
     ...clock,
@@ -66,3 +68,5 @@ export const handler = createHandler({
   lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
 })
+
+await warmUp(...Array.from({ length: 10 }, () => ledger.get('warm-up')))

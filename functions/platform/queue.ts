@@ -26,6 +26,11 @@ export function createQueue(client: SQSClient, url: string): Queue {
   }
 }
 
+/** Runs the client once and opens its connection: a message without a body, which SQS refuses. Rejects for that reason. */
+export async function touchQueue(client: SQSClient, url: string) {
+  await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: '' }))
+}
+
 /** Thrown for a job that would not fit into an SQS message (1 MiB) even when gzipped. */
 export class TooLargeForQueue extends Error {
   override name = 'TooLargeForQueue'
