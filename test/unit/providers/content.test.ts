@@ -1,0 +1,181 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readContent, recipientsOf, refusal } from '../../../functions/providers/content.ts'
+import { anyText } from '../../support/arbitraries.ts'
+
+test('a message of text is its text, formatting dropped', () => {
+  const richText = '<div><p>Your <b>parcel</b> arrives tomorrow.</p></div>'
+
+  expect(read({ text: ' Your parcel arrives tomorrow.\n', richText })).toEqual({
+    text: 'Your parcel arrives tomorrow.',
+    files: [],
+    quickReplies: [],
+    cannot: [],
+  })
+})
+
+test.each([
+  [
+    'is appended with its label',
+    '<a href="https://e.com/p?a=1&amp;b=2">our <i>page</i></a>',
+    'our page: https://e.com/p?a=1&b=2',
+  ],
+  ['stands alone where it has no label', "<a href='https://e.com/p'></a>", 'https://e.com/p'],
+  ['counts also where it never ends', '<p><a href=https://e.com/p>page', 'page: https://e.com/p'],
+  [
+    'is found behind what only looks like the end of a tag',
+    '<a title="a > b" href="https://e.com/p">x</a>',
+    'x: https://e.com/p',
+  ],
+  ['is not another attribute', '<a title=" href=no" data-href="no" HREF="https://e.com/p">x</a>', 'x: https://e.com/p'],
+  ['goes once', '<a href="https://e.com/p">x</a> <a href="https://e.com/p">x</a>', 'x: https://e.com/p'],
+  ['may be one to write to', '<a href="mailto:help@e.com">us</a>', 'us: mailto:help@e.com'],
+])('the address of a link that the text does not show %s', (_, richText, line) => {
+  expect(read({ text: 'Hello', richText }).text).toBe(`Hello\n${line}`)
+})
+
+test.each(['https://e.com/', 'http://www.e.com', 'mailto:help@e.com'])(
+  'the address %s is not added where the text shows it',
+  (href) => {
+    expect(read({ text: 'See e.com or help@e.com', richText: `<a href="${href}">there</a>` }).text).toBe(
+      'See e.com or help@e.com',
+    )
+  },
+)
+
+test.each(['javascript:alert(1)', '#top', '', 'file:///etc/passwd'])('the link %j leads nowhere', (href) => {
+  expect(read({ text: 'Hello', richText: `<a href="${href}">there</a>` }).text).toBe('Hello')
+})
+
+test('where there is rich text alone, its text goes', () => {
+  const richText =
+    '<div><p>Tom &amp; Ada&nbsp;&#128075;</p><!-- <p>no</p> --><ul><li>one</li><li>two</li></ul>1 < 2<br>3</div>'
+
+  expect(read({ text: '', richText }).text).toBe('Tom & Ada 👋\none\ntwo\n1 < 2\n3')
+})
+
+test('inline images are files, each once', () => {
+  const url = 'https://files.example.com/a.png?x=1&y=2'
+  const richText = '<img alt="a" src="https://files.example.com/a.png?x=1&amp;y=2">'
+
+  expect(read({ richText, attachments: [{ type: 'FILE', fileUsageType: 'IMAGE', url }] }).files).toEqual([
+    { url, kind: 'image' },
+  ])
+  expect(read({ richText: '<img src="data:image/png;base64,AAAA">' })).toMatchObject({ files: [], cannot: [noAddress] })
+})
+
+test.each([
+  ['IMAGE', 'a', 'image'],
+  ['AUDIO', 'a', 'audio'],
+  ['VOICE_RECORDING', 'a.ogg', 'voice'],
+  ['STICKER', 'a.webp', 'sticker'],
+  ['OTHER', 'a.MP4', 'video'],
+  ['OTHER', 'a.jpeg', 'image'],
+  ['OTHER', 'a.pdf', 'file'],
+  [undefined, 'a.mp3', 'audio'],
+  ['constructor', 'a.constructor', 'file'],
+])('a file for %s named %s is sent as %s', (fileUsageType, name, kind) => {
+  const url = 'https://files.example.com/1'
+
+  expect(read({ attachments: [{ type: 'FILE', fileId: '1', fileUsageType, name, url }] }).files).toEqual([
+    { url, name, kind },
+  ])
+})
+
+test('quick replies are labels with what they stand for', () => {
+  const quickReplies = [
+    { label: 'Yes', value: 'YES', valueType: 'TEXT' },
+    { label: 'No' },
+    { label: 'Shop', value: 'https://e.com', valueType: 'URL' },
+  ]
+
+  expect(read({ attachments: [{ type: 'QUICK_REPLIES', quickReplies }] }).quickReplies).toEqual([
+    { label: 'Yes', value: 'YES', type: 'text' },
+    { label: 'No', value: 'No', type: 'text' },
+    { label: 'Shop', value: 'https://e.com', type: 'url' },
+  ])
+})
+
+const noAddress = 'A file could not be sent: HubSpot gave no web address for it.'
+
+test.each([
+  [{ type: 'FILE', fileId: '1' }, noAddress],
+  [{ type: 'FILE', url: 'ftp://files.example.com/1' }, noAddress],
+  [{ type: 'FILE', url: 'https://' }, noAddress],
+  [{ type: 'QUICK_REPLIES' }, 'The quick replies could not be read.'],
+  [{ type: 'QUICK_REPLIES', quickReplies: [{ label: 'Yes' }, 'No'] }, 'The quick replies could not be read.'],
+  [{ type: 'LOCATION', latitude: 1 }, 'A location cannot be sent through this channel.'],
+  [{ type: 'CONTACT' }, 'A contact cannot be sent through this channel.'],
+  [{ type: 'constructor' }, 'An attachment cannot be sent through this channel.'],
+  [{}, 'An attachment cannot be sent through this channel.'],
+  [null, 'An attachment cannot be sent through this channel.'],
+  ['https://files.example.com/1', 'An attachment cannot be sent through this channel.'],
+])('what cannot be sent is not dropped silently: %j', (attachment, sentence) => {
+  expect(read({ text: 'Hello', attachments: [attachment, attachment] }).cannot).toEqual([sentence])
+})
+
+test('each recipient counts once, and only with an address', () => {
+  const to = [' +15550100002 ', '+15550100003', '+15550100002', ' '].map((value) => ({ deliveryIdentifier: { value } }))
+
+  expect(recipientsOf({ to: [...to, { actorId: 'V-1' }] })).toEqual(['+15550100002', '+15550100003'])
+})
+
+test('a channel refuses what it cannot carry, and says all of it', () => {
+  const content = { text: 'x'.repeat(1601), files: [{ url: 'https://e.com/1', kind: 'sticker' as const }] }
+  const more = {
+    quickReplies: [{ label: 'Yes', value: 'Yes', type: 'text' as const }],
+    cannot: ['A contact cannot go.'],
+  }
+
+  expect(refusal({ ...content, ...more }, [], { text: 1600, kinds: ['image'] })).toBe(
+    'The message has no recipient with an address. The message is too long: this channel takes up to 1600 characters, ' +
+      'it has 1601. This channel takes no quick replies. This channel takes no files of this kind (sticker). A contact cannot go.',
+  )
+})
+
+test('a channel takes what it can carry', () => {
+  const quickReplies = [{ label: 'Yes', value: 'Yes', type: 'text' as const }]
+  const whole = { text: 'x'.repeat(1600), files: [{ url: 'https://e.com/1', kind: 'image' as const }], quickReplies }
+
+  expect(refusal({ ...whole, cannot: [] }, ['+1'], { text: 1600, quickReplies: 1 })).toBeUndefined()
+  expect(refusal({ ...whole, cannot: [] }, ['+1'], { text: 1600, quickReplies: 1, kinds: ['image'] })).toBeUndefined()
+})
+
+test('a message without anything in it is refused', () => {
+  expect(refusal(read({ text: ' ', richText: '<p></p>' }), ['+1'], { text: 10 })).toBe('The message is empty.')
+})
+
+test('whatever the text and the attachments are, reading never throws', () => {
+  const markup = fc
+    .array(
+      fc.oneof(
+        anyText,
+        fc.constantFrom('<a href=', '<img src=', '"', "'", '>', '</a>', '<!--', '-->', '<', '&#', '&amp;', ';'),
+      ),
+    )
+    .map((pieces) => pieces.join(''))
+
+  fc.assert(
+    fc.property(anyText, markup, fc.array(fc.jsonValue()), (text, richText, attachments) => {
+      expect(read({ text, richText, attachments }).text).toContain(text.trim())
+    }),
+  )
+})
+
+test.each(['<a ', '<a href="', '<!--', '<', '</', "<a b='", '<a href=https://e.com>', '&#', ' = '])(
+  'rich text of many %j takes a time in proportion',
+  (piece) => {
+    const seconds = (times: number) => {
+      const begin = process.cpuUsage().user
+      read({ text: 'Hello', richText: piece.repeat(times) })
+      return (process.cpuUsage().user - begin) / 1e6
+    }
+
+    // A hundred times as much in quadratic time would take hours.
+    expect(seconds(200_000)).toBeLessThan(5)
+  },
+)
+
+function read(fields: Partial<Parameters<typeof readContent>[0]>) {
+  return readContent({ text: '', attachments: [], ...fields })
+}
