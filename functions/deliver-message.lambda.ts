@@ -5,10 +5,11 @@ import { sign } from './hubspot/signature.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
-import { createQueue } from './platform/queue.ts'
+import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { warmUp } from './platform/warm-up.ts'
 import { createAccounts } from './providers/accounts.ts'
 import { senders } from './providers/senders.ts'
 
@@ -19,6 +20,8 @@ const Env = z.object({
   DELIVERIES_QUEUE_URL: z.url(),
   DELIVERIES_DEAD_LETTERS_URL: z.url(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
+  /** `https://` and the host that providers call with receipts; absent where the relay takes none. */
+  PUBLIC_BASE_URL: z.url().optional(),
   /** How long a message may go without a word of its provider before it counts as failed. */
   UNCONFIRMED_AFTER_SECONDS: z.string().regex(/^\d+$/),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
@@ -27,6 +30,7 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const sqs = createSqs()
+const ledger = createTable(createDynamoDb(), env.LEDGER_TABLE_NAME)
 const secrets = createSecrets(createSecretsManager())
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
@@ -38,7 +42,7 @@ export const handler = createHandler({
     signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),
     now: Date.now,
   },
-  ledger: createLedger(createTable(createDynamoDb(), env.LEDGER_TABLE_NAME), Date.now),
+  ledger: createLedger(ledger, Date.now),
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
@@ -48,3 +52,5 @@ export const handler = createHandler({
   now: Date.now,
   random: Math.random,
 })
+
+await warmUp(appSecret(), ledger.get('warm-up'), touchQueue(sqs, env.STATUS_UPDATES_QUEUE_URL))

@@ -6,12 +6,12 @@ import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './pla
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
 import { TryLater } from './platform/retry.ts'
-import type { createAccounts, Provider } from './providers/accounts.ts'
+import type { Accounts, Provider } from './providers/accounts.ts'
 import type { SendFace, SendTools } from './providers/provider.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
-  accounts: ReturnType<typeof createAccounts<SendFace<unknown>>>
+  accounts: Accounts<SendFace<unknown>>
   tools: SendTools
   ledger: Ledger
   statusUpdates: Queue

@@ -10,11 +10,13 @@ import { receipts } from './providers/receipts.ts'
 const Env = z.object({
   CHANNEL_SECRETS_PREFIX: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
+  HAND_ONS_QUEUE_URL: z.url(),
   PUBLIC_BASE_URL: z.url().optional(),
 })
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const sqs = createSqs()
 
 /** What AWS runs. */
 export const handler = createHandler({
@@ -23,7 +25,8 @@ export const handler = createHandler({
     prefix: env.CHANNEL_SECRETS_PREFIX,
     faces: receipts,
   }),
-  statusUpdates: createQueue(createSqs(), env.STATUS_UPDATES_QUEUE_URL),
+  statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
+  handOns: createQueue(sqs, env.HAND_ONS_QUEUE_URL),
   publicBaseUrl: env.PUBLIC_BASE_URL,
   telemetry: createTelemetry(),
   now: Date.now,

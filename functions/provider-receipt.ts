@@ -1,4 +1,4 @@
-import { about, Digits, Id, type StatusUpdate, version } from './messages/jobs.ts'
+import { about, Digits, type HandOnJob, Id, type StatusUpdate, version } from './messages/jobs.ts'
 import {
   calledUrl,
   type HttpAnswer,
@@ -9,15 +9,17 @@ import {
   largestBody,
   rawBody,
 } from './platform/http-event.ts'
-import type { Queue } from './platform/queue.ts'
+import { gzip, type Queue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
-import type { createAccounts } from './providers/accounts.ts'
-import type { Receipt, ReceiptFace } from './providers/provider.ts'
+import type { Accounts } from './providers/accounts.ts'
+import type { HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
 
 /** What `provider-receipt` works with. */
 export type Deps = {
-  accounts: ReturnType<typeof createAccounts<ReceiptFace<unknown>>>
+  accounts: Accounts<ReceiptFace<unknown> | undefined>
   statusUpdates: Queue
+  /** What is to be handed on. */
+  handOns: Queue
   publicBaseUrl: string | undefined
   telemetry: Telemetry
   now(): number
@@ -25,10 +27,11 @@ export type Deps = {
 
 /**
  * Takes providers' receipts, posted to `/receipts/{channelId}` or `/receipts/{channelId}/{channelAccountId}`: verifies
- * them with the secret that belongs to the URL, translates them, queues what they say.
+ * them with the secret that belongs to the URL, translates them, queues what they say, and what else is to be handed on.
  */
 export function createHandler(deps: Deps) {
-  const { accounts, statusUpdates, telemetry, now } = deps
+  const { accounts, statusUpdates, handOns, telemetry, now } = deps
+  const withoutPlace = new Set<string>()
 
   return httpHandler(telemetry, async (event) => {
     const ids = idsOf(event)
@@ -36,30 +39,64 @@ export function createHandler(deps: Deps) {
     if (rawBody(event).length > largestBody) return answer(413, 'larger than 1 MiB', ids)
     let found = await accounts.find(ids)
     if (!found) return answer(404, 'no secret for this channel', ids)
-    let receipt = found.face.receive(request(event, ids), found.account)
-    if (receipt.kind === 'refused') {
+    let receipt = read(event, ids, found)
+    if (receipt?.kind === 'refused') {
       // The secret may have been rotated since it was read.
       found = (await accounts.find(ids, { fresh: true })) ?? found
-      receipt = found.face.receive(request(event, ids), found.account)
+      receipt = read(event, ids, found)
     }
+    if (!receipt) return answer(404, 'this provider sends no receipts', ids)
     if (receipt.kind === 'refused') return answer(401, receipt.why, ids)
     if (receipt.kind === 'unreadable') return answer(400, receipt.problem, ids)
-    if (receipt.kind === 'handshake') return { statusCode: 200, body: receipt.answer }
-    return accept(receipt, ids, found.provider, event.requestContext.requestId)
+    if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
+    const { provider: source, face, account } = found
+    const traceId = event.requestContext.requestId
+    await Promise.all([
+      accept(receipt, ids, source, traceId),
+      receipt.handOn && handOn(receipt.handOn, event, { ...ids, traceId }, face?.handOnTo?.(account)),
+    ])
+    return { statusCode: 204 }
   })
 
-  async function accept(
-    receipt: Extract<Receipt, { kind: 'statuses' }>,
-    ids: Ids,
-    source: string,
-    traceId: string,
-  ): Promise<HttpAnswer> {
-    const updates = receipt.statuses.map((status): StatusUpdate => ({ v: version, ...ids, ...status, source, traceId }))
+  function read(event: HttpEvent, ids: Ids, { face, account }: Found) {
+    return face?.receive(request(event, ids), account)
+  }
+
+  function shakeHands(body: string, ids: Ids): HttpAnswer {
+    telemetry.info('Handshake answered', ids)
+    return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body }
+  }
+
+  async function accept({ statuses, ignored }: Statuses, ids: Ids, source: string, traceId: string) {
+    const updates = statuses.map((status): StatusUpdate => ({ v: version, ...status, ...ids, source, traceId }))
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source })
     telemetry.count('ReceiptsAccepted', updates.length)
-    telemetry.count('ReceiptsIgnored', receipt.ignored)
-    return { statusCode: 204 }
+    telemetry.count('ReceiptsIgnored', ignored)
+  }
+
+  async function handOn(
+    { entries, headers: names }: HandOn,
+    event: HttpEvent,
+    ids: Ids & { traceId: string },
+    to: string | undefined,
+  ) {
+    if (to === undefined) return withoutPlaceFor(entries, ids)
+    const headers = Object.fromEntries(names.flatMap((name) => [[name, header(event, name)] as const].filter(isThere)))
+    const job: HandOnJob = { v: version, ...ids, headers, body: gzip(rawBody(event)) }
+    await handOns.send(job, { group: ids.channelId })
+    telemetry.info('Queued to be handed on', { ...about(job), entries })
+    telemetry.count('EntriesHandedOn', entries)
+  }
+
+  /** Counted each time, said once: who wants those messages sees it, and who does not is not flooded. */
+  function withoutPlaceFor(entries: number, { channelId, channelAccountId }: Ids) {
+    telemetry.count('EntriesNotHandedOn', entries)
+    const account = channelAccountId ?? channelId
+    if (withoutPlace.has(account)) return
+    withoutPlace.add(account)
+    const message = 'What is no receipt comes here, and the account names no place to hand it on to'
+    telemetry.warn(message, { channelId, channelAccountId })
   }
 
   function answer(statusCode: number, why: string, fields: object): HttpAnswer {
@@ -80,12 +117,18 @@ export function createHandler(deps: Deps) {
   }
 }
 
-type Ids = { channelId: string; channelAccountId?: string | undefined }
+type Found = { face: ReceiptFace<unknown> | undefined; account: unknown }
+type Statuses = Extract<Receipt, { kind: 'statuses' }>
+
+/** What a request's URL tells. What it leaves open is left to the receipt; over what it tells, a receipt has no say. */
+type Ids = { channelId: string; channelAccountId?: string }
 
 function idsOf({ pathParameters }: HttpEvent): Ids | undefined {
   const channelId = Digits.safeParse(pathParameters?.['channelId']).data
   const channelAccountId = Id.optional().safeParse(pathParameters?.['channelAccountId'])
-  return channelId !== undefined && channelAccountId.success
-    ? { channelId, channelAccountId: channelAccountId.data }
-    : undefined
+  if (channelId === undefined || !channelAccountId.success) return undefined
+  return { channelId, ...(channelAccountId.data !== undefined && { channelAccountId: channelAccountId.data }) }
 }
+
+const isThere = (entry: readonly [string, string | undefined]): entry is readonly [string, string] =>
+  entry[1] !== undefined

@@ -3,7 +3,7 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   DomainName,
   HttpApi,
-  HttpMethod,
+  type HttpMethod,
   HttpStage,
   LogGroupLogDestination,
   SecurityPolicy,
@@ -77,10 +77,10 @@ export class PublicApi extends Construct {
     })
   }
 
-  /** Has a function answer POST requests to these paths. */
-  post(paths: string[], handler: IFunction) {
+  /** Has a function answer requests to these paths. */
+  route(methods: HttpMethod[], paths: string[], handler: IFunction) {
     const integration = new HttpLambdaIntegration('Integration', handler)
-    for (const path of paths) this.#api.addRoutes({ path, methods: [HttpMethod.POST], integration })
+    for (const path of paths) this.#api.addRoutes({ path, methods, integration })
   }
 }
 

@@ -74,6 +74,13 @@ export const UnreadEvent = z.object({
 })
 export type UnreadEvent = z.infer<typeof UnreadEvent>
 
+/** The most sends that one message may take. */
+export const mostSends = 100
+
+const Part = z
+  .object({ index: z.int().min(0), of: z.int().min(2).max(mostSends) })
+  .refine(({ index, of }) => index < of, 'there is no such part')
+
 /** A word about a message: what its provider says, or the relay's own verdict. */
 export const StatusUpdate = z.object({
   v: Version,
@@ -87,7 +94,7 @@ export const StatusUpdate = z.object({
   /** Who says so: `forward`, `twilio`, … or `relay`. */
   source: z.string().min(1).max(64),
   /** Which of a message's sends it is about, counted from 0, and of how many; absent where there is one, or all are meant. */
-  part: z.object({ index: z.int().min(0), of: z.int().min(2) }).optional(),
+  part: Part.optional(),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
   id: z.string().max(128).optional(),
   providerMessageId: z.string().max(512).optional(),
@@ -97,6 +104,22 @@ export const StatusUpdate = z.object({
   traceId: z.string().max(128).optional(),
 })
 export type StatusUpdate = z.infer<typeof StatusUpdate>
+
+/**
+ * What a provider posted beside receipts, on its way to the account's own place for it. The place is not in here: it is
+ * looked up at each try, so that one that was put right serves what waits.
+ */
+export const HandOnJob = z.object({
+  v: Version,
+  channelId: Digits,
+  channelAccountId: Id.optional(),
+  /** By lower-case name. */
+  headers: z.record(z.string(), z.string()),
+  /** The provider's body, byte by byte: gzipped, in base64. */
+  body: z.string(),
+  traceId: z.string(),
+})
+export type HandOnJob = z.infer<typeof HandOnJob>
 
 /** What `update-status` does. */
 export const StatusJob = z.union([StatusUpdate, MessageAnnounced, UnreadEvent])

@@ -5,29 +5,34 @@ import type { Secrets } from '../platform/secrets.ts'
 export const Provider = z.enum(['forward'])
 export type Provider = z.infer<typeof Provider>
 
+/** Finds the provider of a message, its face, and the account that the secret holds. */
+export type Accounts<Face> = {
+  /** Undefined where neither secret exists. Throws SecretUnavailable. */
+  find(
+    ids: { channelId: string; channelAccountId?: string | undefined },
+    options?: { fresh?: boolean },
+  ): Promise<{ provider: Provider; face: Face; account: unknown } | undefined>
+}
+
 /**
  * Whose credentials serve a message: its channel account's own secret, else its channel's. One app serves many customers
  * over one channel, each with a provider account of their own.
  */
-export function createAccounts<Face extends { account: z.ZodType }>(options: {
+export function createAccounts<Faces extends Partial<Record<Provider, { account: z.ZodType }>>>(options: {
   secrets: Secrets
   prefix: string
-  faces: Record<Provider, Face>
-}) {
+  faces: Faces
+}): Accounts<Faces[Provider]> {
   const { secrets, prefix, faces } = options
   return {
-    /** The provider and the account, or undefined where neither secret exists. Throws SecretUnavailable. */
-    async find(
-      ids: { channelId: string; channelAccountId?: string | undefined },
-      { fresh = false } = {},
-    ): Promise<{ provider: Provider; face: Face; account: unknown } | undefined> {
+    async find(ids, { fresh = false } = {}) {
       for (const id of [ids.channelAccountId, ids.channelId]) {
         if (id === undefined || !/^[\w-]+$/.test(id)) continue
         const named = await secrets.read(prefix + id, Named, { fresh })
         if (!named) continue
         const face = faces[named.provider]
         // Read again for its provider's schema, from memory.
-        return { provider: named.provider, face, account: await secrets.read(prefix + id, face.account) }
+        return { provider: named.provider, face, account: face && (await secrets.read(prefix + id, face.account)) }
       }
       return undefined
     },

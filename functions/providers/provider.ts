@@ -62,6 +62,8 @@ export type ReceiptFace<Account> = {
   account: z.ZodType<Account>
   /** Verifies and translates a request. Never throws, whatever the request is. */
   receive(request: ReceiptRequest, account: Account): Receipt
+  /** Where requests are handed on that say `handOn`: a URL of the account, if it names one. */
+  handOnTo?(account: Account): string | undefined
 }
 
 /** A provider's request: its headers by lower-case name, its body raw. */
@@ -86,10 +88,10 @@ export type Receipt =
   | { kind: 'unreadable'; problem: string }
 
 /**
- * Customers' messages, say, that a provider posts to the same URL: handed on, raw and with the headers named here, to the
- * URL that the account has for them. `entries` counts them.
+ * Customers' messages, say, that a provider posts to the same URL: the request is handed on, raw and with the headers named
+ * here, to `handOnTo` of its account. `entries` counts them.
  */
-export type HandOn = { entries: number; to: string | undefined; headers: string[] }
+export type HandOn = { entries: number; headers: string[] }
 
 /** A status as a receipt tells it. The request's URL tells the channel, and the account where it names one. */
 export type ReceivedStatus = Pick<

@@ -32,15 +32,26 @@ const smallest: Inventory = {
 /** The same, and the team may send statuses over HTTP, signed. */
 const withReceipts = plus(smallest, {
   'AWS::ApiGatewayV2::Integration': ['ApiPOSTreceiptschannelIdIntegration'],
-  'AWS::ApiGatewayV2::Route': ['ApiPOSTreceiptschannelId', 'ApiPOSTreceiptschannelIdchannelAccountId'],
-  'AWS::IAM::Policy': ['providerreceiptRoleDefaultPolicy'],
-  'AWS::IAM::Role': ['providerreceiptRole'],
-  'AWS::Lambda::Function': ['providerreceiptFunction'],
+  'AWS::ApiGatewayV2::Route': [
+    'ApiPOSTreceiptschannelId',
+    'ApiGETreceiptschannelId',
+    'ApiPOSTreceiptschannelIdchannelAccountId',
+    'ApiGETreceiptschannelIdchannelAccountId',
+  ],
+  'AWS::CloudWatch::Alarm': ['HandOnsDeadLettersAlarm'],
+  'AWS::IAM::Policy': ['providerreceiptRoleDefaultPolicy', 'handonRoleDefaultPolicy'],
+  'AWS::IAM::Role': ['providerreceiptRole', 'handonRole'],
+  'AWS::Lambda::EventSourceMapping': ['HandOnsConsumer'],
+  'AWS::Lambda::Function': ['providerreceiptFunction', 'handonFunction'],
   'AWS::Lambda::Permission': [
     'ApiPOSTreceiptschannelIdIntegrationPermission',
+    'ApiGETreceiptschannelIdIntegrationPermission',
     'ApiPOSTreceiptschannelIdchannelAccountIdIntegrationPermission',
+    'ApiGETreceiptschannelIdchannelAccountIdIntegrationPermission',
   ],
-  'AWS::Logs::LogGroup': ['providerreceiptLogs'],
+  'AWS::Logs::LogGroup': ['providerreceiptLogs', 'handonLogs'],
+  'AWS::SQS::Queue': ['HandOnsDeadLetters', 'HandOnsQueue'],
+  'AWS::SQS::QueuePolicy': ['HandOnsDeadLettersPolicy', 'HandOnsQueuePolicy'],
 })
 
 /** The relay delivers the messages as well. */

@@ -38,6 +38,8 @@ test.each([
   ['DeliveriesDeadLetters', ['hubspot-webhook', 'deliver-message']],
   ['StatusUpdatesQueue', ['deliver-message', 'provider-receipt', 'update-status']],
   ['StatusUpdatesDeadLetters', ['update-status']],
+  ['HandOnsQueue', ['provider-receipt', 'hand-on']],
+  ['HandOnsDeadLetters', ['hand-on']],
 ])('%s takes messages from %j alone', (queue, senders) => {
   expect(whoMay(/^sqs:SendMessage$/, queue)).toEqual(senders)
 })
@@ -45,6 +47,8 @@ test.each([
 test.each([
   ['DeliveriesQueue', ['deliver-message']],
   ['StatusUpdatesQueue', ['update-status']],
+  ['HandOnsQueue', ['hand-on']],
+  ['HandOnsDeadLetters', []],
   ['DeliveriesDeadLetters', []],
   ['StatusUpdatesDeadLetters', []],
 ])('%s is read by %j alone', (queue, readers) => {
@@ -53,7 +57,7 @@ test.each([
 
 test("HubSpot's secrets stay with those who deal with HubSpot, the providers' with those who deal with them", () => {
   expect(whoMay(/^secretsmanager:/, 'AppSecret')).toEqual(['hubspot-webhook', 'deliver-message', 'update-status'])
-  expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt'])
+  expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
 })
 
 test('a function logs to its own log group and no other', () => {
@@ -68,6 +72,7 @@ test('the one wildcard stands for channels that operators add without deploying 
   expect(wild.map(({ by, action, resource }) => [by, action, resource])).toEqual([
     ['deliver-message', 'secretsmanager:GetSecretValue', channelSecrets],
     ['provider-receipt', 'secretsmanager:GetSecretValue', channelSecrets],
+    ['hand-on', 'secretsmanager:GetSecretValue', channelSecrets],
   ])
 })
 

@@ -16,6 +16,7 @@ test('each queue has one consumer', () => {
   ).toEqual([
     ['StatusUpdatesQueue', 'updatestatusFunction'],
     ['DeliveriesQueue', 'delivermessageFunction'],
+    ['HandOnsQueue', 'handonFunction'],
   ])
 })
 
@@ -66,7 +67,7 @@ test.each(workQueues)(
 test('no two queues share their dead letters', () => {
   const targets = workQueues.map(([, queue]) => nameOf(queue['RedrivePolicy'].deadLetterTargetArn))
 
-  expect(targets).toEqual(['StatusUpdatesDeadLetters', 'DeliveriesDeadLetters'])
+  expect(targets).toEqual(['StatusUpdatesDeadLetters', 'DeliveriesDeadLetters', 'HandOnsDeadLetters'])
 })
 
 test('a stopped consumer loses nothing for 14 days', () => {

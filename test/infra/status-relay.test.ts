@@ -54,6 +54,8 @@ test('the queues keep their logical ids, and with them what waits in them', () =
     'RelayStatusUpdatesQueue24B019B3',
     'RelayDeliveriesDeadLettersE665839B',
     'RelayDeliveriesQueueA5F64952',
+    'RelayHandOnsDeadLetters6969659E',
+    'RelayHandOnsQueue745EEA4B',
   ])
 })
 
@@ -116,7 +118,7 @@ describe.each(functions)('%s', (name, lambda) => {
 describe('the HTTP API', () => {
   const stage = resourcesOf(template, 'AWS::ApiGatewayV2::Stage')[0]![1].Properties
 
-  test('has a route for HubSpot and two for providers', () => {
+  test('has a route for HubSpot, and two for providers, which post and may ask', () => {
     const integrations = Object.fromEntries(resourcesOf(template, 'AWS::ApiGatewayV2::Integration'))
     const routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
       const integration = integrations[Properties['Target']['Fn::Join'][1][1].Ref]!.Properties
@@ -127,7 +129,9 @@ describe('the HTTP API', () => {
     expect(routes).toEqual([
       ['POST /hubspot/webhook', 'hubspotwebhookFunction'],
       ['POST /receipts/{channelId}', 'providerreceiptFunction'],
+      ['GET /receipts/{channelId}', 'providerreceiptFunction'],
       ['POST /receipts/{channelId}/{channelAccountId}', 'providerreceiptFunction'],
+      ['GET /receipts/{channelId}/{channelAccountId}', 'providerreceiptFunction'],
     ])
   })
 
@@ -170,6 +174,8 @@ test('operators find every part under a plain name', () => {
     'DeliveriesDeadLettersUrl',
     'StatusUpdatesQueueUrl',
     'StatusUpdatesDeadLettersUrl',
+    'HandOnsQueueUrl',
+    'HandOnsDeadLettersUrl',
     'LedgerTableName',
     'PortalsTableName',
     'AppSecretArn',
@@ -199,7 +205,7 @@ describe('what can be chosen', () => {
     )
     expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
     expect(outputs['ReceiptsUrl']!['Value']).toBe('https://relay.example.com/receipts')
-    expect(told.map(([name]) => name)).toEqual(['hubspot-webhook', 'provider-receipt'])
+    expect(told.map(([name]) => name)).toEqual(['hubspot-webhook', 'deliver-message', 'provider-receipt'])
   })
 
   describe('a domain of the team', () => {

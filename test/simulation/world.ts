@@ -134,6 +134,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
         handlers.receipt({
           accounts: createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receipts }),
           statusUpdates: statusUpdates.queue(process),
+          handOns: { send: async () => {} },
           publicBaseUrl: baseUrl,
           telemetry,
           now: clock.now,

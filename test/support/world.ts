@@ -136,14 +136,6 @@ export function createWorld(
   }
   let live = handlers()
 
-  async function consume(queue: MemoryQueue, handler: Handler, limit = 10) {
-    const messages = queue.receive(limit)
-    if (messages.length === 0) return
-    const result = await handler(sqsEvent(messages), context)
-    const failed = new Set(result?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
-    for (const message of messages) if (!failed.has(message.id)) queue.remove(message)
-  }
-
   return {
     now,
     deliveries,
@@ -166,8 +158,8 @@ export function createWorld(
     },
     /** Works off what is due now, a batch at a time. */
     async step(limit = 10) {
-      await consume(deliveries, live.deliver as unknown as Handler, limit)
-      await consume(statusUpdates, live.update as unknown as Handler, limit)
+      await workOff(deliveries, live.deliver, limit)
+      await workOff(statusUpdates, live.update, limit)
     },
     /** Lets time pass until the queues are empty, for a week at most. */
     async rest() {
@@ -193,8 +185,18 @@ type Message = { id: string; body: string; sentAt: number; visibleAt: number; re
 
 let lastId = 0
 
+/** Hands a batch of what is due to a queue's consumer. */
+export async function workOff(queue: MemoryQueue, handler: unknown, limit = 10) {
+  const messages = queue.receive(limit)
+  if (messages.length === 0) return
+  // Middy's handlers are typed to be called with a callback, too.
+  const result = await (handler as Handler)(sqsEvent(messages), context)
+  const failed = new Set(result?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+  for (const message of messages) if (!failed.has(message.id)) queue.remove(message)
+}
+
 /** A standard queue in memory: delays, receive counts, a visibility timeout of six minutes. */
-function createMemoryQueue(now: () => number) {
+export function createMemoryQueue(now: () => number) {
   const messages: Message[] = []
   const queue: Queue = {
     async send(job, { delaySeconds = 0 }) {

@@ -1,12 +1,12 @@
 import type { Context } from 'aws-lambda'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { StatusUpdate } from '../../functions/messages/jobs.ts'
-import { createQueue } from '../../functions/platform/queue.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { HandOnJob, StatusUpdate } from '../../functions/messages/jobs.ts'
+import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
-import type { ReceiptFace } from '../../functions/providers/provider.ts'
+import type { Receipt, ReceiptFace } from '../../functions/providers/provider.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { anyText } from '../support/arbitraries.ts'
 import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
@@ -328,6 +328,98 @@ test('one request may carry several statuses, and what is none of our business i
   expect(counts).toEqual({ ReceiptsAccepted: 2, ReceiptsIgnored: 3 })
 })
 
+test("of a request that names no account the receipt's own counts, and of one that does, only that", async () => {
+  const status = { portalId: '1', messageId: 'm', status: 'read', occurredAt: '2026-11-22T12:00:05Z' } as const
+  const { post, updates } = setUp({
+    receive: () => ({ kind: 'statuses', statuses: [{ ...status, channelAccountId: '7' }], ignored: 0 }),
+  })
+
+  await post({ channelId: '2300310' })
+  await post({ channelId: '2300310', channelAccountId: '8' })
+
+  expect(updates()).toMatchObject([{ channelAccountId: '7' }, { channelAccountId: '8' }])
+})
+
+test('which of several sends a receipt is about reaches update-status', async () => {
+  const status = { portalId: '1', messageId: 'm', status: 'read', occurredAt: '2026-11-22T12:00:05Z' } as const
+  const { post, updates } = setUp({
+    receive: () => ({ kind: 'statuses', statuses: [{ ...status, part: { index: 1, of: 3 } }], ignored: 0 }),
+  })
+
+  await post({})
+
+  expect(StatusUpdate.parse(updates()[0])).toMatchObject({ part: { index: 1, of: 3 } })
+})
+
+test("a provider's question whether the URL is ours is answered in plain text", async () => {
+  const { post, updates } = setUp({
+    receive: ({ method, url }) =>
+      method === 'GET'
+        ? { kind: 'handshake', answer: new URL(url).searchParams.get('challenge') ?? '' }
+        : { kind: 'refused', why: 'not a question' },
+  })
+
+  expect(await post({ method: 'GET', query: '?challenge=1158201444' })).toEqual({
+    statusCode: 200,
+    headers: { 'content-type': 'text/plain' },
+    body: '1158201444',
+  })
+  expect(updates()).toEqual([])
+})
+
+test('a provider that sends no receipts has none to post', async () => {
+  const { post, lines } = setUp({ faces: {} })
+
+  expect(await post({})).toEqual({ statusCode: 404, body: '' })
+  expect(lines).toMatchObject([{ why: 'this provider sends no receipts', channelId: '2300310' }])
+})
+
+describe("what is no receipt: customers' messages, for instance", () => {
+  const posted = Buffer.from('{"text":"hunter2 \u00e9","to":"+4915112345678"}')
+  const receive = (): Receipt => ({
+    kind: 'statuses',
+    statuses: [{ portalId: '1', messageId: 'm', status: 'read', occurredAt: '2026-11-22T12:00:05Z' }],
+    ignored: 0,
+    handOn: { entries: 2, headers: ['x-hub-signature-256', 'x-absent'] },
+  })
+  const request = { body: posted, headers: { 'X-Hub-Signature-256': 'sha256=00', cookie: 'hunter2' } }
+
+  test('is queued to be handed on, as it came, with the headers that count and no others', async () => {
+    const { post, handOns, updates, counts, everything } = setUp({ receive, handOnTo: 'https://app.example.com/' })
+
+    expect(await post({ ...request, channelAccountId: '7' })).toEqual({ statusCode: 204 })
+
+    const [job] = handOns().map((job) => HandOnJob.parse(job))
+    expect(job).toMatchObject({ channelId: '2300310', channelAccountId: '7', traceId: 'request-1' })
+    expect(job!.headers).toEqual({ 'x-hub-signature-256': 'sha256=00' })
+    expect(gunzip(job!.body)).toEqual(posted)
+    expect(updates()).toHaveLength(1)
+    expect(counts).toMatchObject({ EntriesHandedOn: 2, ReceiptsAccepted: 1 })
+    expect(everything()).not.toMatch(/hunter2|49151|app\.example/)
+  })
+
+  test('is not acknowledged while SQS does not take it', async () => {
+    const alone = () => ({ ...receive(), statuses: [] })
+    const { post, sqs } = setUp({ receive: alone, handOnTo: 'https://app.example.com/' })
+    sqs.down = true
+
+    expect(await post(request)).toMatchObject({ statusCode: 503 })
+  })
+
+  test('is counted each time, and said once for each account, where the account names no place for it', async () => {
+    const { post, handOns, lines, counts } = setUp({ receive })
+
+    for (const channelAccountId of ['7', '7', '8']) await post({ ...request, channelAccountId })
+
+    expect(handOns()).toEqual([])
+    expect(counts).toMatchObject({ EntriesNotHandedOn: 6, ReceiptsAccepted: 3 })
+    expect(lines.filter(({ level }) => level === 'warn').map(({ channelAccountId }) => channelAccountId)).toEqual([
+      '7',
+      '8',
+    ])
+  })
+})
+
 test('a provider sees the URL as it called it', async () => {
   const urls: string[] = []
   const { post } = setUp({
@@ -398,8 +490,17 @@ type Post = {
   secrets?: string[]
 } & Omit<Partial<SentRequest>, 'url'>
 
+type Options = {
+  publicBaseUrl?: string
+  receive?: ReceiptFace<unknown>['receive']
+  handOnTo?: string
+  faces?: typeof receipts
+}
+
 /** The function before a channel whose secret is known. `receive` takes the place of the provider's own face. */
-function setUp(options: { publicBaseUrl?: string; receive?: ReceiptFace<unknown>['receive'] } = {}) {
+function setUp(options: Options = {}) {
+  const forward = { ...receipts.forward!, ...(options.receive && { receive: options.receive }) }
+  const { faces = { forward: { ...forward, handOnTo: () => options.handOnTo } } } = options
   let time = now.getTime()
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager()
@@ -409,9 +510,10 @@ function setUp(options: { publicBaseUrl?: string; receive?: ReceiptFace<unknown>
     accounts: createAccounts({
       secrets: createSecrets(secretsManager.client, () => time),
       prefix: 'channels/',
-      faces: options.receive ? { forward: { ...receipts.forward, receive: options.receive } } : receipts,
+      faces,
     }),
     statusUpdates: createQueue(sqs.client, 'status-updates'),
+    handOns: createQueue(sqs.client, 'hand-ons'),
     publicBaseUrl: options.publicBaseUrl,
     telemetry,
     now: () => time,
@@ -428,6 +530,7 @@ function setUp(options: { publicBaseUrl?: string; receive?: ReceiptFace<unknown>
     const path = Object.values(pathParameters).map((id) => encodeURIComponent(id))
     const event = httpEvent({
       url: `https://api.example.com/receipts/${path.join('/')}${query}`,
+      method: request.method ?? 'POST',
       headers: request.headers ?? forwardHeaders(sent.toString(), { secrets, at: now }),
       body: sent,
       pathParameters,
@@ -438,7 +541,15 @@ function setUp(options: { publicBaseUrl?: string; receive?: ReceiptFace<unknown>
   const pass = (seconds: number) => {
     time += seconds * 1000
   }
-  return { ...told, sqs, secretsManager, post, pass, updates: () => sqs.jobsIn('status-updates') }
+  return {
+    ...told,
+    sqs,
+    secretsManager,
+    post,
+    pass,
+    updates: () => sqs.jobsIn('status-updates'),
+    handOns: () => sqs.jobsIn('hand-ons'),
+  }
 }
 
 function accountWith(...secrets: string[]) {

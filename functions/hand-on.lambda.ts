@@ -1,0 +1,36 @@
+import * as z from 'zod'
+import { createHandler } from './hand-on.ts'
+import { createSecretsManager, createSqs } from './platform/aws.ts'
+import { createFetchJson } from './platform/fetch-json.ts'
+import { createQueue } from './platform/queue.ts'
+import { createSecrets } from './platform/secrets.ts'
+import { createTelemetry } from './platform/telemetry.ts'
+import { createAccounts } from './providers/accounts.ts'
+import { receipts } from './providers/receipts.ts'
+
+const Env = z.object({
+  CHANNEL_SECRETS_PREFIX: z.string(),
+  HAND_ONS_QUEUE_URL: z.url(),
+  HAND_ONS_DEAD_LETTERS_URL: z.url(),
+  GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
+})
+export type Env = z.infer<typeof Env>
+
+const env = Env.parse(process.env)
+const sqs = createSqs()
+
+/** What AWS runs. */
+export const handler = createHandler({
+  accounts: createAccounts({
+    secrets: createSecrets(createSecretsManager()),
+    prefix: env.CHANNEL_SECRETS_PREFIX,
+    faces: receipts,
+  }),
+  fetchJson: createFetchJson({ timeout: 20_000 }),
+  queue: createQueue(sqs, env.HAND_ONS_QUEUE_URL),
+  deadLetters: createQueue(sqs, env.HAND_ONS_DEAD_LETTERS_URL),
+  giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  telemetry: createTelemetry(),
+  now: Date.now,
+  random: Math.random,
+})

@@ -1,0 +1,55 @@
+import { about, HandOnJob, version } from './messages/jobs.ts'
+import { type ConsumerDeps, consume } from './platform/consume.ts'
+import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
+import { gunzip } from './platform/queue.ts'
+import { GiveUp, retryAfterSeconds, TryLater } from './platform/retry.ts'
+import type { Accounts } from './providers/accounts.ts'
+import type { ReceiptFace } from './providers/provider.ts'
+
+/** What `hand-on` works with. */
+export type Deps = ConsumerDeps & {
+  accounts: Accounts<ReceiptFace<unknown> | undefined>
+  fetchJson: FetchJson
+}
+
+/**
+ * Hands on what providers post beside receipts, customers' messages for instance: the body as it came, with the headers by
+ * which its receiver verifies it, to the place that the account names now. At least once, in no certain order, as the
+ * providers post themselves.
+ */
+export function createHandler(deps: Deps) {
+  const { accounts, fetchJson, telemetry, now } = deps
+
+  async function handle(job: HandOnJob) {
+    const found = await accounts.find(job)
+    const to = found?.face?.handOnTo?.(found.account)
+    if (to === undefined) throw new TryLater('The account names no place to hand this on to')
+    await post(to, job)
+    telemetry.info('Handed on', about(job))
+    telemetry.count('HandedOn')
+  }
+
+  async function post(to: string, { headers, body }: HandOnJob) {
+    const { status, headers: answered } = await fetchJson(to, { method: 'POST', headers, body: gunzip(body) }).catch(
+      unanswered,
+    )
+    if (status >= 200 && status < 300) return
+    if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
+      throw new GiveUp(`The place to hand this on to refuses it (HTTP ${status})`)
+    const seconds = retryAfterSeconds(answered['retry-after'], now())
+    throw new TryLater(`The place to hand this on to answered HTTP ${status}`, {
+      notBefore: seconds === undefined ? undefined : now() + seconds * 1000,
+    })
+  }
+
+  return consume<HandOnJob>({ ...deps, version, schema: HandOnJob, handle, tenantOf, about })
+}
+
+function unanswered(error: unknown): never {
+  if (error instanceof NoAnswer)
+    throw new TryLater(`The place to hand this on to gave no answer (${error.message})`, { cause: error })
+  throw error
+}
+
+/** Whose request it is, for SQS's fair queues: the portal is not known. */
+const tenantOf = (body: unknown) => about(body).channelId ?? 'unknown'
