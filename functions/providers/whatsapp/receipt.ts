@@ -1,0 +1,120 @@
+import * as z from 'zod'
+import { equalInConstantTime } from '../../platform/hmac.ts'
+import { reasonFor } from '../catalogue.ts'
+import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
+import { WhatsAppAccount } from './account.ts'
+import { referenceFrom } from './callback-data.ts'
+import { catalogue } from './reasons.ts'
+import { verify } from './signature.ts'
+
+// What a body holds varies with Meta's versions, and one entry that we cannot read must not take others with it.
+const Body = z.object({
+  entry: z.array(z.looseObject({ changes: z.array(z.unknown()).catch([]) }).catch({ changes: [] })),
+})
+const Change = z.object({
+  field: z.literal('messages'),
+  value: z.looseObject({ statuses: z.array(z.unknown()) }),
+})
+
+const Status = z.object({
+  /** Statuses of payments look like those of messages. */
+  type: z.literal('message').optional(),
+  status: z.enum(['sent', 'delivered', 'read', 'played', 'failed']),
+  id: z.string().max(512).optional().catch(undefined),
+  timestamp: z
+    .string()
+    .regex(/^\d{10}$/)
+    .transform(Number)
+    .optional()
+    .catch(undefined),
+  errors: z
+    .array(z.object({ code: z.number().optional().catch(undefined), title: z.string().optional().catch(undefined) }))
+    .optional()
+    .catch(undefined),
+  biz_opaque_callback_data: z.string().max(512),
+})
+
+/**
+ * Webhooks of the WhatsApp Cloud API. Meta posts customers' messages, and all other news of the account, to the same URL:
+ * what is no status is handed on.
+ */
+export const whatsapp: ReceiptFace<WhatsAppAccount> = {
+  account: WhatsAppAccount,
+
+  receive(request, account) {
+    if (request.method === 'GET') return handshake(request, account)
+    const why = refusal(request, account)
+    if (why !== undefined) return { kind: 'refused', why }
+    const body = Body.safeParse(parsed(request.body)).data
+    if (!body) return { kind: 'unreadable', problem: 'not a webhook of the WhatsApp Business Platform' }
+
+    const changes = body.entry.flatMap((entry) => entry.changes)
+    const values = changes.map((change) => Change.safeParse(change).data?.value)
+    const items = values.flatMap((value) => value?.statuses ?? [])
+    const statuses = items.flatMap((item) => statusOf(item, request, account) ?? [])
+    const entries = values.filter((value) => !value || 'messages' in value || 'errors' in value).length
+    const handOn = { entries, headers: handedOn }
+    return { kind: 'statuses', statuses, ignored: items.length - statuses.length, ...(entries > 0 && { handOn }) }
+  },
+
+  handOnTo: ({ handOnTo }) => handOnTo,
+}
+
+/** By these the next in line can verify what it is handed. */
+const handedOn = ['content-type', 'user-agent', 'x-hub-signature-256', 'x-hub-signature', 'x-360dialog-signature']
+
+/** Meta's question whether this URL is ours. 360dialog asks none. */
+function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
+  const query = URL.parse(url)?.searchParams
+  const token = query?.get('hub.verify_token') ?? ''
+  const answer = query?.get('hub.challenge') ?? ''
+  const isOurs = 'verifyToken' in account && equalInConstantTime(token, account.verifyToken)
+  if (!isOurs || query?.get('hub.mode') !== 'subscribe') return { kind: 'refused', why: 'another verify token' }
+  return { kind: 'handshake', answer }
+}
+
+/** Why a request does not come from the account's service; undefined where it does. */
+function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
+  if ('appSecrets' in account) return unsigned('x-hub-signature-256', account.appSecrets)
+  if (account.platformSecrets) return unsigned('x-360dialog-signature', account.platformSecrets)
+  const { name, values } = account.webhookHeader ?? { name: '', values: [] }
+  const given = header(name)
+  return given !== undefined && values.some((value) => equalInConstantTime(given, value))
+    ? undefined
+    : `no ${name} header with the right value`
+
+  function unsigned(name: string, secrets: string[]) {
+    const signature = header(name)
+    if (signature === undefined) return `no ${name}`
+    return secrets.some((secret) => verify(body, signature, secret)) ? undefined : `another ${name}`
+  }
+}
+
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString())
+  } catch {
+    return undefined
+  }
+}
+
+/** A status of a message of ours, sent over the channel that the request is for; undefined for any other. */
+function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsAppAccount): ReceivedStatus | undefined {
+  const { data } = Status.safeParse(item)
+  const reference = data && referenceFrom(data.biz_opaque_callback_data)
+  if (!reference || !isFor(reference.channelId, url)) return undefined
+  if (data.status === 'sent' && account.sentOn === 'delivered') return undefined
+
+  const { channelId: _, ...ids } = reference
+  const { id: providerMessageId, timestamp = now / 1000, errors: [error] = [] } = data
+  const occurredAt = new Date(Math.floor(timestamp * 1000)).toISOString()
+  const status = data.status === 'played' ? 'read' : data.status
+  const { code, title } = error ?? {}
+  const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300) })
+  return { ...ids, status, providerMessageId, occurredAt, ...(status === 'failed' && { reason }) }
+}
+
+/** Whether a receipts URL is that of a channel, or of one of its accounts. */
+function isFor(channelId: string, url: string) {
+  return URL.parse(url)?.pathname.match(/\/receipts\/(\d+)/)?.[1] === channelId
+}

@@ -1,0 +1,162 @@
+import * as z from 'zod'
+import type { DeliveryJob } from '../../messages/jobs.ts'
+import type { SendOutcome } from '../../messages/ledger.ts'
+import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { reasonFor } from '../catalogue.ts'
+import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import type { SendFace } from '../provider.ts'
+import { truth, WhatsAppAccount } from './account.ts'
+import { callbackDataOf, longestCallbackData } from './callback-data.ts'
+import { catalogue, transient } from './reasons.ts'
+
+/** What goes to one customer in one send, in Meta's words. */
+export type WhatsAppPart = { to: string; type: string; [type: string]: unknown }
+
+/**
+ * Messages over the WhatsApp Cloud API: what may be sent within 24 hours of the customer's last message. It knows no
+ * repetitions and has no look-up; a send that ended in doubt is settled by its receipts, which carry our ids.
+ */
+export const whatsapp: SendFace<WhatsAppAccount, WhatsAppPart> = {
+  account: WhatsAppAccount,
+  truth,
+
+  plan(job) {
+    const content = readContent(job)
+    const to = recipientsOf(job)
+    const numbers = to.flatMap((address) => phoneNumber(address) ?? [])
+    const messages = messagesOf(content)
+    const sends = numbers.flatMap((number) => messages.map((message) => ({ to: number, ...message })))
+    const refused = [
+      refusal(content, to, { text: content.quickReplies.length > 0 ? longestShortText : 4096, quickReplies: 3 }),
+      numbers.length < to.length && 'WhatsApp needs a phone number with its country code.',
+      content.quickReplies.length > 0 && refusalOfButtons(content),
+      !fits(job, sends.length) && 'The ids of this message are longer than what WhatsApp returns.',
+    ].filter((reason) => typeof reason === 'string')
+    return refused.length > 0 ? { refused: refused.join(' ') } : { sends }
+  },
+
+  async send({ part, ...send }, account, { fetchJson, now }) {
+    const message = { messaging_product: 'whatsapp', recipient_type: 'individual', ...part }
+    const body = JSON.stringify({ ...message, biz_opaque_callback_data: callbackDataOf(send) })
+    try {
+      const { url, headers } = access(account)
+      const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
+      return understand(await fetchJson(url, request), account, now())
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      if (error.mayHaveArrived) return { outcome: 'unknown' }
+      throw new TryLater(`WhatsApp could not be reached (${error.message})`, { cause: error })
+    }
+  },
+}
+
+/** The digits of a phone number in international form; undefined for what is none. */
+function phoneNumber(address: string) {
+  const digits = /^(?:whatsapp:)?\+?[\d\s().-]+$/.test(address) ? address.replace(/\D/g, '') : ''
+  return /^[1-9]\d{6,14}$/.test(digits) ? digits : undefined
+}
+
+/** The most that a caption takes, or a text with buttons below it, in characters. */
+const longestShortText = 1024
+
+/** The messages that a content takes: its text goes with the file or the buttons where it can. */
+function messagesOf({ text, files, quickReplies }: Content) {
+  const [file] = files
+  if (file && files.length === 1 && quickReplies.length === 0 && isCaption(text, file)) return [fileMessage(file, text)]
+  const media = files.map((file) => fileMessage(file))
+  if (quickReplies.length > 0) return [...media, buttons(text, quickReplies)]
+  return text === '' ? media : [textMessage(text), ...media]
+}
+
+const types = { image: 'image', audio: 'audio', voice: 'audio', video: 'video', sticker: 'sticker', file: 'document' }
+
+function isCaption(text: string, { kind }: MediaFile) {
+  return text !== '' && text.length <= longestShortText && ['image', 'video', 'document'].includes(types[kind])
+}
+
+function fileMessage({ kind, url: link, name }: MediaFile, caption?: string) {
+  const type = types[kind]
+  const filename = type === 'document' ? name : undefined
+  return { type, [type]: { link, caption, filename } }
+}
+
+function textMessage(body: string) {
+  return { type: 'text', text: { body, preview_url: /https?:\/\//.test(body) } }
+}
+
+function buttons(text: string, quickReplies: QuickReply[]) {
+  const reply = ({ label: title, value: id }: QuickReply) => ({ type: 'reply', reply: { id, title } })
+  return {
+    type: 'interactive',
+    interactive: { type: 'button', body: { text }, action: { buttons: quickReplies.map(reply) } },
+  }
+}
+
+/** Why WhatsApp would not take these quick replies as buttons. */
+function refusalOfButtons({ text, quickReplies }: Content) {
+  const areButtons = quickReplies.every(
+    ({ label, value, type }) => type === 'text' && label.length <= 20 && value.length <= 256,
+  )
+  const differ = (['label', 'value'] as const).every(
+    (key) => new Set(quickReplies.map((reply) => reply[key])).size === quickReplies.length,
+  )
+  if (!areButtons || !differ) return 'WhatsApp takes quick replies of up to 20 characters that differ, and no links.'
+  return text === '' && 'WhatsApp takes quick replies only below a text.'
+}
+
+function fits(job: DeliveryJob, of: number) {
+  return callbackDataOf({ job, index: Math.max(0, of - 1), of }).length <= longestCallbackData
+}
+
+/** 360dialog knows the phone number by the key. */
+function access(account: WhatsAppAccount): { url: string; headers: Record<string, string> } {
+  const base = account.baseUrl.replace(/\/+$/, '')
+  if ('apiKey' in account) return { url: `${base}/messages`, headers: { 'd360-api-key': account.apiKey } }
+  const { graphVersion, phoneNumberId, accessToken } = account
+  return {
+    url: `${base}/${graphVersion}/${phoneNumberId}/messages`,
+    headers: { authorization: `Bearer ${accessToken}` },
+  }
+}
+
+const Accepted = z.object({ messages: z.tuple([z.object({ id: z.string().min(1).max(512) })]).rest(z.unknown()) })
+const GraphError = z.object({
+  error: z.object({
+    code: z.number(),
+    message: z.string().optional().catch(undefined),
+    is_transient: z.boolean().optional().catch(undefined),
+  }),
+})
+/** An error of 360dialog's own. */
+const Dialog360Error = z
+  .object({ meta: z.object({ developer_message: z.string() }) })
+  .or(z.object({ meta: z.object({ developerMessage: z.string() }) }))
+  .transform(({ meta }) => ('developer_message' in meta ? meta.developer_message : meta.developerMessage))
+
+function understand({ status, headers, json }: HttpResponse, account: WhatsAppAccount, now: number): SendOutcome {
+  const [message] = Accepted.safeParse(json).data?.messages ?? []
+  const taken = account.sentOn === 'accepted' ? 'sent' : 'accepted'
+  if (status < 300 && message) return { outcome: 'sent', status: taken, providerMessageId: message.id }
+
+  const error = GraphError.safeParse(json).data?.error
+  const ownMessage = Dialog360Error.safeParse(json).data
+  if (isTransient(status, error, ownMessage)) {
+    const seconds = retryAfterSeconds(headers['retry-after'], now)
+    throw new TryLater(`WhatsApp answered ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
+      notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    })
+  }
+  // What stands before Meta may answer in its place, after Meta has taken the message.
+  if (!error && (status < 300 || status >= 500)) return { outcome: 'unknown' }
+
+  const code = error?.code ?? status
+  const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
+  return { outcome: 'rejected', reason: reasonFor(code, { own: account.reasons, catalogue, title }) }
+}
+
+/** Whether the message was certainly not taken, and another try may fare better. */
+function isTransient(status: number, error: z.infer<typeof GraphError>['error'] | undefined, ownMessage = '') {
+  if (!error) return status === 429 || status === 503 || /exceeded the .*limit/i.test(ownMessage)
+  return transient.has(error.code) || error.is_transient === true || (status >= 500 && !(error.code in catalogue))
+}
