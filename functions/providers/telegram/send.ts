@@ -1,0 +1,126 @@
+import * as z from 'zod'
+import type { SendOutcome } from '../../messages/ledger.ts'
+import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import { TryLater } from '../../platform/retry.ts'
+import { type Catalogue, reasonForWords } from '../catalogue.ts'
+import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import type { SendFace } from '../provider.ts'
+import { TelegramAccount, truth } from './account.ts'
+import { catalogue } from './reasons.ts'
+
+/** A call of the Bot API. */
+type Call = { method: string; body: Record<string, unknown> }
+
+/**
+ * Messages by a Telegram bot. What it answers is all that is ever known, and it knows no repetitions: a send that ended in
+ * doubt stays so.
+ * Rule: core.telegram.org/bots/api.
+ */
+export const telegram: SendFace<TelegramAccount, Call> = {
+  account: TelegramAccount,
+  truth,
+
+  plan(job) {
+    const content = linksInText(readContent(job))
+    const recipients = recipientsOf(job)
+    const refused = refusal(content, recipients, { text: 4096, quickReplies: 100 })
+    return refused === undefined ? { sends: recipients.flatMap((chat) => calls(chat, content)) } : { refused }
+  },
+
+  async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson, now }) {
+    // The URL holds the token: it must not get into an error.
+    const url = `${baseUrl.replace(/\/$/, '')}/bot${botToken}/${method}`
+    const headers = { 'content-type': 'application/json' }
+    try {
+      const answer = await fetchJson(url, { method: 'POST', headers, body: JSON.stringify(body) })
+      return understand(answer, { own: reasons, now: now() })
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      if (error.mayHaveArrived) return { outcome: 'unknown' }
+      throw new TryLater(`Telegram could not be reached (${error.message})`, { cause: error })
+    }
+  },
+}
+
+/** A message has one kind of buttons: beside answers to choose, links go into the text. */
+function linksInText(content: Content): Content {
+  const { text, quickReplies } = content
+  const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]
+  if (answers.length === 0 || links.length === 0) return content
+  const lines = links.map(({ label, value }) => `${label}: ${value}`)
+  return { ...content, text: [text, ...lines].join('\n').trim(), quickReplies: answers }
+}
+
+/** The calls for one chat: a short text is the caption of a single file, any other goes first. Buttons are below the last. */
+function calls(chat: string, { text, files, quickReplies }: Content): Call[] {
+  const isCaption = files.length === 1 && text.length <= 1024
+  const caption = isCaption && text !== '' ? { caption: text } : {}
+  const all = [
+    ...(isCaption || text === '' ? [] : [{ method: 'sendMessage', body: { chat_id: chat, text } }]),
+    ...files.map((file) => {
+      const [method, field] = methodFor(file)
+      return { method, body: { chat_id: chat, [field]: file.url, ...caption } }
+    }),
+  ]
+  return all.map((call, index) =>
+    index === all.length - 1 ? { ...call, body: { ...call.body, ...buttons(quickReplies) } } : call,
+  )
+}
+
+/** The method that sends a file, and its field for the address. */
+function methodFor({ url, kind }: MediaFile) {
+  if (kind === 'image' && /\.gif$/i.test(new URL(url).pathname)) return ['sendAnimation', 'animation'] as const
+  return methods[kind]
+}
+
+const methods = {
+  image: ['sendPhoto', 'photo'],
+  sticker: ['sendPhoto', 'photo'],
+  audio: ['sendAudio', 'audio'],
+  voice: ['sendVoice', 'voice'],
+  video: ['sendVideo', 'video'],
+  file: ['sendDocument', 'document'],
+} as const
+
+function buttons(quickReplies: QuickReply[]) {
+  const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]
+  if (answers.length > 0) {
+    const keyboard = answers.map(({ label: text }) => [{ text }])
+    return { reply_markup: { keyboard, one_time_keyboard: true, resize_keyboard: true } }
+  }
+  if (links.length > 0)
+    return { reply_markup: { inline_keyboard: links.map(({ label: text, value: url }) => [{ text, url }]) } }
+  return {}
+}
+
+const ofType = (quickReplies: QuickReply[], type: QuickReply['type']) =>
+  quickReplies.filter((reply) => reply.type === type)
+
+const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
+const Refused = z.object({
+  ok: z.literal(false),
+  error_code: z.int(),
+  description: z.string(),
+  parameters: z.object({ retry_after: z.number().optional() }).optional(),
+})
+
+function understand({ status, json }: HttpResponse, { own, now }: { own: Catalogue; now: number }): SendOutcome {
+  const taken = Taken.safeParse(json).data
+  if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
+
+  const refused = Refused.safeParse(json).data
+  const code = refused?.error_code ?? status
+  if (code === 429) {
+    const seconds = refused?.parameters?.retry_after
+    const notBefore = seconds === undefined ? undefined : now + seconds * 1000
+    throw new TryLater('Telegram takes no more messages just now', { notBefore })
+  }
+  const isRefusal = code >= 400 && code < 500
+  if (refused && isRefusal) {
+    const words = refused.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '')
+    return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
+  }
+  // Not Telegram's words: something before it has answered, which passed nothing on.
+  if (isRefusal || code === 503) throw new TryLater(`Telegram could not be reached (HTTP ${code})`)
+  return { outcome: 'unknown' }
+}

@@ -1,0 +1,93 @@
+import * as z from 'zod'
+import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
+import type { Reply } from './simulator.ts'
+
+/** Telegram's Bot API with one bot, and the customers who write to it. There are no receipts. */
+export function startTelegram(options: SimulatorOptions = {}) {
+  let lastId = 1000
+  return startProviderSimulator(
+    {
+      provider: 'telegram',
+      account: (baseUrl) => ({ provider: 'telegram', botToken, baseUrl }),
+      newId: () => String(++lastId),
+      errors,
+      usualReceipts: [],
+
+      read({ method, url, body }) {
+        const [, token, call = ''] = url.match(/^\/bot([^/]+)\/(\w+)$/) ?? []
+        if (token !== botToken) return { reply: refusal('Unauthorized') }
+        if (method !== 'POST' || !calls.has(call)) return { reply: refusal('Not Found: method not found') }
+        const asked = Call.safeParse(parsed(body)).data
+        if (!asked) return { reply: refusal('Bad Request: chat_id is empty') }
+        const media = files.flatMap((field) => asked[field] ?? [])
+        return { to: asked.chat_id, text: asked.text ?? asked.caption ?? '', media }
+      },
+
+      accepted: ({ to, text, providerMessageId }) => ({
+        status: 200,
+        body: { ok: true, result: { message_id: Number(providerMessageId), chat: { id: Number(to) }, text } },
+      }),
+      refused: refusal,
+    },
+    options,
+  )
+}
+
+const botToken = '110201543:a-token-that-BotFather-never-gave'
+
+const files = ['photo', 'animation', 'audio', 'voice', 'video', 'document'] as const
+const calls = new Set(['sendMessage', ...files.map((file) => `send${file[0]!.toUpperCase()}${file.slice(1)}`)])
+
+const optional = z.string().optional()
+const Call = z.object({
+  chat_id: z.string().min(1),
+  text: optional,
+  caption: optional,
+  photo: optional,
+  animation: optional,
+  audio: optional,
+  voice: optional,
+  video: optional,
+  document: optional,
+})
+
+// Telegram has no codes, so its words stand in for them.
+const errors: ProviderError[] = [
+  ['Forbidden: bot was blocked by the user', 'The customer has blocked the bot'],
+  ["Forbidden: bot can't initiate conversation with a user", 'The customer has never written to the bot'],
+  ['Forbidden: user is deactivated', 'The customer has left Telegram'],
+  ['Bad Request: chat not found', 'There is no such chat'],
+  ['Bad Request: group chat was upgraded to a supergroup chat', 'The group has another id now'],
+  ['Forbidden: bot was kicked from the group chat', 'The bot was removed from the group'],
+  ['Bad Request: not enough rights to send text messages to the chat', 'The bot may not write in the group'],
+  ['Bad Request: wrong file identifier/HTTP URL specified', 'The file cannot be used'],
+  ['Bad Request: failed to get HTTP URL content', 'The file cannot be fetched'],
+  ['Too Many Requests: retry after 1', 'Too many messages at once'],
+  ['Unauthorized', "The bot's token was revoked"],
+  ['Internal Server Error: sending failed', 'Telegram is in trouble'],
+].map(([code = '', title = '']) => ({ code, title, at: 'send' }))
+
+function refusal(description: string): Reply {
+  const beginning = Object.keys(statuses).find((words) => description.startsWith(words)) ?? 'Bad Request'
+  const status = statuses[beginning]!
+  const [, seconds] = description.match(/retry after (\d+)$/) ?? []
+  const parameters = seconds === undefined ? {} : { parameters: { retry_after: Number(seconds) } }
+  return { status, body: { ok: false, error_code: status, description, ...parameters } }
+}
+
+const statuses: Record<string, number> = {
+  'Bad Request': 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  'Not Found': 404,
+  'Too Many Requests': 429,
+  'Internal Server Error': 500,
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
