@@ -4,24 +4,11 @@ import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/p
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { TelegramAccount } from '../../../functions/providers/telegram/account.ts'
 import { telegram } from '../../../functions/providers/telegram/send.ts'
+import { job } from '../../support/sends.ts'
 
 const now = Date.parse('2026-11-22T12:00:05Z')
 const secret = { provider: 'telegram', botToken: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw' }
 const account = TelegramAccount.parse(secret)
-const job: DeliveryJob = {
-  v: 1,
-  portalId: '243842089',
-  channelId: '2300310',
-  channelAccountId: '3000000001',
-  messageId: 'message/1',
-  integrationThreadIds: [],
-  to: [{ deliveryIdentifier: { value: '1111111' } }],
-  text: 'Grüße 👋',
-  attachments: [],
-  createdAt: '2026-11-22T12:00:00Z',
-  traceId: 'request-1',
-  original: '{}',
-}
 const taken = { ok: true, result: { message_id: 42, chat: { id: 1111111 }, text: 'Grüße 👋' } }
 const picture = { type: 'FILE', fileUsageType: 'IMAGE', url: 'https://files.example.com/a.png' }
 const guide = { type: 'FILE', fileUsageType: 'OTHER', name: 'guide.pdf', url: 'https://files.example.com/guide' }

@@ -1,0 +1,39 @@
+import type { DeliveryJob } from '../../functions/messages/jobs.ts'
+import type { SendOutcome } from '../../functions/messages/ledger.ts'
+import { createFetchJson } from '../../functions/platform/fetch-json.ts'
+import type { SendFace } from '../../functions/providers/provider.ts'
+
+/** A message of an agent's. */
+export const job: DeliveryJob = {
+  v: 1,
+  portalId: '243842089',
+  channelId: '2300310',
+  channelAccountId: '3000000001',
+  messageId: 'message/1',
+  integrationThreadIds: [],
+  to: [{ deliveryIdentifier: { value: '1111111' } }],
+  text: 'Grüße 👋',
+  attachments: [],
+  createdAt: '2026-11-22T12:00:00Z',
+  traceId: 'request-1',
+  original: '{}',
+}
+
+/** Makes the sends of a message over HTTP, one after another, as a new Lambda would: no connection stands yet. */
+export async function makeSends<Account, Part>(
+  face: SendFace<Account, Part>,
+  holds: object,
+  fields: Partial<DeliveryJob> = {},
+) {
+  const account = face.account.parse(holds)
+  const message = { ...job, ...fields }
+  const plan = face.plan(message, account)
+  if ('refused' in plan) throw new Error(plan.refused)
+  const tools = { fetchJson: createFetchJson({ timeout: 5000 }), now: Date.now, signForHubSpot: async () => '' }
+  const outcomes: SendOutcome[] = []
+  for (const [index, part] of plan.sends.entries()) {
+    const send = { job: message, part, index, of: plan.sends.length, receiptsUrl: undefined }
+    outcomes.push(await face.send(send, account, tools))
+  }
+  return outcomes
+}
