@@ -1,0 +1,66 @@
+import * as z from 'zod'
+import { reasonFor } from '../catalogue.ts'
+import type { Receipt, ReceiptFace } from '../provider.ts'
+import { fromQuery } from '../references.ts'
+import { TwilioAccount } from './account.ts'
+import { catalogue } from './reasons.ts'
+import { verify } from './signature.ts'
+import { meaningOf } from './status.ts'
+
+// Twilio adds fields without notice.
+const text = z.string().max(512).optional().catch(undefined)
+const Fields = z.object({
+  MessageStatus: text,
+  SmsStatus: text,
+  MessageSid: text,
+  SmsSid: text,
+  ErrorCode: z
+    .union([z.string().max(16), z.number()])
+    .optional()
+    .catch(undefined),
+  ErrorMessage: text,
+})
+
+/**
+ * Status callbacks, posted to the URL that the send named, with our ids in its query. Forms and JSON. Their time is ours:
+ * Twilio's `RawDlrDoneDate` is to the minute, in a time zone that differs by carrier and is not told.
+ */
+export const twilio: ReceiptFace<TwilioAccount> = {
+  account: TwilioAccount,
+
+  receive({ url, header, body, now }, account): Receipt {
+    const signature = header('x-twilio-signature')
+    if (!signature) return { kind: 'refused', why: 'no X-Twilio-Signature' }
+    if (!URL.canParse(url)) return { kind: 'refused', why: 'no URL' }
+    if (!account.authTokens.some((token) => verify({ url, body }, signature, token)))
+      return { kind: 'refused', why: 'X-Twilio-Signature does not match' }
+
+    const fields = Fields.safeParse(read(header('content-type'), body)).data
+    if (!fields) return { kind: 'unreadable', problem: 'neither a form nor a JSON object' }
+    const status = meaningOf(fields.MessageStatus ?? fields.SmsStatus ?? '', account)
+    const reference = fromQuery(new URL(url).search)
+    // Messages of other systems, and what the send's own answer said before.
+    if (!reference || !status || status === 'accepted') return { kind: 'statuses', statuses: [], ignored: 1 }
+
+    const { channelId: _, ...ids } = reference
+    const reason = status === 'failed' ? failure(fields, account) : undefined
+    const providerMessageId = fields.MessageSid ?? fields.SmsSid
+    const occurredAt = new Date(now).toISOString()
+    return { kind: 'statuses', statuses: [{ ...ids, status, reason, providerMessageId, occurredAt }], ignored: 0 }
+  },
+}
+
+function read(contentType = '', body: Uint8Array): unknown {
+  const text = Buffer.from(body).toString()
+  if (!contentType.startsWith('application/json')) return Object.fromEntries(new URLSearchParams(text))
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function failure({ MessageStatus, ErrorCode, ErrorMessage }: z.infer<typeof Fields>, { reasons: own }: TwilioAccount) {
+  const title = MessageStatus === 'canceled' ? 'The message was canceled before it was sent' : ErrorMessage
+  return reasonFor(ErrorCode, { own, catalogue, title })
+}

@@ -1,0 +1,158 @@
+import * as z from 'zod'
+import type { SendOutcome } from '../../messages/ledger.ts'
+import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { reasonFor } from '../catalogue.ts'
+import { type Content, readContent, recipientsOf, refusal } from '../content.ts'
+import type { Send, SendFace } from '../provider.ts'
+import { referenceOf, toQuery } from '../references.ts'
+import { TwilioAccount, truth } from './account.ts'
+import { catalogue, transient } from './reasons.ts'
+import { meaningOf } from './status.ts'
+
+/** One message of Twilio's: to one recipient, with what fits into it. */
+export type TwilioPart = { to: string; text: string; media: string[] }
+
+/**
+ * Messages through Twilio's Messages API, which knows no idempotency key: a send that ended in doubt is not made again. Its
+ * receipts settle it, since they carry our ids, or a look into the account's list of messages.
+ */
+export const twilio: SendFace<TwilioAccount, TwilioPart> = {
+  account: TwilioAccount,
+  truth,
+
+  plan(job, { channel }) {
+    const content = readContent(job)
+    const recipients = recipientsOf(job)
+    const refused = refusal(content, recipients, { text: 1600 })
+    if (refused) return { refused }
+    const parts = partsOf(content, channel)
+    return { sends: recipients.flatMap((to) => parts.map((part) => ({ to: addressed(to, channel), ...part }))) }
+  },
+
+  async send(send, account, { fetchJson, now }) {
+    const headers = { ...authorization(account), 'content-type': 'application/x-www-form-urlencoded' }
+    try {
+      const response = await fetchJson(messagesUrl(account), { method: 'POST', headers, body: formOf(send, account) })
+      return understand(response, account, { now: now(), receipts: send.receiptsUrl !== undefined })
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      if (error.mayHaveArrived) return { outcome: 'unknown' }
+      throw new TryLater(`Twilio cannot be reached (${error.message})`, { cause: error })
+    }
+  },
+
+  /**
+   * Looks for a message with this recipient, sender and text that was created after the agent pressed Send: one that is
+   * the only one counts. Files alone have nothing to know them by. If the agent sent the same words again meanwhile, and
+   * this message was lost, the later one is taken for it.
+   */
+  async lookUp({ part, job }, account, { fetchJson, now }) {
+    if (part.text === '') return undefined
+    const yesterday = new Date(now() - 86_400_000).toISOString().slice(0, 10)
+    const query = new URLSearchParams({ To: part.to, 'DateSent>': yesterday, PageSize: '100' })
+    if (account.from !== undefined) query.set('From', addressed(account.from, account.channel))
+    const request = { method: 'GET', headers: authorization(account) }
+    const answer = await fetchJson(`${messagesUrl(account)}?${query}`, request).catch(() => undefined)
+    const { messages = [] } = Listing.safeParse(answer?.json).data ?? {}
+    // Twilio's times are to the second.
+    const since = Math.floor(Date.parse(job.createdAt) / 1000) * 1000
+    const [found, another] = messages.filter(
+      ({ body, direction, date_created }) =>
+        body === part.text && direction !== 'inbound' && Date.parse(date_created) >= since,
+    )
+    return found && !another ? outcomeOf(found, account, { receipts: true }) : undefined
+  },
+}
+
+/** MMS takes ten files, WhatsApp and RCS one; there a picture or a film takes a caption, and text goes before other files. */
+function partsOf({ text, files }: Content, channel: TwilioAccount['channel']): Omit<TwilioPart, 'to'>[] {
+  const most = channel === 'sms' ? 10 : 1
+  const media: string[][] = []
+  for (let from = 0; from < files.length; from += most) media.push(files.slice(from, from + most).map(({ url }) => url))
+  const isCaption = text.length <= 1024 && ['image', 'video'].includes(files[0]?.kind ?? '')
+  const separate = text !== '' && (files.length === 0 || (channel !== 'sms' && !isCaption))
+  const parts = media.map((urls, index) => ({ text: separate || index > 0 ? '' : text, media: urls }))
+  return separate ? [{ text, media: [] }, ...parts] : parts
+}
+
+/** An address as Twilio takes it; people write phone numbers with spaces, brackets and dashes. */
+function addressed(address: string, channel: TwilioAccount['channel']) {
+  const prefix = channel === 'sms' ? '' : `${channel}:`
+  const bare = address.startsWith(prefix) ? address.slice(prefix.length) : address
+  return prefix + (/^[+\d\s().-]+$/.test(bare) ? bare.replace(/[\s().-]/g, '') : bare)
+}
+
+function messagesUrl({ baseUrl, accountSid }: TwilioAccount) {
+  return `${baseUrl.replace(/\/+$/, '')}/2010-04-01/Accounts/${accountSid}/Messages.json`
+}
+
+function authorization({ accountSid, authTokens, apiKey }: TwilioAccount) {
+  const credentials = apiKey ? `${apiKey.sid}:${apiKey.secret}` : `${accountSid}:${authTokens[0]}`
+  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }
+}
+
+function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: TwilioAccount) {
+  const { part, receiptsUrl } = send
+  const form = new URLSearchParams({ To: part.to })
+  if (from !== undefined) form.set('From', addressed(from, channel))
+  if (messagingServiceSid !== undefined) form.set('MessagingServiceSid', messagingServiceSid)
+  if (part.text !== '') form.set('Body', part.text)
+  for (const url of part.media) form.append('MediaUrl', url)
+  if (receiptsUrl !== undefined) form.set('StatusCallback', `${receiptsUrl}?${toQuery(referenceOf(send))}${retries}`)
+  return form.toString()
+}
+
+// By itself Twilio posts a receipt again only if it could not connect. The fragment is neither sent nor signed:
+// www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
+const retries = '#rc=5&rp=5xx,ct,rt'
+
+const Message = z.object({
+  sid: z.string().max(64).optional().catch(undefined),
+  status: z.string().catch(''),
+  error_code: z.number().nullish().catch(undefined),
+  error_message: z.string().nullish().catch(undefined),
+})
+const Listing = z.object({
+  messages: z.array(z.object({ ...Message.shape, body: z.string(), direction: z.string(), date_created: z.string() })),
+})
+const Problem = z.object({
+  code: z.number().optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+})
+
+function understand(
+  { status, headers, json }: HttpResponse,
+  account: TwilioAccount,
+  { now, receipts }: { now: number; receipts: boolean },
+): SendOutcome {
+  if (status >= 200 && status < 300) return outcomeOf(Message.safeParse(json).data ?? {}, account, { receipts })
+  const { code, message } = Problem.safeParse(json).data ?? {}
+  if (status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status) && !transient.has(code ?? 0)) {
+    const title = message ?? `Twilio refused the message: HTTP ${status}`
+    return { outcome: 'rejected', reason: reasonFor(code, { own: account.reasons, catalogue, title }) }
+  }
+  // What stands before Twilio's API may answer in its place, while the API works on the message.
+  if (status >= 500 && status !== 503) return { outcome: 'unknown' }
+  const seconds = retryAfterSeconds(headers['retry-after'], now)
+  const why = status === 401 ? 'does not accept the credentials of this account' : `answered HTTP ${status}`
+  throw new TryLater(`Twilio ${why}${code === undefined ? '' : ` (${code})`}`, {
+    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+  })
+}
+
+/** What came of a message by Twilio's own record of it. Where no receipts follow, taken has to count as sent. */
+function outcomeOf(
+  { sid: providerMessageId, status = '', error_code, error_message }: Partial<z.infer<typeof Message>>,
+  account: TwilioAccount,
+  { receipts }: { receipts: boolean },
+): SendOutcome {
+  const meaning = meaningOf(status, account) ?? 'accepted'
+  if (meaning === 'failed') {
+    const title = error_message ?? undefined
+    const reason = reasonFor(error_code ?? undefined, { own: account.reasons, catalogue, title })
+    return { outcome: 'rejected', reason, providerMessageId }
+  }
+  const isSent = meaning === 'accepted' && (account.sentOn === 'accepted' || !receipts)
+  return { outcome: 'sent', status: isSent ? 'sent' : meaning, providerMessageId }
+}
