@@ -125,14 +125,18 @@ async function orBusy<Answer>(ask: () => Promise<Answer | TokenRefusal>): Promis
   }
 }
 
-// RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type.
-const text = z.string().optional().catch(undefined)
-const OAuthError = z.object({ error: text, status: text })
+// RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type, or no code but a quotation.
+const codeWord = z
+  .string()
+  .regex(/^[A-Za-z_]{1,60}$/)
+  .optional()
+  .catch(undefined)
+const OAuthError = z.object({ error: codeWord, status: codeWord })
 
 function refusal(status: number, json: unknown): TokenRefusal {
   const { error, status: code } = OAuthError.safeParse(json).data ?? {}
-  const problem = [`HTTP ${status}`, error?.slice(0, 60), code?.slice(0, 60)].filter(Boolean).join(', ')
-  const said = { problem, ...(code !== undefined && { code: code.slice(0, 60) }) }
+  const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
+  const said = { problem, ...(code !== undefined && { code }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
   return status >= 400 && status < 500 && status !== 429 ? { kind: 'refused', ...said } : { kind: 'busy', ...said }

@@ -43,8 +43,12 @@ export function header(event: HttpEvent, name: string) {
  * string as it came. Never `rawPath`, which API Gateway hands over decoded.
  */
 export function calledUrl(event: HttpEvent, path: string, publicBaseUrl: string | undefined) {
-  const base = publicBaseUrl?.replace(/\/+$/, '') ?? `https://${event.requestContext.domainName}`
-  return base + path + (event.rawQueryString ? `?${event.rawQueryString}` : '')
+  return baseUrlOf(event, publicBaseUrl) + path + (event.rawQueryString ? `?${event.rawQueryString}` : '')
+}
+
+/** What our own URLs begin with, without a slash at the end: the public base URL, or else the host that was called. */
+export function baseUrlOf(event: HttpEvent, publicBaseUrl: string | undefined) {
+  return publicBaseUrl?.replace(/\/+$/, '') ?? `https://${event.requestContext.domainName}`
 }
 
 /** An answer with a JSON body. */

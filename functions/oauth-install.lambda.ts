@@ -1,0 +1,44 @@
+import * as z from 'zod'
+import { AppSecret } from './hubspot/app-secret.ts'
+import { ApiVersion } from './hubspot/client.ts'
+import { createOAuth } from './hubspot/oauth.ts'
+import { createHandler } from './oauth-install.ts'
+import { createDynamoDb, createSecretsManager } from './platform/aws.ts'
+import { createFetchJson } from './platform/fetch-json.ts'
+import { createSecrets } from './platform/secrets.ts'
+import { createTable } from './platform/table.ts'
+import { createTelemetry } from './platform/telemetry.ts'
+
+const Env = z.object({
+  APP_SECRET_ARN: z.string(),
+  PORTALS_TABLE_NAME: z.string(),
+  HUBSPOT_BASE_URL: z.url(),
+  HUBSPOT_API_VERSION: ApiVersion,
+  /** Where HubSpot's users are, and its consent page. */
+  HUBSPOT_APP_BASE_URL: z.url(),
+  /** What the app asks for, separated by spaces. */
+  HUBSPOT_SCOPES: z.string().min(1),
+  PUBLIC_BASE_URL: z.url().optional(),
+})
+export type Env = z.infer<typeof Env>
+
+const env = Env.parse(process.env)
+const secrets = createSecrets(createSecretsManager())
+const withoutSlash = (url: string) => url.replace(/\/+$/, '')
+
+/** What AWS runs. */
+export const handler = createHandler({
+  appSecret: (options) => secrets.require(env.APP_SECRET_ARN, AppSecret, options),
+  oauth: createOAuth({
+    // Up to three requests have to fit into the function's timeout, while somebody looks at an empty page.
+    fetchJson: createFetchJson({ timeout: 7000 }),
+    baseUrl: withoutSlash(env.HUBSPOT_BASE_URL),
+    version: env.HUBSPOT_API_VERSION,
+  }),
+  portals: createTable(createDynamoDb(), env.PORTALS_TABLE_NAME),
+  appBaseUrl: withoutSlash(env.HUBSPOT_APP_BASE_URL),
+  scopes: env.HUBSPOT_SCOPES.split(' '),
+  publicBaseUrl: env.PUBLIC_BASE_URL,
+  telemetry: createTelemetry(),
+  now: Date.now,
+})
