@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { InvalidArgumentError, Option, program } from 'commander'
 import pc from 'picocolors'
 import { type Form, formNames, forms } from './forms.ts'
-import type { Conduct } from './forward-receiver.ts'
 import type { Message } from './hubspot.ts'
+import { playExamples } from './inbox/examples.ts'
+import { shortened, silenceSeconds, startInbox } from './inbox/inbox.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
 import { noteRunning } from './running.ts'
@@ -12,30 +13,29 @@ import type { TeamStatus } from './team.ts'
 const options = program
   .name('npm start --')
   .description('Runs the relay on this machine, between a simulated HubSpot and simulated messaging services.')
+  .addHelpText(
+    'after',
+    '\nIn the full form, a page shows both sides: what the agent reads, and what the customer gets.',
+  )
   .addOption(new Option('--form <form>', 'which form of the relay').choices(formNames).default('full'))
   .option('--port <number>', "the port of the relay's API; a free one when absent", port)
+  .option('--inbox-port <number>', 'the port of the inbox page; a free one when absent', port)
   .option('--hubspot <url>', 'the HubSpot API that the relay calls; the simulated one when absent', url)
   .option('--no-messages', 'do not send a few messages at the start')
   .option('--logs', "print the functions' log lines as well")
   .parse()
-  .opts<{ form: Form; port?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
+  .opts<{ form: Form; port?: number; inboxPort?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
 
-/** Channel accounts, by what becomes of their messages: behind the relay, or where the team delivers by its own means. */
-const accounts: Record<string, { name: string; conduct: Conduct; statuses: TeamStatus[] }> = {
+/** Where the team delivers by its own means: channel accounts, by what the team says of their messages. */
+const teamAccounts: Record<string, { name: string; statuses: TeamStatus[] }> = {
   '3000000001': {
     name: 'delivered and read',
-    conduct: { receipts: [{ status: 'delivered' }, { status: 'read', afterMs: 1500 }] },
     statuses: [{ status: 'sent' }, { status: 'delivered' }, { status: 'read', afterMs: 1500 }],
   },
-  '3000000002': { name: 'sent, without receipts', conduct: {}, statuses: [{ status: 'sent' }] },
-  '3000000003': {
-    name: 'refused',
-    conduct: { answers: [{ reply: { status: 422, body: { reason: 'The customer has opted out' } } }] },
-    statuses: [{ status: 'failed', reason: 'The customer has opted out' }],
-  },
+  '3000000002': { name: 'sent, and no more', statuses: [{ status: 'sent' }] },
+  '3000000003': { name: 'refused', statuses: [{ status: 'failed', reason: 'The customer has opted out' }] },
   '3000000004': {
     name: 'failed later',
-    conduct: { receipts: [{ status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }] },
     statuses: [{ status: 'sent' }, { status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }],
   },
 }
@@ -44,15 +44,21 @@ const { settings } = forms[options.form]
 const interrupted = interruption()
 const startedAt = Date.now()
 console.log('Building and starting the relay …')
-await using relay = await start()
+const { relay, inbox } = await start()
+await using running = new AsyncDisposableStack()
+running.use(relay)
+if (inbox) running.defer(inbox.stop)
+const accounts: Record<string, { name: string }> = inbox
+  ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
+  : teamAccounts
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
 const forget = noteRunning({
   outputs: { ...relay.stack.outputs, HubSpotBaseUrl: options.hubspot ?? relay.hubspot.url },
   environment: relay.stack.environment,
 })
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
-if (!settings.delivery) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
-if (options.messages && !interrupted.aborted) sendMessages(relay)
+if (!inbox) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
+if (options.messages && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)
 
 if (!interrupted.aborted) await once(interrupted, 'abort')
 console.log('Stopping …')
@@ -62,30 +68,33 @@ async function start() {
   try {
     const relay = await startLocalRelay({
       settings,
+      // Nobody watches a page for an hour. HubSpot itself is given its time.
+      ...(options.hubspot === undefined && settings.delivery && shortened),
       ...(options.port !== undefined && { port: options.port }),
       ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
       ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
     })
-    for (const [id, { conduct }] of Object.entries(accounts))
-      await relay.addChannelAccount(id, { conduct: () => conduct })
-    return relay
+    if (settings.delivery)
+      return { relay, inbox: await startInbox(relay, { port: options.inboxPort ?? 0, silenceSeconds }) }
+    for (const id of Object.keys(teamAccounts)) await relay.addChannelAccount(id)
+    return { relay, inbox: undefined }
   } catch (error) {
     // A terminal's Ctrl-C reaches the processes that build, too.
     if (interrupted.aborted) process.exit(130)
     const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    if (isPortTaken) program.error(`Port ${options.port} is in use. Choose another one with --port.`)
+    if (isPortTaken) program.error('The port is in use. Choose another one with --port or --inbox-port.')
     throw error
   }
 }
 
 function sendMessages({ hubspot }: LocalRelay) {
-  for (const channelAccountId of Object.keys(accounts))
+  for (const channelAccountId of Object.keys(teamAccounts))
     hubspot.sendMessage({ ...ids, channelAccountId, text: 'Hello from the help desk 👋' })
 }
 
 /** The team's side, where the relay does not deliver. */
 async function deliverByOwnMeans(message: Message) {
-  for (const status of accounts[message.channelAccountId]?.statuses ?? []) {
+  for (const status of teamAccounts[message.channelAccountId]?.statuses ?? []) {
     // Once everything stops, there is no queue any more.
     await relay.sendStatus(message, status).catch(() => {})
   }
@@ -94,6 +103,7 @@ async function deliverByOwnMeans(message: Message) {
 function directions({ stack, hubspot }: LocalRelay) {
   const message = JSON.stringify({ ...ids, channelAccountId: '3000000001', text: 'Hello' })
   const rows = [
+    ...(inbox ? [['Inbox', inbox.url, 'open this in a browser']] : []),
     ['Webhook', stack.outputs['WebhookUrl'], `signed with ${clientSecret}`],
     ...(settings.receipts ? [['Receipts', `${stack.outputs['ReceiptsUrl']}/{channelId}/{channelAccountId}`]] : []),
     ...(settings.delivery
@@ -104,7 +114,7 @@ function directions({ stack, hubspot }: LocalRelay) {
       hubspot.url,
       'simulated; what it holds is at /_control/messages, how it behaves at /_control/behaviour',
     ],
-    ...Object.entries(accounts).map(([id, { name }]) => ['Account', id, `its messages are ${name}`]),
+    ...Object.entries(accounts).map(([id, { name }]) => ['Account', id, inbox ? name : `its messages are ${name}`]),
   ]
   return [
     ...rows.map(([name = '', where = '', what = '']) => `${pc.bold(name.padEnd(10))}${where}  ${pc.dim(what)}`),

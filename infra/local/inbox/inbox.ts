@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import * as z from 'zod'
+import { queueNames } from '../../relay/letter.ts'
+import { messageEvent } from '../hubspot-webhooks.ts'
+import { ids, type LocalRelay } from '../local-relay.ts'
+import type { Conduct } from '../provider-simulator.ts'
+import { createEvents } from '../simulator.ts'
+import { createDeadLetters } from './dead-letters.ts'
+import { createFaults, faultLabels, faultNames } from './faults.ts'
+import { places } from './journey.ts'
+import { startProviders } from './providers.ts'
+import { servePage } from './server.ts'
+import { type MessageView, watchMessages } from './watch.ts'
+
+/** How long a message may go without a word while somebody watches. */
+export const silenceSeconds = 30
+
+/** How a relay is started that somebody watches: what takes minutes when deployed takes seconds. */
+export const shortened = {
+  environment: { UNCONFIRMED_AFTER_SECONDS: String(silenceSeconds), HUBSPOT_LATE_EFFECT_SECONDS: '6' },
+  overrides: { visibilityTimeoutSeconds: 10 },
+}
+
+/** What the page can do. */
+const Act = z.discriminatedUnion('do', [
+  /** The agent presses Send. */
+  z.strictObject({ do: z.literal('send'), channelAccountId: z.string(), text: z.string().trim().min(1).max(5000) }),
+  /** The customer's side does something with a message, or lets it be known that it will not. */
+  z.strictObject({
+    do: z.literal('report'),
+    messageId: z.string(),
+    status: z.enum(['delivered', 'read', 'failed', 'silent']),
+    code: z.string().optional(),
+  }),
+  /** A provider refuses what it is sent from now on, with one of its errors; or takes it again. */
+  z.strictObject({ do: z.literal('refuse'), channelAccountId: z.string(), code: z.string().nullable() }),
+  z.strictObject({ do: z.literal('fault'), name: z.enum(faultNames), on: z.boolean() }),
+  z.strictObject({ do: z.literal('kill') }),
+  z.strictObject({ do: z.literal('forge') }),
+  z.strictObject({ do: z.literal('redrive'), queue: z.enum(queueNames), id: z.string() }),
+])
+type Act = z.infer<typeof Act>
+
+/** What the page is told, one at a time. */
+export type Tiding =
+  | { kind: 'welcome'; welcome: object }
+  | { kind: 'message'; message: MessageView }
+  | { kind: 'overview'; overview: object }
+  | { kind: 'notice'; notice: string }
+
+/**
+ * The inbox page of a local relay: an agent on the left, a customer on the right, and between them whatever goes wrong.
+ * Serves it on loopback, plays the providers behind it, and does what its buttons say.
+ */
+export async function startInbox(
+  relay: LocalRelay,
+  { port = 0, silenceSeconds }: { port?: number; silenceSeconds: number },
+) {
+  const { hubspot, stack } = relay
+  const { emit, onEvent } = createEvents<Tiding>()
+  /** What becomes of messages that are not left to the page's buttons, by their text. */
+  const fates = new Map<string, Conduct>()
+  const refusals = new Map<string, string>()
+  const watch = watchMessages(relay, (message) => emit({ kind: 'message', message }))
+  const deadLetters = createDeadLetters(stack)
+  const faults = createFaults(relay, () => providers.map(({ simulator }) => simulator))
+  const providers = await startProviders(relay, {
+    conduct({ messageId, text }) {
+      const error = refusals.get(hubspot.message(messageId)?.channelAccountId ?? '')
+      return { receipts: [], answers: error === undefined ? faults.answers() : [{ error }], ...fates.get(text) }
+    },
+    messageIdOf: ({ text }) => [...hubspot.messages.values()].findLast((message) => message.text === text)?.id,
+  })
+
+  const acts: { [Do in Act['do']]: (act: Extract<Act, { do: Do }>) => unknown } = {
+    send: ({ channelAccountId, text }) =>
+      void hubspot.sendMessage({ ...ids, channelAccountId, text, faults: faults.ofMessage() }),
+
+    async report({ messageId, status, code }) {
+      watch.change(messageId, () => ({ customer: status }))
+      if (status === 'silent') return
+      const { simulator } = providerOf(hubspot.message(messageId)?.channelAccountId)
+      for (const receipt of faults.receipts({ status, ...(code !== undefined && { code }) }))
+        await simulator.report(messageId, receipt)
+    },
+
+    refuse({ channelAccountId, code }) {
+      if (code === null) refusals.delete(channelAccountId)
+      else refusals.set(channelAccountId, code)
+    },
+
+    fault: ({ name, on }) => faults.set(name, on),
+
+    kill() {
+      const count = stack.killEnvironments()
+      for (const { id, told } of watch.messages())
+        if (!told)
+          watch.note(id, { at: Date.now(), place: 'deliver-message', what: 'Every Lambda is killed', tone: 'bad' })
+      emit({ kind: 'notice', notice: `Killed ${count} Lambda processes. What they were doing comes back.` })
+    },
+
+    async forge() {
+      const now = Date.now()
+      const event = messageEvent(hubspot.behaviour, {
+        ...{ id: 'forged', eventId: 'forged', ...ids, channelAccountId: providers[0]!.channelAccountId },
+        ...{ conversationsThreadId: '', integrationThreadIds: [], to: ['+15550100001'], text: 'Not from an agent' },
+        ...{ createdAt: now, status: 'SENT', patches: [], webhooks: [] },
+      })
+      const answered = await hubspot.sendEvent(event, { channelId: ids.channelId, signing: 'forged' })
+      emit({
+        kind: 'notice',
+        notice: `A webhook with a forged signature: answered ${answered}, and nobody got a message.`,
+      })
+    },
+
+    async redrive({ queue, id }) {
+      const isFound = await deadLetters.redrive(queue, id)
+      emit({ kind: 'notice', notice: isFound ? 'Sent back to its queue.' : 'That dead letter is gone already.' })
+    },
+  }
+
+  function providerOf(channelAccountId: string | undefined) {
+    const provider = providers.find((one) => one.channelAccountId === channelAccountId)
+    if (!provider) throw new Error(`No provider is played for channel account ${channelAccountId}`)
+    return provider
+  }
+
+  /** All that is not about one message. */
+  async function overview() {
+    const told = watch.messages().map((message) => message.told ?? 'pending')
+    const counts = Object.fromEntries(
+      ['pending', 'SENT', 'READ', 'FAILED'].map((word) => [word, told.filter((one) => one === word).length]),
+    )
+    const depths = await stack.queueDepths()
+    const depthOf = (name: string) => depths[Object.keys(depths).find((path) => path.endsWith(name)) ?? ''] ?? 0
+    return {
+      counts,
+      timeToTruth: watch.timeToTruth(),
+      queues: { deliveries: depthOf('/Deliveries/Queue'), 'status-updates': depthOf('/StatusUpdates/Queue') },
+      deadLetters: await deadLetters.list(),
+      faults: faults.on(),
+      refusals: Object.fromEntries(refusals),
+    }
+  }
+
+  let latest: object = {}
+  const stopping = new AbortController()
+  async function lookAround() {
+    while (!stopping.signal.aborted) {
+      const seen = await overview().catch(() => latest)
+      if (!isDeepStrictEqual(seen, latest)) emit({ kind: 'overview', overview: seen })
+      latest = seen
+      await sleep(200, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+
+  const page = await servePage({
+    port,
+    welcome: () => ({
+      places,
+      faults: faultLabels,
+      silenceSeconds,
+      providers: providers.map(({ simulator, ...provider }) => ({ ...provider, errors: simulator.errors })),
+      messages: watch.messages(),
+      overview: latest,
+    }),
+    onEvent,
+    act: async (body) => {
+      const act = Act.parse(body)
+      await (acts[act.do] as (act: Act) => unknown)(act)
+    },
+  })
+  const looking = lookAround()
+
+  return {
+    url: page.url,
+    providers,
+    /** Sends a message whose fate is settled, for something to look at. */
+    play(channelAccountId: string, text: string, fate: Conduct) {
+      fates.set(text, fate)
+      return hubspot.sendMessage({ ...ids, channelAccountId, text })
+    },
+    async stop() {
+      stopping.abort()
+      watch.stop()
+      await page.close()
+      await looking
+    },
+  }
+}
+
+/** The inbox, as its users see it. */
+export type Inbox = Awaited<ReturnType<typeof startInbox>>

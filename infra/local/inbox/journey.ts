@@ -1,0 +1,134 @@
+import * as z from 'zod'
+import type { LocalRelayEvent } from '../local-relay.ts'
+import { isAccepted } from '../simulator.ts'
+import type { LogEntry } from '../stack.ts'
+
+/** Where a step of a message's journey happens, in the order of a usual one. */
+export const places = [
+  'agent',
+  'hubspot-webhook',
+  'deliveries',
+  'deliver-message',
+  'provider',
+  'provider-receipt',
+  'status-updates',
+  'update-status',
+  'hubspot',
+] as const
+
+/** One step of a message's journey. */
+export type Step = {
+  /** Milliseconds since 1970. */
+  at: number
+  place: (typeof places)[number]
+  what: string
+  tone?: 'good' | 'bad' | 'waiting'
+  /** What travelled, or was written, for those who want to see it. */
+  raw?: unknown
+}
+
+/** The message that something is about, and the step that it is. */
+export type Happening = { messageId: string; step: Step }
+
+/** What an event around the relay means for a message; undefined where it concerns none. */
+export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefined {
+  switch (event.type) {
+    case 'message':
+      return about(event.message.id, { at, place: 'agent', what: 'The agent presses Send' })
+    case 'webhook':
+      return about(event.message?.id, {
+        at,
+        place: 'hubspot-webhook',
+        what: `HubSpot’s webhook: ${event.answered}`,
+        tone: toneOf(event.answered),
+        raw: event.event,
+      })
+    case 'call': {
+      const { method, path, messageId, statusType, errorMessage, answered = '' } = event.call
+      return about(messageId, {
+        at,
+        place: 'hubspot',
+        what: `${method} ${statusType ?? ''}: ${answered}`,
+        tone: toneOf(answered),
+        raw: { [`${method} ${path}`]: { statusType, errorMessage }, answered },
+      })
+    }
+    case 'late effect':
+      return about(event.call.messageId, {
+        at,
+        place: 'hubspot',
+        what: `${event.call.statusType} takes effect only now`,
+        tone: 'waiting',
+      })
+    case 'delivery': {
+      const { messageId, outcome, answered = '' } = event.delivery
+      const what = `${outcomes[outcome]}: ${answered}`
+      return about(messageId, { at, place: 'provider', what, tone: toneOf(answered), raw: event.delivery })
+    }
+    case 'receipt': {
+      const { messageId, status, answered } = event
+      const what = `Receipt “${status}”: ${answered}`
+      return about(messageId, { at, place: 'provider-receipt', what, tone: toneOf(answered), raw: event })
+    }
+    default:
+      return undefined
+  }
+}
+
+/** What a function's log line means for a message; undefined where it concerns none. */
+export function ofLine({ functionName, line }: LogEntry): Happening | undefined {
+  const entry = readLine(line)
+  const place = places.find((name) => name === functionName)
+  if (!entry || !place) return undefined
+  const { message, timestamp, status, outcome, reason, statusType } = entry
+  const step = { at: timestamp, raw: entry }
+  switch (message) {
+    case 'Message queued':
+      return about(entry.messageId, { ...step, place: 'deliveries', what: 'Queued for delivery' })
+    case 'Receipt queued':
+      return about(entry.messageId, { ...step, place: 'status-updates', what: `Status queued: ${status}` })
+    case 'Handed to the provider': {
+      const known = outcome === 'sent' ? (status ?? 'accepted, no word yet') : outcome
+      return about(entry.messageId, { ...step, place, what: `Outcome: ${known}`, ...(outcome !== 'sent' && bad) })
+    }
+    case 'HubSpot told':
+      return about(entry.messageId, { ...step, place, what: `Settled: HubSpot was told ${statusType}`, tone: 'good' })
+    case 'Nothing new':
+      return about(entry.messageId, { ...step, place, what: `“${status}” is nothing new` })
+    case 'Waiting':
+      return about(entry.messageId, { ...step, place, what: `Waits: ${reason}`, tone: 'waiting' })
+    case 'Dead-lettered':
+      return about(entry.messageId, { ...step, place, what: `Dead letter: ${reason}`, ...bad })
+    default:
+      return about(entry.messageId, { ...step, place, what: message, ...(entry.level !== 'INFO' && bad) })
+  }
+}
+
+/** What a function's line says, if it is one of its log lines and not a count or a crash. */
+export function readLine(line: string) {
+  return line.startsWith('{"level"') ? LogLine.safeParse(JSON.parse(line)).data : undefined
+}
+
+const LogLine = z.looseObject({
+  level: z.string(),
+  message: z.string(),
+  timestamp: z.string().transform(Date.parse),
+  messageId: z.string().optional(),
+  status: z.string().optional(),
+  outcome: z.string().optional(),
+  reason: z.string().optional(),
+  statusType: z.string().optional(),
+})
+
+const outcomes = {
+  received: 'Reaches the customer',
+  repeated: 'Known already, reaches nobody again',
+  refused: 'Refused',
+  forged: 'Not signed by the relay',
+}
+const bad = { tone: 'bad' } as const
+const toneOf = (answered: number | string) => (isAccepted(answered) ? 'good' : 'bad')
+
+function about(messageId: string | undefined, step: Step): Happening | undefined {
+  return messageId === undefined ? undefined : { messageId, step }
+}
