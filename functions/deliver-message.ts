@@ -36,7 +36,7 @@ export function createHandler(deps: Deps) {
   }
 
   function sendOnce(job: DeliveryJob, { face, account }: { face: SendFace<unknown>; account: unknown }, run: Run) {
-    const place = face.repeatableAt?.(account)
+    const place = face.repeatableAt?.(account, { job, now: now() })
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
     let unclear = false

@@ -24,9 +24,10 @@ export type SendFace<Account, Part = unknown> = {
   truth: Truth
   /**
    * Where each try of a send carries the same key and is recognised by it, so that it may be made there again in doubt,
-   * but nowhere else. Without this, a send that ended in doubt is not made again.
+   * but nowhere else. Undefined, or without this: a send that ended in doubt is not made again. The age of the message
+   * is a bound for providers that recognise a key for a limited time: no try of it was made earlier.
    */
-  repeatableAt?(account: Account): string
+  repeatableAt?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
   /** The sends that a message takes, in their order, the same at each try; or why the provider cannot carry it, for the agent to read. */
   plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
   /** Makes one of them. Throws TryLater only where the provider certainly did not take it, or where it is repeatable. */

@@ -151,7 +151,7 @@ test('without an answer the message is tried again, since its id tells repetitio
       unclear: mayHaveArrived,
     })
   }
-  expect(sendFace.repeatableAt?.(account)).toBe(account.url)
+  expect(sendFace.repeatableAt?.(account, { job, now: now.getTime() })).toBe(account.url)
 })
 
 test.each(['receipt-delivered', 'receipt-failed'])('%s, signed, is understood', (name) => {
