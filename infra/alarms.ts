@@ -1,24 +1,198 @@
 import { Duration } from 'aws-cdk-lib'
-import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
-import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { Construct } from 'constructs'
+import { type MetricName, metricOf } from './metrics.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-/** Raises an alarm while a queue has dead letters. `impact` is a sentence: who is hurt, and how. */
-export function alarmOnDeadLetters(workQueue: WorkQueue, impact: string, topic?: ITopic) {
-  const alarm = new Alarm(workQueue, 'DeadLettersAlarm', {
-    alarmDescription: `${impact} ${remedy}`,
-    metric: workQueue.deadLetters.metricApproximateNumberOfMessagesVisible({
-      period: Duration.minutes(1),
-      statistic: 'Maximum',
-    }),
-    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-    threshold: 0,
-    evaluationPeriods: 1,
-    treatMissingData: TreatMissingData.NOT_BREACHING,
-  })
-  if (topic) alarm.addAlarmAction(new SnsAction(topic))
+/** The parts of a relay that are watched. */
+export interface Watched {
+  /** The CloudWatch namespace of the functions' own metrics. */
+  readonly namespace: string
+  readonly functions: LambdaFunction[]
+  readonly apiId: string
+  readonly queues: WorkQueue[]
 }
 
-const remedy =
-  "The dead letters and the function's log tell why. Mend it, then send them back to their queue within 14 days."
+/** What raises an alarm: its name is its heading in the runbook. */
+type Rule = {
+  name: string
+  /** What happens, who is hurt, and what to do next. */
+  says: string
+  metric: IMetric
+  /** Raised at this value, or above. */
+  atLeast: number
+  /** For how many of the metric's periods in a row. Default: 1. */
+  periods?: number
+}
+
+/** The alarms of a relay: one for each thing that an operator has to do something about. */
+export class Alarms extends Construct {
+  readonly all: Alarm[]
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { watched, topic, runbookUrl }: { watched: Watched; topic: ITopic | undefined; runbookUrl: string },
+  ) {
+    super(scope, id)
+    this.all = [...watched.queues.flatMap((queue) => ofQueue(queue, watched)), ...ofRelay(watched)].map(
+      ({ name, says, metric, ...rule }) => {
+        const alarm = new Alarm(
+          this,
+          name.replaceAll(/\W+(\w)/g, (_, first: string) => first.toUpperCase()),
+          {
+            alarmDescription: `${says} ${runbookUrl}#${anchorOf(name)}`,
+            metric,
+            threshold: rule.atLeast,
+            evaluationPeriods: rule.periods ?? 1,
+            comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treatMissingData: TreatMissingData.NOT_BREACHING,
+          },
+        )
+        if (topic) alarm.addAlarmAction(new SnsAction(topic))
+        return alarm
+      },
+    )
+  }
+}
+
+/** A topic for e-mail addresses and https:// URLs; undefined for none. */
+export function alarmTopicFor(scope: Construct, subscribers: string[]) {
+  if (subscribers.length === 0) return undefined
+  const topic = new Topic(scope, 'AlarmTopic', { enforceSSL: true })
+  for (const subscriber of subscribers)
+    topic.addSubscription(
+      subscriber.startsWith('https://') ? new UrlSubscription(subscriber) : new EmailSubscription(subscriber),
+    )
+  return topic
+}
+
+/** A function's name, by which its metrics are found. */
+export const nameOf = ({ node }: IFunction) => node.scope!.node.id
+
+/** A heading's anchor, as GitHub makes it. */
+export const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+
+const minutes = (count: number) => ({ period: Duration.minutes(count) })
+
+function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { namespace }: Watched): Rule[] {
+  return [
+    {
+      name: `${title} among the dead letters`,
+      says: `${impact} The dead letters say why; mend it, then send them back within 14 days.`,
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(1), statistic: 'Maximum' }),
+      atLeast: 1,
+    },
+    {
+      name: `${title} not worked off`,
+      says: `Work lies in the queue for ten minutes, and nobody takes it. ${impact} See whether its function runs.`,
+      metric: queue.metricApproximateAgeOfOldestMessage({ ...minutes(1), statistic: 'Maximum' }),
+      atLeast: 600,
+      periods: 5,
+    },
+    {
+      name: `${title} wait for long`,
+      says: `Some have been waiting for over an hour. ${impact} The log says what for: access, a rate limit, the other side.`,
+      metric: metricOf(namespace, 'WaitedFor', { ...minutes(5), of: nameOf(consumer!), statistic: 'Maximum' }),
+      atLeast: 3600,
+    },
+  ]
+}
+
+function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
+  const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
+    metricOf(namespace, name, { ...minutes(5), ...options })
+  const ofFunctions = (kind: 'Errors' | 'Throttles') =>
+    new MathExpression({
+      ...minutes(5),
+      expression: `SUM(METRICS())`,
+      label: kind,
+      usingMetrics: Object.fromEntries(
+        functions.map((one, index) => [`f${index}`, one.metric(kind, { statistic: 'Sum', ...minutes(5) })]),
+      ),
+    })
+  const shareOfTimeout = new MathExpression({
+    ...minutes(5),
+    // Each function's longest run, as a share of what it may take.
+    expression: `MAX([${functions.map(({ timeout }, index) => `f${index}/${timeout!.toMilliseconds()}`).join(', ')}])`,
+    label: 'Share of the timeout',
+    usingMetrics: Object.fromEntries(
+      functions.map((one, index) => [`f${index}`, one.metricDuration({ statistic: 'Maximum', ...minutes(5) })]),
+    ),
+  })
+
+  return [
+    {
+      name: 'Webhooks answered with an error',
+      says: 'HubSpot, a provider or an admin was answered with a server error. HubSpot may not send a message again, and then no customer gets it. See why at once.',
+      metric: new Metric({
+        namespace: 'AWS/ApiGateway',
+        metricName: '5xx',
+        dimensionsMap: { ApiId: apiId },
+        statistic: 'Sum',
+        ...minutes(5),
+      }),
+      atLeast: 1,
+    },
+    {
+      name: 'Signatures refused',
+      says: "Webhooks come whose signature does not match: HubSpot's if the client secret was rotated there and not here, and then messages are lost. Compare the secrets.",
+      metric: own('WebhooksRefused', { dimensions: { reason: 'mismatch' } }),
+      atLeast: 5,
+    },
+    {
+      name: 'The truth is late',
+      says: 'One message in a hundred shows SENT later than fifteen minutes after the agent pressed Send. See whether the provider or HubSpot holds it up.',
+      metric: own('TimeToTruthSENT', { statistic: 'p99' }),
+      atLeast: 15 * 60_000,
+      periods: 3,
+    },
+    {
+      name: 'A portal took its consent back',
+      says: 'HubSpot refuses to refresh the tokens of a portal. Its messages keep the status that they have, for a day, then become dead letters. Have the app installed again, or remove the portal.',
+      metric: own('PortalsRevoked'),
+      atLeast: 1,
+    },
+    {
+      name: 'HubSpot refuses access',
+      says: "HubSpot refuses the app's credentials, a fresh token, or a scope. Statuses wait until that is mended.",
+      metric: own('AccessRefused'),
+      atLeast: 1,
+    },
+    {
+      name: 'Functions throttled',
+      says: "Lambda has no room for the relay's functions, so webhooks may be refused and work waits. Raise the account's concurrency.",
+      metric: ofFunctions('Throttles'),
+      atLeast: 1,
+      periods: 2,
+    },
+    {
+      name: 'Functions fail',
+      says: 'A function died, or ran out of time or memory. SQS brings its work back five times, then it is among the dead letters; a webhook is lost unless its sender tries again.',
+      metric: ofFunctions('Errors'),
+      atLeast: 1,
+    },
+    {
+      name: 'Functions near their timeout',
+      says: 'A function took nine tenths of its time. Soon it will be ended half-way, and work is done late. See what it waits for.',
+      metric: shareOfTimeout,
+      atLeast: 0.9,
+      periods: 3,
+    },
+  ]
+}

@@ -42,6 +42,8 @@ export interface Throttle {
 export class PublicApi extends Construct {
   /** `https://` and the host that API Gateway made up, without a slash at the end. */
   readonly url: string
+  /** What CloudWatch knows it by. */
+  readonly id: string
   /** What the DNS record of the domain has to point to; undefined without one. */
   readonly domainTarget: string | undefined
   readonly #api: HttpApi
@@ -57,6 +59,7 @@ export class PublicApi extends Construct {
         securityPolicy: SecurityPolicy.TLS_1_2,
       })
     this.url = this.#api.apiEndpoint
+    this.id = this.#api.apiId
     this.domainTarget = domainName?.regionalDomainName
     Validations.of(this.#api).acknowledge({
       id: 'AwsSolutions::AwsSolutions-APIG4',

@@ -30,6 +30,8 @@ const Settings = z
     delivery: z.boolean(),
     receipts: z.boolean(),
     alarmTopicArn: z.string().startsWith('arn:'),
+    alarmSubscribers: z.array(z.union([z.email(), z.url({ protocol: /^https$/ })])),
+    runbookUrl: z.url({ protocol: /^https$/ }),
     statusSenderArns: z.array(
       z.string().regex(/^arn:[a-z-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/, 'must be a role or a user'),
     ),

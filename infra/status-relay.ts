@@ -1,6 +1,7 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
+import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -9,9 +10,11 @@ import type { Env as HandOnEnv } from '../functions/hand-on.lambda.ts'
 import type { Env as HubspotWebhookEnv } from '../functions/hubspot-webhook.lambda.ts'
 import type { Env as ProviderReceiptEnv } from '../functions/provider-receipt.lambda.ts'
 import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.ts'
-import { alarmOnDeadLetters } from './alarms.ts'
+import { Alarms, alarmTopicFor } from './alarms.ts'
+import { createDashboard } from './dashboard.ts'
 import { createFunction } from './function.ts'
 import { type Domain, PublicApi, type Throttle } from './http-api.ts'
+import { saveLogQueries } from './log-queries.ts'
 import { relayName } from './relay-name.ts'
 import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, WorkQueue } from './work-queue.ts'
@@ -45,8 +48,12 @@ export interface StatusRelayProps {
   readonly delivery?: boolean
   /** Whether providers report what became of a message to the relay's HTTP API. Default: true. */
   readonly receipts?: boolean
-  /** Where alarms go. Default: they are only raised. */
+  /** Where alarms go. Default: to a topic of the relay's own, if it has subscribers. */
   readonly alarmTopic?: ITopic
+  /** Who is told of alarms: e-mail addresses and https:// URLs. Default: nobody, alarms are only raised. */
+  readonly alarmSubscribers?: string[]
+  /** Where docs/runbook.md is read, which alarms refer to. Default: its path. */
+  readonly runbookUrl?: string
 }
 
 /** How HubSpot's API is called. */
@@ -82,6 +89,8 @@ export class StatusRelay extends Construct {
       delivery = true,
       receipts = true,
       alarmTopic,
+      alarmSubscribers = [],
+      runbookUrl = 'docs/runbook.md',
     }: StatusRelayProps = {},
   ) {
     super(scope, id)
@@ -91,13 +100,21 @@ export class StatusRelay extends Construct {
     const channels = channelSecrets(this)
 
     // A second's wait fills the batches of status updates, which spares invocations; messages to customers go at once.
-    const statusUpdates = new WorkQueue(this, 'StatusUpdates', { batchingWindow: Duration.seconds(1), maxConcurrency })
+    const statusUpdates = new WorkQueue(this, 'StatusUpdates', {
+      title: 'Status updates',
+      impact: 'Agents see an outdated status on some messages.',
+      batchingWindow: Duration.seconds(1),
+      maxConcurrency,
+    })
     this.#statusUpdates = statusUpdates
-    alarmOnDeadLetters(statusUpdates, 'Agents see an outdated status on some messages.', alarmTopic)
     const deliveries = delivery
-      ? new WorkQueue(this, 'Deliveries', { batchingWindow: Duration.seconds(0), maxConcurrency })
+      ? new WorkQueue(this, 'Deliveries', {
+          title: 'Deliveries',
+          impact: 'Some messages have not reached their customers.',
+          batchingWindow: Duration.seconds(0),
+          maxConcurrency,
+        })
       : undefined
-    if (deliveries) alarmOnDeadLetters(deliveries, 'Some messages have not reached their customers.', alarmTopic)
 
     const api = new PublicApi(this, 'Api', { throttle, logRetention, domain })
     const baseUrl = publicBaseUrl ?? api.url
@@ -152,10 +169,14 @@ export class StatusRelay extends Construct {
 
     // What providers post beside receipts goes on to the team's own application.
     const handOns = receipts
-      ? new WorkQueue(this, 'HandOns', { batchingWindow: Duration.seconds(0), maxConcurrency })
+      ? new WorkQueue(this, 'HandOns', {
+          title: 'Hand-ons',
+          impact: "Some customers' messages have not reached your application.",
+          batchingWindow: Duration.seconds(0),
+          maxConcurrency,
+        })
       : undefined
     if (handOns) {
-      alarmOnDeadLetters(handOns, "Some customers' messages have not reached your application.", alarmTopic)
       const providerReceipt = createFunction(this, 'provider-receipt', {
         ...answering,
         environment: {
@@ -221,6 +242,17 @@ export class StatusRelay extends Construct {
       },
     })
     statusUpdates.feed(updateStatus)
+
+    const watched = {
+      namespace: relayName(stage),
+      apiId: api.id,
+      functions: this.node.findAll().filter((part) => part instanceof LambdaFunction),
+      queues: [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined),
+    }
+    const topic = alarmTopic ?? alarmTopicFor(this, alarmSubscribers)
+    const { all } = new Alarms(this, 'Alarms', { watched, topic, runbookUrl })
+    createDashboard(this, watched, all)
+    saveLogQueries(this, watched.functions)
 
     this.#output({
       WebhookUrl: `${baseUrl}/hubspot/webhook`,

@@ -8,6 +8,10 @@ export const consumerTimeout = Duration.seconds(60)
 
 /** How a queue is worked off. */
 export interface WorkQueueProps {
+  /** What is in it, as alarms and the dashboard call it. */
+  readonly title: string
+  /** Who is hurt if its work is not done, in a sentence. */
+  readonly impact: string
   /** How long an incomplete batch waits for more messages. Whole seconds; zero: not at all. */
   readonly batchingWindow: Duration
   /** How many of the consumer's invocations may run at once, 2 to 1000. */
@@ -18,11 +22,17 @@ export interface WorkQueueProps {
 export class WorkQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
+  readonly title: string
+  readonly impact: string
+  /** The function that works it off. */
+  consumer: IFunction | undefined
   readonly #props: WorkQueueProps
 
   constructor(scope: Construct, id: string, props: WorkQueueProps) {
     super(scope, id)
     this.#props = props
+    this.title = props.title
+    this.impact = props.impact
     this.deadLetters = new Queue(this, 'DeadLetters', common)
     Validations.of(this.deadLetters).acknowledge({
       id: 'Serverless::Serverless-SQSRedrivePolicy',
@@ -39,6 +49,7 @@ export class WorkQueue extends Construct {
   /** Has a function work this queue off. Its timeout must be `consumerTimeout`. */
   feed(consumer: IFunction) {
     const { batchingWindow, maxConcurrency } = this.#props
+    this.consumer = consumer
     const mapping = new EventSourceMapping(this, 'Consumer', {
       target: consumer,
       eventSourceArn: this.queue.queueArn,

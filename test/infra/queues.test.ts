@@ -89,20 +89,3 @@ test('no queue answers without TLS', () => {
     expect(statement).toMatchObject({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })
   }
 })
-
-test('dead letters raise an alarm, whose description says who is hurt and what to do', () => {
-  const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
-
-  expect(alarms.map(({ Dimensions }) => nameOf(Dimensions[0].Value))).toEqual(
-    workQueues.map(([, queue]) => nameOf(queue['RedrivePolicy'].deadLetterTargetArn)),
-  )
-  for (const alarm of alarms) {
-    expect(alarm).toMatchObject({
-      MetricName: 'ApproximateNumberOfMessagesVisible',
-      Statistic: 'Maximum',
-      ComparisonOperator: 'GreaterThanThreshold',
-      Threshold: 0,
-    })
-    expect(alarm['AlarmDescription']).toMatch(/^[A-Z].*\. .*\.$/)
-  }
-})

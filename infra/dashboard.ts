@@ -1,0 +1,122 @@
+import { Duration } from 'aws-cdk-lib'
+import {
+  type Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  Metric,
+  PeriodOverride,
+} from 'aws-cdk-lib/aws-cloudwatch'
+import type { Construct } from 'constructs'
+import { nameOf, type Watched } from './alarms.ts'
+import { type MetricName, metricOf, metrics } from './metrics.ts'
+
+/** One screen in the order of the journey: each widget answers the question that is its title, which the runbook explains. */
+export function createDashboard(scope: Construct, watched: Watched, alarms: Alarm[]) {
+  const { namespace, apiId, queues, functions } = watched
+  const period = Duration.minutes(5)
+  const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
+    metricOf(namespace, name, { period, label: name, ...options })
+  const everyReason = (name: 'WebhooksRefused', reasons: readonly string[]) =>
+    reasons.map((reason) => own(name, { label: `${name}: ${reason}`, dimensions: { reason } }))
+  const byDimension = (name: MetricName, dimension: string) =>
+    new MathExpression({
+      expression: `SEARCH('{"${namespace}",service,${dimension}} MetricName="${name}"', 'Sum', 300)`,
+      label: name,
+      period,
+      usingMetrics: {},
+    })
+  const percentiles = (name: MetricName) =>
+    ['p50', 'p99'].map((statistic) => own(name, { statistic, label: `${name} ${statistic}` }))
+
+  const graph = (title: string, left: IMetric[], right: IMetric[] = []) =>
+    new GraphWidget({ title, left, right, width: 8, height: 5, period })
+
+  new Dashboard(scope, 'Dashboard', {
+    periodOverride: PeriodOverride.AUTO,
+    defaultInterval: Duration.hours(24),
+    widgets: [
+      [new AlarmStatusWidget({ title: 'Is anything wrong?', alarms, width: 24, height: 3 })],
+      [
+        graph(
+          "Do HubSpot's messages arrive?",
+          [own('MessagesAccepted'), own('ChannelAccountEvents'), own('UnknownEvents'), own('UnreadableEvents')],
+          [
+            ...everyReason('WebhooksRefused', metrics.WebhooksRefused.by.reason),
+            new Metric({
+              namespace: 'AWS/ApiGateway',
+              metricName: '5xx',
+              dimensionsMap: { ApiId: apiId },
+              statistic: 'Sum',
+              period,
+            }),
+          ],
+        ),
+        graph('Do they go out?', [
+          byDimension('DeliveriesSent', 'channelId'),
+          byDimension('DeliveriesRejected', 'channelId'),
+          byDimension('DeliveriesUnknown', 'channelId'),
+        ]),
+        graph(
+          'Do receipts come in?',
+          [own('ReceiptsAccepted'), own('ReceiptsIgnored')],
+          [own('ReceiptsRefused'), own('UpdatesOfOtherAccounts')],
+        ),
+      ],
+      [
+        graph('What is HubSpot told?', [own('ToldSENT'), own('ToldFAILED'), own('ToldREAD')]),
+        graph('What need not be told?', [
+          own('UpdatesDuplicate'),
+          own('UpdatesSuperseded'),
+          own('UpdatesCoalesced'),
+          own('UpdatesIgnored'),
+        ]),
+        graph(
+          "Is HubSpot's limit reached?",
+          [own('Deferred'), own('RateLimited')],
+          [own('AccessRefused'), own('PortalsRevoked')],
+        ),
+      ],
+      [
+        graph(
+          'How soon is the status true?',
+          (['TimeToTruthSENT', 'TimeToTruthFAILED', 'TimeToTruthREAD'] as const).flatMap(percentiles),
+        ),
+        graph(
+          "What is the relay's part in that?",
+          percentiles('TellingDelay'),
+          queues.map(({ title, consumer }) =>
+            own('WaitedFor', { of: nameOf(consumer!), statistic: 'Maximum', label: `${title} waited` }),
+          ),
+        ),
+        graph(
+          'What is stuck?',
+          queues.map(({ title, deadLetters }) =>
+            deadLetters.metricApproximateNumberOfMessagesVisible({
+              period,
+              statistic: 'Maximum',
+              label: `${title}: dead letters`,
+            }),
+          ),
+          queues.map(({ title, queue }) =>
+            queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum', label: `${title}: age` }),
+          ),
+        ),
+      ],
+      [
+        graph('Why did work become a dead letter?', [byDimension('DeadLettered', 'reason')]),
+        graph(
+          'Do the functions keep up?',
+          functions.map((one) => one.metricErrors({ period, label: `${nameOf(one)}: errors` })),
+          functions.map((one) => one.metricThrottles({ period, label: `${nameOf(one)}: throttles` })),
+        ),
+        graph(
+          'How long do they take?',
+          functions.map((one) => one.metricDuration({ period, statistic: 'p99', label: `${nameOf(one)} p99` })),
+        ),
+      ],
+    ],
+  })
+}

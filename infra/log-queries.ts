@@ -1,0 +1,75 @@
+import { Stack } from 'aws-cdk-lib'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+
+/** The questions of the runbook, each as a query of CloudWatch Logs Insights over all of the relay's functions. */
+const questions = {
+  'What happened to a message': {
+    fields: [
+      '@timestamp',
+      'service',
+      'message',
+      'status',
+      'source',
+      'reason',
+      'problem',
+      'until',
+      'attempt',
+      'traceId',
+    ],
+    filterStatements: ['messageId = "the id that HubSpot gives it"'],
+  },
+  'What happened in one trace': {
+    fields: ['@timestamp', 'service', 'message', 'messageId', 'status', 'reason', 'problem', 'until'],
+    filterStatements: ['traceId = "the trace id of any of its lines"'],
+  },
+  'Why was a webhook refused': {
+    fields: ['@timestamp', 'why', 'url', 'headers.0', 'headers.1', 'headers.2'],
+    filterStatements: ['message = "Webhook refused"'],
+  },
+  'Why was a receipt refused': {
+    fields: ['@timestamp', 'why', 'statusCode', 'channelId', 'channelAccountId'],
+    filterStatements: ['message = "Receipt refused"'],
+  },
+  'Why did messages fail': {
+    statsStatements: ['count(*) as messages by channelId, provider, reason'],
+    filterStatements: ['message = "Handed to the provider" and outcome != "sent"'],
+    sort: 'messages desc',
+  },
+  'What waits, and for what': {
+    statsStatements: ['count(*) as times, max(until) as until, max(attempt) as attempts by portalId, reason'],
+    filterStatements: ['message = "Waiting"'],
+    sort: 'times desc',
+  },
+  'What became a dead letter': {
+    fields: ['@timestamp', 'service', 'portalId', 'channelId', 'messageId', 'reason', 'attempts', 'since'],
+    filterStatements: ['message = "Dead-lettered"'],
+  },
+  'Which portals give no access': {
+    statsStatements: ['count(*) as times, latest(@timestamp) as last by portalId, reason'],
+    filterStatements: ['reason like /No access to portal/'],
+    sort: 'times desc',
+  },
+  'What went wrong': {
+    fields: ['@timestamp', 'service', 'message', 'error', 'problem', 'cause', 'messageId', 'traceId'],
+    filterStatements: ['level in ["ERROR", "CRITICAL"]'],
+  },
+  'Which statuses came late': {
+    fields: ['@timestamp', 'portalId', 'messageId', 'statusType', 'timeToTruth', 'tellingDelay', 'source'],
+    filterStatements: ['message = "HubSpot told" and ispresent(timeToTruth)'],
+    sort: 'timeToTruth desc',
+  },
+} satisfies Record<string, ConstructorParameters<typeof QueryString>[0]>
+
+/** Saves them in the account, under the stack's name. */
+export function saveLogQueries(scope: Construct, functions: LambdaFunction[]) {
+  const home = new Construct(scope, 'LogQueries')
+  for (const [question, query] of Object.entries(questions)) {
+    new QueryDefinition(home, question.replaceAll(/\W+/g, ''), {
+      queryDefinitionName: `${Stack.of(scope).stackName}/${question}`,
+      queryString: new QueryString({ sort: '@timestamp desc', limit: 100, ...query }),
+      logGroups: functions.map(({ logGroup }) => logGroup),
+    })
+  }
+}

@@ -1,0 +1,64 @@
+import type { Duration } from 'aws-cdk-lib'
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
+
+/**
+ * What the functions measure themselves, with the functions that do. `by` splits a metric by a dimension, of which it
+ * says the values where they are known. What each means: docs/metrics.md.
+ */
+export const metrics = {
+  MessagesAccepted: { of: ['hubspot-webhook'], unit: 'Count' },
+  ChannelAccountEvents: { of: ['hubspot-webhook'], unit: 'Count' },
+  UnknownEvents: { of: ['hubspot-webhook'], unit: 'Count' },
+  UnreadableEvents: { of: ['hubspot-webhook'], unit: 'Count' },
+  WebhooksRefused: {
+    of: ['hubspot-webhook'],
+    unit: 'Count',
+    by: { reason: ['unsigned', 'stale', 'mismatch', 'too large'] },
+  },
+  VerifiedByPreviousSecret: { of: ['hubspot-webhook'], unit: 'Count' },
+  RequestsFailed: { of: ['hubspot-webhook', 'provider-receipt', 'oauth-install'], unit: 'Count' },
+
+  DeliveriesSent: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
+  DeliveriesRejected: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
+  DeliveriesUnknown: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
+
+  ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptsRefused: { of: ['provider-receipt'], unit: 'Count' },
+
+  ToldSENT: { of: ['update-status'], unit: 'Count' },
+  ToldFAILED: { of: ['update-status'], unit: 'Count' },
+  ToldREAD: { of: ['update-status'], unit: 'Count' },
+  TimeToTruthSENT: { of: ['update-status'], unit: 'Milliseconds' },
+  TimeToTruthFAILED: { of: ['update-status'], unit: 'Milliseconds' },
+  TimeToTruthREAD: { of: ['update-status'], unit: 'Milliseconds' },
+  TellingDelay: { of: ['update-status'], unit: 'Milliseconds' },
+  ToldAgain: { of: ['update-status'], unit: 'Count' },
+  CorrectionsRefused: { of: ['update-status'], unit: 'Count' },
+  UnexpectedAnswers: { of: ['update-status'], unit: 'Count' },
+  UpdatesDuplicate: { of: ['update-status'], unit: 'Count' },
+  UpdatesSuperseded: { of: ['update-status'], unit: 'Count' },
+  UpdatesCoalesced: { of: ['update-status'], unit: 'Count' },
+  UpdatesIgnored: { of: ['update-status'], unit: 'Count' },
+  UpdatesOfOtherAccounts: { of: ['update-status'], unit: 'Count' },
+  RateLimited: { of: ['update-status'], unit: 'Count' },
+  Deferred: { of: ['update-status'], unit: 'Count' },
+  AccessRefused: { of: ['update-status'], unit: 'Count' },
+  PortalsRevoked: { of: ['update-status'], unit: 'Count' },
+
+  Waiting: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },
+  WaitedFor: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Seconds' },
+  DeadLettered: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count', by: { reason: [] } },
+} as const satisfies Record<string, { of: string[]; unit: string; by?: Record<string, string[]> }>
+export type MetricName = keyof typeof metrics
+
+/** A metric of one function, as CloudWatch finds it. */
+export function metricOf(
+  namespace: string,
+  name: MetricName,
+  options: { of?: string; statistic?: string; period: Duration; label?: string; dimensions?: Record<string, string> },
+) {
+  const { of = metrics[name].of[0], statistic = 'Sum', dimensions, ...rest } = options
+  // As Powertools names the function.
+  return new Metric({ namespace, metricName: name, dimensionsMap: { service: of, ...dimensions }, statistic, ...rest })
+}
