@@ -9,6 +9,7 @@ import { referenceFrom } from '../../../functions/providers/whatsapp/callback-da
 import { catalogue, transient } from '../../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp } from '../../../functions/providers/whatsapp/send.ts'
 import { example } from '../../support/examples.ts'
+import { job as anyJob } from '../../support/sends.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const metaSecret = {
@@ -21,20 +22,7 @@ const metaSecret = {
 const dialog360Secret = { provider: 'whatsapp', apiKey: 'api-key', platformSecrets: ['platform-secret'] }
 const meta = WhatsAppAccount.parse(metaSecret)
 const dialog360 = WhatsAppAccount.parse(dialog360Secret)
-const job: DeliveryJob = {
-  v: 1,
-  portalId: '243842089',
-  channelId: '2300310',
-  channelAccountId: '3000000001',
-  messageId: 'message/1',
-  integrationThreadIds: [],
-  to: [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 (555) 010-0002' } }],
-  text: 'Grüße 👋',
-  attachments: [],
-  createdAt: '2026-11-22T12:00:00Z',
-  traceId: 'request-1',
-  original: '{}',
-}
+const job = { ...anyJob, to: [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 (555) 010-0002' } }] }
 const accepted = { status: 200, body: example('whatsapp/accepted') }
 const wamid = 'wamid.HBgLMTU1NTAxMDAwMDIVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA'
 
