@@ -97,7 +97,7 @@ type HeldLetter = Letter & { receiptHandle: string }
  * Works with the dead letters that are meant. While it does, nobody else sees them; then those that are still there
  * become visible again, also after Ctrl-C. Killed, it leaves them out of sight for a quarter of an hour.
  */
-async function look(
+export async function look(
   deployment: Deployment,
   terminal: Terminal,
   selection: Selection,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
-import { Digits } from '../../functions/messages/jobs.ts'
+import { Digits, Id } from '../../functions/messages/jobs.ts'
 import { ForwardAccount } from '../../functions/providers/forward/account.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
@@ -15,6 +15,25 @@ export async function readGiven(terminal: Terminal, file: string) {
   }
 }
 
+/** The same, as JSON. */
+export async function readDocument(terminal: Terminal, file: string): Promise<unknown> {
+  const text = await readGiven(terminal, file)
+  try {
+    return JSON.parse(text)
+  } catch {
+    // A SyntaxError quotes the text.
+    throw new Trouble('What was given is not JSON, and nothing is changed.')
+  }
+}
+
+/** Asks before something that cannot be undone. Where nobody can be asked, --yes has to say so. */
+export async function confirm(terminal: Terminal, question: string, { yes }: { yes?: boolean | undefined }) {
+  if (yes) return
+  if (!terminal.isInteractive) throw new Trouble(`${question} Nothing is changed.`, '--yes does it.')
+  const answer = await terminal.ask(`${question} Type yes to go on:`)
+  if (answer.trim().toLowerCase() !== 'yes') throw new Trouble('Nothing is changed.')
+}
+
 /** The URL of an endpoint, as an argument: HTTPS, or plain HTTP on loopback. */
 export function endpoint(text: string) {
   if (!ForwardAccount.shape.url.safeParse(text).success) throw new InvalidArgumentError('It must be an https:// URL.')
@@ -24,5 +43,12 @@ export function endpoint(text: string) {
 /** A portal's or a channel's id, as an argument. */
 export function digits(text: string) {
   if (!Digits.safeParse(text).success) throw new InvalidArgumentError('It must be a number, as HubSpot shows it.')
+  return text
+}
+
+/** A message's id, HubSpot's or the provider's, as an argument. */
+export function messageId(text: string) {
+  if (!Id.safeParse(text).success)
+    throw new InvalidArgumentError('It must be an id, as HubSpot or the provider shows it.')
   return text
 }

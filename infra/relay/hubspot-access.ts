@@ -16,7 +16,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
   const secrets = createSecrets(secretsManager)
   const portals = createTable(dynamodb, outputs.PortalsTableName)
   const oauth = createOAuth({ fetchJson, baseUrl: outputs.HubSpotBaseUrl, version: outputs.HubSpotApiVersion })
-  const appSecret = () => secrets.require(outputs.AppSecretArn, AppSecret)
+  const appSecret = (options?: { fresh?: boolean }) => secrets.require(outputs.AppSecretArn, AppSecret, options)
   const tokens = createTokens({ table: portals, oauth, appSecret, now: Date.now, random: Math.random })
 
   async function callMessage(key: MessageKey, request: HttpRequest): Promise<MessageAnswer> {

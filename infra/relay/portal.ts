@@ -1,20 +1,55 @@
+import { paginateScan } from '@aws-sdk/client-dynamodb'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { Command } from 'commander'
-import { AppSecret } from '../../functions/hubspot/app-secret.ts'
-import { createOAuth } from '../../functions/hubspot/oauth.ts'
-import { keyOf, Portal } from '../../functions/hubspot/tokens.ts'
-import { createFetchJson } from '../../functions/platform/fetch-json.ts'
-import { createSecrets, SecretUnavailable } from '../../functions/platform/secrets.ts'
-import { createTable } from '../../functions/platform/table.ts'
+import { keepTokens, keyOf, Portal } from '../../functions/hubspot/tokens.ts'
 import type { Deployment } from './deployment.ts'
 import { digits, readGiven } from './given.ts'
+import { createAccess } from './hubspot-access.ts'
+import { addRemoveCommand } from './portal-remove.ts'
 import type { Context } from './relay.ts'
+import { portalOf } from './scan.ts'
 import { Trouble } from './trouble.ts'
 
-/** `portal import <portalId>`: gives the relay the refresh token of a HubSpot account that installed the app elsewhere. */
-export function addPortalCommands(program: Command, { terminal, deployment }: Context) {
-  program
-    .command('portal')
-    .description('HubSpot accounts that the relay has access to')
+/** `portal list | show | import | remove`: the HubSpot accounts that the relay has access to. */
+export function addPortalCommands(program: Command, context: Context) {
+  const { terminal, deployment } = context
+  const portal = program.command('portal').description('HubSpot accounts that the relay has access to')
+
+  portal
+    .command('list')
+    .description('lists them, and which of them refuse access')
+    .option('--json', 'print them as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const found = (await readPortals(await deployment())).map(summaryOf)
+      if (json) return terminal.print(JSON.stringify(found, undefined, 2))
+      for (const { portalId, access } of found) terminal.print(`${portalId}  ${access}`)
+      if (found.length === 0) terminal.print('No HubSpot account gives access yet.')
+    })
+
+  portal
+    .command('show')
+    .description('shows what is kept of one, without its tokens, and what HubSpot says of it')
+    .argument('<portalId>', "the HubSpot account's id", digits)
+    .option('--json', 'print it as JSON')
+    .action(async (portalId: string, { json }: { json?: boolean }) => {
+      const { portals, oauth, appSecret } = createAccess(await deployment())
+      const item = await portals.get(keyOf(portalId))
+      if (item === undefined) throw unknown(portalId)
+      const kept = Portal.safeParse(item).data
+      const said = kept && (await oauth.introspect(await appSecret(), kept.refreshToken))
+      const shown = {
+        ...summaryOf([portalId, kept]),
+        hubspot: said?.kind === 'token' ? (said.active ? 'active' : 'revoked') : (said?.problem ?? 'not asked'),
+        scopes: said?.kind === 'token' ? said.scopes : undefined,
+      }
+      if (json) return terminal.print(JSON.stringify(shown, undefined, 2))
+      for (const [name, value] of Object.entries(shown))
+        if (value !== undefined) terminal.print(`${name}: ${[value].flat().join(' ')}`)
+    })
+
+  addRemoveCommand(portal, context)
+
+  portal
     .command('import')
     .description("keeps an account's OAuth refresh token, after trying it once at HubSpot")
     .argument('<portalId>', "the HubSpot account's id", digits)
@@ -32,8 +67,8 @@ export function addPortalCommands(program: Command, { terminal, deployment }: Co
       if (!/^\S{1,4096}$/.test(refreshToken))
         throw new Trouble('That is no refresh token: it must be one word. Nothing is changed.')
 
-      const tokens = check ? await tryAtHubSpot(found, portalId, refreshToken) : { refreshToken }
-      await keep(found, portalId, tokens)
+      if (check) await keepIfItWorks(found, portalId, refreshToken)
+      else await keepUntried(found, portalId, refreshToken)
       terminal.print(
         check
           ? `Portal ${portalId} is imported: HubSpot gives access.`
@@ -42,28 +77,9 @@ export function addPortalCommands(program: Command, { terminal, deployment }: Co
     })
 }
 
-type Tokens = Pick<Portal, 'refreshToken'> & Partial<Pick<Portal, 'accessToken' | 'accessTokenExpiresAt'>>
-
-async function tryAtHubSpot(
-  { outputs, secretsManager }: Deployment,
-  portalId: string,
-  refreshToken: string,
-): Promise<Tokens> {
-  const oauth = createOAuth({
-    fetchJson: createFetchJson({ timeout: 10_000 }),
-    baseUrl: outputs.HubSpotBaseUrl,
-    version: outputs.HubSpotApiVersion,
-  })
-  const appSecret = await createSecrets(secretsManager)
-    .require(outputs.AppSecretArn, AppSecret)
-    .catch((error) => {
-      if (!(error instanceof SecretUnavailable)) throw error
-      throw new Trouble(
-        `The refresh token cannot be tried, for the app's secret is not filled in: ${error.message}.`,
-        'First: npm run relay -- secret set app',
-      )
-    })
-  const answer = await oauth.refresh(appSecret, refreshToken)
+async function keepIfItWorks(deployment: Deployment, portalId: string, refreshToken: string) {
+  const { oauth, appSecret, portals } = createAccess(deployment)
+  const answer = await oauth.refresh(await appSecret(), refreshToken)
   if (answer.kind === 'busy')
     throw new Trouble(`HubSpot cannot be asked now (${answer.problem}). Nothing is changed.`, 'Try again in a while.')
   if (answer.kind === 'revoked')
@@ -78,20 +94,43 @@ async function tryAtHubSpot(
     )
   if (answer.portalId !== undefined && answer.portalId !== portalId)
     throw new Trouble(`This refresh token belongs to portal ${answer.portalId}, not ${portalId}. Nothing is changed.`)
+  await keepTokens(portals, portalId, answer, Date.now())
+}
+
+/** The functions find out whether it works, with their next message. */
+async function keepUntried(deployment: Deployment, portalId: string, refreshToken: string) {
+  const untried = { refreshToken, accessToken: '', expiresInSeconds: 0 }
+  await keepTokens(
+    createAccess(deployment).portals,
+    portalId,
+    { kind: 'tokens', portalId, scopes: undefined, ...untried },
+    0,
+  )
+}
+
+/** What is kept of every portal; undefined where it has no refresh token. */
+export async function readPortals({ dynamodb, outputs }: Deployment) {
+  const portals: [portalId: string, portal: Portal | undefined][] = []
+  for await (const { Items = [] } of paginateScan({ client: dynamodb }, { TableName: outputs.PortalsTableName })) {
+    for (const item of Items.map((item) => unmarshall(item))) {
+      const portalId = portalOf(String(item['pk'])) ?? ''
+      if (item['pk'] === keyOf(portalId)) portals.push([portalId, Portal.safeParse(item).data])
+    }
+  }
+  return portals
+}
+
+function summaryOf([portalId, portal]: [portalId: string, portal: Portal | undefined]) {
+  if (!portal) return { portalId, access: 'no refresh token is kept' }
+  const { problem, problemSince, accessTokenExpiresAt } = portal
+  const iso = (time: number | undefined) => (time ? new Date(time).toISOString() : undefined)
   return {
-    accessToken: answer.accessToken,
-    accessTokenExpiresAt: Date.now() + answer.expiresInSeconds * 1000,
-    refreshToken: answer.refreshToken,
+    portalId,
+    access: problem ?? 'given',
+    refusedSince: iso(problemSince),
+    accessTokenUntil: iso(accessTokenExpiresAt),
   }
 }
 
-/** Writes the tokens as the functions read them; whoever refreshes the old ones just now loses to this. */
-async function keep({ dynamodb, outputs }: Deployment, portalId: string, tokens: Tokens) {
-  const table = createTable(dynamodb, outputs.PortalsTableName)
-  const pk = keyOf(portalId)
-  for (;;) {
-    const known = Portal.partial().parse((await table.get(pk)) ?? {})
-    const { lease: _lease, problem: _problem, accessToken: _old, accessTokenExpiresAt: _oldExpiry, ...lasting } = known
-    if (await table.putIfNextVersion({ ...lasting, ...tokens, pk, version: (known.version ?? 0) + 1 })) return
-  }
-}
+const unknown = (portalId: string) =>
+  new Trouble(`The relay knows no portal ${portalId}.`, 'Those that it knows: npm run relay -- portal list')

@@ -1,11 +1,10 @@
-import { paginateScan } from '@aws-sdk/client-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { type Command, InvalidArgumentError } from 'commander'
 import { LedgerItem, messageOf } from '../../functions/messages/ledger.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import type { Deployment } from './deployment.ts'
 import { digits } from './given.ts'
 import type { Context } from './relay.ts'
+import { isOfMessage, scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 import { type Verdict, verdictOn } from './untold.ts'
@@ -22,10 +21,7 @@ export function addReconcileCommand(program: Command, { terminal, deployment }: 
     .action(async (options: Options) => {
       const found = await deployment()
       const account: Account = { 'nothing known': 0, told: 0, 'under way': 0, untold: 0, unreadable: 0, messages: [] }
-      const id = `reconcile-${new Date().toISOString().slice(0, 10)}`
-      await Promise.all(
-        Array.from({ length: options.segments }, (_, segment) => scan(found, terminal, options, segment, id, account)),
-      )
+      await scan(found, terminal, options, account)
       conclude(terminal, account, options)
     })
 }
@@ -43,44 +39,33 @@ type Account = Record<Verdict['kind'] | 'unreadable', number> & {
   }[]
 }
 
-/** Reads one part of the ledger, page by page, and queues what HubSpot was not told. */
-async function scan(
-  { dynamodb, sqs, outputs }: Deployment,
-  terminal: Terminal,
-  { yes, portal, segments }: Options,
-  Segment: number,
-  id: string,
-  account: Account,
-) {
+/** Reads the ledger, and queues what HubSpot was not told. */
+async function scan(deployment: Deployment, terminal: Terminal, { yes, portal, segments }: Options, account: Account) {
+  const { sqs, outputs } = deployment
+  const id = `reconcile-${new Date().toISOString().slice(0, 10)}`
   const queue = createQueue(sqs, outputs.StatusUpdatesQueueUrl)
   const ofPortal = portal && {
     FilterExpression: 'begins_with(pk, :portal)',
     ExpressionAttributeValues: { ':portal': { S: `${portal}#` } },
   }
-  const input = { TableName: outputs.LedgerTableName, Segment, TotalSegments: segments, ...ofPortal }
-  for await (const { Items = [] } of paginateScan({ client: dynamodb }, input)) {
-    for (const item of Items) {
-      const { data } = LedgerItem.safeParse(unmarshall(item))
-      if (!data) {
-        account.unreadable++
-        continue
-      }
-      const now = Date.now()
-      // DynamoDB deletes what has expired within days.
-      if (data.expiresAt * 1000 < now) continue
-      const verdict = verdictOn(data, { now, id })
-      account[verdict.kind]++
-      if (verdict.kind !== 'untold') continue
-      if (yes) for (const update of verdict.updates) await queue.send(update, { group: update.portalId })
-      account.messages.push({
-        ...messageOf(data.pk),
-        known: data.known ?? verdict.updates[0]?.status,
-        told: data.told?.word,
-      })
-    }
-    terminal.progress('Messages read', read(account))
-    if (terminal.signal.aborted) return
-  }
+  const ledger = { TableName: outputs.LedgerTableName, what: 'Messages read', segments, ...ofPortal }
+  await scanTable(deployment, terminal, ledger, async (item) => {
+    if (!isOfMessage(String(item['pk']))) return
+    const { data } = LedgerItem.safeParse(item)
+    if (!data) return account.unreadable++
+    const now = Date.now()
+    // DynamoDB deletes what has expired within days.
+    if (data.expiresAt * 1000 < now) return
+    const verdict = verdictOn(data, { now, id })
+    account[verdict.kind]++
+    if (verdict.kind !== 'untold') return
+    if (yes) for (const update of verdict.updates) await queue.send(update, { group: update.portalId })
+    account.messages.push({
+      ...messageOf(data.pk),
+      known: data.known ?? verdict.updates[0]?.status,
+      told: data.told?.word,
+    })
+  })
 }
 
 const read = (account: Account) => account.told + account.untold + account['under way'] + account['nothing known']

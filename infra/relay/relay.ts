@@ -1,11 +1,15 @@
 import { Command, CommanderError } from 'commander'
 import { addChannelCommands } from './channel.ts'
-import { addCheckCommand } from './check.ts'
 import { addDeadLettersCommands } from './dead-letters.ts'
 import { type Deployment, findDeployment, type Which } from './deployment.ts'
+import { addDoctorCommand } from './doctor.ts'
+import { addMessageCommands } from './message.ts'
 import { addPortalCommands } from './portal.ts'
+import { addProbeCommand } from './probe.ts'
 import { addReconcileCommand } from './reconcile.ts'
 import { addSecretCommands } from './secret.ts'
+import { addSignCommand } from './sign.ts'
+import { addStatusCommands } from './status.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 
@@ -33,12 +37,16 @@ export async function relay(args: string[], { terminal, note }: { terminal: Term
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
   const context: Context = { terminal, deployment: () => findDeployment(program.opts<Which>(), note) }
-  addCheckCommand(program, context)
+  addDoctorCommand(program, context)
   addSecretCommands(program, context)
   addPortalCommands(program, context)
   addChannelCommands(program, context)
   addDeadLettersCommands(program, context)
   addReconcileCommand(program, context)
+  addMessageCommands(program, context)
+  addStatusCommands(program, context)
+  addSignCommand(program, context)
+  addProbeCommand(program, context)
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -32,11 +32,11 @@ export async function scanTable(
   await Promise.all(Array.from({ length: segments }, (_, segment) => scan(segment)))
 }
 
-/**
- * The portal that an item of the ledger or of the portals table belongs to: the first part of its key, or the second
- * where the first says what kind of item it is.
- */
+/** Whether a key of the ledger is a message's: others begin with what they are. */
+export const isOfMessage = (pk: string) => /^\d+#/.test(pk)
+
+/** The portal that an item of the ledger or of the portals table belongs to, by its key. */
 export function portalOf(pk: string) {
-  const [first = '', second] = pk.split('#')
-  return /^\d+$/.test(first) ? first : second
+  const [first, second] = pk.split('#')
+  return isOfMessage(pk) ? first : second
 }

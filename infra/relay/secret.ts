@@ -1,27 +1,29 @@
 import {
   CreateSecretCommand,
+  GetSecretValueCommand,
   PutSecretValueCommand,
   ResourceNotFoundException,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { Provider } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
-import { readGiven } from './given.ts'
+import { checkAppSecret, checkChannelSecrets } from './checks.ts'
+import { report } from './doctor.ts'
+import { readDocument } from './given.ts'
+import { askFor } from './questions.ts'
 import type { Context } from './relay.ts'
-import type { Terminal } from './terminal.ts'
+import { addRotateCommands } from './secret-rotate.ts'
 import { Trouble } from './trouble.ts'
 
-/** `secret set app` and `secret set channel <id>`: fill in what the functions read from Secrets Manager. */
-export function addSecretCommands(program: Command, { terminal, deployment }: Context) {
-  const set = program
-    .command('secret')
-    .description('secrets in Secrets Manager')
-    .command('set')
-    .description('fills in a secret, from prompts or from a JSON file')
+/** `secret set | check | rotate`: what the functions read from Secrets Manager. */
+export function addSecretCommands(program: Command, context: Context) {
+  const { terminal, deployment } = context
+  const secret = program.command('secret').description('secrets in Secrets Manager')
+  const set = secret.command('set').alias('init').description('fills in a secret, from prompts or from a JSON file')
 
   set
     .command('app')
@@ -32,7 +34,7 @@ export function addSecretCommands(program: Command, { terminal, deployment }: Co
     )
     .action(async ({ file }: { file?: string }) => {
       const { secretsManager, outputs } = await deployment()
-      const document = file === undefined ? await askForApp(terminal) : await readDocument(terminal, file)
+      const document = file === undefined ? await askFor(AppSecret, terminal) : await readDocument(terminal, file)
       await put(secretsManager, outputs.AppSecretArn, checked(AppSecret, document))
       terminal.print("The app's secret is set. The functions use it within five minutes.")
     })
@@ -41,54 +43,56 @@ export function addSecretCommands(program: Command, { terminal, deployment }: Co
     .command('channel')
     .description("a provider's credentials, for a channel or for one channel account")
     .argument('<id>', 'the channel id, or the channel account id', secretId)
-    .option(
-      '--file <path>',
-      'JSON, as the README describes it; - for the standard input. Questions are for forward alone.',
-    )
-    .action(async (id: string, { file }: { file?: string }) => {
+    .addOption(new Option('--provider <name>', 'whose; asked for when absent').choices(Provider.options))
+    .option('--file <path>', 'JSON, as the README describes it; - for the standard input')
+    .action(async (id: string, { provider, file }: { provider?: Provider; file?: string }) => {
       const { secretsManager, outputs } = await deployment()
-      const document = file === undefined ? await askForForward(terminal) : await readDocument(terminal, file)
-      const { provider } = checked(Named, document)
-      const account = checked(senders[provider].account, document)
+      const document = file === undefined ? await askForAccount(provider) : await readDocument(terminal, file)
+      const named = checked(Named, document)
+      const account = checked(senders[named.provider].account, document)
       const made = await put(secretsManager, outputs.ChannelSecretsPrefix + id, account)
-      terminal.print(`The secret of ${id} (${provider}) is ${made}. The functions use it within five minutes.`)
+      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. The functions use it within five minutes.`)
     })
+
+  async function askForAccount(given: Provider | undefined) {
+    const provider =
+      given ?? ((await terminal.ask(`Provider (${Provider.options.join(', ')}):`, 'forward')) || 'forward')
+    return askFor(senders[checked(Named, { provider }).provider].account, terminal)
+  }
+
+  secret
+    .command('check')
+    .description('says whether each secret is what the functions need, without its values')
+    .option('--json', 'print the findings as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      await report(terminal, await deployment(), [checkAppSecret, checkChannelSecrets], { json })
+    })
+
+  addRotateCommands(secret, context)
 }
 
 const Named = z.looseObject({ provider: Provider })
 
-async function askForApp({ ask, askHidden }: Terminal) {
-  const clientId = await ask('Client id:')
-  const current = await askHidden('Client secret (hidden):')
-  const previous = await askHidden('Previous client secret, while you rotate (hidden; empty for none):')
-  return { clientId, clientSecrets: previous ? [current, previous] : [current] }
-}
-
-async function askForForward({ ask, askHidden }: Terminal) {
-  const url = await ask('URL of the endpoint that takes the messages:')
-  const format = await ask('Format, job or hubspot:', 'job')
-  const secret = await askHidden('Standard Webhooks secret, whsec_… (hidden):')
-  return { provider: 'forward', url, format, secrets: [secret] }
-}
-
-async function readDocument(terminal: Terminal, file: string): Promise<unknown> {
-  const text = await readGiven(terminal, file)
-  try {
-    return JSON.parse(text)
-  } catch {
-    // A SyntaxError quotes the text.
-    throw new Trouble('What was given is not JSON, and nothing is changed.')
-  }
-}
-
-function checked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
+/** A document that the functions could read. Throws Trouble, which names the field and never the value. */
+export function checked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
   const result = schema.safeParse(document)
   if (result.success) return result.data
   throw new Trouble(`Nothing is changed. The secret is not as it should be: ${problems(result.error)}.`)
 }
 
+/** The account that a secret holds, and since when. Throws Trouble where there is none. */
+export async function readSecret(client: SecretsManagerClient, id: string) {
+  const { SecretString = '', CreatedDate } = await client
+    .send(new GetSecretValueCommand({ SecretId: id }))
+    .catch((error) => {
+      if (!(error instanceof ResourceNotFoundException)) throw error
+      throw new Trouble(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
+    })
+  return { text: SecretString, since: CreatedDate?.getTime() ?? 0 }
+}
+
 /** Gives the secret its value; creates it where it does not exist. */
-async function put(client: SecretsManagerClient, id: string, document: unknown) {
+export async function put(client: SecretsManagerClient, id: string, document: unknown) {
   const SecretString = JSON.stringify(document)
   try {
     await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
@@ -106,7 +110,7 @@ async function put(client: SecretsManagerClient, id: string, document: unknown) 
 }
 
 /** What `functions/providers/accounts.ts` looks for. */
-function secretId(id: string) {
+export function secretId(id: string) {
   if (!/^[\w-]+$/.test(id)) throw new InvalidArgumentError('An id has letters, digits, - and _ only.')
   return id
 }

@@ -1,5 +1,5 @@
 import { type StatusUpdate, version } from '../../functions/messages/jobs.ts'
-import { type LedgerItem, messageOf, ofMark, tellingOf, wordOf } from '../../functions/messages/ledger.ts'
+import { type LedgerItem, messageOf, ofMark, outcomesOf, tellingOf, wordOf } from '../../functions/messages/ledger.ts'
 
 /** How long a job that has to tell HubSpot may be at it, in milliseconds, before its mark counts as left behind. */
 const patience = 3_600_000
@@ -17,7 +17,7 @@ export type Verdict =
  * of its job, so that it is removed once HubSpot is told; where there is none, `id` makes the update one of its own.
  */
 export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: string }): Verdict {
-  const update = (word: Pick<StatusUpdate, 'status' | 'reason' | 'id'>): StatusUpdate => ({
+  const update = (word: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
     v: version,
     ...messageOf(item.pk),
     ...word,
@@ -25,13 +25,17 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
     occurredAt: new Date(now).toISOString(),
   })
 
+  // The delivery may have died, for good, between its send and its word of it.
+  const unsaid = outcomesOf(item).flatMap((outcome, index, { length }) => {
+    const word = wordOf(outcome)
+    const of = item.sends?.of ?? length
+    if (!word || (item.parts?.[index] ?? item).known) return []
+    return [update({ ...word, ...(of > 1 && { part: { index, of } }) })]
+  })
   const telling = tellingOf(item)
-  if (!telling) {
-    // The delivery may have died, for good, between its send and its word of it.
-    const word = item.send?.result && wordOf(item.send.result)
-    if (!word) return { kind: 'nothing known' }
-    return now - item.send!.until > patience ? { kind: 'untold', updates: [update(word)] } : { kind: 'under way' }
-  }
+  if (unsaid.length > 0)
+    return now - item.send!.until > patience ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
+  if (!telling) return { kind: 'nothing known' }
 
   const leftBehind = item.open.filter(({ until }) => now - until > patience)
   if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }

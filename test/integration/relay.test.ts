@@ -70,7 +70,7 @@ async function fileOf(content: unknown) {
 
 describe('an empty deployment', () => {
   test('is healthy, and says what is missing and which command brings it', async () => {
-    const { exitCode, printed } = await relay(['check'])
+    const { exitCode, printed } = await relay(['doctor'])
 
     expect(exitCode).toBe(1)
     expect(printed.split('\n')).toEqual([
@@ -81,9 +81,17 @@ describe('an empty deployment', () => {
       '  → npm run relay -- portal import <portalId>',
       '✗ No channel has the credentials of a provider yet.',
       '  → npm run relay -- secret set channel <channelId>',
+      '– Where HubSpot posts the messages of the channels is not checked.',
+      '  → Give --app-id, and the developer API key in HUBSPOT_DEVELOPER_API_KEY or when asked.',
       `✓ ${stack.outputs['WebhookUrl']} answers, and refuses what HubSpot did not sign.`,
+      '– Whether it takes what is signed shows once the app has its secret.',
+      '  → npm run relay -- secret set app',
+      "✓ This machine's clock agrees with that of HubSpot.",
+      "✓ This machine's clock agrees with that of the relay.",
       '✓ The queues can be reached (about 0 jobs in them).',
       '✓ There are no dead letters.',
+      '– The local relay has no alarms.',
+      '  → Deployed, it has.',
     ])
   })
 
@@ -94,7 +102,7 @@ describe('an empty deployment', () => {
 
     expect(exitCode).toBe(1)
     expect(said).toContain('clientId: too small; clientSecrets.1: expected string')
-    expect((await relay(['check'])).printed).toContain("The app's secret is still empty")
+    expect((await relay(['doctor'])).printed).toContain("The app's secret is still empty")
   })
 
   test.each([['{"clientId": "cl'], [''], ['null']])('refuses %j as a secret', async (content) => {
@@ -116,8 +124,10 @@ describe('filling it in', () => {
   test('the app secret, from prompts', async () => {
     const { exitCode } = await relay(['secret', 'set', 'app'], { answers: ['client', clientSecret, ''] })
 
+    // They remember secrets for minutes, also empty ones.
+    stack.killEnvironments()
     expect(exitCode).toBe(0)
-    expect((await relay(['check'])).printed).toContain("✓ The app's secret is filled in.")
+    expect((await relay(['doctor'])).printed).toContain("✓ The app's secret is filled in.")
   })
 
   test("a portal's refresh token, tried at HubSpot, beside what else is kept of the portal", async () => {
@@ -140,6 +150,7 @@ describe('filling it in', () => {
       refreshToken: hubspot.portal(ids.portalId)!.refreshToken,
       accessToken: expect.any(String),
       accessTokenExpiresAt: expect.any(Number),
+      askAgainAt: 0,
     })
   })
 
@@ -172,7 +183,7 @@ describe('filling it in', () => {
 
     const refused = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', wrong])
     const created = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', await fileOf(account)])
-    const set = await relay(['secret', 'set', 'channel', ids.channelAccountId], {
+    const set = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--provider', 'forward'], {
       answers: [service.url, 'job', channelSecret],
     })
 
@@ -215,9 +226,8 @@ describe('filling it in', () => {
   })
 
   test('then it is able to work, and works', async () => {
-    const { exitCode, printed } = await relay(['check'])
-    // They remember secrets for minutes, also empty ones.
     stack.killEnvironments()
+    const { exitCode, printed } = await relay(['doctor', '--app-id', '77'], { answers: [developerApiKey] })
     const message = await hubspot.sendMessage({ ...ids, text, to: [phone] })
     await stack.idle()
 
@@ -231,19 +241,19 @@ describe('what is wrong with a portal', () => {
   test('is told with its remedy, and gone once it is mended', async () => {
     const { refreshToken } = hubspot.portal(ids.portalId)!
     hubspot.uninstallApp(ids.portalId)
-    const uninstalled = await relay(['check'])
+    const uninstalled = await relay(['doctor'])
     hubspot.portal(ids.portalId)!.refreshToken = refreshToken
-    const mended = await relay(['check', '--json'])
+    const mended = await relay(['doctor', '--json'])
 
-    expect(uninstalled).toMatchObject({ exitCode: 1, said: 'Not able to work: 1 of 7 findings are bad.' })
+    expect(uninstalled).toMatchObject({ exitCode: 1, said: expect.stringMatching(/^Not able to work: 1 of/) })
     expect(uninstalled.printed).toContain(
       '✗ No access to portal 1001: HubSpot refuses to refresh its access token (HTTP 400, invalid_grant, BAD_REFRESH_TOKEN).',
     )
     expect(uninstalled.printed).toContain('→ npm run relay -- portal import 1001')
     expect(mended.exitCode).toBe(0)
     expect(JSON.parse(mended.printed)).toContainEqual({
-      ok: true,
-      sentence: expect.stringMatching(/^Portal 1001 gives access\. Until now HubSpot refused it: HTTP 400/),
+      result: 'well',
+      sentence: expect.stringMatching(/^Portal 1001 gives access\. Until now it did not: HubSpot refuses/),
     })
   })
 })
@@ -448,7 +458,7 @@ describe('reconciling', () => {
 })
 
 test.each([
-  [['chekc'], 'Did you mean check'],
+  [['docter'], 'Did you mean doctor'],
   [[], 'Usage: relay'],
   [['portal', 'import', 'abc'], 'It must be a number'],
   [['channel', 'set-webhook', '5'], '--app-id'],

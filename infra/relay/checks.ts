@@ -1,0 +1,272 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { GetSecretValueCommand, paginateListSecrets } from '@aws-sdk/client-secrets-manager'
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
+import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { keepTokens, NoAccess, type Portal } from '../../functions/hubspot/tokens.ts'
+import { createFetchJson } from '../../functions/platform/fetch-json.ts'
+import { problems } from '../../functions/platform/problems.ts'
+import { createSecrets } from '../../functions/platform/secrets.ts'
+import { createAccounts } from '../../functions/providers/accounts.ts'
+import { senders } from '../../functions/providers/senders.ts'
+import type { ChannelsOfApp } from './channels-of-app.ts'
+import type { Deployment } from './deployment.ts'
+import { createAccess } from './hubspot-access.ts'
+import { readPortals } from './portal.ts'
+import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What was found out about one thing that the relay needs. */
+export type Finding = { result: 'well' | 'wrong' | 'skipped'; sentence: string; remedy?: string }
+
+export const well = (sentence: string): Finding => ({ result: 'well', sentence })
+export const wrong = (sentence: string, remedy: string): Finding => ({ result: 'wrong', sentence, remedy })
+export const skipped = (sentence: string, remedy: string): Finding => ({ result: 'skipped', sentence, remedy })
+
+/** Whether the app's secret is filled in, and taken by HubSpot. */
+export async function checkAppSecret(deployment: Deployment) {
+  const { secretsManager, outputs } = deployment
+  const { SecretString = '' } = await secretsManager.send(new GetSecretValueCommand({ SecretId: outputs.AppSecretArn }))
+  const remedy = 'npm run relay -- secret set app'
+  const secret = AppSecret.safeParse(parsed(SecretString))
+  if (/^\{"clientId":"","clientSecrets":\[\]\}$/.test(SecretString))
+    return [wrong("The app's secret is still empty: clientId and clientSecrets are missing.", remedy)]
+  if (!secret.success) return [wrong(`The app's secret is not as it should be: ${problems(secret.error)}.`, remedy)]
+  const filledIn = well("The app's secret is filled in.")
+  // HubSpot looks at the credentials before it looks at the token.
+  const answer = await createAccess(deployment).oauth.introspect(secret.data, 'no token, to try the credentials')
+  if (answer.kind === 'token' || answer.kind === 'revoked')
+    return [filledIn, well('HubSpot takes the credentials of the app.')]
+  if (answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? ''))
+    return [filledIn, wrong(`HubSpot refuses the credentials of the app (${answer.problem}).`, remedy)]
+  return [
+    filledIn,
+    skipped(
+      `HubSpot does not say whether it takes the credentials of the app (${answer.problem}).`,
+      'Try again in a while.',
+    ),
+  ]
+}
+
+const neededScopes = ['conversations.custom_channels.read', 'conversations.custom_channels.write']
+
+/** Whether each portal gives access: refreshes its access token as the functions do, under the same lease. */
+export async function checkPortals(deployment: Deployment) {
+  const { outputs } = deployment
+  const { tokens, oauth, appSecret, portals } = createAccess(deployment)
+  const findings: Finding[] = []
+  for (const [portalId, portal] of await readPortals(deployment))
+    findings.push(...(await checkPortal(portalId, portal)))
+  if (findings.length > 0) return findings
+  return [wrong('No HubSpot account gives access yet.', installing('<portalId>'))]
+
+  async function checkPortal(portalId: string, portal: Portal | undefined) {
+    try {
+      const token = await (portal?.problem
+        ? askAgain(portalId, portal)
+        : tokens.renew(portalId, portal?.accessToken ?? ''))
+      const before = portal?.problem ? ` Until now it did not: ${portal.problem}.` : ''
+      return [well(`Portal ${portalId} gives access.${before}`), ...(await checkScopes(portalId, token))]
+    } catch (error) {
+      if (error instanceof NoAccess) return [wrong(`${error.message}.`, installing(portalId))]
+      return [wrong(`Portal ${portalId} cannot be tried now: ${problemOf(error)}.`, 'Try again in a minute.')]
+    }
+  }
+
+  /** The functions would not ask for a while. What comes of it releases the portal's messages. */
+  async function askAgain(portalId: string, { refreshToken }: Portal) {
+    const answer = await oauth.refresh(await appSecret(), refreshToken)
+    if (answer.kind !== 'tokens')
+      throw new NoAccess(
+        `No access to portal ${portalId}: HubSpot refuses to refresh its access token (${answer.problem})`,
+      )
+    await keepTokens(portals, portalId, answer, Date.now())
+    return answer.accessToken
+  }
+
+  async function checkScopes(portalId: string, token: string) {
+    const answer = await oauth.introspect(await appSecret(), token, 'access_token')
+    const scopes = answer.kind === 'token' ? answer.scopes : undefined
+    if (!scopes)
+      return [
+        skipped(
+          `HubSpot does not say which scopes portal ${portalId} has granted.`,
+          'A missing one shows when a status is told.',
+        ),
+      ]
+    const missing = neededScopes.filter((scope) => !scopes.includes(scope))
+    if (missing.length === 0) return []
+    return [wrong(`Portal ${portalId} has not granted ${missing.join(' and ')}.`, installing(portalId))]
+  }
+
+  function installing(portalId: string) {
+    return outputs.InstallUrl
+      ? `An administrator of the account opens ${outputs.InstallUrl}.`
+      : `npm run relay -- portal import ${portalId}`
+  }
+}
+
+/** Whether what HubSpot answers shows the app's limit, by which the relay paces itself. */
+export async function checkRateLimit(deployment: Deployment) {
+  const access = createAccess(deployment)
+  const [first] = await readPortals(deployment)
+  if (!first) return []
+  try {
+    // A message that is certainly not there: the answer is a 404, with the same headers as any.
+    const { headers } = await access.readMessage({ portalId: first[0], channelId: '1', messageId: 'none' })
+    const max = headers['x-hubspot-ratelimit-max']
+    if (typeof max === 'string')
+      return [well(`HubSpot allows the app ${max} requests in ten seconds (portal ${first[0]}).`)]
+    return [
+      skipped('HubSpot does not say how many requests it allows.', 'hubspot.requestLimit in cdk.json is what counts.'),
+    ]
+  } catch {
+    return [skipped('The rate limit cannot be seen without access.', 'Mend the access first.')]
+  }
+}
+
+/** Whether each channel of the app posts to the relay. */
+export async function checkChannels({ outputs }: Deployment, channels: ChannelsOfApp | undefined) {
+  if (!channels)
+    return [
+      skipped(
+        'Where HubSpot posts the messages of the channels is not checked.',
+        'Give --app-id, and the developer API key in HUBSPOT_DEVELOPER_API_KEY or when asked.',
+      ),
+    ]
+  const findings = (await channels.list()).map(({ id, webhookUrl }) => {
+    if (webhookUrl === outputs.WebhookUrl) return well(`HubSpot posts the messages of channel ${id} to the relay.`)
+    const where = webhookUrl ? `to ${webhookUrl}` : 'nowhere'
+    return wrong(
+      `HubSpot posts the messages of channel ${id} ${where}.`,
+      `npm run relay -- channel set-webhook ${id} --app-id ${channels.appId}`,
+    )
+  })
+  if (findings.length > 0) return findings
+  return [wrong('The app has no channel yet.', `npm run relay -- channel register --app-id ${channels.appId}`)]
+}
+
+/** Whether the secret of each channel and channel account is what its provider needs. */
+export async function checkChannelSecrets({ secretsManager, outputs }: Deployment) {
+  if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
+  const prefix = outputs.ChannelSecretsPrefix
+  const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, faces: senders })
+  const findings: Finding[] = []
+  const ofPrefix = { Filters: [{ Key: 'name' as const, Values: [prefix] }] }
+  for await (const { SecretList = [] } of paginateListSecrets({ client: secretsManager }, ofPrefix)) {
+    for (const { Name = '' } of SecretList) findings.push(await checkSecret(Name.slice(prefix.length)))
+  }
+  if (findings.length > 0) return findings
+  return [wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')]
+
+  async function checkSecret(id: string) {
+    try {
+      const found = await accounts.find({ channelId: id })
+      if (found) return well(`The secret of channel or channel account ${id} is valid (${found.provider}).`)
+      return wrong(`Secret ${prefix}${id} is named after no channel.`, 'Delete it, or name it after a channel.')
+    } catch (error) {
+      return wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)
+    }
+  }
+}
+
+/** Whether the public URL leads to the function: it refuses what HubSpot did not sign, and takes what it could have signed. */
+export async function checkWebhook(deployment: Deployment, { progress, signal }: Terminal) {
+  const { WebhookUrl } = deployment.outputs
+  const remedy = 'Check publicBaseUrl in cdk.json, the domain and its routing; then the log of hubspot-webhook.'
+  const unsigned = await post({ url: WebhookUrl, headers: {}, body: '{}' })
+  if (unsigned !== 'HTTP 401')
+    return [wrong(`${WebhookUrl} gives ${unsigned} to an unsigned webhook, instead of HTTP 401.`, remedy)]
+  const refuses = well(`${WebhookUrl} answers, and refuses what HubSpot did not sign.`)
+
+  const { data: secret } = AppSecret.safeParse(
+    parsed(
+      (await deployment.secretsManager.send(new GetSecretValueCommand({ SecretId: deployment.outputs.AppSecretArn })))
+        .SecretString ?? '',
+    ),
+  )
+  if (!secret)
+    return [
+      refuses,
+      skipped('Whether it takes what is signed shows once the app has its secret.', 'npm run relay -- secret set app'),
+    ]
+  const send = () => post(signedWebhook(WebhookUrl, unknownEvent(), secret.clientSecrets[0]))
+  let signed = await send()
+  // For ten seconds the function remembers a secret that was no good, for up to as long one that was rotated.
+  if (!signed.startsWith('HTTP 2')) {
+    progress('Seconds until the function reads its secret anew', 0, 11)
+    await sleep(11_000, undefined, { signal }).catch(() => {})
+    signed = await send()
+  }
+  return signed.startsWith('HTTP 2')
+    ? [refuses, well('It takes what is signed with the current client secret.')]
+    : [
+        refuses,
+        wrong(
+          `It gives ${signed} to a webhook that is signed with the current client secret.`,
+          `${remedy} The clocks have to agree, too.`,
+        ),
+      ]
+}
+
+/** Whether the clocks of HubSpot, the relay and this machine agree: signatures count for five minutes. */
+export async function checkClocks({ outputs }: Deployment) {
+  const places = { HubSpot: outputs.HubSpotBaseUrl, 'the relay': outputs.WebhookUrl }
+  const findings = Object.entries(places).map(async ([name, url]) => {
+    const before = Date.now()
+    const date = await fetchJson(url, { method: 'GET' }).then(
+      ({ headers }) => Date.parse(headers.date ?? ''),
+      () => Number.NaN,
+    )
+    if (Number.isNaN(date)) return skipped(`The clock of ${name} cannot be read.`, `Look whether ${url} answers.`)
+    // The header has whole seconds, and the answer took a while.
+    const seconds = Math.round(Math.max(0, before - date - 1000, date - Date.now()) / 1000)
+    return seconds <= 30
+      ? well(`This machine's clock agrees with that of ${name}.`)
+      : wrong(
+          `This machine's clock and that of ${name} are ${seconds} seconds apart.`,
+          'Set the clock; from five minutes on, no signature counts.',
+        )
+  })
+  return Promise.all(findings)
+}
+
+/** Whether the queues can be reached, and nothing lies among the dead letters. */
+export async function checkQueues({ sqs, outputs }: Deployment) {
+  const count = async (QueueUrl: string) => {
+    const AttributeNames = ['ApproximateNumberOfMessages' as const, 'ApproximateNumberOfMessagesNotVisible' as const]
+    const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }))
+    return AttributeNames.reduce((sum, name) => sum + Number(Attributes[name]), 0)
+  }
+  const sum = async (kind: RegExp) => {
+    const urls = Object.entries(outputs).filter(([name]) => kind.test(name))
+    return (await Promise.all(urls.map(([, url = '']) => count(url)))).reduce((a, b) => a + b, 0)
+  }
+  const waiting = await sum(/QueueUrl$/)
+  const dead = await sum(/DeadLettersUrl$/)
+  return [
+    well(`The queues can be reached (about ${waiting} ${waiting === 1 ? 'job' : 'jobs'} in them).`),
+    dead === 0
+      ? well('There are no dead letters.')
+      : wrong(`There are dead letters: about ${dead}.`, 'npm run relay -- dead-letters list'),
+  ]
+}
+
+/** Whether no alarm of the stack is raised. */
+export async function checkAlarms({ monitoring }: Deployment) {
+  if (!monitoring) return [skipped('The local relay has no alarms.', 'Deployed, it has.')]
+  const { count, raised } = await monitoring.alarms()
+  if (raised.length === 0) return [well(`None of the ${count} alarms is raised.`)]
+  return raised.map(({ name, says }) => wrong(`Alarm ${name} is raised.`, says))
+}
+
+const fetchJson = createFetchJson({ timeout: 10_000 })
+
+const problemOf = (error: unknown) => (error instanceof Error ? error.message : 'unknown error')
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander'
+import { type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
+import * as checks from './checks.ts'
+import type { Deployment } from './deployment.ts'
+import { digits } from './given.ts'
+import type { Context } from './relay.ts'
+import type { Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+
+/** `doctor`: is the deployment able to work, from end to end? */
+export function addDoctorCommand(program: Command, { terminal, deployment }: Context) {
+  program
+    .command('doctor')
+    .description('says whether the relay is able to work, and what to do where it is not; refreshes the access tokens')
+    .option('--app-id <id>', "the HubSpot app's id, to look at its channels as well", digits)
+    .option('--json', 'print the findings as JSON')
+    .action(async ({ appId, json }: { appId?: string; json?: boolean }) => {
+      const found = await deployment()
+      const channels = await channelsToCheck(terminal, found, appId)
+      await report(terminal, found, inOrder(channels), { json })
+    })
+}
+
+type Check = (deployment: Deployment, terminal: Terminal) => Promise<checks.Finding[]>
+
+/** Makes checks, says what each finds, and throws Trouble where something is wrong. */
+export async function report(
+  terminal: Terminal,
+  deployment: Deployment,
+  all: Check[],
+  { json }: { json?: boolean | undefined },
+) {
+  const findings: checks.Finding[] = []
+  for (const check of all) {
+    if (terminal.signal.aborted) return
+    for (const finding of await check(deployment, terminal).catch(unable)) {
+      findings.push(finding)
+      if (!json) print(terminal, finding)
+    }
+  }
+  if (json) terminal.print(JSON.stringify(findings, undefined, 2))
+  const count = (result: checks.Finding['result']) => findings.filter((finding) => finding.result === result).length
+  if (count('wrong') > 0)
+    throw new Trouble(`Not able to work: ${count('wrong')} of ${findings.length} findings are bad.`)
+  const unseen = count('skipped') > 0 ? ` Not looked at: ${count('skipped')}.` : ''
+  if (!json) terminal.print(`All is well with ${deployment.name}.${unseen}`)
+}
+
+/** In the order in which an operator mends them. */
+const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
+  async ({ name }) => [checks.well(`Found ${name}.`)],
+  checks.checkAppSecret,
+  checks.checkPortals,
+  checks.checkRateLimit,
+  checks.checkChannelSecrets,
+  (deployment) => checks.checkChannels(deployment, channels),
+  checks.checkWebhook,
+  checks.checkClocks,
+  checks.checkQueues,
+  checks.checkAlarms,
+]
+
+async function channelsToCheck(terminal: Terminal, deployment: Deployment, appId: string | undefined) {
+  if (!appId) return undefined
+  const hapikey = await developerApiKey(terminal)
+  return hapikey ? channelsOfApp(deployment, { appId, hapikey }) : undefined
+}
+
+function unable(error: unknown): checks.Finding[] {
+  if (error instanceof Trouble) return [checks.wrong(error.message, error.remedy ?? 'See --help.')]
+  const name = error instanceof Error ? error.name : 'unknown error'
+  return [
+    checks.wrong(`AWS did not let this be checked (${name}).`, 'Use a profile that may read the parts of the stack.'),
+  ]
+}
+
+function print({ print, colors }: Terminal, { result, sentence, remedy }: checks.Finding) {
+  const mark = { well: colors.green('✓'), wrong: colors.red('✗'), skipped: colors.dim('–') }[result]
+  print(`${mark} ${sentence}`)
+  if (remedy) print(`  → ${remedy}`)
+}

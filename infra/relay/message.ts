@@ -1,0 +1,154 @@
+import type { Command } from 'commander'
+import { LedgerItem, ledgerKey, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { createTable } from '../../functions/platform/table.ts'
+import type { Deployment } from './deployment.ts'
+import { digits, messageId } from './given.ts'
+import { createAccess } from './hubspot-access.ts'
+import type { Context } from './relay.ts'
+import { scanTable } from './scan.ts'
+import type { Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+import { verdictOn } from './untold.ts'
+
+/** `message show <messageId>`: what became of a message, and whether HubSpot shows it. */
+export function addMessageCommands(program: Command, { terminal, deployment }: Context) {
+  const show = program
+    .command('message')
+    .description('single messages')
+    .command('show')
+    .description('shows what became of a message, what it waits for, and what HubSpot holds of it')
+  narrowed(show)
+    .option('--json', 'print it as JSON')
+    .action(async (id: string, { json, ...narrow }: Narrow & { json?: boolean }) => {
+      const found = await deployment()
+      const item = await requireMessage(found, terminal, id, narrow)
+      const { portalId, channelId, messageId } = messageOf(item.pk)
+      const story = {
+        portalId,
+        channelId,
+        messageId,
+        providerMessageId: item.providerMessageId,
+        known: item.known,
+        reason: item.reason,
+        told: item.told,
+        refused: item.refused,
+        waiting: waitingFor(item, Date.now()),
+        hubspot: await askHubSpot(found, item),
+        timeline: item.timeline,
+      }
+      terminal.print(json ? JSON.stringify(story, undefined, 2) : inWords(story))
+    })
+}
+
+/** Where a message is looked for; with both, its entry is read without reading the whole ledger. */
+export type Narrow = { portal?: string; channel?: string }
+
+/** The arguments by which a command finds a message. */
+export const narrowed = (command: Command) =>
+  command
+    .argument('<messageId>', "HubSpot's id of the message, or the provider's", messageId)
+    .option('--portal <id>', 'the HubSpot account that it belongs to; with the channel, it is found at once', digits)
+    .option('--channel <id>', 'its channel', digits)
+
+/** A message's entry in the ledger, by HubSpot's id or the provider's. Throws Trouble where there is none. */
+export async function requireMessage(deployment: Deployment, terminal: Terminal, id: string, narrow: Narrow) {
+  const item = await findMessage(deployment, terminal, id, narrow)
+  if (item) return item
+  throw new Trouble(
+    `The ledger knows no message ${id}.`,
+    `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${id}), or it is older than 180 days.`,
+  )
+}
+
+async function findMessage(deployment: Deployment, terminal: Terminal, id: string, { portal, channel }: Narrow) {
+  const { outputs, dynamodb } = deployment
+  if (portal && channel) {
+    const key = ledgerKey({ portalId: portal, channelId: channel, messageId: id })
+    const item = await createTable(dynamodb, outputs.LedgerTableName).get(key)
+    if (item) return LedgerItem.parse(item)
+  }
+  let found: LedgerItem | undefined
+  await scanTable(
+    deployment,
+    terminal,
+    {
+      TableName: outputs.LedgerTableName,
+      what: 'Messages read',
+      FilterExpression: 'contains(pk, :id) OR providerMessageId = :id',
+      ExpressionAttributeValues: { ':id': { S: id } },
+    },
+    (item) => {
+      const key = messageOf(String(item['pk']))
+      const isIt =
+        (key.messageId === id || item['providerMessageId'] === id) &&
+        (portal ?? key.portalId) === key.portalId &&
+        (channel ?? key.channelId) === key.channelId
+      if (!isIt) return undefined
+      found = LedgerItem.parse(item)
+      return 'enough'
+    },
+  )
+  return found
+}
+
+/** What still has to happen, and when, as far as the ledger tells: what waits in a queue cannot be looked at. */
+function waitingFor(item: LedgerItem, now: number): string[] {
+  const time = (at: number) => new Date(at).toISOString()
+  const waiting = item.open.map(({ mark, until }) =>
+    until > now
+      ? `a job is telling HubSpot "${mark}"; if it died, another may from ${time(until)}`
+      : `a job has to tell HubSpot "${mark}", and waits in the queue or lies among the dead letters`,
+  )
+  const { send } = item
+  if (send && !send.result)
+    waiting.push(
+      send.until > now
+        ? `it is being sent, until ${time(send.until)} at the latest`
+        : 'a send began and did not end; its job comes back, or lies among the dead letters',
+    )
+  if (send?.result && item.known === undefined)
+    waiting.push('a word of the provider; without one it counts as unconfirmed when unconfirmedAfter is over')
+  if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
+    waiting.push('HubSpot was not told: npm run relay -- reconcile')
+  return waiting
+}
+
+/** What HubSpot holds now, and whether that is what the ledger says that it was told. */
+async function askHubSpot(deployment: Deployment, item: LedgerItem) {
+  try {
+    const { status, word, errorMessage } = await createAccess(deployment).readMessage(messageOf(item.pk))
+    if (!word) return { unknown: `HTTP ${status}` }
+    // HubSpot calls a message SENT before anybody told it anything.
+    const expected = tellingOf(item)?.word ?? item.told?.word ?? 'SENT'
+    return { word, errorMessage, agrees: word === expected }
+  } catch (error) {
+    return { unknown: error instanceof Error ? error.message : 'unknown error' }
+  }
+}
+
+type Story = Omit<LedgerItem, 'pk' | 'version' | 'open' | 'send' | 'expiresAt'> & {
+  portalId: string
+  channelId: string
+  messageId: string
+  waiting: string[]
+  hubspot: Awaited<ReturnType<typeof askHubSpot>>
+}
+
+function inWords({ hubspot, timeline, waiting, ...story }: Story) {
+  const { portalId, channelId, messageId, providerMessageId, known, reason, told } = story
+  const holds =
+    'unknown' in hubspot
+      ? `cannot be asked (${hubspot.unknown})`
+      : `holds ${hubspot.word}${hubspot.errorMessage ? ` (${hubspot.errorMessage})` : ''}, which ${hubspot.agrees ? 'agrees' : 'does not agree'}`
+  return [
+    `Message ${messageId} of portal ${portalId}, channel ${channelId}`,
+    providerMessageId && `Provider  ${providerMessageId}`,
+    `Known     ${known ?? 'nothing yet'}${reason ? `: ${reason}` : ''}`,
+    `Told      ${told ? `${told.word}, ${told.at}` : 'nothing yet'}`,
+    `HubSpot   ${holds}`,
+    ...waiting.map((what) => `Waits     ${what}`),
+    ...timeline.map(({ at, what, source }) => `${at}  ${what} (${source})`),
+  ]
+    .filter(Boolean)
+    .join('\n')
+}

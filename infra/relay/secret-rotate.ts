@@ -1,0 +1,130 @@
+import type { Command } from 'commander'
+import * as z from 'zod'
+import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { Provider } from '../../functions/providers/accounts.ts'
+import { senders } from '../../functions/providers/senders.ts'
+import type { Deployment } from './deployment.ts'
+import { createAccess } from './hubspot-access.ts'
+import { rotatingFields } from './questions.ts'
+import type { Context } from './relay.ts'
+import { checked, put, readSecret, secretId } from './secret.ts'
+import type { Terminal } from './terminal.ts'
+import { Trouble } from './trouble.ts'
+
+/** `secret rotate app | channel <id>`: a new secret in front, while the previous one still counts; `--finish` drops that. */
+export function addRotateCommands(secret: Command, { terminal, deployment }: Context) {
+  const rotate = secret
+    .command('rotate')
+    .description('puts a new secret before the current one, which stays valid until --finish')
+  const withOptions = (command: Command) =>
+    command
+      .option('--finish', 'remove the previous secret, unless it was used in the last 24 hours')
+      .option('--force', 'with --finish: remove it, whether it is used or not')
+
+  withOptions(rotate.command('app').description("the HubSpot app's client secret")).action(async (options: Options) => {
+    const found = await deployment()
+    const { AppSecretArn } = found.outputs
+    const { text, since } = await readSecret(found.secretsManager, AppSecretArn)
+    const app = checked(AppSecret, parsed(text))
+    if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since)
+    const clientSecrets = options.finish
+      ? dropPrevious(terminal, app.clientSecrets)
+      : await addCurrent(terminal, app.clientSecrets)
+    if (!clientSecrets) return
+    const changed = checked(AppSecret, { ...app, clientSecrets })
+    if (!options.finish) await tryAtHubSpot(found, changed)
+    await put(found.secretsManager, AppSecretArn, changed)
+    conclude(terminal, options)
+  })
+
+  withOptions(rotate.command('channel').description("a secret of a provider's account"))
+    .argument('<id>', 'the channel id, or the channel account id', secretId)
+    .action(async (id: string, options: Options) => {
+      const { secretsManager, outputs } = await deployment()
+      const name = outputs.ChannelSecretsPrefix + id
+      const account = checked(Account, parsed((await readSecret(secretsManager, name)).text))
+      const { account: schema } = senders[account.provider]
+      const [field] = rotatingFields(schema)
+      if (!field)
+        throw new Trouble(
+          `${account.provider} knows one secret at a time.`,
+          `Change it there and here at once: npm run relay -- secret set channel ${id}`,
+        )
+      const secrets = checked(z.array(z.string()), account[field])
+      if (options.finish && secrets.length > 1 && !options.force)
+        throw new Trouble(
+          'Nothing counts the use of the previous secret of a channel. Nothing is changed.',
+          'Once the other side has the new one, --finish --force removes it.',
+        )
+      const changed = options.finish ? dropPrevious(terminal, secrets) : await addCurrent(terminal, secrets)
+      if (!changed) return
+      await put(secretsManager, name, checked(schema, { ...account, [field]: changed }))
+      conclude(terminal, options)
+    })
+}
+
+type Options = { finish?: boolean; force?: boolean }
+
+const Account = z.looseObject({ provider: Provider })
+
+async function addCurrent({ askHidden }: Terminal, secrets: string[]) {
+  if (secrets.length > 1)
+    throw new Trouble(
+      'The rotation before is not finished: there is a previous secret. Nothing is changed.',
+      'First the same command with --finish.',
+    )
+  const current = (await askHidden('New secret (hidden):')).trim()
+  if (current === '' || secrets.includes(current)) throw new Trouble('That is no new secret. Nothing is changed.')
+  return [current, ...secrets]
+}
+
+function dropPrevious({ print }: Terminal, secrets: string[]) {
+  if (secrets.length > 1) return secrets.slice(0, 1)
+  print('There is no previous secret. Nothing is changed.')
+  return undefined
+}
+
+async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
+  const answer = await createAccess(deployment).oauth.introspect(app, 'no token, to try the credentials')
+  if (answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? ''))
+    throw new Trouble(
+      `HubSpot does not take this client secret (${answer.problem}). Nothing is changed.`,
+      "Take it from the app's page at HubSpot, after it was rotated there.",
+    )
+}
+
+const day = 86_400_000
+
+/** Refuses where the previous secret is in use, or where that cannot be known. */
+async function requireUnused({ monitoring }: Deployment, since: number) {
+  const remedy = 'Wait; or --force removes it all the same.'
+  if (!monitoring)
+    throw new Trouble(
+      'The local relay keeps no metrics: whether the previous secret is in use cannot be known. Nothing is changed.',
+      '--force removes it all the same.',
+    )
+  if (Date.now() - since < day)
+    throw new Trouble('The secret was rotated less than 24 hours ago. Nothing is changed.', remedy)
+  const uses = await monitoring.sumSince('hubspot-webhook', 'VerifiedByPreviousSecret', Date.now() - day)
+  if (uses > 0)
+    throw new Trouble(
+      `HubSpot has signed with the previous secret in the last 24 hours: ${uses} ${uses === 1 ? 'time' : 'times'}. Nothing is changed.`,
+      remedy,
+    )
+}
+
+function conclude({ print }: Terminal, { finish }: Options) {
+  print(
+    finish
+      ? 'The previous secret is removed. The functions know it for another five minutes.'
+      : 'The new secret is the current one; the previous one stays valid until --finish. The functions use it within five minutes.',
+  )
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
