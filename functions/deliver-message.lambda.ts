@@ -46,6 +46,7 @@ export const handler = createHandler({
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
+  publicBaseUrl: env.PUBLIC_BASE_URL,
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
   telemetry: createTelemetry(),

@@ -1,13 +1,26 @@
 import { createHash } from 'node:crypto'
+import * as z from 'zod'
 import { readAnew } from './hubspot/events.ts'
-import { about, Delivery, type DeliveryJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
-import { claimSend, completeSend, type Ledger, ledgerKey, releaseSend, SendOutcome, wordOf } from './messages/ledger.ts'
+import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
+import {
+  claimSend,
+  completeSend,
+  type Ledger,
+  type LedgerItem,
+  ledgerKey,
+  type Part,
+  releaseSend,
+  type SendClaim,
+  SendOutcome,
+  settleSend,
+  wordOf,
+} from './messages/ledger.ts'
 import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
-import { TryLater } from './platform/retry.ts'
+import { NotYet, TryLater } from './platform/retry.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
-import type { SendFace, SendTools } from './providers/provider.ts'
+import type { Send, SendFace, SendTools } from './providers/provider.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
@@ -15,13 +28,15 @@ export type Deps = ConsumerDeps & {
   tools: SendTools
   ledger: Ledger
   statusUpdates: Queue
+  /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
+  publicBaseUrl: string | undefined
   /** How long a message may go without a word of its provider before it counts as failed, in seconds. */
   unconfirmedAfterSeconds: number
 }
 
 /**
- * Hands a message to its provider, once, and queues what is known of it by that. Only the provider's call is inside the
- * idempotency; the status update is queued outside, on every receive. Why: docs/decisions/0002-sending-once.md.
+ * Hands a message to its provider, by as many sends as it takes, each made once, and queues what is known by that. Only the
+ * provider's call is inside the idempotency; the status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
  */
 export function createHandler(deps: Deps) {
   const { accounts, ledger, statusUpdates, telemetry, now } = deps
@@ -31,67 +46,130 @@ export function createHandler(deps: Deps) {
     const found = await accounts.find(message)
     if (!found)
       throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
-    const outcome = await sendOnce(message, found, run)
-    await announce(message, found.provider, outcome)
+    const sends = plan(message, found)
+    const outcomes = await makeOneByOne(message, sends, found, run)
+    await lookUp(message, sends, outcomes, found, run)
   }
 
-  function sendOnce(job: DeliveryJob, { face, account }: { face: SendFace<unknown>; account: unknown }, run: Run) {
-    const place = face.repeatableAt?.(account, { job, now: now() })
+  /** The sends that a message takes. One that the provider cannot carry takes none: its outcome is known. */
+  function plan(job: DeliveryJob, { face, account }: Found): Planned[] {
+    const planned = face.plan(job, account)
+    const refused = 'refused' in planned ? planned.refused : undefined
+    const parts = 'sends' in planned ? planned.sends : []
+    if (refused !== undefined || parts.length === 0 || parts.length > mostSends)
+      return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
+    const base = deps.publicBaseUrl?.replace(/\/+$/, '')
+    const receiptsUrl = base && `${base}/receipts/${job.channelId}/${encodeURIComponent(job.channelAccountId)}`
+    return parts.map((part, index) => ({ job, part, index, of: parts.length, receiptsUrl }))
+  }
+
+  async function makeOneByOne(job: DeliveryJob, sends: Planned[], found: Found, run: Run) {
+    const place = found.face.repeatableAt?.(found.account, { job, now: now() })
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
+    const announced = z.number().catch(0).parse(run.carry['announced'])
+    const outcomes: SendOutcome[] = []
+    for (const [index, send] of sends.entries()) {
+      const part = { index, of: sends.length }
+      const outcome = await sendOnce(job, part, claim, run, () => make(send, found, run))
+      outcomes.push(outcome)
+      if (index < announced) continue
+      await announce(job, part, found.provider, outcome)
+      run.carry['announced'] = index + 1
+    }
+    return outcomes
+  }
+
+  /** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
+  function sendOnce(job: DeliveryJob, part: Part, claim: SendClaim, run: Run, work: () => Promise<SendOutcome>) {
+    const about = { part, channelAccountId: job.channelAccountId }
+    const carried = `outcome${part.index || ''}`
+    let seen: LedgerItem | undefined
     let unclear = false
     const record = async (outcome: SendOutcome) => {
-      const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, new Date(now()).toISOString()))
-      delete run.carry['outcome']
+      const at = new Date(now()).toISOString()
+      const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, { part, at }), seen)
+      delete run.carry[carried]
       return answer.done
     }
     const keeping = {
       async begin() {
         // An earlier run sent the message, and could not record what came of it.
-        const known = SendOutcome.safeParse(run.carry['outcome']).data
+        const known = SendOutcome.safeParse(run.carry[carried]).data
         if (known) return { done: await record(known) }
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
-        run.carry['claims'] = [...earlier, claim.by]
-        const { answer } = await ledger.change(job, (item) => claimSend(item, claim, { now: now(), earlier }))
-        run.carry['claims'] = []
+        sendsNothing(run)
+        const decide = (item: LedgerItem) => claimSend(item, claim, { ...about, now: now(), earlier })
+        const { answer, item } = await ledger.change(job, decide)
+        if (answer === 'claimed') run.carry['claims'] = []
+        seen = item
         return answer
       },
       async complete(outcome: SendOutcome) {
-        run.carry['outcome'] = outcome
+        run.carry[carried] = outcome
+        // The claim is on the next send as well, which is not made yet.
+        sendsNothing(run)
         await record(outcome)
       },
       async release() {
         await ledger.change(job, (item) => releaseSend(item, claim, { unclear }))
       },
     }
-    return once<SendOutcome>(`send#${ledgerKey(job)}`, keeping, run.context, async () => {
+    return once<SendOutcome>(`send#${ledgerKey(job)}#${part.index}`, keeping, run.context, async () => {
       try {
-        const plan = face.plan(job, account)
-        if ('refused' in plan) return { outcome: 'rejected', reason: plan.refused }
-        return await face.send(
-          { job, part: plan.sends[0], index: 0, of: 1, receiptsUrl: undefined },
-          account,
-          deps.tools,
-        )
+        return await work()
       } catch (error) {
         unclear = error instanceof TryLater && error.unclear
+        if (error instanceof TryLater && !unclear) sendsNothing(run)
         throw error
       }
     })
   }
 
-  /** Queues what the send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
-  async function announce(job: DeliveryJob, provider: Provider, outcome: SendOutcome) {
+  async function make(send: Planned, { face, account }: Found, { context }: Run): Promise<SendOutcome> {
+    if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
+    if (context.getRemainingTimeInMillis() < timeForOneSend) throw new NotYet('No time is left for another send', now())
+    return face.send(send, account, deps.tools)
+  }
+
+  /** Asks the provider what became of sends that ended in doubt, some time later. Never leads to another send. */
+  async function lookUp(job: DeliveryJob, sends: Planned[], outcomes: SendOutcome[], found: Found, run: Run) {
+    const { face, account, provider } = found
+    const looked = z.number().optional().catch(undefined).parse(run.carry['looked'])
+    let inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
+    if (!face.lookUp || inDoubt.length === 0) return
+    for (const send of looked === undefined ? [] : inDoubt) {
+      const outcome = await face.lookUp(send, account, deps.tools)
+      if (!outcome || outcome.outcome === 'unknown') continue
+      const { index, of } = send
+      const about = { part: { index, of }, at: new Date(now()).toISOString() }
+      const { answer } = await ledger.change(job, (item) => settleSend(item, outcome, about))
+      await announce(job, about.part, provider, answer.done)
+      telemetry.count('LookUpsFound')
+      inDoubt = inDoubt.filter((other) => other !== send)
+    }
+    const next = looked === undefined ? 0 : looked + 1
+    const wait = lookUpAfterSeconds[next]
+    if (wait === undefined || inDoubt.length === 0) return
+    run.carry['looked'] = next
+    throw new NotYet('The provider is asked later what became of the message', now() + wait * 1000)
+  }
+
+  /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
+  async function announce(job: DeliveryJob, part: Part, provider: Provider, outcome: SendOutcome) {
     const word = wordOf(outcome)
-    if (word) await statusUpdates.send(statusUpdate(job, { source: provider, ...word }), { group: job.portalId })
-    else {
-      const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: unconfirmed })
+    if (word) {
+      const update = statusUpdate(job, { source: provider, ...word }, part)
+      await statusUpdates.send(update, { group: job.portalId })
+    } else {
+      const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: unconfirmed }, part)
       const { unconfirmedAfterSeconds: delaySeconds } = deps
       await statusUpdates.send(notBefore(verdict, now() + delaySeconds * 1000), { group: job.portalId, delaySeconds })
     }
     telemetry.info('Handed to the provider', {
       ...about(job),
+      ...(part.of > 1 && { part }),
       provider,
       outcome: outcome.outcome,
       status: word?.status,
@@ -102,9 +180,10 @@ export function createHandler(deps: Deps) {
   function statusUpdate(
     job: DeliveryJob,
     word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId'>,
+    part?: Part,
   ): StatusUpdate {
     const { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt } = job
-    const ids = { portalId, channelId, channelAccountId, messageId, traceId }
+    const ids = { portalId, channelId, channelAccountId, messageId, traceId, ...(part && part.of > 1 && { part }) }
     return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
   }
 
@@ -120,6 +199,18 @@ export function createHandler(deps: Deps) {
 
   return consume<Delivery>({ ...deps, version, schema: Delivery, handle, beforeGivingUp, tenantOf, about })
 }
+
+type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }
+type Planned = Send<unknown> | { refused: string }
+
+/** Notes that this run has certainly made no send that it claims: the next may go on with it at once. */
+function sendsNothing(run: Run) {
+  run.carry['claims'] = [...claimsOf(run).filter((id) => id !== run.id), run.id]
+}
+
+// Milliseconds: a provider's timeout, and what is to be written afterwards.
+const timeForOneSend = 25_000
+const lookUpAfterSeconds = [30, 120, 600]
 
 const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', unknown: 'DeliveriesUnknown' }
 const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'

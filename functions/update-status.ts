@@ -6,6 +6,7 @@ import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, v
 import {
   advance,
   announce,
+  isOfOtherAccount,
   keptForDays,
   type Ledger,
   type LedgerItem,
@@ -65,6 +66,8 @@ export function createHandler(deps: Deps) {
     const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
     const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), earlier: claimsOf(run), shown })
     let item = await ledger.read(update)
+    if (isOfOtherAccount(item, update))
+      return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update)
 
     const keeping = {
       async begin() {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
-import { readsTheSame, rises, Status, Word, wordFor } from './status.ts'
+import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
@@ -28,15 +28,26 @@ export type Claim = z.infer<typeof Claim>
 
 /** A claim of the send. `at` is a digest of the place where a repetition would be recognised, if there is one. */
 const SendClaim = z.object({ ...Claim.shape, at: z.string().optional() })
-type SendClaim = z.infer<typeof SendClaim>
+export type SendClaim = z.infer<typeof SendClaim>
+
+/** What is known of a message, or of one of its sends. */
+const Knowledge = z.object({
+  /** The highest status heard of. */
+  known: Status.optional(),
+  reason: z.string().optional(),
+  providerMessageId: z.string().optional(),
+})
+type Knowledge = z.infer<typeof Knowledge>
 
 /** All that is kept of one message: no text, no addresses. */
 export const LedgerItem = z.object({
   pk: z.string(),
   version: z.number(),
-  /** The highest status heard of. */
-  known: Status.optional(),
-  reason: z.string().optional(),
+  ...Knowledge.shape,
+  /** Where a message takes several sends: what is known of each. What is known of the message follows from it. */
+  parts: z.array(Knowledge).optional(),
+  /** HubSpot's channel account that the message goes out by. */
+  channelAccountId: z.string().optional(),
   /** HubSpot's word that HubSpot is known to hold. */
   told: z.object({ word: Word, at: z.string() }).optional(),
   /** HubSpot's word that HubSpot refused for good, after another had been told. */
@@ -45,7 +56,8 @@ export const LedgerItem = z.object({
   open: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
   /** The send: claimed by a try, and then its outcome. */
   send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
-  providerMessageId: z.string().optional(),
+  /** Where there are several sends: how many, and what came of those that were made, in their order. */
+  sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
   /** Seconds since 1970, for DynamoDB's TTL. */
   expiresAt: z.number(),
@@ -92,20 +104,35 @@ export function messageOf(pk: string): MessageKey {
 }
 
 /** Records that HubSpot announced a message, unless more is known of it already. */
-export function announce(item: LedgerItem, { announced }: MessageAnnounced): { next?: LedgerItem; answer: undefined } {
+export function announce(
+  item: LedgerItem,
+  { announced, channelAccountId }: MessageAnnounced,
+): { next?: LedgerItem; answer: undefined } {
   if (item.version > 0) return { answer: undefined }
-  return { next: noted(item, 'announced', { occurredAt: announced, source: 'hubspot' }), answer: undefined }
+  const next = noted({ ...item, channelAccountId }, 'announced', { occurredAt: announced, source: 'hubspot' })
+  return { next, answer: undefined }
+}
+
+/** Whether an update came by another channel account than the message goes out by: that one has no say in it. */
+export function isOfOtherAccount({ channelAccountId }: LedgerItem, update: StatusUpdate) {
+  return update.channelAccountId !== undefined && ![undefined, update.channelAccountId].includes(channelAccountId)
 }
 
 /** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
-export const markOf = ({ status, id }: Pick<StatusUpdate, 'status' | 'id'>) =>
-  id === undefined ? status : `${status}#${id}`
+export const markOf = ({ status, part, id }: Marked) =>
+  `${status}${part ? `/${part.index}.${part.of}` : ''}${id === undefined ? '' : `#${id}`}`
 
 /** Whose mark it is: what `markOf` was given. */
-export function ofMark(mark: string): Pick<StatusUpdate, 'status' | 'id'> {
-  const [status, ...id] = mark.split('#')
-  return { status: Status.parse(status), ...(id.length > 0 && { id: id.join('#') }) }
+export function ofMark(mark: string): Marked {
+  const [, status, index, of, id] = /^(\w+)(?:\/(\d+)\.(\d+))?(?:#(.*))?$/s.exec(mark) ?? []
+  return {
+    status: Status.parse(status),
+    ...(index && { part: { index: Number(index), of: Number(of) } }),
+    ...(id !== undefined && { id }),
+  }
 }
+
+type Marked = Pick<StatusUpdate, 'status' | 'part' | 'id'>
 
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
@@ -126,12 +153,13 @@ export function advance(
 
   if (mine && mine.by !== claim.by && !earlier.includes(mine.by) && now < mine.until)
     return { answer: { inProgressUntil: mine.until } }
-  if (rises(update.status, item.known)) {
-    const raised = noted({ ...item, ...knownBy(update, item) }, update.status, update)
-    const heard = !mine && readsTheSame(update.status, item.known ?? shown)
-    return heard ? { next: raised, answer: 'done' } : { next: { ...raised, ...claimed }, answer: 'tell' }
+  const raised = raise(item, update)
+  if (raised) {
+    const next = noted(raised, `${update.status}${which(update.part)}`, update)
+    const heard = !mine && agentReadsTheSame(next, { ...item, known: item.known ?? shown })
+    return heard || !next.known ? { next, answer: 'done' } : { next: { ...next, ...claimed }, answer: 'tell' }
   }
-  if (!mine && update.id === undefined) return { answer: 'done' }
+  if ((!mine && update.id === undefined) || !item.known) return { answer: 'done' }
   return { next: { ...item, ...claimed }, answer: 'tell' }
 }
 
@@ -140,8 +168,8 @@ export function settle(
   item: LedgerItem,
   { telling, refused, mark, at }: { telling: Telling; refused: boolean; mark: string; at: string },
 ): { next?: LedgerItem; answer: 'settled' | 'tell' } {
-  if (!readsTheSame(telling.status, item.known)) return { answer: 'tell' }
-  const { word } = telling
+  const { status: known, word, errorMessage: reason } = telling
+  if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'tell' }
   const settled = {
     ...item,
     ...(refused ? { refused: word } : { told: { word, at } }),
@@ -158,40 +186,67 @@ export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
   return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }
 }
 
+/** Which of a message's sends is meant: counted from 0, and of how many. */
+export type Part = { index: number; of: number }
+
+/** What came of a message's sends so far, in their order. */
+export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
+  return sends?.outcomes ?? (send?.result ? [send.result] : [])
+}
+
+/** Whether all of a message's sends have come to an end. */
+export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
+
 /**
- * Claims the send for one try. A try that died, or ended in doubt, may have sent the message: where the provider would
- * recognise a repetition, and this try goes to the same place, it is sent again; else its outcome is unknown, for good.
- * `earlier` names runs of the same job that certainly sent nothing.
+ * Claims a send for one try, and those after it, which are made in their order. A try that died, or ended in doubt, may
+ * have made it: where the provider would recognise a repetition, and this try goes to the same place, it is made again;
+ * else its outcome is unknown, for good. `earlier` names runs of the same job that certainly sent nothing.
  */
 export function claimSend(
   item: LedgerItem,
   claim: SendClaim,
-  { now, earlier }: { now: number; earlier: string[] },
+  { part, channelAccountId, now, earlier }: { part: Part; channelAccountId: string; now: number; earlier: string[] },
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } } {
   const { send } = item
-  if (send?.result) return { answer: { done: send.result } }
-  const isOthers = send && send.by !== claim.by && !earlier.includes(send.by)
+  const done = outcomesOf(item)[part.index]
+  if (done) return { answer: { done } }
+  if (send?.by === claim.by) return { answer: 'claimed' }
+  const isOthers = send && !earlier.includes(send.by)
   if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
+  const claimed = { ...item, channelAccountId, send: claim }
   const isRecognised = claim.at !== undefined && claim.at === send?.at
-  if (isOthers && !isRecognised) return completeSend(item, { outcome: 'unknown' }, new Date(now).toISOString())
-  return { next: { ...item, send: claim }, answer: 'claimed' }
+  if (isOthers && !isRecognised)
+    return completeSend(claimed, { outcome: 'unknown' }, { part, at: new Date(now).toISOString() })
+  return { next: claimed, answer: 'claimed' }
 }
 
-/** Records what came of the send. */
+/** Records what came of a send; the next one is its claimant's, too. */
 export function completeSend(
   item: LedgerItem,
   outcome: SendOutcome,
-  at: string,
+  { part: { index, of }, at }: { part: Part; at: string },
 ): { next: LedgerItem; answer: { done: SendOutcome } } {
   const result = outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
-  const send = { by: item.send?.by ?? '', until: item.send?.until ?? 0, result }
   const providerMessageId =
     ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId
-  const what = result.outcome === 'sent' ? `send: ${result.status}` : `send: ${result.outcome}`
-  return {
-    next: noted({ ...item, send, providerMessageId }, what, { occurredAt: at, source: 'relay' }),
-    answer: { done: result },
-  }
+  const outcomes = [...outcomesOf(item)]
+  outcomes[index] = result
+  const recorded =
+    of > 1
+      ? { ...item, providerMessageId, sends: { of, outcomes } }
+      : { ...item, providerMessageId, send: { by: item.send?.by ?? '', until: item.send?.until ?? 0, result } }
+  const what = `send${which({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
+  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
+}
+
+/** Records what the provider says, when asked, of a send whose outcome was unknown. */
+export function settleSend(
+  item: LedgerItem,
+  outcome: SendOutcome,
+  about: { part: Part; at: string },
+): { next?: LedgerItem; answer: { done: SendOutcome } } {
+  const known = outcomesOf(item)[about.part.index]
+  return known && known.outcome !== 'unknown' ? { answer: { done: known } } : completeSend(item, outcome, about)
 }
 
 /** What is known of a message by its send alone; undefined where that is nothing yet. */
@@ -214,14 +269,51 @@ export function releaseSend(
   return { next: { ...item, send: unclear ? { ...item.send, until: 0 } : undefined }, answer: undefined }
 }
 
+/** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
+function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
+  const { part } = update
+  if (!item.parts && !part) return rises(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
+  const { known, reason } = item
+  const before = item.parts ?? Array.from({ length: part!.of }, (): Knowledge => ({ known, reason }))
+  const isMeant = (index: number) => !part || (part.index === index && part.of === before.length)
+  const parts = before.map((of, index) =>
+    isMeant(index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
+  )
+  const hasRisen = parts.some((of, index) => of !== before[index])
+  return hasRisen ? { ...item, parts, ...knownOfAll(parts) } : undefined
+}
+
 /** What an update lets us know. */
-function knownBy({ status, reason, providerMessageId }: StatusUpdate, item: LedgerItem) {
+function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
   return {
     known: status,
     reason: wordFor(status) === 'FAILED' ? cleanReason(reason ?? 'The message could not be delivered') : undefined,
-    providerMessageId: providerMessageId ?? item.providerMessageId,
+    providerMessageId: providerMessageId ?? before.providerMessageId,
   }
 }
+
+/**
+ * What is known of a message by its sends: failed, as soon as one has; else, once something is known of each, the lowest. Until
+ * then nothing new, so what was known before stands. Why that converges: docs/decisions/0001-telling-hubspot.md.
+ */
+function knownOfAll(parts: Knowledge[]): Pick<Knowledge, 'known' | 'reason'> {
+  const lowest =
+    parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
+  const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
+  if (!known) return {}
+  if (wordFor(known) !== 'FAILED') return { known, reason: undefined }
+  const these = parts.filter((part) => part.known === known)
+  const what = known === 'failed' ? 'failed' : 'not confirmed'
+  return { known, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
+}
+
+/** Whether an agent reads the same in HubSpot, down to the reason. */
+function agentReadsTheSame(now: Knowledge, before: Knowledge) {
+  if (!now.known) return before.known === undefined
+  return readsTheSame(now.known, before.known) && (wordFor(now.known) !== 'FAILED' || now.reason === before.reason)
+}
+
+const which = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
 
 // Long enough for any message's ordinary life, short enough that an item stays within one write unit.
 const timelineLength = 12

@@ -17,7 +17,12 @@ const visibilityTimeout = 360_000
 
 /** The consumers' real code in a world of its own: a clock that only moves when told, queues, tables, a HubSpot, a provider. */
 export function createWorld(
-  options: { repeatable?: boolean; giveUpAfterSeconds?: number; tellSent?: 'always' | 'corrections' } = {},
+  options: {
+    repeatable?: boolean
+    looksUp?: boolean
+    giveUpAfterSeconds?: number
+    tellSent?: 'always' | 'corrections'
+  } = {},
 ) {
   let time = Date.parse('2026-11-22T12:00:00Z')
   const now = () => time
@@ -78,18 +83,31 @@ export function createWorld(
   /** The provider: what it answers, and what it was sent. */
   const provider = {
     sends: [] as DeliveryJob[],
+    /** How many sends a message takes; where its receipts are to go. */
+    parts: 1,
+    receiptsUrl: undefined as string | undefined,
     place: 'https://here.test',
-    send: async (_job: DeliveryJob): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
+    send: async (_job: DeliveryJob, _index: number): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
+    /** What it says when it is asked what became of a send in doubt. */
+    lookUps: [] as number[],
+    lookUp: async (_index: number): Promise<SendOutcome | undefined> => undefined,
   }
   const face: SendFace<unknown> = {
     account: undefined as never,
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
-    plan: () => ({ sends: [undefined] }),
+    plan: () => ({ sends: Array.from({ length: provider.parts }) }),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
-    async send({ job }) {
+    async send({ job, index, receiptsUrl }) {
       provider.sends.push(job)
-      return provider.send(job)
+      provider.receiptsUrl = receiptsUrl
+      return provider.send(job, index)
     },
+    ...(options.looksUp && {
+      async lookUp({ index }) {
+        provider.lookUps.push(time)
+        return provider.lookUp(index)
+      },
+    }),
   }
 
   const ledger = createLedger(ledgerTable, now)
@@ -112,6 +130,7 @@ export function createWorld(
         statusUpdates,
         queue: deliveries,
         deadLetters: deliveriesDeadLetters,
+        publicBaseUrl: 'https://relay.test',
         unconfirmedAfterSeconds: 3600,
         giveUpAfterSeconds,
         telemetry,
@@ -135,6 +154,7 @@ export function createWorld(
     }
   }
   let live = handlers()
+  let remaining: number | undefined
 
   return {
     now,
@@ -156,9 +176,13 @@ export function createWorld(
     restart: () => {
       live = handlers()
     },
+    /** How many milliseconds a delivery has from its start. */
+    haveTime: (milliseconds: number) => {
+      remaining = milliseconds
+    },
     /** Works off what is due now, a batch at a time. */
     async step(limit = 10) {
-      await workOff(deliveries, live.deliver, limit)
+      await workOff(deliveries, live.deliver, limit, remaining)
       await workOff(statusUpdates, live.update, limit)
     },
     /** Lets time pass until the queues are empty, for a week at most. */
@@ -186,11 +210,11 @@ type Message = { id: string; body: string; sentAt: number; visibleAt: number; re
 let lastId = 0
 
 /** Hands a batch of what is due to a queue's consumer. */
-export async function workOff(queue: MemoryQueue, handler: unknown, limit = 10) {
+export async function workOff(queue: MemoryQueue, handler: unknown, limit = 10, remaining = 60_000) {
   const messages = queue.receive(limit)
   if (messages.length === 0) return
   // Middy's handlers are typed to be called with a callback, too.
-  const result = await (handler as Handler)(sqsEvent(messages), context)
+  const result = await (handler as Handler)(sqsEvent(messages), contextWith(remaining))
   const failed = new Set(result?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
   for (const message of messages) if (!failed.has(message.id)) queue.remove(message)
 }
@@ -226,7 +250,8 @@ export function createMemoryQueue(now: () => number) {
   }
 }
 
-const context = { awsRequestId: 'request', functionName: 'function', getRemainingTimeInMillis: () => 60_000 } as Context
+const contextWith = (remaining: number) =>
+  ({ awsRequestId: 'request', functionName: 'function', getRemainingTimeInMillis: () => remaining }) as Context
 
 /** A status update of portal 1, channel 2. */
 export function update(status: StatusUpdate['status'], fields: Partial<StatusUpdate> = {}): StatusUpdate {

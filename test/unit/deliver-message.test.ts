@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
 import { createWorld, delivery, type World } from '../support/world.ts'
@@ -277,6 +278,222 @@ describe('each customer receives a message at most once', () => {
     expect(sends()).toBe(1)
     expect(held()).toEqual({ statusType: 'SENT' })
   })
+})
+
+describe('a message that takes several sends', () => {
+  const partsTried: number[] = []
+  beforeEach(() => {
+    partsTried.length = 0
+    world.provider.parts = 3
+  })
+
+  /** The provider, which answers each part as it is told. */
+  function answering(answer: (index: number) => SendOutcome) {
+    world.provider.send = async (_job, index) => {
+      partsTried.push(index)
+      return answer(index)
+    }
+  }
+  const sent: SendOutcome = { outcome: 'sent', status: 'sent' }
+  const rejected: SendOutcome = { outcome: 'rejected', reason: 'No such number' }
+
+  test('is SENT once all are, and told once', async () => {
+    answering(() => sent)
+    await deliver()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 2])
+    expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT'])
+  })
+
+  test('is FAILED where one of them failed, the reason says how many, and the others go out all the same', async () => {
+    answering((index) => (index === 1 ? rejected : sent))
+    await deliver()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 2])
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: '1 of 3 sends failed: No such number' })
+  })
+
+  test('where one has to be tried again, those before it are not', async () => {
+    let refusals = 2
+    answering((index) => {
+      if (index === 1 && refusals-- > 0) throw new TryLater('busy')
+      return sent
+    })
+    await deliver()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 1, 1, 2])
+    expect(held()).toEqual({ statusType: 'SENT' })
+    expect(world.counts['DeliveriesSent']).toBe(3)
+  })
+
+  test('a crash within one leaves that one unknown, and the others go out', async () => {
+    answering((index) => {
+      if (index === 1) throw new Error('dead')
+      return sent
+    })
+    const put = world.ledgerTable.putIfNextVersion
+    let died = false
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (partsTried.length === 2 && !died) {
+        died = true
+        throw new Error('a process that is dead releases nothing')
+      }
+      return put(item)
+    }
+    await deliver()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 2])
+    expect(held()).toMatchObject({
+      statusType: 'FAILED',
+      errorMessage: expect.stringContaining('1 of 3 sends not confirmed: '),
+    })
+  })
+
+  test('a crash with a provider that takes a key: that one is made again, and only that', async () => {
+    world = createWorld({ repeatable: true })
+    world.provider.parts = 3
+    answering(() => sent)
+    const put = world.ledgerTable.putIfNextVersion
+    let died = false
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (partsTried.length === 2 && !died) {
+        died = true
+        throw new Error('dead')
+      }
+      return put(item)
+    }
+    await deliver()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 1, 2])
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('an outcome that could not be recorded travels with the job, and the next send goes out at once', async () => {
+    answering(() => sent)
+    const put = world.ledgerTable.putIfNextVersion
+    let refusals = 2
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (partsTried.length === 2 && refusals-- > 0) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return put(item)
+    }
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 2])
+    expect(held()).toEqual({ statusType: 'SENT' })
+    expect(world.now() - start).toBeLessThan(20_000)
+  })
+
+  test('a status that could not be queued holds up no send', async () => {
+    answering(() => sent)
+    const send = world.statusUpdates.send
+    let refusals = 1
+    world.statusUpdates.send = async (job, options) => {
+      if (refusals-- > 0) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return send(job, options)
+    }
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(partsTried).toEqual([0, 1, 2])
+    expect(held()).toEqual({ statusType: 'SENT' })
+    expect(world.now() - start).toBeLessThan(20_000)
+  })
+
+  test('where a run has no time left for another send, the next run makes it', async () => {
+    world.haveTime(20_000)
+    await deliver()
+    await world.step()
+    expect(sends()).toBe(0)
+
+    world.haveTime(60_000)
+    await world.rest()
+
+    expect(sends()).toBe(3)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('one that is given up is FAILED, also where some parts went out', async () => {
+    answering((index) => {
+      if (index === 2) throw new TryLater('The endpoint answered HTTP 503')
+      return sent
+    })
+    await deliver()
+    await world.rest()
+
+    expect(held()).toMatchObject({
+      statusType: 'FAILED',
+      errorMessage: expect.stringContaining('1 of 3 sends not confirmed: The message could not be delivered.'),
+    })
+  })
+
+  test('more sends than a message may take are refused, and none is made', async () => {
+    world.provider.parts = 101
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(0)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('too many') })
+  })
+})
+
+describe('a send in doubt, with a provider that can be asked', () => {
+  beforeEach(() => {
+    world = createWorld({ looksUp: true })
+    world.provider.send = async () => ({ outcome: 'unknown' })
+  })
+
+  test('is asked for after half a minute, two and ten more, and never sent again', async () => {
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(world.provider.lookUps.map((at) => (at - start) / 1000)).toEqual([30, 150, 750])
+    expect(sends()).toBe(1)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+  })
+
+  test('what is found takes the place of the doubt, and is told', async () => {
+    const answers: (SendOutcome | undefined)[] = [undefined, { outcome: 'rejected', reason: 'No such number' }]
+    world.provider.lookUp = async () => answers.shift()
+    await deliver()
+    await world.rest()
+
+    expect(world.provider.lookUps).toHaveLength(2)
+    expect(sends()).toBe(1)
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  })
+
+  test('of several sends, those in doubt are asked for', async () => {
+    world.provider.parts = 3
+    world.provider.send = async (_job, index) =>
+      index === 1 ? { outcome: 'unknown' } : { outcome: 'sent', status: 'sent' }
+    const asked: number[] = []
+    world.provider.lookUp = async (index) => {
+      asked.push(index)
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await deliver()
+    await world.rest()
+
+    expect(asked).toEqual([1])
+    expect(sends()).toBe(3)
+    expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT'])
+  })
+})
+
+test("a send knows where its receipts are to go: to its account's own URL", async () => {
+  await deliver({ channelAccountId: 'a/1' })
+  await world.rest()
+
+  expect(world.provider.receiptsUrl).toBe('https://relay.test/receipts/2/a%2F1')
 })
 
 describe('an event that could not be read', () => {
