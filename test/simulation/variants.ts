@@ -205,8 +205,8 @@ const writing = (ledger: Ledger, write: (item: LedgerItem) => LedgerItem) =>
 function settleAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
   const decided = decide(item)
   if (decided.answer !== 'tell' || decided.next) return decided
-  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'settled')!
-  return { answer: 'settled', next: { ...settled.next!, known: item.known } }
+  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'settled')
+  return settled ? { answer: 'settled', next: { ...settled.next!, known: item.known } } : decided
 }
 
 function alwaysRise(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {

@@ -126,6 +126,23 @@ test("a channel account's own secret verifies its receipts, not those of the cha
   expect(updates()).toHaveLength(2)
 })
 
+test('two customers over one channel: neither can speak in the name of the other', async () => {
+  const { post, secretsManager, updates } = setUp()
+  const [ours, theirs] = [accountsOwn, stranger]
+  secretsManager.values.set('channels/ours', accountWith(ours))
+  secretsManager.values.set('channels/theirs', accountWith(theirs))
+
+  const statusCodes = [
+    await post({ channelAccountId: 'theirs', secrets: [ours] }),
+    await post({ secrets: [ours] }),
+    await post({ channelAccountId: 'ours', secrets: [ours] }),
+  ].map((answer) => answer?.statusCode)
+
+  // What is queued names who said it: of a message of the other account, update-status takes no word of theirs.
+  expect(statusCodes).toEqual([401, 401, 204])
+  expect(updates()).toMatchObject([{ channelAccountId: 'ours' }])
+})
+
 test('an account without a secret of its own goes by that of its channel', async () => {
   const { post } = setUp()
 

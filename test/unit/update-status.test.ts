@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ladder, type Status, wordFor } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { gzip } from '../../functions/platform/queue.ts'
-import { createWorld, update, type World } from '../support/world.ts'
+import { createWorld, delivery, update, type World } from '../support/world.ts'
 
 let world: World
 beforeEach(() => {
@@ -141,6 +141,155 @@ test('order and duplicates of the updates never change what HubSpot holds in the
     ),
     { numRuns: 150 },
   )
+})
+
+describe('a message that took several sends', () => {
+  const part = (index: number, of = 3) => ({ part: { index, of } })
+
+  test('nothing is told while something is known of some only', async () => {
+    await send('sent', part(0))
+    await send('read', part(2))
+    await world.rest()
+
+    expect(told()).toEqual([])
+    expect(item()).not.toHaveProperty('known')
+  })
+
+  test('the lowest is told, once something is known of each', async () => {
+    for (const [index, status] of (['read', 'sent', 'delivered'] as const).entries()) await send(status, part(index))
+    await world.rest()
+    expect(told()).toEqual(['SENT'])
+
+    for (const index of [0, 1, 2]) await send('read', part(index))
+    await world.rest()
+    expect(told()).toEqual(['SENT', 'READ'])
+  })
+
+  test('a failed one is told at once, with how many; another one is told, too', async () => {
+    await send('failed', { ...part(1), reason: 'No such number' })
+    await world.rest()
+    await send('sent', part(0))
+    await send('failed', { ...part(2), reason: 'Opted out' })
+    await world.rest()
+
+    expect(world.hubspot.patches.map(({ errorMessage }) => errorMessage)).toEqual([
+      '1 of 3 sends failed: No such number',
+      '2 of 3 sends failed: No such number',
+    ])
+  })
+
+  test('a failure that is refuted by its receipt goes back to SENT', async () => {
+    await send('sent', part(0, 2))
+    await send('failed', { ...part(1, 2), reason: 'No such number' })
+    await world.rest()
+    await send('delivered', part(1, 2))
+    await world.rest()
+
+    expect(told()).toEqual(['FAILED', 'SENT'])
+  })
+
+  test('an update that names no part is about all of them: each rises by itself', async () => {
+    await send('sent', part(0))
+    await send('unconfirmed', { reason: 'Given up' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({
+      statusType: 'FAILED',
+      errorMessage: '2 of 3 sends not confirmed: Given up',
+    })
+  })
+
+  test('a part that there cannot be is refused, and one of another number of parts changes nothing', async () => {
+    await send('sent', part(0, 2))
+    await send('sent', part(1, 2))
+    await send('failed', part(2, 3))
+    await world.statusUpdates.send({ ...update('failed'), part: { index: 3, of: 3 } }, { group: '1' })
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringContaining('part') } },
+    ])
+  })
+
+  test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
+    const known = fc.constantFrom(...ladder)
+    const whole = fc.record({ status: known, index: fc.constant(undefined) })
+    const any = fc.oneof(
+      { arbitrary: fc.record({ status: known, index: fc.nat(2) }), weight: 4 },
+      { arbitrary: whole, weight: 1 },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.tuple(known, known, known),
+        fc.array(any, { maxLength: 6 }),
+        fc.nat(),
+        fc.infiniteStream(fc.boolean()),
+        async (first, more, seed, pauses) => {
+          world = createWorld()
+          const updates = shuffled([...first.map((status, index) => ({ status, index })), ...more], seed)
+          for (const { status, index } of updates) {
+            await send(status, { reason: `reason ${index ?? 'of all'}`, ...(index !== undefined && part(index)) })
+            if (pauses.next().value) await world.step(2)
+          }
+          await world.rest()
+
+          const highest = [0, 1, 2].map((part) => {
+            const own = updates.filter(({ index }) => index === part || index === undefined)
+            return Math.max(...own.map(({ status }) => ladder.indexOf(status)))
+          })
+          const hasFailed = highest.includes(ladder.indexOf('failed'))
+          const expected = hasFailed ? 'failed' : ladder[Math.min(...highest)]!
+          expect(world.hubspot.held.get('m')?.statusType).toBe(wordFor(expected))
+          const failed = highest.filter((status) => status === ladder.indexOf(expected)).length
+          if (wordFor(expected) === 'FAILED')
+            expect(world.hubspot.held.get('m')?.errorMessage).toMatch(new RegExp(`^${failed} of 3 sends `))
+          expect(item().open).toEqual([])
+          expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+})
+
+describe('whose word it is', () => {
+  beforeEach(() => world.deliveries.send(delivery(), { group: '1' }))
+
+  test('another channel account has no say in a message: it is acknowledged, counted, and changes nothing', async () => {
+    await world.step()
+    await send('failed', { channelAccountId: 'another' })
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+    expect(world.counts['UpdatesOfOtherAccounts']).toBe(1)
+  })
+
+  test.each([{ channelAccountId: '3' }, {}])('its own account has, and whoever names none: %j', async (fields) => {
+    await world.step()
+    await send('read', fields)
+    await world.rest()
+
+    expect(told().at(-1)).toBe('READ')
+  })
+
+  test('where the relay does not deliver, the announcement says whose message it is', async () => {
+    const announced = {
+      v: 1,
+      portalId: '1',
+      channelId: '2',
+      channelAccountId: '3',
+      messageId: 'announced',
+      announced: '2026-11-22T12:00:00Z',
+      traceId: 'trace',
+    }
+    await world.statusUpdates.send(announced, { group: '1' })
+    await world.step()
+    await send('failed', { messageId: 'announced', channelAccountId: 'another' })
+    await world.rest()
+
+    expect(world.hubspot.held.has('announced')).toBe(false)
+  })
 })
 
 describe("HubSpot's answers", () => {
@@ -666,3 +815,9 @@ test('no token reaches a log line or the ledger', async () => {
 
   expect(JSON.stringify([world.lines, [...world.ledgerTable.items]])).not.toMatch(/access-|refresh-/)
 })
+
+/** The same in an order that the seed chooses. */
+function shuffled<Element>(list: Element[], seed: number) {
+  const places = list.map((element, index) => ({ element, place: Math.sin(seed + index * 7919) }))
+  return places.sort((a, b) => a.place - b.place).map(({ element }) => element)
+}
