@@ -19,6 +19,8 @@ const Settings = z
         apiVersion: z.enum(['v3', '2026-03', '2026-09']),
         requestLimit: z.int().positive(),
         requestShare: z.number().min(0.01).max(1),
+        appBaseUrl: z.url(),
+        scopes: z.array(z.string().regex(/^[\w.-]+$/)).min(1),
       })
       .partial(),
     unconfirmedAfter: duration,
@@ -29,6 +31,7 @@ const Settings = z
     throttle: z.strictObject({ rate: z.int().positive(), burst: z.int().positive() }),
     delivery: z.boolean(),
     receipts: z.boolean(),
+    install: z.boolean(),
     alarmTopicArn: z.string().startsWith('arn:'),
     alarmSubscribers: z.array(z.union([z.email(), z.url({ protocol: /^https$/ })])),
     runbookUrl: z.url({ protocol: /^https$/ }),

@@ -8,6 +8,7 @@ import { Construct } from 'constructs'
 import type { Env as DeliverMessageEnv } from '../functions/deliver-message.lambda.ts'
 import type { Env as HandOnEnv } from '../functions/hand-on.lambda.ts'
 import type { Env as HubspotWebhookEnv } from '../functions/hubspot-webhook.lambda.ts'
+import type { Env as OauthInstallEnv } from '../functions/oauth-install.lambda.ts'
 import type { Env as ProviderReceiptEnv } from '../functions/provider-receipt.lambda.ts'
 import type { Env as UpdateStatusEnv } from '../functions/update-status.lambda.ts'
 import { Alarms, alarmTopicFor } from './alarms.ts'
@@ -48,6 +49,8 @@ export interface StatusRelayProps {
   readonly delivery?: boolean
   /** Whether providers report what became of a message to the relay's HTTP API. Default: true. */
   readonly receipts?: boolean
+  /** Whether HubSpot accounts are connected by a link to the relay. Default: true. */
+  readonly install?: boolean
   /** Where alarms go. Default: to a topic of the relay's own, if it has subscribers. */
   readonly alarmTopic?: ITopic
   /** Who is told of alarms: e-mail addresses and https:// URLs. Default: nobody, alarms are only raised. */
@@ -66,7 +69,22 @@ interface HubSpotApi {
   readonly requestLimit: number
   /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.9. */
   readonly requestShare: number
+  /** Where HubSpot's users give their consent. Default: https://app.hubspot.com. */
+  readonly appBaseUrl: string
+  /**
+   * The scopes that the app's configuration at HubSpot requires: an installation has to ask for all of them. Default: those
+   * that a custom channel needs.
+   */
+  readonly scopes: string[]
 }
+
+/** What a custom channel needs, by HubSpot's guide. */
+const channelScopes = [
+  'oauth',
+  'conversations.read',
+  'conversations.custom_channels.read',
+  'conversations.custom_channels.write',
+]
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
 export class StatusRelay extends Construct {
@@ -88,6 +106,7 @@ export class StatusRelay extends Construct {
       throttle = { rate: 500, burst: 1000 },
       delivery = true,
       receipts = true,
+      install = true,
       alarmTopic,
       alarmSubscribers = [],
       runbookUrl = 'docs/runbook.md',
@@ -210,6 +229,13 @@ export class StatusRelay extends Construct {
       handOns.feed(handOn)
     }
 
+    // What CDK's own grants give to read and write a table under a key; AWS's pages name less, and do not agree.
+    const underPortalsKey = {
+      'kms:Decrypt': [portals.key.keyArn],
+      'kms:DescribeKey': [portals.key.keyArn],
+      'kms:Encrypt': [portals.key.keyArn],
+      'kms:GenerateDataKey': [portals.key.keyArn],
+    }
     const { baseUrl: hubspotBaseUrl = 'https://api.hubapi.com', apiVersion: hubspotApiVersion = 'v3' } = hubspot
     const updateStatus = createFunction(this, 'update-status', {
       ...consuming,
@@ -234,14 +260,34 @@ export class StatusRelay extends Construct {
         'dynamodb:GetItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:UpdateItem': [portals.table.tableArn],
-        // What CDK's own grants give to read and write a table under a key; AWS's pages name less, and do not agree.
-        'kms:Decrypt': [portals.key.keyArn],
-        'kms:DescribeKey': [portals.key.keyArn],
-        'kms:Encrypt': [portals.key.keyArn],
-        'kms:GenerateDataKey': [portals.key.keyArn],
+        ...underPortalsKey,
       },
     })
     statusUpdates.feed(updateStatus)
+
+    if (install) {
+      const oauthInstall = createFunction(this, 'oauth-install', {
+        ...answering,
+        // HubSpot may be asked three times while somebody waits for the page.
+        timeout: Duration.seconds(25),
+        environment: {
+          APP_SECRET_ARN: appSecret.secretArn,
+          PORTALS_TABLE_NAME: portals.table.tableName,
+          HUBSPOT_BASE_URL: hubspotBaseUrl,
+          HUBSPOT_API_VERSION: hubspotApiVersion,
+          HUBSPOT_APP_BASE_URL: hubspot.appBaseUrl ?? 'https://app.hubspot.com',
+          HUBSPOT_SCOPES: (hubspot.scopes ?? channelScopes).join(' '),
+          PUBLIC_BASE_URL: publicBaseUrl,
+        } satisfies OauthInstallEnv,
+        may: {
+          'secretsmanager:GetSecretValue': [appSecret.secretArn],
+          'dynamodb:GetItem': [portals.table.tableArn],
+          'dynamodb:PutItem': [portals.table.tableArn],
+          ...underPortalsKey,
+        },
+      })
+      api.route([HttpMethod.GET], ['/oauth/install', '/oauth/callback'], oauthInstall)
+    }
 
     const watched = {
       namespace: relayName(stage),
@@ -257,6 +303,7 @@ export class StatusRelay extends Construct {
     this.#output({
       WebhookUrl: `${baseUrl}/hubspot/webhook`,
       ReceiptsUrl: receipts && `${baseUrl}/receipts`,
+      InstallUrl: install && `${baseUrl}/oauth/install`,
       DomainTarget: api.domainTarget,
       DeliveriesQueueUrl: deliveries?.queue.queueUrl,
       DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,

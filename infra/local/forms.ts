@@ -4,15 +4,15 @@ import { teamRole } from './team.ts'
 
 /** The forms of the relay: the settings that make each, and the scenarios that show it at work. */
 export const forms = {
-  full: { settings: { delivery: true, receipts: true }, scenarios },
+  full: { settings: { delivery: true, receipts: true, install: true }, scenarios },
   /** The team delivers by its own means and sends statuses, over SQS or over HTTP. */
   'statuses-only': {
-    settings: { delivery: false, receipts: true, statusSenderArns: [teamRole] },
+    settings: { delivery: false, receipts: true, install: true, statusSenderArns: [teamRole] },
     scenarios: statusesOnly,
   },
   /** The same without HTTP: one route, one queue, two functions. */
   smallest: {
-    settings: { delivery: false, receipts: false, statusSenderArns: [teamRole] },
+    settings: { delivery: false, receipts: false, install: false, statusSenderArns: [teamRole] },
     scenarios: statusesOnly.filter(({ statuses = [] }) => statuses.every(({ over }) => over === 'SQS')),
   },
 } satisfies Record<string, { settings: Record<string, unknown>; scenarios: Scenario[] }>

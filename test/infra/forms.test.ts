@@ -53,7 +53,7 @@ const withReceipts = plus(smallest, {
 })
 
 /** The relay delivers the messages as well. */
-const full = plus(withReceipts, {
+const withDelivery = plus(withReceipts, {
   'AWS::IAM::Policy': ['delivermessageRoleDefaultPolicy'],
   'AWS::IAM::Role': ['delivermessageRole'],
   'AWS::Lambda::EventSourceMapping': ['DeliveriesConsumer'],
@@ -63,13 +63,29 @@ const full = plus(withReceipts, {
   'AWS::SQS::QueuePolicy': ['DeliveriesDeadLettersPolicy', 'DeliveriesQueuePolicy'],
 })
 
+/** And HubSpot accounts are connected by a link to it. */
+const full = plus(withDelivery, {
+  'AWS::ApiGatewayV2::Integration': ['ApiGEToauthinstallIntegration'],
+  'AWS::ApiGatewayV2::Route': ['ApiGEToauthinstall', 'ApiGEToauthcallback'],
+  'AWS::IAM::Policy': ['oauthinstallRoleDefaultPolicy'],
+  'AWS::IAM::Role': ['oauthinstallRole'],
+  'AWS::Lambda::Function': ['oauthinstallFunction'],
+  'AWS::Lambda::Permission': ['ApiGEToauthinstallIntegrationPermission', 'ApiGEToauthcallbackIntegrationPermission'],
+  'AWS::Logs::LogGroup': ['oauthinstallLogs'],
+})
+
 test.each([
   {
-    form: 'without delivery and receipts',
-    template: relayTemplate({ delivery: false, receipts: false }),
+    form: 'without delivery, receipts and install',
+    template: relayTemplate({ delivery: false, receipts: false, install: false }),
     is: smallest,
   },
-  { form: 'without delivery', template: relayTemplate({ delivery: false }), is: withReceipts },
+  {
+    form: 'without delivery and install',
+    template: relayTemplate({ delivery: false, install: false }),
+    is: withReceipts,
+  },
+  { form: 'without install', template: relayTemplate({ install: false }), is: withDelivery },
   { form: 'in full', template: relayTemplate(), is: full },
 ])('$form, the relay is these resources and no others', ({ template, is }) => {
   expect(inventoryOf(template)).toEqual(is)

@@ -13,9 +13,9 @@ test('only deliver-message and update-status write the ledger, and nothing delet
   expect(whoMay(/^dynamodb:(?!GetItem|PutItem)/, 'Ledger')).toEqual([])
 })
 
-test("only update-status reads the portals' tokens, and only it may decrypt them", () => {
-  expect(whoMay(/^dynamodb:/, 'Portals')).toEqual(['update-status'])
-  expect(whoMay(/^kms:/, 'PortalsKey')).toEqual(['update-status'])
+test("only those who need a portal's tokens read them, and only they may decrypt them", () => {
+  expect(whoMay(/^dynamodb:/, 'Portals')).toEqual(['update-status', 'oauth-install'])
+  expect(whoMay(/^kms:/, 'PortalsKey')).toEqual(['update-status', 'oauth-install'])
 })
 
 test("whoever reads or writes a table under a customer's key may use that key, and nobody else may", () => {
@@ -56,7 +56,12 @@ test.each([
 })
 
 test("HubSpot's secrets stay with those who deal with HubSpot, the providers' with those who deal with them", () => {
-  expect(whoMay(/^secretsmanager:/, 'AppSecret')).toEqual(['hubspot-webhook', 'deliver-message', 'update-status'])
+  expect(whoMay(/^secretsmanager:/, 'AppSecret')).toEqual([
+    'hubspot-webhook',
+    'deliver-message',
+    'update-status',
+    'oauth-install',
+  ])
   expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
 })
 
@@ -113,7 +118,7 @@ test('nobody outside the account is let in, but API Gateway on the routes of thi
   expect(nameOf(key[0].Principal.AWS)).toBe('arn:AWS::Partition:iam::AWS::AccountId:root')
   for (const { Principal, SourceArn } of invokers) {
     expect(Principal).toBe('apigateway.amazonaws.com')
-    expect(nameOf(SourceArn)).toMatch(/:Api\/\*\/\*\/(hubspot|receipts)\//)
+    expect(nameOf(SourceArn)).toMatch(/:Api\/\*\/\*\/(hubspot|receipts|oauth)\//)
   }
 })
 

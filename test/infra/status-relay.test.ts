@@ -118,7 +118,7 @@ describe.each(functions)('%s', (name, lambda) => {
 describe('the HTTP API', () => {
   const stage = resourcesOf(template, 'AWS::ApiGatewayV2::Stage')[0]![1].Properties
 
-  test('has a route for HubSpot, and two for providers, which post and may ask', () => {
+  test('has a route for HubSpot, two for providers, which post and may ask, and two for who connects an account', () => {
     const integrations = Object.fromEntries(resourcesOf(template, 'AWS::ApiGatewayV2::Integration'))
     const routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
       const integration = integrations[Properties['Target']['Fn::Join'][1][1].Ref]!.Properties
@@ -132,6 +132,8 @@ describe('the HTTP API', () => {
       ['GET /receipts/{channelId}', 'providerreceiptFunction'],
       ['POST /receipts/{channelId}/{channelAccountId}', 'providerreceiptFunction'],
       ['GET /receipts/{channelId}/{channelAccountId}', 'providerreceiptFunction'],
+      ['GET /oauth/install', 'oauthinstallFunction'],
+      ['GET /oauth/callback', 'oauthinstallFunction'],
     ])
   })
 
@@ -160,7 +162,7 @@ describe('the HTTP API', () => {
   })
 
   test('answers before API Gateway gives up', () => {
-    for (const name of ['hubspot-webhook', 'provider-receipt']) {
+    for (const name of ['hubspot-webhook', 'provider-receipt', 'oauth-install']) {
       expect(functionsOf(template)[name]!['Timeout']).toBeLessThan(30)
     }
   })
@@ -170,6 +172,7 @@ test('operators find every part under a plain name', () => {
   expect(Object.keys(template.findOutputs('*'))).toEqual([
     'WebhookUrl',
     'ReceiptsUrl',
+    'InstallUrl',
     'DeliveriesQueueUrl',
     'DeliveriesDeadLettersUrl',
     'StatusUpdatesQueueUrl',
@@ -205,7 +208,12 @@ describe('what can be chosen', () => {
     )
     expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
     expect(outputs['ReceiptsUrl']!['Value']).toBe('https://relay.example.com/receipts')
-    expect(told.map(([name]) => name)).toEqual(['hubspot-webhook', 'deliver-message', 'provider-receipt'])
+    expect(told.map(([name]) => name)).toEqual([
+      'hubspot-webhook',
+      'deliver-message',
+      'provider-receipt',
+      'oauth-install',
+    ])
   })
 
   describe('a domain of the team', () => {
@@ -242,7 +250,7 @@ describe('what can be chosen', () => {
   })
 
   test('without delivery, the webhook hands over to update-status and nothing of deliveries is left', () => {
-    const small = relayTemplate({ delivery: false, receipts: false })
+    const small = relayTemplate({ delivery: false, receipts: false, install: false })
 
     expect(Object.keys(functionsOf(small))).toEqual(['hubspot-webhook', 'update-status'])
     expect(functionsOf(small)['hubspot-webhook']!['Environment'].Variables.JOBS_QUEUE_URL).toEqual({
@@ -251,6 +259,7 @@ describe('what can be chosen', () => {
     expect(resourcesOf(small, 'AWS::ApiGatewayV2::Route')).toHaveLength(1)
     expect(JSON.stringify(small.toJSON())).not.toMatch(/Deliveries(Queue|DeadLetters)/)
     expect(small.findOutputs('*')).not.toHaveProperty('ReceiptsUrl')
+    expect(small.findOutputs('*')).not.toHaveProperty('InstallUrl')
   })
 
   test('turning delivery off and on again leaves the tables and the status updates as they are', () => {
