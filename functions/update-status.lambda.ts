@@ -40,6 +40,7 @@ const sqs = createSqs()
 const dynamoDb = createDynamoDb()
 const secrets = createSecrets(createSecretsManager())
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
+const telemetry = createTelemetry()
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {
   fetchJson: createFetchJson({ timeout: 10_000 }),
@@ -57,12 +58,13 @@ export const handler = createHandler({
     ...clock,
     table: portals,
     oauth: createOAuth(api),
-    appSecret: () => secrets.require(env.APP_SECRET_ARN, AppSecret),
+    appSecret: (options) => secrets.require(env.APP_SECRET_ARN, AppSecret, options),
+    telemetry,
   }),
   rateLimit: createRateLimit({ ...clock, ...allowed, table: portals, sleep }),
   queue: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),
-  telemetry: createTelemetry(),
+  telemetry,
   sleep,
   tellSent: env.TELL_SENT,
   lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
