@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { createSecretsManager, createSqs } from './platform/aws.ts'
-import { createQueue } from './platform/queue.ts'
+import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { warmUp } from './platform/warm-up.ts'
 import { createHandler } from './provider-receipt.ts'
 import { createAccounts } from './providers/accounts.ts'
 import { receipts } from './providers/receipts.ts'
@@ -17,11 +18,12 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const sqs = createSqs()
+const secrets = createSecrets(createSecretsManager())
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({
-    secrets: createSecrets(createSecretsManager()),
+    secrets,
     prefix: env.CHANNEL_SECRETS_PREFIX,
     faces: receipts,
   }),
@@ -31,3 +33,9 @@ export const handler = createHandler({
   telemetry: createTelemetry(),
   now: Date.now,
 })
+
+// A secret that there is none of: which channel is meant, only the first request says.
+await warmUp(
+  secrets.read(`${env.CHANNEL_SECRETS_PREFIX}warm-up`, z.unknown()),
+  touchQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
+)
