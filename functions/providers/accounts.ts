@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Secrets } from '../platform/secrets.ts'
 
 /** The providers that there are. */
-export const Provider = z.enum(['forward', 'telegram', 'twilio', 'whatsapp'])
+export const Provider = z.enum(['forward', 'line', 'telegram', 'twilio', 'whatsapp'])
 export type Provider = z.infer<typeof Provider>
 
 /** Finds the provider of a message, its face, and the account that the secret holds. */

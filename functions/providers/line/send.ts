@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import type { SendOutcome } from '../../messages/ledger.ts'
+import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { nameUuid } from '../../platform/uuid.ts'
+import { type Catalogue, reasonForWords } from '../catalogue.ts'
+import { type Content, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import type { SendFace } from '../provider.ts'
+import { referenceOf, toQuery } from '../references.ts'
+import { LineAccount, truth } from './account.ts'
+import { catalogue } from './reasons.ts'
+
+/** A push message: what one recipient gets by one call. */
+type Push = { to: string; messages: object[] }
+
+/**
+ * Messages by a LINE Official Account. Every try of a send carries the same retry key, by which LINE knows a repetition for
+ * 24 hours.
+ * Rule: developers.line.biz, "Send push message" and "Retry failed API requests".
+ */
+export const line: SendFace<LineAccount, Push> = {
+  account: LineAccount,
+  truth,
+
+  repeatableAt({ baseUrl, channelAccessToken }, { job, now }) {
+    // An hour is left for the last try.
+    if (now - Date.parse(job.createdAt) > 23 * 3_600_000) return undefined
+    // LINE does not say whether another token of the same account knows the keys of this one.
+    return `${baseUrl} ${createHash('sha256').update(channelAccessToken).digest('base64url')}`
+  },
+
+  plan(job) {
+    const content = readContent(job)
+    const recipients = recipientsOf(job)
+    const refused = [
+      refusal(content, recipients, { text: 5000, quickReplies: 13, kinds: ['image', 'sticker'] }),
+      content.quickReplies.some(({ label }) => label.length > 20) && 'LINE takes quick replies of up to 20 characters.',
+    ].filter((reason) => typeof reason === 'string')
+    if (refused.length > 0) return { refused: refused.join(' ') }
+    const groups = inFives(messagesOf(content))
+    return { sends: recipients.flatMap((to) => groups.map((messages) => ({ to, messages }))) }
+  },
+
+  async send({ part, ...send }, { channelAccessToken, reasons, baseUrl }, { fetchJson, now }) {
+    const request = {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${channelAccessToken}`,
+        'x-line-retry-key': nameUuid(namespace, toQuery(referenceOf(send))),
+      },
+      body: JSON.stringify(part),
+    }
+    try {
+      const answer = await fetchJson(`${baseUrl.replace(/\/+$/, '')}/v2/bot/message/push`, request)
+      return understand(answer, { own: reasons, now: now() })
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      throw new TryLater(`LINE gave no answer (${error.message})`, { unclear: error.mayHaveArrived, cause: error })
+    }
+  },
+}
+
+// Never to be changed: the keys of messages on their way would be others.
+const namespace = '3c8a2713-54f4-40cd-aba5-59d7ffaa8db4'
+
+/** LINE's message objects: the text, then each picture, with the quick replies at the last. */
+function messagesOf({ text, files, quickReplies }: Content) {
+  const messages: object[] = [
+    ...(text === '' ? [] : [{ type: 'text', text }]),
+    // HubSpot gives no smaller picture for the preview.
+    ...files.map(({ url }) => ({ type: 'image', originalContentUrl: url, previewImageUrl: url })),
+  ]
+  const last = messages.pop()
+  const quickReply = quickReplies.length > 0 && { quickReply: { items: quickReplies.map(quickReplyItem) } }
+  return [...messages, { ...last, ...quickReply }]
+}
+
+function quickReplyItem({ label, value, type }: QuickReply) {
+  const action = type === 'url' ? { type: 'uri', label, uri: value } : { type: 'message', label, text: value }
+  return { type: 'action', action }
+}
+
+/** A push carries up to five message objects. */
+function inFives(messages: object[]) {
+  return Array.from({ length: Math.ceil(messages.length / 5) }, (_, index) => messages.slice(5 * index, 5 * index + 5))
+}
+
+const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
+const Refused = z.object({
+  message: z.string(),
+  details: z
+    .tuple([z.object({ property: z.string() })])
+    .rest(z.unknown())
+    .optional()
+    .catch(undefined),
+})
+
+function understand(
+  { status, headers, json }: HttpResponse,
+  { own, now }: { own: Catalogue; now: number },
+): SendOutcome {
+  // The same key was taken before: that try reached the customer.
+  const wasTaken = status === 409 && headers['x-line-accepted-request-id'] !== undefined
+  if (status === 200 || wasTaken)
+    return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }
+
+  const refused = Refused.safeParse(json).data
+  const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
+  if (refused && status >= 400 && status < 500 && status !== 409 && !isOverLimit) {
+    const field = refused.details?.[0].property.replace(/^messages\[\d+\]\./, '')
+    const words = field === undefined ? refused.message : `The property, '${field}'`
+    return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code: status }) }
+  }
+  const seconds = retryAfterSeconds(headers['retry-after'], now)
+  throw new TryLater(`LINE answered HTTP ${status}`, {
+    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    unclear: status !== 429 && status !== 503,
+  })
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
+import type { Reply } from './simulator.ts'
+
+/** LINE's Messaging API with one Official Account, and its friends. It knows retry keys; there are no receipts. */
+export function startLine(options: SimulatorOptions = {}) {
+  let lastId = 461_230_966_842_064
+  return startProviderSimulator(
+    {
+      provider: 'line',
+      account: (baseUrl) => ({ provider: 'line', channelAccessToken, baseUrl }),
+      newId: () => String(++lastId),
+      errors,
+      usualReceipts: [],
+
+      read({ method, url, headers, body }) {
+        if (method !== 'POST' || url !== '/v2/bot/message/push') return { reply: refusal('Not found') }
+        if (headers.authorization !== `Bearer ${channelAccessToken}`) return { reply: refusal(wrongToken) }
+        const push = Push.safeParse(parsed(body)).data
+        if (!push) return { reply: refusal('The request body has 1 error(s)') }
+        const key = headers['x-line-retry-key']?.toString()
+        const texts = push.messages.flatMap((message) => (message.type === 'text' ? message.text : []))
+        const media = push.messages.flatMap((message) => (message.type === 'image' ? message.originalContentUrl : []))
+        return { to: push.to, text: texts.join('\n'), media, key }
+      },
+
+      accepted: ({ providerMessageId: id }) => ({ status: 200, body: { sentMessages: [{ id }] } }),
+      repeated: ({ providerMessageId: id }) => ({
+        status: 409,
+        headers: { 'x-line-accepted-request-id': randomUUID() },
+        body: { message: 'The retry key is already accepted', sentMessages: [{ id }] },
+      }),
+      refused: refusal,
+    },
+    options,
+  )
+}
+
+const channelAccessToken = 'a-token-that-LINE-never-gave'
+
+const Push = z.object({
+  to: z.string().min(1),
+  messages: z
+    .array(
+      z.discriminatedUnion('type', [
+        z.object({ type: z.literal('text'), text: z.string().min(1).max(5000) }),
+        z.object({ type: z.literal('image'), originalContentUrl: z.url(), previewImageUrl: z.url() }),
+      ]),
+    )
+    .min(1)
+    .max(5),
+})
+
+const wrongToken =
+  'Authentication failed due to the following reason: invalid token. Confirm that the access token is valid.'
+
+// LINE has no codes, so its words stand in for them.
+const errors: ProviderError[] = [
+  ['Failed to send messages', 'There is no such customer of this account'],
+  ["The property, 'to', in the request body is invalid (line: -, column: -)", "The contact's id is none of LINE's"],
+  ['The request body has 1 error(s)', 'LINE takes the message for wrong'],
+  ['You have reached your monthly limit.', 'All messages of the month are used up'],
+  ['The API rate limit has been exceeded. Try again later.', 'Too many messages at once'],
+  [wrongToken, 'The token was revoked'],
+  ['Access to this API is not available for your account', "The account's plan has no push messages"],
+  ['Internal server error', 'LINE is in trouble'],
+].map(([code = '', title = '']) => ({ code, title, at: 'send' }))
+
+function refusal(message: string): Reply {
+  return { status: statuses[message] ?? 400, body: { message } }
+}
+
+const statuses: Record<string, number> = {
+  [wrongToken]: 401,
+  'Access to this API is not available for your account': 403,
+  'Not found': 404,
+  'You have reached your monthly limit.': 429,
+  'The API rate limit has been exceeded. Try again later.': 429,
+  'Internal server error': 500,
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}

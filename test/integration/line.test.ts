@@ -1,0 +1,87 @@
+import { afterEach, expect, test } from 'vitest'
+import type { DeliveryJob } from '../../functions/messages/jobs.ts'
+import { TryLater } from '../../functions/platform/retry.ts'
+import { line } from '../../functions/providers/line/send.ts'
+import { startLine } from '../../infra/local/line.ts'
+import type { Conduct } from '../../infra/local/provider-simulator.ts'
+import { job, makeSends } from '../support/sends.ts'
+
+const stops: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+test('a message reaches the customer, with its picture', async () => {
+  const { simulator, send } = await setUp()
+
+  const outcomes = await send({ attachments: [{ type: 'FILE', url: 'https://files.example.com/a.png' }] })
+
+  expect(outcomes).toEqual([{ outcome: 'sent', status: 'sent', providerMessageId: expect.stringMatching(/^\d+$/) }])
+  expect(simulator.messages).toMatchObject([
+    { to: '1111111', text: job.text, media: ['https://files.example.com/a.png'] },
+  ])
+})
+
+test("each of LINE's errors has an outcome, and only what may pass is tried again", async () => {
+  const { simulator } = await setUp()
+  const outcomes: Record<string, unknown> = {}
+
+  for (const { code } of simulator.errors) {
+    const { send } = await setUp({ answers: [{ error: code }] })
+    outcomes[code] = await send().then(([outcome]) => outcome?.outcome, nameOf)
+  }
+
+  const {
+    'The API rate limit has been exceeded. Try again later.': limited,
+    'Internal server error': doubtful,
+    ...others
+  } = outcomes
+  expect({ limited, doubtful }).toEqual({ limited: 'TryLater', doubtful: 'TryLater in doubt' })
+  expect(new Set(Object.values(others))).toEqual(new Set(['rejected']))
+})
+
+test('an answer that was lost is asked for again, and the customer has the message once', async () => {
+  const { simulator, send } = await setUp({ answers: [{ reply: 'reset', takes: true }, {}] })
+
+  expect(await send().catch(nameOf)).toBe('TryLater in doubt')
+  const again = await send()
+
+  expect(again).toEqual([
+    { outcome: 'sent', status: 'sent', providerMessageId: simulator.messages[0]?.providerMessageId },
+  ])
+  expect(simulator.deliveries.map(({ outcome, answered }) => [outcome, answered])).toEqual([
+    ['received', 'reset'],
+    ['repeated', 409],
+  ])
+  expect(simulator.receptions(job.text)).toBe(1)
+})
+
+test('while LINE is down a message waits', async () => {
+  const { simulator, send } = await setUp()
+  await simulator.goDown()
+
+  expect(await send().catch(nameOf)).toBe('TryLater')
+
+  await simulator.goUp()
+  expect(await send()).toMatchObject([{ outcome: 'sent' }])
+})
+
+test('a wrong token is said to be one', async () => {
+  const { simulator, send } = await setUp()
+
+  expect(await send({}, { ...simulator.account, channelAccessToken: 'wrong' })).toEqual([
+    { outcome: 'rejected', reason: expect.stringContaining('no longer accepts our channel access token') },
+  ])
+})
+
+async function setUp(conduct: Conduct = {}) {
+  const simulator = await startLine({ conduct: () => conduct })
+  stops.push(simulator.stop)
+  const send = (fields?: Partial<DeliveryJob>, holds: object = simulator.account) => makeSends(line, holds, fields)
+  return { simulator, send }
+}
+
+function nameOf(error: unknown) {
+  return error instanceof TryLater ? `TryLater${error.unclear ? ' in doubt' : ''}` : String(error)
+}
