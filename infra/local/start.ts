@@ -123,7 +123,7 @@ function directions({ stack, hubspot }: LocalRelay) {
     `  curl ${hubspot.url}/_control/messages -H 'content-type: application/json' -d '${message}'`,
     `  curl ${hubspot.url}/_control/faults -H 'content-type: application/json' -d '{"method":"PATCH","answer":{"status":500}}'`,
     'Operate it as if it were deployed:',
-    '  npm run relay -- --local check',
+    '  npm run relay -- --local doctor',
     'Ctrl-C stops everything.',
   ].join('\n')
 }
