@@ -4,7 +4,8 @@ import { Trouble } from './trouble.ts'
 
 /**
  * Asks for what a secret's schema wants, field by field: unseen where it could be secret, with the default where there is
- * one. What only a file could say (a table of sentences, for instance) is left to its default.
+ * one. What only a file could say (a table of sentences, for instance) is left to its default. Wrong answers are left to
+ * the schema.
  */
 export async function askFor(schema: z.core.$ZodType, terminal: Terminal, path: string[] = []): Promise<unknown> {
   const def = definitionOf(schema)
@@ -24,9 +25,15 @@ export async function askFor(schema: z.core.$ZodType, terminal: Terminal, path: 
     case 'optional': {
       const { innerType } = def
       if (isScalar(innerType)) return askScalar(innerType, terminal, path, '')
+      if (isTuple(innerType)) return askForAll(terminal, path)
       if (definitionOf(innerType).type !== 'object') return undefined
       const wanted = await terminal.ask(`${wordsFor(path)}, yes or no:`, 'no')
       return wanted === 'yes' ? askFor(innerType, terminal, path) : undefined
+    }
+    case 'union': {
+      const names = namesOf(def.options)
+      const name = await terminal.ask(`By ${names.join(' or ')}:`, names[0])
+      return askFor(def.options[names.indexOf(name)] ?? def.options[0]!, terminal, path)
     }
     case 'tuple':
     case 'array':
@@ -40,24 +47,29 @@ export async function askFor(schema: z.core.$ZodType, terminal: Terminal, path: 
 }
 
 /** The fields of an account in which the current secret stands first and those that still count follow, for rotation. */
-export function rotatingFields(schema: z.core.$ZodType) {
+export function rotatingFields(schema: z.core.$ZodType): string[] {
   const def = definitionOf(schema)
+  if (def.type === 'union') return def.options.flatMap(rotatingFields)
   if (def.type !== 'object') return []
   return Object.entries(def.shape)
-    .filter(([name, field]) => isHidden([name]) && definitionOf(field).type === 'tuple')
+    .filter(([name, field]) => isHidden([name]) && isTuple(field))
     .map(([name]) => name)
 }
 
+/** The forms that a secret may have, each named by the first field that no other has. */
+function namesOf(forms: readonly z.core.$ZodType[]) {
+  const fields = forms.map(definitionOf).map((def) => (def.type === 'object' ? Object.keys(def.shape) : []))
+  return fields.map((own) => own.find((name) => fields.filter((others) => others.includes(name)).length === 1) ?? '')
+}
+
+/** Lists are of secrets, the current one first. An empty answer ends them. */
 async function askForAll(terminal: Terminal, path: string[]) {
-  const ask = (which: string) =>
-    isHidden(path)
-      ? terminal.askHidden(`${wordsFor(path)}, ${which} (hidden):`)
-      : terminal.ask(`${wordsFor(path)}, ${which}:`)
-  const answers = [await ask('the current one')]
+  const answers: string[] = []
   for (;;) {
-    const another = await ask('another that still counts, or nothing')
-    if (another === '') return answers
-    answers.push(another)
+    const which = answers.length === 0 ? 'the current one' : 'another that still counts, or nothing'
+    const answer = (await terminal.askHidden(`${wordsFor(path)}, ${which} (hidden):`)).trim()
+    if (answer === '') return answers.length > 0 ? answers : undefined
+    answers.push(answer)
   }
 }
 
@@ -75,6 +87,11 @@ async function askScalar(schema: z.core.$ZodType, terminal: Terminal, path: stri
 }
 
 const definitionOf = (schema: z.core.$ZodType) => (schema as z.core.$ZodTypes)._zod.def
+
+function isTuple(schema: z.core.$ZodType): boolean {
+  const def = definitionOf(schema)
+  return def.type === 'tuple' || (def.type === 'optional' && isTuple(def.innerType))
+}
 
 const isScalar = (schema: z.core.$ZodType) =>
   ['string', 'number', 'boolean', 'enum'].includes(definitionOf(schema).type)

@@ -44,7 +44,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
       const name = outputs.ChannelSecretsPrefix + id
       const account = checked(Account, parsed((await readSecret(secretsManager, name)).text))
       const { account: schema } = senders[account.provider]
-      const [field] = rotatingFields(schema)
+      const field = rotatingFields(schema).find((name) => name in account)
       if (!field)
         throw new Trouble(
           `${account.provider} knows one secret at a time.`,
