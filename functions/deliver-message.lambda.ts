@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { createHandler } from './deliver-message.ts'
 import { AppSecret } from './hubspot/app-secret.ts'
 import { sign } from './hubspot/signature.ts'
+import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
@@ -43,6 +44,7 @@ export const handler = createHandler({
     now: Date.now,
   },
   ledger: createLedger(ledger, Date.now),
+  channelAccounts: createChannelAccounts(ledger, Date.now),
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),

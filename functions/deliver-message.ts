@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { readAnew } from './hubspot/events.ts'
+import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
   claimSend,
@@ -27,6 +28,7 @@ export type Deps = ConsumerDeps & {
   accounts: Accounts<SendFace<unknown>>
   tools: SendTools
   ledger: Ledger
+  channelAccounts: ChannelAccounts
   statusUpdates: Queue
   /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
   publicBaseUrl: string | undefined
@@ -39,10 +41,23 @@ export type Deps = ConsumerDeps & {
  * provider's call is inside the idempotency; the status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
  */
 export function createHandler(deps: Deps) {
-  const { accounts, ledger, statusUpdates, telemetry, now } = deps
+  const { accounts, ledger, channelAccounts, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
+    if ('change' in job) return channelAccounts.record(job)
     const message = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
+    try {
+      await deliver(message, run)
+    } catch (error) {
+      const isToBeTried = error instanceof TryLater && !(error instanceof NotYet)
+      if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
+      await beforeGivingUp(message, 'The channel account was disconnected in HubSpot.')
+      telemetry.warn('Given up, its channel account was disconnected', { ...about(message), reason: error.message })
+      telemetry.count('DeliveriesDisconnected')
+    }
+  }
+
+  async function deliver(message: DeliveryJob, run: Run) {
     const found = await accounts.find(message)
     if (!found)
       throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
@@ -188,7 +203,7 @@ export function createHandler(deps: Deps) {
   }
 
   async function beforeGivingUp(job: Delivery, reason: string) {
-    if ('unread' in job) return
+    if ('unread' in job || 'change' in job) return
     const verdict = {
       source: 'relay',
       status: 'unconfirmed',

@@ -1,7 +1,15 @@
 import type { AppSecret } from './hubspot/app-secret.ts'
-import { readEvent, toAnnouncement, toDelivery } from './hubspot/events.ts'
+import { readEvent, toAccountChange, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import { isFresh, verify } from './hubspot/signature.ts'
-import { about, type DeliveryJob, type MessageAnnounced, tenantOf, type UnreadEvent, version } from './messages/jobs.ts'
+import {
+  about,
+  type ChannelAccountChanged,
+  type DeliveryJob,
+  type MessageAnnounced,
+  tenantOf,
+  type UnreadEvent,
+  version,
+} from './messages/jobs.ts'
 import { deadLetter } from './platform/consume.ts'
 import {
   calledUrl,
@@ -83,12 +91,11 @@ export function createHandler(deps: Deps) {
       })
       return acknowledge('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
     }
-    if (read.kind === 'account')
-      return acknowledge('Channel account event', 'ChannelAccountEvents', {
-        ...about(read.event),
-        type: read.event.type,
-        traceId,
-      })
+    if (read.kind === 'account') {
+      const job = { v: version, ...toAccountChange(read.event, { traceId, receivedAt: now() }) }
+      await queue.send(job satisfies ChannelAccountChanged, { group: tenantOf(job) })
+      return acknowledge('Channel account event', 'ChannelAccountEvents', { ...about(job), type: read.event.type })
+    }
     return acknowledge('Event of an unknown type', 'UnknownEvents', { type: read.type, traceId })
   }
 

@@ -5,6 +5,7 @@ import { ApiVersion, createHubSpot } from './hubspot/client.ts'
 import { createOAuth } from './hubspot/oauth.ts'
 import { createRateLimit } from './hubspot/rate-limit.ts'
 import { createTokens } from './hubspot/tokens.ts'
+import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
@@ -53,6 +54,7 @@ const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HU
 export const handler = createHandler({
   ...clock,
   ledger: createLedger(ledger, Date.now),
+  channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
   tokens: createTokens({
     ...clock,

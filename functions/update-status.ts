@@ -2,6 +2,7 @@ import type { HubSpot, MessageStatus, UpdateAnswer } from './hubspot/client.ts'
 import { readAnew, toAnnouncement } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
+import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
   advance,
@@ -23,6 +24,7 @@ import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
 /** What `update-status` works with. */
 export type Deps = ConsumerDeps & {
   ledger: Ledger
+  channelAccounts: ChannelAccounts
   hubspot: HubSpot
   tokens: Tokens
   rateLimit: RateLimit
@@ -39,9 +41,10 @@ export type Deps = ConsumerDeps & {
  * The rule, and why it holds, is in docs/decisions/0001-telling-hubspot.md.
  */
 export function createHandler(deps: Deps) {
-  const { ledger, hubspot, tokens, rateLimit, telemetry, now } = deps
+  const { ledger, channelAccounts, hubspot, tokens, rateLimit, telemetry, now } = deps
 
   function handle(job: StatusJob, run: Run) {
+    if ('change' in job) return channelAccounts.record(job)
     if ('unread' in job) return record({ v: version, ...toAnnouncement(readAnew(job, run.since)) })
     return 'announced' in job ? record(job) : tellStatus(job, run)
   }
@@ -129,6 +132,10 @@ export function createHandler(deps: Deps) {
       case 'scopes missing':
         return tokens.refuse(update.portalId, 'the scope conversations.custom_channels.write is missing')
       case 'not there': {
+        if (await channelAccounts.isPurged(update))
+          throw new GiveUp(
+            `The channel account was disconnected in HubSpot, and the message went with it (${answer.problem})`,
+          )
         const born = update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since
         if (now() - born < minutesToAppear * 60_000)
           throw new TryLater(`HubSpot does not have the message yet (${answer.problem})`)

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { DeliveryJob, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
+import type { ChannelAccountChanged, DeliveryJob, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
 import { problems } from '../platform/problems.ts'
 import { gunzip } from '../platform/queue.ts'
 import { GiveUp } from '../platform/retry.ts'
@@ -47,7 +47,10 @@ const AccountEvent = z.object({
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
+  eventTimestamp: optional(Time),
   channelAccountDeliveryIdentifier: optional(DeliveryIdentifier),
+  // Not documented for events; the API's channel accounts have it.
+  authorized: optional(z.boolean()).catch(undefined),
 })
 
 const Event = z.discriminatedUnion('type', [OutgoingMessage, AccountEvent])
@@ -112,6 +115,22 @@ export function toDelivery(
     original: Buffer.from(original).toString(),
   }
 }
+
+/** What is kept of an account's event: not its address, which may be a phone number. */
+export function toAccountChange(
+  event: AccountEvent,
+  { traceId, receivedAt }: { traceId: string; receivedAt: number },
+): Omit<ChannelAccountChanged, 'v'> {
+  const { portalId, channelId, channelAccountId, authorized: authorised } = event
+  const at = event.eventTimestamp ?? new Date(receivedAt).toISOString()
+  return { portalId, channelId, channelAccountId, change: changes[event.type], authorised, at, traceId }
+}
+
+const changes = {
+  CHANNEL_ACCOUNT_CREATED: 'created',
+  CHANNEL_ACCOUNT_UPDATED: 'updated',
+  CHANNEL_ACCOUNT_PURGED: 'purged',
+} as const
 
 /** What the ledger keeps of a message that the team delivers by its own means. */
 export function toAnnouncement({ createdAt, ...job }: Omit<DeliveryJob, 'v'>): Omit<MessageAnnounced, 'v'> {

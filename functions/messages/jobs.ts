@@ -74,6 +74,20 @@ export const UnreadEvent = z.object({
 })
 export type UnreadEvent = z.infer<typeof UnreadEvent>
 
+/** A channel account that was created, updated or purged at HubSpot. */
+export const ChannelAccountChanged = z.object({
+  v: Version,
+  portalId: Digits,
+  channelId: Digits,
+  channelAccountId: Id,
+  change: z.enum(['created', 'updated', 'purged']),
+  authorised: z.boolean().optional(),
+  /** When, in ISO 8601. */
+  at: z.iso.datetime({ offset: true }),
+  traceId: z.string(),
+})
+export type ChannelAccountChanged = z.infer<typeof ChannelAccountChanged>
+
 /** The most sends that one message may take. */
 export const mostSends = 100
 
@@ -122,11 +136,11 @@ export const HandOnJob = z.object({
 export type HandOnJob = z.infer<typeof HandOnJob>
 
 /** What `update-status` does. */
-export const StatusJob = z.union([StatusUpdate, MessageAnnounced, UnreadEvent])
+export const StatusJob = z.union([StatusUpdate, MessageAnnounced, ChannelAccountChanged, UnreadEvent])
 export type StatusJob = z.infer<typeof StatusJob>
 
 /** What `deliver-message` does. */
-export const Delivery = z.union([DeliveryJob, UnreadEvent])
+export const Delivery = z.union([DeliveryJob, ChannelAccountChanged, UnreadEvent])
 export type Delivery = z.infer<typeof Delivery>
 
 /** The message that a job is about. */

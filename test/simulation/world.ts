@@ -5,6 +5,7 @@ import { createOAuth } from '../../functions/hubspot/oauth.ts'
 import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
 import * as hubspotWebhook from '../../functions/hubspot-webhook.ts'
+import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import { createLedger } from '../../functions/messages/ledger.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -197,8 +198,10 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 
   function consumer(process: Process) {
     const random = () => draws.next(`random of ${process.name}`)
-    const ledger = createLedger(remote(process, 'ledger', ledgerTable), clock.now)
-    return { ledger, telemetry, giveUpAfterSeconds, now: clock.now, random }
+    const table = remote(process, 'ledger', ledgerTable)
+    const ledger = createLedger(table, clock.now)
+    const channelAccounts = createChannelAccounts(table, clock.now)
+    return { ledger, channelAccounts, telemetry, giveUpAfterSeconds, now: clock.now, random }
   }
 
   function remote(process: Process, name: string, table: Table): Table {

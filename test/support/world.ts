@@ -4,6 +4,7 @@ import { createHubSpot } from '../../functions/hubspot/client.ts'
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
 import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
+import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import type { DeliveryJob, StatusUpdate } from '../../functions/messages/jobs.ts'
 import { createLedger, type SendOutcome } from '../../functions/messages/ledger.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
@@ -111,6 +112,7 @@ export function createWorld(
   }
 
   const ledger = createLedger(ledgerTable, now)
+  const channelAccounts = createChannelAccounts(ledgerTable, now)
   const clock = { now, random }
   const tools = { fetchJson: hubspotHttp, now, signForHubSpot: async () => '' }
   const secret = { clientId: 'client', clientSecrets: ['secret'] as [string] }
@@ -127,6 +129,7 @@ export function createWorld(
         },
         tools,
         ledger,
+        channelAccounts,
         statusUpdates,
         queue: deliveries,
         deadLetters: deliveriesDeadLetters,
@@ -138,6 +141,7 @@ export function createWorld(
       update: updateStatus.createHandler({
         ...clock,
         ledger,
+        channelAccounts,
         hubspot: createHubSpot(api),
         tokens: createTokens({ ...clock, table: portalsTable, oauth: createOAuth(api), appSecret: async () => secret }),
         rateLimit: createRateLimit({ table: portalsTable, limit: 110, share: 0.9, now, sleep: async () => {} }),

@@ -1,3 +1,4 @@
+import { createChannelAccounts } from '../../../functions/messages/channel-accounts.ts'
 import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
 import { createLedger } from '../../../functions/messages/ledger.ts'
 import { createHandler } from '../../../functions/update-status.ts'
@@ -67,6 +68,7 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
     return createHandler({
       ...strategy(world, { table, hubspot }),
       ledger: createLedger(table, clock.now),
+      channelAccounts: createChannelAccounts(table, clock.now),
       tokens: { get: async (portalId) => portalId, renew: async (portalId) => portalId, refuse: fail },
       queue,
       deadLetters: { send: fail },

@@ -1,0 +1,70 @@
+import * as z from 'zod'
+import type { Table } from '../platform/table.ts'
+import type { ChannelAccountChanged } from './jobs.ts'
+import { keptForDays } from './ledger.ts'
+
+/** What is kept of a channel account: no address, which may be a phone number. */
+const ChannelAccount = z.object({
+  pk: z.string(),
+  version: z.number(),
+  state: z.enum(['created', 'updated', 'purged']),
+  /** Whether it is authorised, where HubSpot says so. */
+  authorised: z.boolean().optional(),
+  /** When HubSpot says that it came to this state, in ISO 8601. */
+  at: z.string(),
+  /** Seconds since 1970, for DynamoDB's TTL: a purged account is remembered for as long as its messages. */
+  expiresAt: z.number().optional(),
+})
+type ChannelAccount = z.infer<typeof ChannelAccount>
+
+/** The channel accounts that HubSpot told of, and what became of them. */
+export type ChannelAccounts = ReturnType<typeof createChannelAccounts>
+
+/** Channel accounts in the ledger's table, one item each. */
+export function createChannelAccounts(table: Table, now: () => number) {
+  return {
+    /** Keeps what is newest, whatever order the events come in. */
+    async record(change: ChannelAccountChanged) {
+      for (;;) {
+        const known = await read(change)
+        if (known && orderOf(known) >= orderOf(toState(change))) return
+        if (await table.putIfNextVersion({ ...toItem(change), version: (known?.version ?? 0) + 1 })) return
+      }
+    },
+
+    /** Whether an account is gone. One that HubSpot told nothing of is not. */
+    async isPurged(key: Partial<AccountKey>) {
+      const { portalId, channelId, channelAccountId } = key
+      if (portalId === undefined || channelId === undefined || channelAccountId === undefined) return false
+      const known = await read({ portalId, channelId, channelAccountId })
+      return known?.state === 'purged'
+    },
+  }
+
+  async function read(key: AccountKey): Promise<ChannelAccount | undefined> {
+    return ChannelAccount.optional().parse(await table.get(accountKey(key)))
+  }
+
+  function toItem(change: ChannelAccountChanged): Omit<ChannelAccount, 'version'> {
+    const state = toState(change)
+    const expiresAt = Math.ceil(now() / 1000) + keptForDays * 86_400
+    return { pk: accountKey(change), ...state, ...(state.state === 'purged' && { expiresAt }) }
+  }
+}
+
+type AccountKey = Pick<ChannelAccountChanged, 'portalId' | 'channelId' | 'channelAccountId'>
+type State = Pick<ChannelAccount, 'state' | 'authorised' | 'at'>
+
+/** The key of a channel account's item. */
+export const accountKey = ({ portalId, channelId, channelAccountId }: AccountKey) =>
+  `account#${portalId}#${channelId}#${channelAccountId}`
+
+const toState = ({ change, authorised, at }: ChannelAccountChanged): State => ({
+  state: change,
+  authorised,
+  at: new Date(at).toISOString(),
+})
+
+/** Orders events by their time; what HubSpot dates alike, by what cannot be undone. */
+const orderOf = ({ at, state, authorised }: State) =>
+  `${at} ${['created', 'updated', 'purged'].indexOf(state)} ${authorised ?? ''}`
