@@ -49,14 +49,14 @@ const Dialog360Account = z
     apiKey: Token,
     /** What 360dialog signs the webhooks of its partners with. */
     platformSecrets: Secrets.optional(),
-    /** The header, with a secret value, that the webhook was given at 360dialog. */
+    /** The header, with a secret for its value, that the webhook was given at 360dialog. */
     webhookHeader: z
       .object({
         name: z
           .string()
           .regex(/^[\w-]+$/)
           .toLowerCase(),
-        values: Secrets,
+        secrets: Secrets,
       })
       .optional(),
     baseUrl: Endpoint.default('https://waba-v2.360dialog.io'),

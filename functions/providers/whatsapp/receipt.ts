@@ -77,9 +77,9 @@ function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
 function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
   if ('appSecrets' in account) return unsigned('x-hub-signature-256', account.appSecrets)
   if (account.platformSecrets) return unsigned('x-360dialog-signature', account.platformSecrets)
-  const { name, values } = account.webhookHeader ?? { name: '', values: [] }
+  const { name, secrets } = account.webhookHeader ?? { name: '', secrets: [] }
   const given = header(name)
-  return given !== undefined && values.some((value) => equalInConstantTime(given, value))
+  return given !== undefined && secrets.some((secret) => equalInConstantTime(given, secret))
     ? undefined
     : `no ${name} header with the right value`
 

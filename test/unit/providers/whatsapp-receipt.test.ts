@@ -270,7 +270,7 @@ test.each<[string, string, Record<string, string>]>([
   ['another value in that header', 'refused', { authorization: 'Bearer currenT' }],
   ['no such header', 'refused', {}],
 ])("360dialog's webhook with %s is %s", (_, outcome, headers) => {
-  const webhookHeader = { name: 'Authorization', values: ['Bearer current', 'Bearer previous'] }
+  const webhookHeader = { name: 'Authorization', secrets: ['Bearer current', 'Bearer previous'] }
   const account = WhatsAppAccount.parse({ ...dialog360, webhookHeader })
 
   expect(receive(body, { headers, account }).kind).toBe(outcome === 'taken' ? 'statuses' : outcome)
