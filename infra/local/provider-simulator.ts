@@ -19,6 +19,7 @@ import {
 export async function startProviderSimulator(protocol: Protocol, options: SimulatorOptions = {}) {
   const { conduct = (): Conduct => ({}), messageIdOf = ({ text }) => text } = options
   const { receiptRetryDelaysMs = protocol.receiptRetryDelaysMs ?? [] } = options
+  const { comesAgain = (answered) => !isAccepted(answered) } = protocol
   const deliveries: Delivery[] = []
   const sending: Promise<unknown>[] = []
   const { emit, onEvent } = createEvents<ProviderEvent>()
@@ -68,7 +69,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
         .then(async (response) => response.arrayBuffer().then(() => response.status))
         .catch(() => 'unreachable' as const)
       const delayMs = receiptRetryDelaysMs[retry]
-      if (!retries || isAccepted(answered) || delayMs === undefined || stopping.signal.aborted) return answered
+      if (!retries || !comesAgain(answered) || delayMs === undefined || stopping.signal.aborted) return answered
       await pause(delayMs)
     }
   }
@@ -179,6 +180,8 @@ export type Protocol = {
   /** The signed request that reports a status of a send; undefined where nobody asked for it. Absent: the provider has none. */
   receipt?(delivery: Delivery, receipt: Omit<Receipt, 'times' | 'afterMs'>): Post | undefined
   receiptRetryDelaysMs?: number[]
+  /** Whether a receipt is posted again after this answer; after any but 2xx when absent. */
+  comesAgain?(answered: number | 'unreachable'): boolean
 }
 
 /** A request of the relay's; `url` is its path and query. */
