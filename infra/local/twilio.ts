@@ -53,13 +53,11 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
       statuses.set(delivery.providerMessageId, MessageStatus)
       const body = new URLSearchParams(fieldsOf(delivery, MessageStatus, code)).toString()
       const token = signing === 'forged' ? 'f'.repeat(32) : authToken
-      const signature =
-        signing === 'absent' ? {} : { 'x-twilio-signature': sign({ url, body: Buffer.from(body) }, token) }
-      const headers = {
+      const headers: Record<string, string> = {
         'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
         'i-twilio-idempotency-token': randomUUID(),
-        ...signature,
       }
+      if (signing !== 'absent') headers['x-twilio-signature'] = sign({ url, body: Buffer.from(body) }, token)
       return { url, headers, body }
     },
     // As the connection overrides of our callback URL ask for: www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
