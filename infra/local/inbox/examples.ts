@@ -6,7 +6,7 @@ export function playExamples({ providers, play }: Inbox) {
   for (const { channelAccountId, truth, simulator } of providers) {
     const failure = simulator.errors.find(({ at }) => at === (truth.failed ? 'receipt' : 'send'))
     const fates: [text: string, fate: Conduct][] = [
-      ['Your parcel is at the door 📦', well(truth)],
+      ['Your parcel is at the door.', well(truth)],
       ['Your technician comes on Tuesday at nine.', failure ? badly(failure) : {}],
       ['Did everything arrive?', {}],
     ]

@@ -116,7 +116,12 @@ export async function startInbox(
 
     async redrive({ queue, id }) {
       const isFound = await deadLetters.redrive(queue, id)
-      emit({ kind: 'notice', notice: isFound ? 'Sent back to its queue.' : 'That dead letter is gone already.' })
+      emit({
+        kind: 'notice',
+        notice: isFound
+          ? 'Sent back. It is tried as soon as no earlier try can have an effect any more: in a minute at most.'
+          : 'That dead letter is gone already.',
+      })
     },
   }
 

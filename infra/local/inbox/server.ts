@@ -6,6 +6,7 @@ import type { Tiding } from './inbox.ts'
 const files: Record<string, string> = {
   '/': 'index.html',
   '/style.css': 'style.css',
+  '/icon.svg': 'icon.svg',
   '/main.js': 'main.js',
   '/dom.js': 'dom.js',
   '/conversation.js': 'conversation.js',
@@ -13,11 +14,16 @@ const files: Record<string, string> = {
   '/faults.js': 'faults.js',
   '/overview.js': 'overview.js',
 }
-const types: Record<string, string> = { html: 'text/html', css: 'text/css', js: 'text/javascript' }
+const types: Record<string, string> = {
+  html: 'text/html',
+  css: 'text/css',
+  js: 'text/javascript',
+  svg: 'image/svg+xml',
+}
 
 /** The page and nothing else: no other script, style, image or address, and no frame around it. */
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** Serves the page on loopback: its files, what happens as server-sent events, and `POST /act` for its buttons. */
 export async function servePage(options: {

@@ -16,7 +16,7 @@ export function showAgent(list, messages, { selected, select }) {
   const items = messages.map(({ id, text, sentAt, told, errorMessage }) => {
     return { key: id, text, sentAt, status: told ?? 'pending', errorMessage, isSelected: id === selected }
   })
-  if (show(list, items, (item) => agentsMessage(item, select))) list.scrollTop = list.scrollHeight
+  if (show(list, items, (item) => agentsMessage(item, select))) scrollToEnd(list.parentElement)
 }
 
 function agentsMessage({ key, text, sentAt, status, errorMessage, isSelected }, select) {
@@ -45,7 +45,7 @@ export function showPhone(list, messages, provider, { report }) {
   const items = messages
     .filter(({ receptions }) => receptions > 0)
     .map(({ id, text, receptions, customer }) => ({ key: id, text, receptions, customer }))
-  if (show(list, items, (item) => customersMessage(item, provider, report))) list.scrollTop = list.scrollHeight
+  if (show(list, items, (item) => customersMessage(item, provider, report))) scrollToEnd(list.parentElement)
 }
 
 const said = {
@@ -86,4 +86,8 @@ function customersMessage({ key, text, receptions, customer }, { truth, errors }
   )
 }
 
-const clock = (time) => new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const clock = (time) => new Date(time).toLocaleTimeString('en-GB')
+
+function scrollToEnd(thread) {
+  thread.scrollTop = thread.scrollHeight
+}

@@ -2,7 +2,7 @@ import { make, raw, seconds, show } from './dom.js'
 
 /** What a place is, and what it is called. */
 const names = {
-  agent: ['HubSpot', 'Agent'],
+  agent: ['HubSpot', 'inbox'],
   'hubspot-webhook': ['Lambda', 'hubspot-webhook'],
   deliveries: ['Queue', 'deliveries'],
   'deliver-message': ['Lambda', 'deliver-message'],
@@ -10,7 +10,7 @@ const names = {
   'provider-receipt': ['Lambda', 'provider-receipt'],
   'status-updates': ['Queue', 'status-updates'],
   'update-status': ['Lambda', 'update-status'],
-  hubspot: ['HubSpot', 'Status'],
+  hubspot: ['HubSpot', 'status'],
 }
 
 /** The way of the message that is selected: the places, which of them it has come to, and every step with its time. */
@@ -58,12 +58,14 @@ function station({ key, name, waiting, count, tone = 'plain' }) {
   )
 }
 
+const isHubSpot = (place) => names[place][0] === 'HubSpot'
+
 function stepOf({ at, sentAt, place, what, tone = 'plain', raw: value, provider }) {
   return make(
     'li',
     { class: tone },
     make('time', { datetime: new Date(at).toISOString() }, `+${seconds(Math.max(0, at - sentAt))}`),
-    make('span', { class: 'place' }, place === 'provider' ? provider : names[place].filter(Boolean).at(-1)),
+    make('span', { class: 'place' }, place === 'provider' ? provider : isHubSpot(place) ? 'HubSpot' : names[place][1]),
     make('span', { class: 'what' }, what),
     value !== undefined && raw('Raw', value, 'raw'),
   )

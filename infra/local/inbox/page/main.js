@@ -96,8 +96,8 @@ function drawChannels() {
 
 function drawPhone() {
   const { name, truth, errors } = provider()
-  find('#phone-by').textContent = `by ${name}`
-  find('#phone').dataset.truth = truth.sentMeans
+  find('#phone-by').textContent = `via ${name}`
+  find('#truth').textContent = `“Sent” means here: ${truth.sentMeans}`
   const refusals = errors.filter(({ at }) => at === 'send')
   find('#refusal').replaceChildren(
     make('option', { value: '' }, 'taken'),
@@ -118,14 +118,14 @@ function draw() {
   isDue = false
   const conversation = ofChannel()
   showFigures(find('#figures'), overview)
-  showAgent(find('#agent .thread'), conversation, {
+  showAgent(find('#agent .thread ol'), conversation, {
     selected,
     select(id) {
       selected = id
       drawSoon()
     },
   })
-  showPhone(find('#phone .thread'), conversation, provider(), {
+  showPhone(find('#phone .thread ol'), conversation, provider(), {
     report: (messageId, status, code) => act({ do: 'report', messageId, status, code }),
   })
   find('#refusal').value = overview.refusals?.[channel] ?? ''
