@@ -312,11 +312,22 @@ test.each([
   expect(await post({ body })).toEqual({ statusCode: 204 })
 })
 
-test.each(['created', 'updated', 'purged'])('a channel account that was %s is acknowledged and noted', async (name) => {
-  const { post, sqs, lines, counts, everything } = setUp()
+test.each(['created', 'updated', 'purged'])('that a channel account was %s is queued, without its address', async (name) => {
+  const { post, sqs, deliveries, lines, counts, everything } = setUp()
 
   expect(await post({ body: example(`hubspot/channel-account-${name}`) })).toEqual({ statusCode: 204 })
-  expect(sqs.messages).toEqual([])
+  expect(sqs.messages).toHaveLength(1)
+  expect(deliveries()).toEqual([
+    {
+      v: 1,
+      portalId: '243842089',
+      channelId: '2300310',
+      channelAccountId: '3000000001',
+      change: name,
+      at: expect.stringMatching(/^2026-11-22T/),
+      traceId: 'request-1',
+    },
+  ])
   expect(lines).toEqual([
     {
       level: 'info',
