@@ -10,7 +10,6 @@ const badFile = "LINE does not take the file's address: it needs https and at mo
  */
 export const catalogue: Catalogue = {
   // Whom it is from
-  'authentication failed': 'LINE no longer accepts our channel access token: tell whoever looks after the LINE account',
   'access to this api is not available': 'Our LINE account may not send messages by itself: its plan does not allow it',
   'not found': 'LINE does not know what was asked of it: tell whoever looks after the LINE account',
   'you have reached your monthly limit': 'Our LINE account has used up its messages of this month',

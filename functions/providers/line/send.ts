@@ -108,11 +108,13 @@ function understand(
 
   const refused = Refused.safeParse(json).data
   const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
-  if (refused && status >= 400 && status < 500 && status !== 409 && !isOverLimit) {
+  if (refused && status >= 400 && status < 500 && ![401, 409].includes(status) && !isOverLimit) {
     const field = refused.details?.[0].property.replace(/^messages\[\d+\]\./, '')
     const words = field === undefined ? refused.message : `The property, '${field}'`
     return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code: status }) }
   }
+  // No message is to blame for a wrong token, and the right one may come within the day.
+  if (status === 401) throw new TryLater('LINE does not accept the channel access token of this account (HTTP 401)')
   const seconds = retryAfterSeconds(headers['retry-after'], now)
   throw new TryLater(`LINE answered HTTP ${status}`, {
     notBefore: seconds === undefined ? undefined : now + seconds * 1000,

@@ -5,7 +5,6 @@ const removed = 'The bot has been removed from this chat'
 const noRights = 'The bot may not send this here: an administrator of the chat has to allow it'
 const badFile = 'Telegram does not take this file: it is of a wrong kind, or its address has no file'
 const unreachableFile = 'Telegram could not fetch the file from its address'
-const badToken = "Telegram no longer accepts our bot's token: tell whoever looks after the bot"
 const tooLong = 'The message is too long for Telegram'
 
 /**
@@ -13,10 +12,6 @@ const tooLong = 'The message is too long for Telegram'
  * Rule: github.com/tdlib/telegram-bot-api and github.com/tdlib/td, which are what answers.
  */
 export const catalogue: Catalogue = {
-  // Whom it is from; a token that is none makes an unknown path
-  unauthorized: badToken,
-  'not found': badToken,
-
   // Whom the message is for
   'bot was blocked by the user': 'The customer has blocked the bot',
   "bot can't initiate conversation with a user": 'A bot cannot write first: the customer has to write to it',

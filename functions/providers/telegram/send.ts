@@ -115,6 +115,9 @@ function understand({ status, json }: HttpResponse, { own, now }: { own: Catalog
     const notBefore = seconds === undefined ? undefined : now + seconds * 1000
     throw new TryLater('Telegram takes no more messages just now', { notBefore })
   }
+  // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
+  if (refused && (code === 401 || code === 404))
+    throw new TryLater(`Telegram does not accept the token of this bot (HTTP ${code})`)
   const isRefusal = code >= 400 && code < 500
   if (refused && isRefusal) {
     const words = refused.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '')

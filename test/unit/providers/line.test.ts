@@ -130,7 +130,6 @@ test.each<[number, object, RegExp]>([
   [400, invalid('messages[0].quickReply.items[0].action.label'), /quick replies.*\(400\)$/],
   [400, invalid('messages[0].something'), /^LINE does not take something in this message \(400\)$/],
   [400, { message: 'The request body has 1 error(s)', details: [] }, /^LINE does not take something.*\(400\)$/],
-  [401, { message: 'Authentication failed due to the following reason: invalid token.' }, /access token.*\(401\)$/],
   [403, { message: 'Access to this API is not available for your account' }, /plan.*\(403\)$/],
   [404, { message: 'Not found' }, /whoever looks after.*\(404\)$/],
   [429, { message: 'You have reached your monthly limit.' }, /used up its messages of this month \(429\)$/],
@@ -162,6 +161,15 @@ test.each<[number, object | undefined, boolean]>([
     message: `LINE answered HTTP ${status}`,
     notBefore: now + 7000,
     unclear,
+  })
+})
+
+test('a 401 is about the token, not the message: tried later', async () => {
+  const { send } = setUp({ status: 401, json: { message: 'Authentication failed due to the following reason: XXX' } })
+
+  expect(await failureOf(send())).toMatchObject({
+    message: 'LINE does not accept the channel access token of this account (HTTP 401)',
+    unclear: false,
   })
 })
 

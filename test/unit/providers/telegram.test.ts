@@ -124,8 +124,6 @@ test.each([
   [403, "Forbidden: bot can't initiate conversation with a user", /cannot write first.*\(403\)$/],
   [403, 'Forbidden: user is deactivated', /no longer exists \(403\)$/],
   [403, 'Forbidden: bot was kicked from the channel chat', /has been removed.*\(403\)$/],
-  [401, 'Unauthorized', /token: tell whoever looks after the bot \(401\)$/],
-  [404, 'Not Found', /token: tell whoever looks after the bot \(404\)$/],
   [400, 'Bad Request: something new', /^something new \(400\)$/],
 ])('a %i, %s, is final and says why', async (status, description, reason) => {
   const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
@@ -148,6 +146,15 @@ test('when Telegram takes no more, it says how much later to try', async () => {
   })
 
   expect(await failureOf(send())).toMatchObject({ notBefore: now + 7000, unclear: false })
+})
+
+test.each([
+  [401, 'Unauthorized'],
+  [404, 'Not Found'],
+])('a %i is about the token, not the message: tried later', async (status, description) => {
+  const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
+
+  expect((await failureOf(send())).message).toBe(`Telegram does not accept the token of this bot (HTTP ${status})`)
 })
 
 test.each([400, 403, 404, 429, 503])(
