@@ -39,10 +39,15 @@ export function publicApi(hubspot: State) {
         },
       })
 
-    for (const path of tokenPaths)
+    for (const [path, answer] of tokenPaths.flatMap((path) => [
+      [path, answerTokenCall] as const,
+      [`${path}/introspect`, answerIntrospectCall] as const,
+      [`${path}/revoke`, answerRevokeCall] as const,
+    ]))
       app.post(path, async (request, reply) => {
         const call = record(hubspot, request, {})
-        await respond(hubspot, call, answerTokenCall(hubspot, call, request), reply)
+        const form = new URLSearchParams(String(request.body ?? ''))
+        await respond(hubspot, call, refusalOfApp(hubspot, request, form) ?? answer(hubspot, call, form), reply)
       })
   }
 }
@@ -300,14 +305,40 @@ const capabilitiesRefused = {
   context: { capabilityKeysAndValues: ['{}'] },
 }
 
-/** Refreshes an access token, by the rules of RFC 6749 and with HubSpot's own words for what is wrong. */
-function answerTokenCall(hubspot: State, call: Call, request: FastifyRequest): Answer {
+/** Tokens are for the app itself. HubSpot's own words say what is wrong. */
+function refusalOfApp(hubspot: State, request: FastifyRequest, form: URLSearchParams) {
   if (!request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return usualAnswer(415)
-  const form = new URLSearchParams(String(request.body ?? ''))
   if (form.get('client_id') !== hubspot.clientId)
     return tokenRefusal('invalid_client', 'BAD_CLIENT_ID', 'missing or unknown client id')
   if (!hubspot.clientSecrets.includes(form.get('client_secret') ?? ''))
     return tokenRefusal('invalid_client', 'BAD_CLIENT_SECRET', 'missing or invalid client secret')
+}
+
+/** Whose token it is, a refresh token or an access token that is still good. */
+function ownerOf(hubspot: State, token: string | null) {
+  if (!token) return undefined
+  const owner = [...hubspot.portals.values()].find(({ refreshToken }) => refreshToken === token)
+  return owner ?? portalOf(hubspot, `Bearer ${token}`)
+}
+
+/** RFC 7662. */
+function answerIntrospectCall(hubspot: State, call: Call, form: URLSearchParams): Answer {
+  const portal = ownerOf(hubspot, form.get('token'))
+  if (!portal) return { status: 200, body: { active: false } }
+  call.portalId = portal.portalId
+  return { status: 200, body: { active: true, hub_id: Number(portal.portalId), scopes: portal.scopes } }
+}
+
+/** RFC 7009: a token that is none is revoked already. */
+function answerRevokeCall(hubspot: State, call: Call, form: URLSearchParams): Answer {
+  const portal = ownerOf(hubspot, form.get('token'))
+  if (!portal) return { status: 200, body: {} }
+  call.portalId = portal.portalId
+  return { status: 200, body: {}, effect: () => Object.assign(portal, { refreshToken: '' }) }
+}
+
+/** Refreshes an access token, by the rules of RFC 6749. */
+function answerTokenCall(hubspot: State, call: Call, form: URLSearchParams): Answer {
   if (form.get('grant_type') !== 'refresh_token')
     return tokenRefusal('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
   const refreshToken = form.get('refresh_token')
