@@ -24,6 +24,7 @@ export async function makeSends<Account, Part>(
   face: SendFace<Account, Part>,
   holds: object,
   fields: Partial<DeliveryJob> = {},
+  receiptsUrl?: string,
 ) {
   const account = face.account.parse(holds)
   const message = { ...job, ...fields }
@@ -32,7 +33,7 @@ export async function makeSends<Account, Part>(
   const tools = { fetchJson: createFetchJson({ timeout: 5000 }), now: Date.now, signForHubSpot: async () => '' }
   const outcomes: SendOutcome[] = []
   for (const [index, part] of plan.sends.entries()) {
-    const send = { job: message, part, index, of: plan.sends.length, receiptsUrl: undefined }
+    const send = { job: message, part, index, of: plan.sends.length, receiptsUrl }
     outcomes.push(await face.send(send, account, tools))
   }
   return outcomes
