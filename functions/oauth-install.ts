@@ -127,9 +127,9 @@ export function createHandler(deps: Deps) {
   }
 
   function refuse(why: Refusal, fields: object = {}): HttpAnswer {
-    const { statusCode, metric, ...page } = refusals[why]
-    telemetry.warn('Installation refused', { why, ...fields })
-    telemetry.count(metric)
+    const { statusCode, reason, ...page } = refusals[why]
+    telemetry.warn('Installation refused', { why, reason, ...fields })
+    telemetry.count('InstallsRefused', 1, { reason })
     return htmlPage(statusCode, { link: startAgain, ...page })
   }
 }
@@ -172,7 +172,7 @@ type Refusal = keyof typeof refusals
 const refusals = {
   'no portal': {
     statusCode: 400,
-    metric: 'InstallsMalformed',
+    reason: 'malformed',
     title: 'That is no HubSpot account',
     paragraphs: [
       'The link names an account whose id is not a number. Start without it, and choose the account at HubSpot.',
@@ -180,7 +180,7 @@ const refusals = {
   },
   denied: {
     statusCode: 403,
-    metric: 'InstallsDenied',
+    reason: 'denied',
     title: 'HubSpot was not connected',
     paragraphs: [
       'The consent was refused at HubSpot, so nothing was changed.',
@@ -189,25 +189,25 @@ const refusals = {
   },
   'refused by HubSpot': {
     statusCode: 502,
-    metric: 'InstallsFailed',
+    reason: 'failed',
     title: 'HubSpot did not connect',
     paragraphs: ['HubSpot ended the installation with an error. Nothing was changed.'],
   },
   forged: {
     statusCode: 400,
-    metric: 'InstallsForged',
+    reason: 'forged',
     title: 'This link is not ours',
     paragraphs: ['It was not made by this relay, or it came incomplete. Nothing was changed.'],
   },
   expired: {
     statusCode: 400,
-    metric: 'InstallsExpired',
+    reason: 'expired',
     title: 'That took too long',
     paragraphs: ['An installation has to be finished within ten minutes. Nothing was changed.'],
   },
   'another browser': {
     statusCode: 403,
-    metric: 'InstallsForged',
+    reason: 'forged',
     title: 'Another browser began this',
     paragraphs: [
       'An installation has to end in the browser, and in the tab, in which it began. Nothing was changed.',
@@ -216,7 +216,7 @@ const refusals = {
   },
   replayed: {
     statusCode: 409,
-    metric: 'InstallsReplayed',
+    reason: 'replayed',
     title: 'This was done already',
     paragraphs: [
       'The link works only once, and was used before. If the page said then that HubSpot is connected, it is, and there is nothing to do.',
@@ -224,19 +224,19 @@ const refusals = {
   },
   'no code': {
     statusCode: 400,
-    metric: 'InstallsMalformed',
+    reason: 'malformed',
     title: 'HubSpot sent no code',
     paragraphs: ['HubSpot led back here without the code that proves the consent. Nothing was changed.'],
   },
   busy: {
     statusCode: 503,
-    metric: 'InstallsFailed',
+    reason: 'failed',
     title: 'HubSpot does not answer',
     paragraphs: ['HubSpot could not finish the installation just now. Try again in a few minutes.'],
   },
   'redirect URL': {
     statusCode: 500,
-    metric: 'InstallsMisconfigured',
+    reason: 'misconfigured',
     title: 'The redirect URL is another one',
     paragraphs: [
       "HubSpot refuses the redirect URL of this relay. Its operator has to enter this page's address, up to and including /oauth/callback, among the redirect URLs of the app at HubSpot.",
@@ -244,7 +244,7 @@ const refusals = {
   },
   'app refused': {
     statusCode: 500,
-    metric: 'InstallsMisconfigured',
+    reason: 'misconfigured',
     title: 'HubSpot does not know this app',
     paragraphs: [
       "HubSpot refuses the app's client id or client secret. The operator of this relay has to correct them: npm run relay -- secret set app",
@@ -252,7 +252,7 @@ const refusals = {
   },
   'used code': {
     statusCode: 400,
-    metric: 'InstallsReplayed',
+    reason: 'replayed',
     title: "HubSpot's code is used up",
     paragraphs: [
       'The code that HubSpot gave works once and for a short time, and this one is over. Nothing was changed.',
@@ -260,7 +260,7 @@ const refusals = {
   },
   nameless: {
     statusCode: 502,
-    metric: 'InstallsFailed',
+    reason: 'failed',
     title: 'HubSpot does not say which account it is',
     paragraphs: [
       'HubSpot gave access, but not the id of the account. Nothing is kept of it. Try again in a few minutes.',
@@ -268,7 +268,7 @@ const refusals = {
   },
   'scopes missing': {
     statusCode: 403,
-    metric: 'InstallsScopesMissing',
+    reason: 'scopes missing',
     title: 'A permission is missing',
     paragraphs: [
       `The relay needs the permissions ${neededScopes.join(' and ')}, and was not given both. What it was given is not kept; an access that it had before stays as it was.`,
@@ -277,10 +277,10 @@ const refusals = {
   },
   failed: {
     statusCode: 503,
-    metric: 'InstallsFailed',
+    reason: 'failed',
     title: 'The relay is not ready',
     paragraphs: [
       'It could not do its part just now, or its operator has not filled in the secret of the app yet. Try again in a few minutes.',
     ],
   },
-} as const satisfies Record<string, { statusCode: number; metric: string } & Page>
+} as const satisfies Record<string, { statusCode: number; reason: string } & Page>

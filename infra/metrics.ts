@@ -45,6 +45,17 @@ export const metrics = {
   Deferred: { of: ['update-status'], unit: 'Count' },
   AccessRefused: { of: ['update-status'], unit: 'Count' },
   PortalsRevoked: { of: ['update-status'], unit: 'Count' },
+  InstallsBegun: { of: ['oauth-install'], unit: 'Count' },
+  InstallsRefused: {
+    of: ['oauth-install'],
+    unit: 'Count',
+    by: {
+      reason: ['denied', 'forged', 'expired', 'replayed', 'malformed', 'misconfigured', 'scopes missing', 'failed'],
+    },
+  },
+  PortalsInstalled: { of: ['oauth-install'], unit: 'Count' },
+  PortalsReinstalled: { of: ['oauth-install'], unit: 'Count' },
+  DeliveriesDisconnected: { of: ['deliver-message'], unit: 'Count' },
 
   Waiting: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },
   WaitedFor: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Seconds' },

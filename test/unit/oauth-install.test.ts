@@ -151,103 +151,96 @@ describe('a consent', () => {
 
 describe('no portal is kept, and a page says why, where', () => {
   test('the consent is denied', async () => {
-    await refusedBy(() => world.callback('?error=access_denied&error_description=%3Cb%3Eno'), 403, 'InstallsDenied')
+    await refusedBy(() => world.callback('?error=access_denied&error_description=%3Cb%3Eno'), 403, 'denied')
   })
 
   test('HubSpot reports another error', async () => {
-    await refusedBy(() => world.callback('?error=%3Cscript%3E'), 502, 'InstallsFailed')
+    await refusedBy(() => world.callback('?error=%3Cscript%3E'), 502, 'failed')
   })
 
   test('the state is forged', async () => {
     const { cookie, nonce } = await world.begin()
     const state = signState({ nonce, expiresAt: world.now() + 600_000 }, 'not the secret')
 
-    await refusedBy(() => world.consent({ state, cookie }), 400, 'InstallsForged')
+    await refusedBy(() => world.consent({ state, cookie }), 400, 'forged')
   })
 
   test('there is no state', async () => {
-    await refusedBy(() => world.callback('?code=code-1'), 400, 'InstallsForged')
+    await refusedBy(() => world.callback('?code=code-1'), 400, 'forged')
   })
 
   test('the state is older than ten minutes', async () => {
     const begun = await world.begin()
     world.pass(600_000)
 
-    await refusedBy(() => world.consent(begun), 400, 'InstallsExpired')
+    await refusedBy(() => world.consent(begun), 400, 'expired')
   })
 
   test("a stranger's link ends in the browser of somebody who has not begun", async () => {
     const { state } = await world.begin()
 
-    await refusedBy(() => world.consent({ state }), 403, 'InstallsForged')
+    await refusedBy(() => world.consent({ state }), 403, 'forged')
   })
 
   test("a stranger's link ends in the browser of somebody who has begun another", async () => {
     const { state } = await world.begin()
     const { cookie } = await world.begin()
 
-    await refusedBy(() => world.consent({ state, cookie }), 403, 'InstallsForged')
+    await refusedBy(() => world.consent({ state, cookie }), 403, 'forged')
     expect([...world.table.items.keys()]).toEqual([])
   })
 
   test('HubSpot sends no code', async () => {
     const { state, cookie } = await world.begin()
 
-    await refusedBy(() => world.callback(`?state=${state}`, cookie), 400, 'InstallsMalformed')
+    await refusedBy(() => world.callback(`?state=${state}`, cookie), 400, 'malformed')
   })
 
   test.each([
-    [
-      'the redirect URL is not the registered one',
-      500,
-      'InstallsMisconfigured',
-      400,
-      'invalid_grant',
-      'BAD_REDIRECT_URI',
-    ],
-    ['the code is used or expired', 400, 'InstallsReplayed', 400, 'invalid_grant', 'BAD_AUTH_CODE'],
-    ['the code is bad, in RFC 6749 alone', 400, 'InstallsReplayed', 400, 'invalid_grant', undefined],
-    ['the code is bad, in words of HubSpot alone', 400, 'InstallsReplayed', 400, undefined, 'BAD_AUTH_CODE'],
-    ['the client secret is wrong', 500, 'InstallsMisconfigured', 400, 'invalid_client', 'BAD_CLIENT_SECRET'],
-    ['HubSpot is down', 503, 'InstallsFailed', 503, undefined, undefined],
-  ])('%s', async (_, statusCode, metric, status, error, code) => {
+    ['the redirect URL is not the registered one', 500, 'misconfigured', 400, 'invalid_grant', 'BAD_REDIRECT_URI'],
+    ['the code is used or expired', 400, 'replayed', 400, 'invalid_grant', 'BAD_AUTH_CODE'],
+    ['the code is bad, in RFC 6749 alone', 400, 'replayed', 400, 'invalid_grant', undefined],
+    ['the code is bad, in words of HubSpot alone', 400, 'replayed', 400, undefined, 'BAD_AUTH_CODE'],
+    ['the client secret is wrong', 500, 'misconfigured', 400, 'invalid_client', 'BAD_CLIENT_SECRET'],
+    ['HubSpot is down', 503, 'failed', 503, undefined, undefined],
+  ])('%s', async (_, statusCode, reason, status, error, code) => {
     world.answers.push({ status, json: { error, status: code } })
 
-    await refusedBy(() => world.installAndConsent(), statusCode, metric)
+    await refusedBy(() => world.installAndConsent(), statusCode, reason)
   })
 
   test('HubSpot does not answer', async () => {
     world.answers.push(new NoAnswer('POST api.hubapi.test: ETIMEDOUT', true))
 
-    await refusedBy(() => world.installAndConsent(), 503, 'InstallsFailed')
+    await refusedBy(() => world.installAndConsent(), 503, 'failed')
   })
 
   test('a scope is missing that the relay needs', async () => {
     world.answers.push(tokens({ scopes: ['oauth', 'conversations.custom_channels.read'] }))
 
-    await refusedBy(() => world.installAndConsent(), 403, 'InstallsScopesMissing')
+    await refusedBy(() => world.installAndConsent(), 403, 'scopes missing')
     expect(world.telemetry.lines.at(-1)).toMatchObject({ missing: ['conversations.custom_channels.write'] })
   })
 
   test('HubSpot does not say whose tokens they are', async () => {
     world.answers.push(tokens({ hub_id: undefined }), { status: 503 })
 
-    await refusedBy(() => world.installAndConsent(), 502, 'InstallsFailed')
+    await refusedBy(() => world.installAndConsent(), 502, 'failed')
   })
 
   test("the app's secret is not filled in", async () => {
     world.withoutSecret()
 
-    await refusedBy(() => world.install(), 503, 'InstallsFailed')
+    await refusedBy(() => world.install(), 503, 'failed')
   })
 
-  async function refusedBy(act: () => Promise<HttpAnswer>, statusCode: number, metric: string) {
+  async function refusedBy(act: () => Promise<HttpAnswer>, statusCode: number, reason: string) {
     const answer = await act()
 
     expect(answer.statusCode).toBe(statusCode)
     expect(world.portal()).toBeUndefined()
-    expect(world.telemetry.counts).toMatchObject({ [metric]: 1 })
-    expect(world.telemetry.lines.at(-1)).toMatchObject({ level: 'warn', message: 'Installation refused' })
+    expect(world.telemetry.counts).toMatchObject({ InstallsRefused: 1 })
+    expect(world.telemetry.lines.at(-1)).toMatchObject({ level: 'warn', message: 'Installation refused', reason })
   }
 })
 
@@ -259,7 +252,7 @@ describe('the second time', () => {
 
     expect(again).toMatchObject({ statusCode: 409, body: expect.stringContaining('done already') })
     expect(world.requests).toHaveLength(1)
-    expect(world.telemetry.counts).toMatchObject({ InstallsReplayed: 1 })
+    expect(world.telemetry.counts).toMatchObject({ InstallsRefused: 1 })
   })
 
   test('a nonce is remembered for longer than its state is good, and then forgotten', async () => {
