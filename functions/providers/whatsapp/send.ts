@@ -11,13 +11,13 @@ import { callbackDataOf, longestCallbackData } from './callback-data.ts'
 import { catalogue, transient } from './reasons.ts'
 
 /** What goes to one customer in one send, in Meta's words. */
-export type WhatsAppPart = { to: string; type: string; [type: string]: unknown }
+type Part = { to: string; type: string; [type: string]: unknown }
 
 /**
  * Messages over the WhatsApp Cloud API: what may be sent within 24 hours of the customer's last message. It knows no
  * repetitions and has no look-up; a send that ended in doubt is settled by its receipts, which carry our ids.
  */
-export const whatsapp: SendFace<WhatsAppAccount, WhatsAppPart> = {
+export const whatsapp: SendFace<WhatsAppAccount, Part> = {
   account: WhatsAppAccount,
   truth,
 
