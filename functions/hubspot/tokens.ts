@@ -113,7 +113,8 @@ export function createTokens(options: {
     const problem = `HubSpot refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
     const isMarked = await mark(portal, problem, pause)
-    if (isMarked && kind === 'revoked' && portal.problem !== problem) {
+    if (kind !== 'revoked') telemetry?.count('AccessRefused')
+    else if (isMarked && portal.problem !== problem) {
       telemetry?.error('Portal revoked: its messages wait until the app is installed anew', { portalId, problem })
       telemetry?.count('PortalsRevoked')
     }
@@ -158,6 +159,7 @@ export function createTokens(options: {
       const portal = await read(portalId)
       if (portal.accessToken !== used) throw busy('The portal has got another access token meanwhile')
       await mark({ ...portal, version: portal.version + 1 }, problem, slowRetry)
+      telemetry?.count('AccessRefused')
       throw noAccess(portalId, problem)
     },
   }

@@ -142,7 +142,7 @@ describe('the app secret', () => {
     world.pass(minute)
 
     expect(await world.cold().get(portalId)).toBe('access-2')
-    expect(world.telemetry.counts).toEqual({})
+    expect(world.telemetry.counts).toEqual({ AccessRefused: 1 })
   })
 })
 
