@@ -103,7 +103,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
   })
 
   test('a message that the provider refuses reaches nobody, and the agent reads why', async () => {
-    await page.getByLabel('A new message is').selectOption({ label: 'refused: The customer has opted out' })
+    await page.getByLabel('A new message is').selectOption({ label: 'answered: The customer has opted out' })
     await send('An offer')
     await tick('An offer').toBe('Failed')
     await page.getByLabel('A new message is').selectOption({ label: 'taken' })

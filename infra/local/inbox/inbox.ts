@@ -5,11 +5,11 @@ import { queueNames } from '../../relay/letter.ts'
 import { messageEvent } from '../hubspot-webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import type { Conduct } from '../provider-simulator.ts'
+import { startProviders } from '../providers.ts'
 import { createEvents } from '../simulator.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
 import { places } from './journey.ts'
-import { startProviders } from './providers.ts'
 import { servePage } from './server.ts'
 import { type MessageView, watchMessages } from './watch.ts'
 
@@ -59,23 +59,24 @@ export async function startInbox(
 ) {
   const { hubspot, stack } = relay
   const { emit, onEvent } = createEvents<Tiding>()
-  /** What becomes of messages that are not left to the page's buttons, by their text. */
+  /** What becomes of messages that are not left to the page's buttons, by their account and text. */
   const fates = new Map<string, Conduct>()
   const refusals = new Map<string, string>()
   const watch = watchMessages(relay, (message) => emit({ kind: 'message', message }))
   const deadLetters = createDeadLetters(stack)
   const faults = createFaults(relay, () => providers.map(({ simulator }) => simulator))
-  const providers = await startProviders(relay, {
-    conduct({ messageId, text }) {
-      const error = refusals.get(hubspot.message(messageId)?.channelAccountId ?? '')
-      return { receipts: [], answers: error === undefined ? faults.answers() : [{ error }], ...fates.get(text) }
-    },
-    messageIdOf: ({ text }) => [...hubspot.messages.values()].findLast((message) => message.text === text)?.id,
+  const providers = await startProviders(relay, (messageId) => {
+    const { channelAccountId = '', text = '' } = hubspot.message(messageId) ?? {}
+    const error = refusals.get(channelAccountId)
+    const answers = error === undefined ? faults.answers() : [{ error }]
+    return { receipts: [], answers, ...fates.get(`${channelAccountId} ${text}`) }
   })
 
   const acts: { [Do in Act['do']]: (act: Extract<Act, { do: Do }>) => unknown } = {
-    send: ({ channelAccountId, text }) =>
-      void hubspot.sendMessage({ ...ids, channelAccountId, text, faults: faults.ofMessage() }),
+    send({ channelAccountId, text }) {
+      const to = [providerOf(channelAccountId).customer]
+      void hubspot.sendMessage({ ...ids, channelAccountId, to, text, faults: faults.ofMessage() })
+    },
 
     async report({ messageId, status, code }) {
       watch.change(messageId, () => ({ customer: status }))
@@ -183,8 +184,8 @@ export async function startInbox(
     providers,
     /** Sends a message whose fate is settled, for something to look at. */
     play(channelAccountId: string, text: string, fate: Conduct) {
-      fates.set(text, fate)
-      return hubspot.sendMessage({ ...ids, channelAccountId, text })
+      fates.set(`${channelAccountId} ${text}`, fate)
+      return hubspot.sendMessage({ ...ids, channelAccountId, to: [providerOf(channelAccountId).customer], text })
     },
     async stop() {
       stopping.abort()

@@ -101,7 +101,7 @@ function drawPhone() {
   const refusals = errors.filter(({ at }) => at === 'send')
   find('#refusal').replaceChildren(
     make('option', { value: '' }, 'taken'),
-    ...refusals.map(({ code, title }) => make('option', { value: code }, `refused: ${title}`)),
+    ...refusals.map(({ code, title }) => make('option', { value: code }, `answered: ${title}`)),
   )
 }
 
