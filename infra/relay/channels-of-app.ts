@@ -24,12 +24,9 @@ export type ChannelsOfApp = {
   setWebhook(channelId: string, webhookUrl: string): Promise<void>
 }
 
-/** The developer API key, from the environment or else asked for; undefined where nobody can be asked. */
-export async function developerApiKey(terminal: Terminal) {
-  const given = process.env['HUBSPOT_DEVELOPER_API_KEY']
-  if (given || !terminal.isInteractive) return given || undefined
-  return (await terminal.askHidden('HubSpot developer API key (hidden):')) || undefined
-}
+/** The developer API key, from the environment or else asked for. */
+export const developerApiKey = async ({ askHidden }: Terminal) =>
+  process.env['HUBSPOT_DEVELOPER_API_KEY'] || askHidden('HubSpot developer API key (hidden):')
 
 /** Said in the help of each command that takes the key. */
 export const aboutTheKey =
@@ -38,13 +35,10 @@ export const aboutTheKey =
 /** The channels of an app. What goes wrong is said without HubSpot's words, which may quote the request, and the key with it. */
 export function channelsOfApp(
   { outputs }: Deployment,
-  { appId, hapikey }: { appId: string; hapikey: string | undefined },
+  { appId, hapikey }: { appId: string; hapikey: string },
 ): ChannelsOfApp {
-  if (!hapikey)
-    throw new Trouble('The developer API key is missing.', 'Set HUBSPOT_DEVELOPER_API_KEY, or answer when asked.')
-
   async function call(path: string, { body, ...request }: Omit<HttpRequest, 'body'> & { body?: object }) {
-    const url = `${outputs.HubSpotBaseUrl}/conversations/v3/custom-channels${path}?${new URLSearchParams({ hapikey: hapikey!, appId })}`
+    const url = `${outputs.HubSpotBaseUrl}/conversations/v3/custom-channels${path}?${new URLSearchParams({ hapikey, appId })}`
     const answer = await fetchHubSpot(url, {
       ...request,
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),

@@ -35,7 +35,7 @@ export function processTerminal(): Terminal {
     progressShown = false
   }
   function nobodyToAsk(question: string): never {
-    throw new Trouble(`"${question}" cannot be asked without a terminal.`, 'Give the value by --file, see --help.')
+    throw new Trouble(`"${question}" cannot be asked without a terminal.`, '--help says how to give it otherwise.')
   }
 
   return {
