@@ -17,7 +17,8 @@ export function reasonFor(
   const key = code === undefined ? '' : String(code)
   const known = Object.hasOwn(own, key) ? own[key] : Object.hasOwn(catalogue, key) ? catalogue[key] : undefined
   const sentence = known ?? (title?.trim() || 'The messaging service reported a failure')
-  return key ? `${sentence.replace(/\.$/, '')} (${key})` : sentence
+  // Right behind a number, the code would look like a part of it, and what masks phone numbers would take both.
+  return key ? `${sentence.replace(/\.$/, '').replace(/\d$/, '$&.')} (${key})` : sentence
 }
 
 /**

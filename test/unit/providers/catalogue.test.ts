@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { cleanReason } from '../../../functions/messages/reasons.ts'
 import { Reasons, reasonFor, reasonForWords } from '../../../functions/providers/catalogue.ts'
 
 const catalogue = { 30003: 'The phone is switched off or out of reach.' }
@@ -18,6 +19,12 @@ test('an unknown code is what the provider calls it', () => {
   expect(reasonFor('constructor', { own: {}, catalogue })).toBe(
     'The messaging service reported a failure (constructor)',
   )
+})
+
+test('a number at the end of what the provider says does not take the code along when it is masked', () => {
+  const reason = reasonFor('99', { own: {}, catalogue, title: 'Unhappy with +15550100002' })
+
+  expect(cleanReason(reason)).toBe('Unhappy with [number]. (99)')
 })
 
 test('without code and title there is still a reason', () => {
