@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
+import { compileSchemas } from './hubspot/events.ts'
 import { createHandler } from './hubspot-webhook.ts'
 import { createSecretsManager, createSqs } from './platform/aws.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
@@ -33,4 +34,5 @@ export const handler = createHandler({
   now: Date.now,
 })
 
+compileSchemas()
 await warmUp(appSecret(), touchQueue(sqs, env.JOBS_QUEUE_URL))

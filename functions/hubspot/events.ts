@@ -89,6 +89,13 @@ export function readEvent(body: Uint8Array): ReadEvent {
   return { kind: 'unreadable', problem: problems(result.error) }
 }
 
+/** Has zod compile the schemas of a message, which it puts off until one is read: 9 ms of a whole CPU. */
+export function compileSchemas() {
+  const party = { deliveryIdentifier: { value: '' } }
+  const message = { senders: [party], recipients: [party] }
+  Event.safeParse({ type: OutgoingMessage.shape.type.value, message })
+}
+
 /** The message of an event as a job for its provider. `original` is the body that the event was read from. */
 export function toDelivery(
   event: OutgoingMessage,
