@@ -337,17 +337,52 @@ function answerRevokeCall(hubspot: State, call: Call, form: URLSearchParams): An
   return { status: 200, body: {}, effect: () => Object.assign(portal, { refreshToken: '' }) }
 }
 
-/** Refreshes an access token, by the rules of RFC 6749. */
+/** Gives tokens for a refresh token, or for the code of an installation, by the rules of RFC 6749. */
 function answerTokenCall(hubspot: State, call: Call, form: URLSearchParams): Answer {
-  if (form.get('grant_type') !== 'refresh_token')
-    return tokenRefusal('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
+  if (form.get('grant_type') === 'refresh_token') return answerRefresh(hubspot, call, form)
+  if (form.get('grant_type') === 'authorization_code') return answerExchange(hubspot, call, form)
+  return tokenRefusal('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
+}
+
+function answerExchange(hubspot: State, call: Call, form: URLSearchParams): Answer {
+  const code = form.get('code') ?? ''
+  const consent = hubspot.codes.get(code)
+  if (!consent) return tokenRefusal('invalid_grant', 'BAD_AUTH_CODE', 'missing or unknown auth code')
+  if (form.get('redirect_uri') !== consent.redirectUri)
+    return tokenRefusal('invalid_grant', 'BAD_REDIRECT_URI', 'the redirect URL is not the one of the authorize page')
+  const { portalId, scopes } = consent
+  const known = hubspot.portals.get(portalId) ?? { refreshToken: '', refreshes: 0, recentCalls: [] }
+  const portal = { ...known, portalId, scopes }
+  const { effect, ...answer } = giveTokens(hubspot, call, portal, portal.refreshToken || randomToken())
+  return {
+    ...answer,
+    effect: () => {
+      hubspot.codes.delete(code)
+      hubspot.portals.set(portalId, portal)
+      effect()
+    },
+  }
+}
+
+function answerRefresh(hubspot: State, call: Call, form: URLSearchParams): Answer {
   const refreshToken = form.get('refresh_token')
   const portal = [...hubspot.portals.values()].find((portal) => refreshToken && portal.refreshToken === refreshToken)
   if (!portal) return tokenRefusal('invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked')
 
+  const next = hubspot.behaviour.rotatesRefreshTokens ? randomToken() : portal.refreshToken
+  const { effect, ...answer } = giveTokens(hubspot, call, portal, next)
+  return {
+    ...answer,
+    effect: () => {
+      portal.refreshes++
+      effect()
+    },
+  }
+}
+
+function giveTokens(hubspot: State, call: Call, portal: Portal, nextRefreshToken: string) {
   call.portalId = portal.portalId
   const accessToken = randomToken()
-  const nextRefreshToken = hubspot.behaviour.rotatesRefreshTokens ? randomToken() : portal.refreshToken
   const seconds = hubspot.behaviour.accessTokenSeconds
   return {
     status: 200,
@@ -362,7 +397,6 @@ function answerTokenCall(hubspot: State, call: Call, form: URLSearchParams): Ans
       user_id: 1000001,
     },
     effect: () => {
-      portal.refreshes++
       portal.refreshToken = nextRefreshToken
       hubspot.accessTokens.set(accessToken, { portalId: portal.portalId, expiresAt: hubspot.now() + seconds * 1000 })
     },

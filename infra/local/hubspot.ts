@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import fastify from 'fastify'
 import { publicApi } from './hubspot-api.ts'
 import { type Behaviour, type Fault, usualBehaviour } from './hubspot-behaviour.ts'
+import { consentPage } from './hubspot-consent.ts'
 import { controlApi } from './hubspot-control.ts'
 import { accountEvent, deliver, messageEvent, type Signing, type WebhookAnswer } from './hubspot-webhooks.ts'
 import { type Answered, createEvents } from './simulator.ts'
@@ -31,6 +32,7 @@ export async function startHubSpot(options: {
     faults: [],
     portals: new Map(),
     accessTokens: new Map(),
+    codes: new Map(),
     channels: new Map(),
     messages: new Map(),
     calls: [],
@@ -160,6 +162,7 @@ export async function startHubSpot(options: {
   async function listen(port: number) {
     const app = fastify({ forceCloseConnections: true })
     await app.register(publicApi(state))
+    await app.register(consentPage(state))
     await app.register(controlApi(hubspot), { prefix: '/_control' })
     await app.listen({ port, host: '127.0.0.1' })
     return app
@@ -182,6 +185,8 @@ export type State = {
   faults: Fault[]
   portals: Map<string, Portal>
   accessTokens: Map<string, { portalId: string; expiresAt: number }>
+  /** What was consented to, by the code that stands for it until it is exchanged. */
+  codes: Map<string, { portalId: string; redirectUri: string; scopes: string[] }>
   channels: Map<string, Channel>
   messages: Map<string, Message>
   calls: Call[]

@@ -61,6 +61,7 @@ export async function startLocalRelay(
       environment: ({ url }) => ({
         PUBLIC_BASE_URL: url,
         HUBSPOT_BASE_URL: hubspotUrl ?? hubspot.url,
+        HUBSPOT_APP_BASE_URL: hubspot.url,
         ...environment,
       }),
     }),

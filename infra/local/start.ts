@@ -109,6 +109,7 @@ function directions({ stack, hubspot }: LocalRelay) {
     ...(settings.delivery
       ? []
       : [['Statuses', stack.outputs['StatusUpdatesQueueUrl'], 'where the team sends them, by SQS']]),
+    ...(settings.install ? [['Install', stack.outputs['InstallUrl'], 'connects a HubSpot account by a click']] : []),
     [
       'HubSpot',
       hubspot.url,
