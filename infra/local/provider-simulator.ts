@@ -230,7 +230,7 @@ export type Conduct = {
  * An answer to a send: the provider's usual one, one of its errors by code, or any reply. `takes` is whether the customer
  * gets the message, by default unless it is an error.
  */
-export type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number }
+type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number }
 
 /** A receipt to post: `times` copies, after a pause, signed rightly or wrongly. `code` is one of the provider's errors. */
 export type Receipt = {
