@@ -3,9 +3,11 @@ import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { senders } from '../../functions/providers/senders.ts'
 import { type faultLabels, faultNames } from '../../infra/local/inbox/faults.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import { type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { playedProviders } from '../../infra/local/providers.ts'
 import { startBrowser } from './browser.ts'
 import { findChromium } from './chromium.ts'
 
@@ -144,6 +146,33 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
       expect(await customers(text).innerText()).not.toContain('times')
     },
   )
+
+  test.each(playedProviders)('over $name, the page offers what can be known, and that becomes true', async (played) => {
+    const { provider, name, never } = played
+    const { truth } = senders[provider]
+    const isReadKnown = truth.read && never !== 'read'
+    const text = `Hello over ${name}`
+    await page.getByRole('radio', { name }).check({ force: true })
+    await send(text)
+    await customers(text).waitFor()
+
+    const offers = (button: string) => customers(text).getByRole('button', { name: button }).count()
+    expect([await offers('Delivered'), await offers('Read')]).toEqual([Number(truth.delivered), Number(isReadKnown)])
+    if (isReadKnown) await press(text, 'Read')
+    else if (truth.delivered) await press(text, 'Delivered')
+    await tick(text).toBe(isReadKnown ? 'Read' : 'Sent')
+  })
+
+  test('WhatsApp’s own error becomes a sentence that the agent understands, with its code', async () => {
+    await page.getByRole('radio', { name: 'WhatsApp' }).check({ force: true })
+    await send('Are you still there')
+    await customers('Are you still there').getByText('Fail …').click()
+    await press('Are you still there', 'Re-engagement message')
+
+    await tick('Are you still there').toBe('Failed')
+    const reason = await agents('Are you still there').locator('p').innerText()
+    expect(reason).toMatch(/More than 24 hours have passed since the customer last wrote.*\(131047\)/)
+  })
 
   test('receipts three times and in the wrong order, messages twice: what was read stays read, and came once', async () => {
     await flip('Provider', 'Receipts come three times')

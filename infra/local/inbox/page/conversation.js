@@ -68,7 +68,8 @@ function customersMessage({ key, text, receptions, customer }, { truth, errors }
         make('button', { 'data-part': code, onclick: press('failed', code) }, title, ' ', make('small', {}, code)),
       ),
     )
-  const isOpen = customer !== 'read'
+  const isHeard = truth.delivered || truth.read || truth.failed
+  const isOpen = isHeard && customer !== 'read'
   const buttons = isOpen && [
     truth.delivered && customer !== 'delivered' && button('delivered', 'Delivered', 'delivered'),
     truth.read && button('read', 'Read', 'read'),
@@ -81,6 +82,7 @@ function customersMessage({ key, text, receptions, customer }, { truth, errors }
     'li',
     { class: 'message' },
     make('p', { class: 'bubble' }, text, receptions > 1 && make('strong', {}, ` came ${receptions} times`)),
+    !isHeard && make('p', { class: 'said' }, 'No more will be heard of it'),
     customer && make('p', { class: `said ${customer}` }, said[customer] ?? customer),
     isOpen && make('p', { class: 'buttons', role: 'group', 'aria-label': `What becomes of “${text}”` }, buttons),
   )
