@@ -95,8 +95,8 @@ async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
 
 const day = 86_400_000
 
-/** Refuses where the previous secret is in use, or where that cannot be known. */
-async function requireUnused({ monitoring }: Deployment, since: number) {
+/** Throws Trouble where the previous secret is in use, or where that cannot be known. `since` is when it was rotated. */
+export async function requireUnused({ monitoring }: Pick<Deployment, 'monitoring'>, since: number) {
   const remedy = 'Wait; or --force removes it all the same.'
   if (!monitoring)
     throw new Trouble(
@@ -105,12 +105,15 @@ async function requireUnused({ monitoring }: Deployment, since: number) {
     )
   if (Date.now() - since < day)
     throw new Trouble('The secret was rotated less than 24 hours ago. Nothing is changed.', remedy)
-  const uses = await monitoring.sumSince('hubspot-webhook', 'VerifiedByPreviousSecret', Date.now() - day)
+  const sum = (metric: string) => monitoring.sumSince('hubspot-webhook', metric, Date.now() - day)
+  const uses = await sum('VerifiedByPreviousSecret')
   if (uses > 0)
     throw new Trouble(
-      `HubSpot has signed with the previous secret in the last 24 hours: ${uses} ${uses === 1 ? 'time' : 'times'}. Nothing is changed.`,
+      `The previous secret has verified webhooks in the last 24 hours: ${uses}. Nothing is changed.`,
       remedy,
     )
+  if ((await sum('MessagesAccepted')) === 0)
+    throw new Trouble('No message came in the last 24 hours, which would show it. Nothing is changed.', remedy)
 }
 
 function conclude({ print }: Terminal, { finish }: Options) {
