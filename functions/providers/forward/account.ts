@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { Endpoint } from '../endpoint.ts'
 import type { Truth } from '../provider.ts'
 
 /** The endpoint can say all there is to say. */
@@ -13,13 +14,7 @@ export const truth: Truth = {
 /** The secret of a channel whose messages go to the team's own endpoint. */
 export const ForwardAccount = z.object({
   provider: z.literal('forward'),
-  /** HTTPS, or plain HTTP on loopback. */
-  url: z
-    .url({ protocol: /^https?$/ })
-    .refine(
-      (url) => url.startsWith('https://') || ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname),
-      'must be https',
-    ),
+  url: Endpoint,
   /** `job`: the relay's own format, Standard Webhooks signed. `hubspot`: HubSpot's body, signed as HubSpot signs. */
   format: z.enum(['job', 'hubspot']).default('job'),
   /** Standard Webhooks secrets: the first signs what goes out, any of them verifies receipts, so that they can be rotated. */
