@@ -102,6 +102,7 @@ export const catalogue: Catalogue = {
   // What whoever manages Twilio has to put right
   10001: 'The Twilio account is not active',
   10002: 'This Twilio account is a trial and cannot send this',
+  20003: 'The Twilio credentials are not accepted, or may not send this',
   20005: 'The Twilio account is not active',
   20006: 'The Twilio account may not send this',
   20008: 'The Twilio credentials are for tests only',

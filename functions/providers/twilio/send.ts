@@ -47,10 +47,10 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
    * the only one counts. Files alone have nothing to know them by. If the agent sent the same words again meanwhile, and
    * this message was lost, the later one is taken for it.
    */
-  async lookUp({ part, job }, account, { fetchJson, now }) {
+  async lookUp({ part, job }, account, { fetchJson }) {
     if (part.text === '') return undefined
-    const yesterday = new Date(now() - 86_400_000).toISOString().slice(0, 10)
-    const query = new URLSearchParams({ To: part.to, 'DateSent>': yesterday, PageSize: '100' })
+    // The newest first. Not by `DateSent`, which a message that waits at Twilio does not have.
+    const query = new URLSearchParams({ To: part.to, PageSize: '100' })
     if (account.from !== undefined) query.set('From', addressed(account.from, account.channel))
     const request = { method: 'GET', headers: authorization(account) }
     const answer = await fetchJson(`${messagesUrl(account)}?${query}`, request).catch(() => undefined)

@@ -5,7 +5,7 @@ import { cleanReason } from '../../../functions/messages/reasons.ts'
 import type { FetchJson } from '../../../functions/platform/fetch-json.ts'
 import { toQuery } from '../../../functions/providers/references.ts'
 import { TwilioAccount } from '../../../functions/providers/twilio/account.ts'
-import { catalogue, transient } from '../../../functions/providers/twilio/reasons.ts'
+import { catalogue } from '../../../functions/providers/twilio/reasons.ts'
 import { twilio as receiptFace } from '../../../functions/providers/twilio/receipt.ts'
 import { twilio as sendFace } from '../../../functions/providers/twilio/send.ts'
 import { sign, verify } from '../../../functions/providers/twilio/signature.ts'
@@ -321,10 +321,6 @@ describe('reasons', () => {
       expect(sentence).toMatch(/^[A-Z][^\n]{15,160}[^.\s]$/)
       expect(sentence).not.toMatch(/null|invalid|parameter|exception|resource|API|SID\b|HTTP/i)
     }
-  })
-
-  test('what is tried again is what a send is told', () => {
-    expect([...transient].filter((code) => !/^(1|2|63)/.test(String(code)))).toEqual([])
   })
 })
 
