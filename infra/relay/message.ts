@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { LedgerItem, ledgerKey, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { isSent, LedgerItem, ledgerKey, messageOf, outcomesOf, tellingOf } from '../../functions/messages/ledger.ts'
 import { createTable } from '../../functions/platform/table.ts'
 import type { Deployment } from './deployment.ts'
 import { digits, messageId } from './given.ts'
 import { createAccess } from './hubspot-access.ts'
 import type { Context } from './relay.ts'
-import { scanTable } from './scan.ts'
+import { isOfMessage, scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 import { verdictOn } from './untold.ts'
@@ -26,10 +26,12 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
       const story = {
         portalId,
         channelId,
+        channelAccountId: item.channelAccountId,
         messageId,
         providerMessageId: item.providerMessageId,
         known: item.known,
         reason: item.reason,
+        sends: sendsOf(item),
         told: item.told,
         refused: item.refused,
         waiting: waitingFor(item, Date.now()),
@@ -74,17 +76,25 @@ async function findMessage(deployment: Deployment, terminal: Terminal, id: strin
     {
       TableName: outputs.LedgerTableName,
       what: 'Messages read',
-      FilterExpression: 'contains(pk, :id) OR providerMessageId = :id',
+      FilterExpression: 'contains(pk, :id) OR providerMessageId = :id OR attribute_exists(parts)',
       ExpressionAttributeValues: { ':id': { S: id } },
     },
     (item) => {
-      const key = messageOf(String(item['pk']))
-      const isIt =
-        (key.messageId === id || item['providerMessageId'] === id) &&
-        (portal ?? key.portalId) === key.portalId &&
-        (channel ?? key.channelId) === key.channelId
-      if (!isIt) return undefined
-      found = LedgerItem.parse(item)
+      if (!isOfMessage(String(item['pk']))) return
+      const message = LedgerItem.safeParse(item).data
+      if (!message) return
+      const key = messageOf(message.pk)
+      const names = [
+        key.messageId,
+        ...[message, ...(message.parts ?? [])].map(({ providerMessageId }) => providerMessageId),
+      ]
+      if (
+        !names.includes(id) ||
+        (portal ?? key.portalId) !== key.portalId ||
+        (channel ?? key.channelId) !== key.channelId
+      )
+        return
+      found = message
       return 'enough'
     },
   )
@@ -100,17 +110,28 @@ function waitingFor(item: LedgerItem, now: number): string[] {
       : `a job has to tell HubSpot "${mark}", and waits in the queue or lies among the dead letters`,
   )
   const { send } = item
-  if (send && !send.result)
+  if (send && !isSent(item))
     waiting.push(
       send.until > now
         ? `it is being sent, until ${time(send.until)} at the latest`
         : 'a send began and did not end; its job comes back, or lies among the dead letters',
     )
-  if (send?.result && item.known === undefined)
+  if (send && isSent(item) && item.known === undefined)
     waiting.push('a word of the provider; without one it counts as unconfirmed when unconfirmedAfter is over')
   if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
     waiting.push('HubSpot was not told: npm run relay -- reconcile')
   return waiting
+}
+
+/** Where a message takes several sends: what came of each, and what is known of it. */
+function sendsOf(item: LedgerItem) {
+  if (!item.sends && !item.parts) return undefined
+  const outcomes = outcomesOf(item)
+  const of = item.sends?.of ?? item.parts?.length ?? 0
+  return Array.from({ length: of }, (_, index) => ({
+    outcome: outcomes[index]?.outcome ?? 'not made yet',
+    ...item.parts?.[index],
+  }))
 }
 
 /** What HubSpot holds now, and whether that is what the ledger says that it was told. */
@@ -126,15 +147,16 @@ async function askHubSpot(deployment: Deployment, item: LedgerItem) {
   }
 }
 
-type Story = Omit<LedgerItem, 'pk' | 'version' | 'open' | 'send' | 'expiresAt'> & {
+type Story = Pick<LedgerItem, 'providerMessageId' | 'known' | 'reason' | 'told' | 'timeline'> & {
   portalId: string
   channelId: string
+  sends: ReturnType<typeof sendsOf>
   messageId: string
   waiting: string[]
   hubspot: Awaited<ReturnType<typeof askHubSpot>>
 }
 
-function inWords({ hubspot, timeline, waiting, ...story }: Story) {
+function inWords({ hubspot, timeline, waiting, sends = [], ...story }: Story) {
   const { portalId, channelId, messageId, providerMessageId, known, reason, told } = story
   const holds =
     'unknown' in hubspot
@@ -144,6 +166,10 @@ function inWords({ hubspot, timeline, waiting, ...story }: Story) {
     `Message ${messageId} of portal ${portalId}, channel ${channelId}`,
     providerMessageId && `Provider  ${providerMessageId}`,
     `Known     ${known ?? 'nothing yet'}${reason ? `: ${reason}` : ''}`,
+    ...sends.map(
+      ({ outcome, known, reason }, index) =>
+        `Send ${String(index + 1).padEnd(4)} ${outcome}${known ? `, ${known}` : ''}${reason ? `: ${reason}` : ''}`,
+    ),
     `Told      ${told ? `${told.word}, ${told.at}` : 'nothing yet'}`,
     `HubSpot   ${holds}`,
     ...waiting.map((what) => `Waits     ${what}`),
