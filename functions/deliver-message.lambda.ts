@@ -4,6 +4,7 @@ import { AppSecret } from './hubspot/app-secret.ts'
 import { sign } from './hubspot/signature.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
+import { createThreads } from './messages/threads.ts'
 import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
@@ -44,6 +45,7 @@ export const handler = createHandler({
     now: Date.now,
   },
   ledger: createLedger(ledger, Date.now),
+  threads: createThreads(ledger, Date.now),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),

@@ -16,6 +16,7 @@ import {
   settleSend,
   wordOf,
 } from './messages/ledger.ts'
+import type { Threads } from './messages/threads.ts'
 import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
@@ -28,6 +29,7 @@ export type Deps = ConsumerDeps & {
   accounts: Accounts<SendFace<unknown>>
   tools: SendTools
   ledger: Ledger
+  threads: Threads
   channelAccounts: ChannelAccounts
   statusUpdates: Queue
   /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
@@ -41,7 +43,7 @@ export type Deps = ConsumerDeps & {
  * provider's call is inside the idempotency; the status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
  */
 export function createHandler(deps: Deps) {
-  const { accounts, ledger, channelAccounts, statusUpdates, telemetry, now } = deps
+  const { accounts, ledger, threads, channelAccounts, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
     if ('change' in job) return channelAccounts.record(job)
@@ -58,12 +60,27 @@ export function createHandler(deps: Deps) {
   }
 
   async function deliver(message: DeliveryJob, run: Run) {
+    await waitForTurn(message, run)
     const found = await accounts.find(message)
     if (!found)
       throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
     const sends = plan(message, found)
     const outcomes = await makeOneByOne(message, sends, found, run)
     await lookUp(message, sends, outcomes, found, run)
+  }
+
+  /** Before its first send, a message lets those go first that the agent sent earlier in the same thread. */
+  async function waitForTurn(job: DeliveryJob, run: Run) {
+    if (job.conversationsThreadId === undefined || run.carry['announced'] !== undefined) return
+    const isWaiting = run.carry['begun'] ? await threads.isWaiting(job) : await threads.begin(job)
+    run.carry['begun'] = true
+    if (isWaiting) throw notItsTurn(run)
+  }
+
+  function notItsTurn(run: Run) {
+    const turns = z.number().catch(0).parse(run.carry['turns'])
+    run.carry['turns'] = turns + 1
+    return new NotYet('An earlier message of the thread goes first', now() + Math.min(15, 2 ** turns) * 1000)
   }
 
   /** The sends that a message takes. One that the provider cannot carry takes none: its outcome is known. */
@@ -142,9 +159,13 @@ export function createHandler(deps: Deps) {
     })
   }
 
-  async function make(send: Planned, { face, account }: Found, { context }: Run): Promise<SendOutcome> {
+  async function make(send: Planned, { face, account }: Found, run: Run): Promise<SendOutcome> {
     if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
-    if (context.getRemainingTimeInMillis() < timeForOneSend) throw new NotYet('No time is left for another send', now())
+    if (run.context.getRemainingTimeInMillis() < timeForOneSend)
+      throw new NotYet('No time is left for another send', now())
+    // An earlier one may have come since, in the same batch for instance.
+    const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
+    if (isFirst && (await threads.isWaiting(send.job))) throw notItsTurn(run)
     return face.send(send, account, deps.tools)
   }
 
@@ -189,7 +210,7 @@ export function createHandler(deps: Deps) {
       outcome: outcome.outcome,
       status: word?.status,
     })
-    telemetry.count(metrics[outcome.outcome])
+    telemetry.count(metrics[outcome.outcome], 1, { channelId: job.channelId })
   }
 
   function statusUpdate(

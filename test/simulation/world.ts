@@ -7,6 +7,7 @@ import { createTokens } from '../../functions/hubspot/tokens.ts'
 import * as hubspotWebhook from '../../functions/hubspot-webhook.ts'
 import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import { createLedger } from '../../functions/messages/ledger.ts'
+import { createThreads } from '../../functions/messages/threads.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import type { Table } from '../../functions/platform/table.ts'
@@ -201,7 +202,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const table = remote(process, 'ledger', ledgerTable)
     const ledger = createLedger(table, clock.now)
     const channelAccounts = createChannelAccounts(table, clock.now)
-    return { ledger, channelAccounts, telemetry, giveUpAfterSeconds, now: clock.now, random }
+    const threads = createThreads(table, clock.now)
+    return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, now: clock.now, random }
   }
 
   function remote(process: Process, name: string, table: Table): Table {

@@ -7,6 +7,7 @@ import { createTokens } from '../../functions/hubspot/tokens.ts'
 import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import type { DeliveryJob, StatusUpdate } from '../../functions/messages/jobs.ts'
 import { createLedger, type SendOutcome } from '../../functions/messages/ledger.ts'
+import { createThreads } from '../../functions/messages/threads.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import type { SendFace } from '../../functions/providers/provider.ts'
@@ -49,6 +50,7 @@ export function createWorld(
     count: (metric: string, value = 1) => {
       counts[metric] = (counts[metric] ?? 0) + value
     },
+    measure() {},
     flush() {},
   }
 
@@ -129,6 +131,7 @@ export function createWorld(
         },
         tools,
         ledger,
+        threads: createThreads(ledgerTable, now),
         channelAccounts,
         statusUpdates,
         queue: deliveries,

@@ -489,6 +489,114 @@ describe('a send in doubt, with a provider that can be asked', () => {
   })
 })
 
+describe('messages of one thread', () => {
+  const createdAt = (second: number) => `2026-11-22T12:00:0${second}Z`
+  const inThread = (messageId: string, second: number, conversationsThreadId: string | undefined = 'thread') =>
+    deliver({ messageId, createdAt: createdAt(second), conversationsThreadId })
+  const order = () => world.provider.sends.map(({ messageId }) => messageId)
+
+  /** The provider, which refuses a message for a while. */
+  function refusing(messageId: string, seconds: number) {
+    const until = world.now() + seconds * 1000
+    const taken: string[] = []
+    world.provider.send = async (job) => {
+      if (job.messageId === messageId && world.now() < until) throw new TryLater('busy')
+      taken.push(job.messageId)
+      return { outcome: 'sent', status: 'sent' }
+    }
+    return taken
+  }
+
+  test('reach the customer in the order in which the agent sent them, also when the first has to be tried again', async () => {
+    const taken = refusing('first', 60)
+    await inThread('first', 1)
+    await world.step()
+    await inThread('second', 2)
+    await inThread('third', 3)
+    await world.rest()
+
+    expect(taken).toEqual(['first', 'second', 'third'])
+  })
+
+  test('do so within one batch, whatever their order in it', async () => {
+    await inThread('second', 2)
+    await inThread('first', 1)
+    await world.rest()
+
+    expect(order()).toEqual(['first', 'second'])
+  })
+
+  test('the second waits for five minutes, and no longer', async () => {
+    const taken = refusing('first', 3600)
+    const start = world.now()
+    await inThread('first', 1)
+    await world.step()
+    await inThread('second', 2)
+    while (!taken.includes('second')) {
+      world.pass(1)
+      await world.step()
+    }
+
+    const seconds = (world.now() - start) / 1000
+    expect(seconds).toBeGreaterThanOrEqual(300)
+    expect(seconds).toBeLessThanOrEqual(316)
+  })
+
+  test.each(['rejected', 'unknown'] as const)('one whose outcome is %s holds up no other', async (outcome) => {
+    world.provider.send = async ({ messageId }) =>
+      messageId === 'first'
+        ? ({ outcome, reason: 'No such number' } as SendOutcome)
+        : { outcome: 'sent', status: 'sent' }
+    const start = world.now()
+    await inThread('first', 1)
+    await inThread('second', 2)
+    while (world.provider.sends.length < 2) {
+      world.pass(1)
+      await world.step()
+    }
+
+    expect(order()).toEqual(['first', 'second'])
+    expect(world.now() - start).toBeLessThan(10_000)
+  })
+
+  test('one that waits for another sends nothing, and holds up no other thread', async () => {
+    const taken = refusing('first', 60)
+    await inThread('first', 1)
+    await world.step()
+    await inThread('second', 2)
+    await inThread('elsewhere', 2, 'another thread')
+    await world.step()
+
+    expect(taken).toEqual(['elsewhere'])
+  })
+
+  test('without a thread there is no order, and nothing is read or written for one', async () => {
+    const taken = refusing('first', 60)
+    await deliver({ messageId: 'first' })
+    await deliver({ messageId: 'second' })
+    await world.step()
+
+    expect(taken).toEqual(['second'])
+    expect([...world.ledgerTable.items.keys()]).toEqual(['1#2#first', '1#2#second'])
+  })
+
+  test('cost one write each, and what is kept of them is short', async () => {
+    const puts: string[] = []
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (item.pk.startsWith('thread#')) puts.push(item.pk)
+      return put(item)
+    }
+    for (const [index, messageId] of ['first', 'second', 'third'].entries()) {
+      await inThread(messageId, index)
+      await world.rest()
+    }
+
+    expect(puts).toHaveLength(3)
+    expect(world.ledgerTable.items.get('thread#1#2#thread')).toMatchObject({ begun: [{ messageId: 'third' }] })
+  })
+})
+
 test("a send knows where its receipts are to go: to its account's own URL", async () => {
   await deliver({ channelAccountId: 'a/1' })
   await world.rest()

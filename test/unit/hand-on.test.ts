@@ -129,7 +129,10 @@ function setUp() {
     place: 'https://app.test/' as string | undefined,
     step: () => workOff(queue, handler),
     async rest() {
-      for (; queue.messages.length > 0; time = Math.max(time, queue.messages[0]?.visibleAt ?? time)) await world.step()
+      for (let steps = 0; queue.messages.length > 0 && steps < 1000; steps++) {
+        await world.step()
+        time = Math.max(time, queue.messages[0]?.visibleAt ?? time)
+      }
     },
   }
   return world

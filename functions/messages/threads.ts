@@ -1,0 +1,71 @@
+import * as z from 'zod'
+import type { Table } from '../platform/table.ts'
+import type { DeliveryJob } from './jobs.ts'
+import { createLedger, isSent } from './ledger.ts'
+
+/** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
+const patience = 5 * 60_000
+
+/** A message of a thread whose delivery has begun. Times are in milliseconds since 1970. */
+const Begun = z.object({ messageId: z.string(), createdAt: z.number(), since: z.number() })
+type Begun = z.infer<typeof Begun>
+
+const ThreadItem = z.object({ pk: z.string(), version: z.number(), begun: z.array(Begun).default([]) })
+
+/** Whose turn it is among the messages of a thread. */
+export type Threads = ReturnType<typeof createThreads>
+
+/**
+ * The messages of each thread that were begun lately, one item in the ledger's table for each thread. Whether they have
+ * come to an end is what their own items say, so nobody has to sign off. Why so: docs/decisions/0008-order-of-a-thread.md.
+ */
+export function createThreads(table: Table, now: () => number) {
+  const ledger = createLedger(table, now)
+
+  /** Signs a message on, unless it was; answers whether an earlier one is still under way. */
+  async function begin(job: DeliveryJob): Promise<boolean> {
+    for (;;) {
+      const item = await read(job)
+      const { own, ahead } = await look(job, item)
+      if (own) return ahead.length > 0
+      const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt), since: now() }
+      const later = item.begun.filter((other) => counts(other) && isBefore(me, other))
+      const next = { ...item, version: item.version + 1, begun: [...ahead, me, ...later], expiresAt: expiry(now()) }
+      if (await table.putIfNextVersion(next)) return ahead.length > 0
+    }
+  }
+
+  /** Whether an earlier message of the thread is still under way. */
+  async function isWaiting(job: DeliveryJob): Promise<boolean> {
+    const { ahead } = await look(job, await read(job))
+    return ahead.length > 0
+  }
+
+  async function look(job: DeliveryJob, { begun }: { begun: Begun[] }) {
+    const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt) }
+    const earlier = begun.filter((other) => counts(other) && isBefore(other, me))
+    const underWay = await Promise.all(earlier.map(async (other) => !isSent(await ledger.read({ ...job, ...other }))))
+    return {
+      own: begun.some(({ messageId }) => messageId === job.messageId),
+      ahead: earlier.filter((_, index) => underWay[index]),
+    }
+  }
+
+  async function read({ portalId, channelId, conversationsThreadId }: DeliveryJob) {
+    const pk = `thread#${portalId}#${channelId}#${conversationsThreadId}`
+    return ThreadItem.parse((await table.get(pk)) ?? { pk, version: 0 })
+  }
+
+  const counts = ({ since }: Begun) => now() - since < patience
+
+  return { begin, isWaiting }
+}
+
+type Moment = Pick<Begun, 'messageId' | 'createdAt'>
+
+/** The order in which the agent sent them. */
+const isBefore = (a: Moment, b: Moment) =>
+  a.createdAt === b.createdAt ? a.messageId < b.messageId : a.createdAt < b.createdAt
+
+// Seconds since 1970, for DynamoDB's TTL: long after nobody waits any more.
+const expiry = (now: number) => Math.ceil(now / 1000) + 86_400
