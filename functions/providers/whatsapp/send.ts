@@ -147,8 +147,9 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
       notBefore: seconds === undefined ? undefined : now + seconds * 1000,
     })
   }
-  // What stands before Meta may answer in its place, after Meta has taken the message.
-  if (!error && (status < 300 || status >= 500)) return { outcome: 'unknown' }
+  // What stands before Meta may answer in its place, or Meta fail by no code that it publishes, with the message taken.
+  const isPublished = error !== undefined && error.code in catalogue
+  if ((!error && status < 300) || (!isPublished && status >= 500)) return { outcome: 'unknown' }
 
   const code = error?.code ?? status
   const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
@@ -158,5 +159,5 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
 /** Whether the message was certainly not taken, and another try may fare better. */
 function isTransient(status: number, error: z.infer<typeof GraphError>['error'] | undefined, ownMessage = '') {
   if (!error) return status === 429 || status === 503 || /exceeded the .*limit/i.test(ownMessage)
-  return transient.has(error.code) || error.is_transient === true || (status >= 500 && !(error.code in catalogue))
+  return transient.has(error.code) || error.is_transient === true
 }
