@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { Context } from 'aws-lambda'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -50,7 +51,10 @@ describe('an installation begins', () => {
   test.each(['abc', '1/../2', '', '%0d%0aset-cookie:a=b', '123456789012345678901'])(
     'but not for an account named %j',
     async (portalId) => {
-      expect(await world.install(`?portalId=${portalId}`)).toMatchObject({ statusCode: 400 })
+      const answer = await world.install(`?portalId=${portalId}`)
+
+      expect(answer).toMatchObject({ statusCode: 400 })
+      expect(manual).toContain(`| ${titleOf(answer)} | 400 |`)
     },
   )
 
@@ -149,7 +153,7 @@ describe('a consent', () => {
   })
 })
 
-describe('no portal is kept, and a page says why, where', () => {
+describe('no portal is kept, and a page that the manual explains says why, where', () => {
   test('the consent is denied', async () => {
     await refusedBy(() => world.callback('?error=access_denied&error_description=%3Cb%3Eno'), 403, 'denied')
   })
@@ -238,6 +242,7 @@ describe('no portal is kept, and a page says why, where', () => {
     const answer = await act()
 
     expect(answer.statusCode).toBe(statusCode)
+    expect(manual).toContain(`| ${titleOf(answer)} | ${statusCode} |`)
     expect(world.portal()).toBeUndefined()
     expect(world.telemetry.counts).toMatchObject({ InstallsRefused: 1 })
     expect(world.telemetry.lines.at(-1)).toMatchObject({ level: 'warn', message: 'Installation refused', reason })
@@ -321,6 +326,9 @@ describe('a state', () => {
     expect(readState(unsigned, [''], 0)).toEqual({ kind: 'forged' })
   })
 })
+
+const manual = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8')
+const titleOf = ({ body = '' }: HttpAnswer) => /<h1>(.*)<\/h1>/.exec(body)?.[1]?.replaceAll('&#39;', "'")
 
 type Answer = { status: number; json?: unknown }
 
