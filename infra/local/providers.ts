@@ -1,9 +1,8 @@
 import { senders } from '../../functions/providers/senders.ts'
 import { startForward } from './forward.ts'
-import type { Message } from './hubspot.ts'
 import { startLine } from './line.ts'
 import type { LocalRelay } from './local-relay.ts'
-import type { Conduct, ProviderSimulator, SimulatorOptions } from './provider-simulator.ts'
+import type { ProviderSimulator, SimulatorOptions } from './provider-simulator.ts'
 import { startTelegram } from './telegram.ts'
 import { startTwilio } from './twilio.ts'
 import { startWhatsApp } from './whatsapp.ts'
@@ -59,26 +58,22 @@ export const playedProviders: Played[] = [
   },
 ]
 
-/**
- * Starts each provider and connects its channel account. What becomes of a send goes by HubSpot's id of its message. `truth`
- * is what can be known through a provider.
- */
-export function startProviders(relay: LocalRelay, conduct: (messageId: string) => Conduct) {
+/** Starts a provider and connects a channel account to it. `truth` is what can be known through it. */
+export async function startProvider(
+  relay: LocalRelay,
+  name: Played['provider'],
+  { channelAccountId, conduct }: { channelAccountId: string; conduct: NonNullable<SimulatorOptions['conduct']> },
+) {
+  const { start, never, ...played } = playedProviders.find(({ provider }) => provider === name)!
   const { messages } = relay.hubspot
-  const receiptsUrl = relay.stack.outputs['ReceiptsUrl']!
-  return Promise.all(
-    playedProviders.map(async ({ start, never, ...played }) => {
-      const isTheirs = (message: Message) => message.channelAccountId === played.channelAccountId
-      const simulator = await start({
-        receiptsUrl,
-        conduct: ({ messageId }) => conduct(messageId),
-        // Not every provider's requests carry it.
-        messageIdOf: ({ text }) =>
-          [...messages.values()].findLast((message) => isTheirs(message) && message.text === text)?.id,
-      })
-      relay.addProvider(played.channelAccountId, simulator)
-      const { truth } = senders[played.provider]
-      return { ...played, simulator, truth: { ...truth, ...(never && { [never]: false }) } }
-    }),
-  )
+  const simulator = await start({
+    receiptsUrl: relay.stack.outputs['ReceiptsUrl']!,
+    conduct,
+    // Not every provider's requests carry it.
+    messageIdOf: ({ text }) =>
+      [...messages.values()].findLast((one) => one.channelAccountId === channelAccountId && one.text === text)?.id,
+  })
+  relay.addProvider(channelAccountId, simulator)
+  const { truth } = senders[name]
+  return { ...played, simulator, truth: { ...truth, ...(never && { [never]: false }) } }
 }

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { about } from '../../functions/messages/jobs.ts'
-import type { Answer, Conduct, ForwardReceiver, Receipt } from './forward-receiver.ts'
+import type { Provider } from '../../functions/providers/accounts.ts'
+import type { Answer, Conduct, Receipt } from './forward-receiver.ts'
 import type { Message, NewMessage, Word } from './hubspot.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
+import type { Conduct as ProviderConduct, Delivery as ProviderDelivery } from './provider-simulator.ts'
+import { startProvider } from './providers.ts'
 import type { TeamStatus } from './team.ts'
 
 /** What befalls one message, and what must come of it whatever the order of things. */
@@ -12,6 +15,12 @@ export type Scenario = {
   hubspot?: Pick<NewMessage, 'times' | 'signing' | 'faults'>
   /** What the team's service does; it takes the message and posts no receipts when absent. */
   service?: Conduct & { format?: 'job' | 'hubspot'; downForMs?: number }
+  /** Which other provider is played instead, to whom it sends, and what it does: by default, all that its receipts can tell. */
+  provider?: {
+    name: Provider
+    to?: string[]
+    conduct?: (delivery: ProviderDelivery) => ProviderConduct
+  }
   /** Where the relay does not deliver: what the team says of the message, in this order. */
   statuses?: (({ over: 'SQS' } & TeamStatus) | ({ over: 'HTTP' } & Receipt))[]
   expected: {
@@ -157,6 +166,71 @@ export const scenarios: Scenario[] = [
     service: { receipts: [{ status: 'read', afterMs: 2500 }] },
     expected: { told: 'READ', patches: race.ofTwoWithALostAnswer, receptions: 1 },
   },
+  {
+    name: 'Twilio: delivered',
+    provider: { name: 'twilio' },
+    expected: { told: 'SENT', patches: race.ofThree, receptions: 1 },
+  },
+  {
+    name: 'Twilio: the handset is switched off',
+    provider: {
+      name: 'twilio',
+      conduct: () => ({ receipts: [{ status: 'sent' }, { status: 'failed', code: '30003' }] }),
+    },
+    expected: {
+      told: 'FAILED',
+      errorMessage: 'The phone is switched off or out of reach. Try again later, or call (30003)',
+      patches: race.ofThree,
+      receptions: 1,
+    },
+  },
+  {
+    name: 'Twilio: three customers, one of whom has opted out',
+    provider: {
+      name: 'twilio',
+      to: ['+15550100011', '+15550100012', '+15550100013'],
+      conduct: ({ to }) =>
+        to === '+15550100012' ? { answers: [{ error: '21610' }] } : { receipts: [{ status: 'delivered' }] },
+    },
+    expected: {
+      told: 'FAILED',
+      errorMessage:
+        '1 of 3 sends failed: The customer has opted out of messages from this number. They can reply START to get them again (21610)',
+      patches: race.ofThree,
+      receptions: 1,
+    },
+  },
+  {
+    name: 'WhatsApp: delivered and read',
+    provider: { name: 'whatsapp' },
+    expected: { told: 'READ', patches: race.ofFour, receptions: 1 },
+  },
+  {
+    name: 'WhatsApp: a day after the customer last wrote',
+    provider: { name: 'whatsapp', conduct: () => ({ receipts: [{ status: 'failed', code: '131047' }] }) },
+    expected: {
+      told: 'FAILED',
+      errorMessage:
+        'More than 24 hours have passed since the customer last wrote: WhatsApp now takes only message templates (131047)',
+      patches: race.ofTwo,
+      receptions: 1,
+    },
+  },
+  {
+    name: 'Telegram: taken',
+    provider: { name: 'telegram' },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
+  {
+    name: 'Telegram: the bot is blocked',
+    provider: { name: 'telegram', conduct: () => ({ answers: [{ error: 'Forbidden: bot was blocked by the user' }] }) },
+    expected: { told: 'FAILED', errorMessage: 'The customer has blocked the bot (403)', patches: 1, receptions: 0 },
+  },
+  {
+    name: 'LINE: its answer is lost',
+    provider: { name: 'line', conduct: () => ({ answers: [{ reply: 'reset', takes: true }, {}] }) },
+    expected: { told: 'SENT', patches: 1, receptions: 1 },
+  },
 ]
 
 /**
@@ -179,17 +253,27 @@ export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { 
 /** The channel account of the scenario at an index. */
 export const channelAccountOf = (index: number) => String(3_000_000_001 + index)
 
-type Play = { scenario: Scenario; message: Message; service: ForwardReceiver }
+type Play = {
+  scenario: Scenario
+  message: Message
+  service: { receptions(messageId: string): number; idle(): Promise<unknown> }
+}
 
 async function begin(relay: LocalRelay, scenario: Scenario, index: number): Promise<Play> {
-  const { format = 'job', downForMs, ...conduct } = scenario.service ?? {}
   const channelAccountId = channelAccountOf(index)
+  const text = `This is what happens: ${scenario.name}. 👋`
+  if (scenario.provider) {
+    const { name, to, conduct = () => ({}) } = scenario.provider
+    const { simulator, customer } = await startProvider(relay, name, { channelAccountId, conduct })
+    const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, to: to ?? [customer] })
+    return { scenario, message, service: simulator }
+  }
+  const { format = 'job', downForMs, ...conduct } = scenario.service ?? {}
   const service = await relay.addChannelAccount(channelAccountId, { format, conduct: () => conduct })
   if (downForMs !== undefined) {
     await service.goDown()
     setTimeout(service.goUp, downForMs)
   }
-  const text = `This is what happens: ${scenario.name}. 👋`
   const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...scenario.hubspot })
   for (const status of scenario.statuses ?? []) {
     if (status.over === 'SQS') await relay.sendStatus(message, status)

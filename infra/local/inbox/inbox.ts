@@ -5,7 +5,7 @@ import { queueNames } from '../../relay/letter.ts'
 import { messageEvent } from '../hubspot-webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import type { Conduct } from '../provider-simulator.ts'
-import { startProviders } from '../providers.ts'
+import { playedProviders, startProvider } from '../providers.ts'
 import { createEvents } from '../simulator.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
@@ -65,12 +65,18 @@ export async function startInbox(
   const watch = watchMessages(relay, (message) => emit({ kind: 'message', message }))
   const deadLetters = createDeadLetters(stack)
   const faults = createFaults(relay, () => providers.map(({ simulator }) => simulator))
-  const providers = await startProviders(relay, (messageId) => {
+  const providers = await Promise.all(
+    playedProviders.map(({ provider, channelAccountId }) =>
+      startProvider(relay, provider, { channelAccountId, conduct }),
+    ),
+  )
+
+  function conduct({ messageId }: { messageId: string }): Conduct {
     const { channelAccountId = '', text = '' } = hubspot.message(messageId) ?? {}
     const error = refusals.get(channelAccountId)
     const answers = error === undefined ? faults.answers() : [{ error }]
     return { receipts: [], answers, ...fates.get(`${channelAccountId} ${text}`) }
-  })
+  }
 
   const acts: { [Do in Act['do']]: (act: Extract<Act, { do: Do }>) => unknown } = {
     send({ channelAccountId, text }) {
