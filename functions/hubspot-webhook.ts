@@ -48,21 +48,21 @@ export function createHandler(deps: Deps) {
 
   return httpHandler(telemetry, async (event) => {
     const body = rawBody(event)
-    if (body.length > largestBody) return refuse(413, 'TooLarge', 'larger than 1 MiB', { bytes: body.length })
+    if (body.length > largestBody) return refuse(413, 'too large', 'larger than 1 MiB', { bytes: body.length })
     const url = calledUrl(event, path, deps.publicBaseUrl)
-    const why = await whyNotHubSpots(event, url, body)
-    if (why)
-      return refuse(401, 'SignaturesRefused', why, { url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    const refusal = await whyNotHubSpots(event, url, body)
+    if (refusal) return refuse(401, ...refusal, { url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
     return accept(body, event.requestContext.requestId)
   })
 
-  /** Why a request is not HubSpot's; undefined where it is. */
-  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer) {
+  /** Why a request is not HubSpot's, for the metric and for the log; undefined where it is. */
+  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer): Promise<[Refusal, string] | undefined> {
     const signature = header(event, 'x-hubspot-signature-v3')
     const timestamp = header(event, 'x-hubspot-request-timestamp')
-    if (!signature) return header(event, 'x-hubspot-signature') ? 'only a signature of version 1 or 2' : 'no signature'
-    if (!timestamp) return 'no timestamp'
-    if (!isFresh(timestamp, now())) return 'timestamp is no time in milliseconds within five minutes of now'
+    if (!signature)
+      return ['unsigned', header(event, 'x-hubspot-signature') ? 'only a signature of version 1 or 2' : 'no signature']
+    if (!timestamp) return ['unsigned', 'no timestamp']
+    if (!isFresh(timestamp, now())) return ['stale', 'timestamp is no time in milliseconds within five minutes of now']
 
     const request = { method: event.requestContext.http.method, url, body, timestamp }
     const matches = ({ clientSecrets }: AppSecret) =>
@@ -71,7 +71,7 @@ export function createHandler(deps: Deps) {
     // The secret may have been rotated since it was read.
     if (match < 0) match = matches(await deps.appSecret({ fresh: true }))
     if (match > 0) telemetry.count('VerifiedByPreviousSecret')
-    return match < 0 ? 'signature does not match' : undefined
+    return match < 0 ? ['mismatch', 'signature does not match'] : undefined
   }
 
   /** A signed body is never refused: one that cannot be read waits among the dead letters for a version that can. */
@@ -116,12 +116,14 @@ export function createHandler(deps: Deps) {
     return { statusCode: 204 }
   }
 
-  function refuse(statusCode: number, metric: string, why: string, fields: object): HttpAnswer {
+  function refuse(statusCode: number, reason: Refusal, why: string, fields: object): HttpAnswer {
     telemetry.warn('Webhook refused', { why, ...fields })
-    telemetry.count(metric)
+    telemetry.count('WebhooksRefused', 1, { reason })
     return { statusCode, body: '' }
   }
 }
+
+type Refusal = 'unsigned' | 'stale' | 'mismatch' | 'too large'
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 

@@ -17,6 +17,7 @@ import {
   type Telling,
   tellingOf,
 } from './messages/ledger.ts'
+import { rises } from './messages/status.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
@@ -67,8 +68,12 @@ export function createHandler(deps: Deps) {
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
     const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
-    const decide = (item: LedgerItem) => advance(item, update, claim, { now: now(), earlier: claimsOf(run), shown })
+    const decide = (latest: LedgerItem) => {
+      before = latest
+      return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown })
+    }
     let item = await ledger.read(update)
+    let before = item
     if (isOfOtherAccount(item, update))
       return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update)
 
@@ -97,7 +102,7 @@ export function createHandler(deps: Deps) {
     const told = await once<Told | undefined>(`${ledgerKey(update)}#${mark}`, keeping, run.context, () =>
       tell(update, item, run),
     )
-    if (!told) report('Nothing new', 'UpdatesWithoutNews', update)
+    if (!told) report('Nothing new', withoutNews(update, before), update)
   }
 
   /** Tells HubSpot its word for what is known now, which may be more than this update says. */
@@ -125,7 +130,7 @@ export function createHandler(deps: Deps) {
     switch (answer.kind) {
       case 'told':
         if (answer.surprise) telemetry.count('UnexpectedAnswers')
-        report('HubSpot told', `Told${telling.word}`, update, { statusType: telling.word, surprise: answer.surprise })
+        reportTold(answer.surprise, { update, item, telling })
         return { telling, refused: false }
       case 'unauthorized':
         return tokens.refuse(update.portalId, 'HubSpot refuses a fresh access token (HTTP 401)')
@@ -164,6 +169,17 @@ export function createHandler(deps: Deps) {
     }
   }
 
+  function reportTold(surprise: string | undefined, { update, item, telling }: Omit<Attempt, 'run'>) {
+    const { createdAt = update.messageCreatedAt } = item
+    const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
+    // The relay's own verdict is queued long before it counts.
+    const tellingDelay = update.status === 'unconfirmed' ? undefined : now() - Date.parse(update.occurredAt)
+    const fields = { statusType: telling.word, timeToTruth, tellingDelay, surprise }
+    report('HubSpot told', `Told${telling.word}`, update, fields)
+    if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${telling.word}`, timeToTruth, 'Milliseconds')
+    if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
+  }
+
   /** Waits for a slot of the portal's rate limit: here if it is near, else in the queue, and keeps the slot meanwhile. */
   async function waitForSlot({ portalId }: StatusUpdate, run: Run) {
     const kept = typeof run.carry['slot'] === 'number' ? run.carry['slot'] : undefined
@@ -172,6 +188,7 @@ export function createHandler(deps: Deps) {
     const ahead = slot - now()
     if (ahead > (slot === kept ? comesBackEarly + 500 : longestWaitHere)) {
       run.carry['slot'] = slot
+      telemetry.count('Deferred')
       throw new NotYet("The portal's rate limit", Math.max(now(), slot - comesBackEarly))
     }
     if (ahead > 0) await deps.sleep(ahead)
@@ -191,6 +208,13 @@ export function createHandler(deps: Deps) {
   }
 
   return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, tenantOf, about })
+}
+
+/** What an update without news was, beside what was known before. */
+function withoutNews({ status, part }: StatusUpdate, { known, parts }: LedgerItem) {
+  const heard = part ? parts?.[part.index]?.known : known
+  if (rises(status, heard)) return 'UpdatesCoalesced'
+  return status === heard ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
 }
 
 type Told = { telling: Telling; refused: boolean }

@@ -8,21 +8,12 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
-import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { type MetricName, metricOf } from './metrics.ts'
+import type { MetricName } from './metrics.ts'
+import { metricOf, nameOf, type Watched } from './watched.ts'
 import type { WorkQueue } from './work-queue.ts'
-
-/** The parts of a relay that are watched. */
-export interface Watched {
-  /** The CloudWatch namespace of the functions' own metrics. */
-  readonly namespace: string
-  readonly functions: LambdaFunction[]
-  readonly apiId: string
-  readonly queues: WorkQueue[]
-}
 
 /** What raises an alarm: its name is its heading in the runbook. */
 type Rule = {
@@ -77,9 +68,6 @@ export function alarmTopicFor(scope: Construct, subscribers: string[]) {
     )
   return topic
 }
-
-/** A function's name, by which its metrics are found. */
-export const nameOf = ({ node }: IFunction) => node.scope!.node.id
 
 /** A heading's anchor, as GitHub makes it. */
 export const anchorOf = (heading: string) =>

@@ -10,8 +10,8 @@ import {
   PeriodOverride,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
-import { nameOf, type Watched } from './alarms.ts'
-import { type MetricName, metricOf, metrics } from './metrics.ts'
+import { type MetricName, metrics } from './metrics.ts'
+import { metricOf, nameOf, type Watched } from './watched.ts'
 
 /** One screen in the order of the journey: each widget answers the question that is its title, which the runbook explains. */
 export function createDashboard(scope: Construct, watched: Watched, alarms: Alarm[]) {

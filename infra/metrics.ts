@@ -1,6 +1,3 @@
-import type { Duration } from 'aws-cdk-lib'
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
-
 /**
  * What the functions measure themselves, with the functions that do. `by` splits a metric by a dimension, of which it
  * says the values where they are known. What each means: docs/metrics.md.
@@ -22,9 +19,14 @@ export const metrics = {
   DeliveriesRejected: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
   DeliveriesUnknown: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
 
+  LookUpsFound: { of: ['deliver-message'], unit: 'Count' },
+
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsRefused: { of: ['provider-receipt'], unit: 'Count' },
+  EntriesHandedOn: { of: ['provider-receipt'], unit: 'Count' },
+  EntriesNotHandedOn: { of: ['provider-receipt'], unit: 'Count' },
+  HandedOn: { of: ['hand-on'], unit: 'Count' },
 
   ToldSENT: { of: ['update-status'], unit: 'Count' },
   ToldFAILED: { of: ['update-status'], unit: 'Count' },
@@ -59,17 +61,10 @@ export const metrics = {
 
   Waiting: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },
   WaitedFor: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Seconds' },
-  DeadLettered: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count', by: { reason: [] } },
+  DeadLettered: {
+    of: ['deliver-message', 'update-status', 'hand-on'],
+    unit: 'Count',
+    by: { reason: ['unreadable', 'refused', 'too late'] },
+  },
 } as const satisfies Record<string, { of: string[]; unit: string; by?: Record<string, string[]> }>
 export type MetricName = keyof typeof metrics
-
-/** A metric of one function, as CloudWatch finds it. */
-export function metricOf(
-  namespace: string,
-  name: MetricName,
-  options: { of?: string; statistic?: string; period: Duration; label?: string; dimensions?: Record<string, string> },
-) {
-  const { of = metrics[name].of[0], statistic = 'Sum', dimensions, ...rest } = options
-  // As Powertools names the function.
-  return new Metric({ namespace, metricName: name, dimensionsMap: { service: of, ...dimensions }, statistic, ...rest })
-}

@@ -46,6 +46,8 @@ export const LedgerItem = z.object({
   ...Knowledge.shape,
   /** Where a message takes several sends: what is known of each. What is known of the message follows from it. */
   parts: z.array(Knowledge).optional(),
+  /** When the agent pressed Send, in ISO 8601. */
+  createdAt: z.string().optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
   /** HubSpot's word that HubSpot is known to hold. */
@@ -109,7 +111,10 @@ export function announce(
   { announced, channelAccountId }: MessageAnnounced,
 ): { next?: LedgerItem; answer: undefined } {
   if (item.version > 0) return { answer: undefined }
-  const next = noted({ ...item, channelAccountId }, 'announced', { occurredAt: announced, source: 'hubspot' })
+  const next = noted({ ...item, createdAt: announced, channelAccountId }, 'announced', {
+    occurredAt: announced,
+    source: 'hubspot',
+  })
   return { next, answer: undefined }
 }
 

@@ -101,7 +101,8 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
   } catch (error) {
     if (error instanceof TryLater) return wait(consumer, parcel, job, error)
     if (isAwsTrouble(error)) return wait(consumer, parcel, job, new TryLater(`AWS answered ${error.name}`))
-    if (error instanceof GiveUp) return park(consumer, parcel, error.message)
+    if (error instanceof GiveUp)
+      return park(consumer, parcel, error.message, job === undefined ? 'unreadable' : 'refused')
     consumer.telemetry.error('Failed, SQS brings it back', { ...consumer.about(body), ...errorFields(error) })
     throw error
   }
@@ -167,7 +168,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
     const reason = `Given up after ${Math.round(giveUpAfterSeconds / 360) / 10} hours: ${error.message}`
     if (job !== undefined) await consumer.beforeGivingUp?.(job, reason)
-    return park(consumer, parcel, reason)
+    return park(consumer, parcel, reason, 'too late')
   }
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const next = error.notBefore ?? now() + backoff(attempt, random)
@@ -180,6 +181,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
     until: new Date(next).toISOString(),
   })
   telemetry.count('Waiting')
+  telemetry.measure('WaitedFor', (now() - since) / 1000, 'Seconds')
 }
 
 async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unknown, waiting: Waiting) {
@@ -205,10 +207,11 @@ async function park<Job>(
   { deadLetters, tenantOf, about, telemetry, now }: Consumer<Job>,
   parcel: Parcel,
   reason: string,
+  kind: 'unreadable' | 'refused' | 'too late',
 ) {
   const { body, attempt, run } = parcel
   const letter = deadLetter(body, { reason, attempts: attempt + 1, since: run.since, at: now() })
   await deadLetters.send(letter, { group: tenantOf(body) })
   telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
-  telemetry.count('DeadLettered')
+  telemetry.count('DeadLettered', 1, { reason: kind })
 }

@@ -6,8 +6,10 @@ export type Telemetry = {
   info(message: string, fields?: object): void
   warn(message: string, fields?: object): void
   error(message: string, fields?: object): void
-  /** Adds to a CloudWatch metric. */
-  count(metric: string, value?: number): void
+  /** Adds to a CloudWatch metric; `by` splits it by a dimension that has few values, since each is a metric to pay for. */
+  count(metric: string, value?: number, by?: Record<string, string>): void
+  /** One measurement of a CloudWatch metric. */
+  measure(metric: string, value: number, unit: 'Milliseconds' | 'Seconds'): void
   /** Writes the metrics of this invocation out. */
   flush(): void
 }
@@ -16,13 +18,25 @@ export type Telemetry = {
 export function createTelemetry(): Telemetry {
   const logger = new Logger()
   const metrics = new Metrics()
+  const split = new Map<string, Metrics>()
+
+  function splitBy(by: Record<string, string>) {
+    const key = JSON.stringify(by)
+    const known = split.get(key) ?? new Metrics()
+    if (!split.has(key)) for (const [name, value] of Object.entries(by)) known.addDimension(name, value)
+    split.set(key, known)
+    return known
+  }
+
   return {
     info: (message, fields = {}) => logger.info(message, { ...fields }),
     warn: (message, fields = {}) => logger.warn(message, { ...fields }),
     error: (message, fields = {}) => logger.error(message, { ...fields }),
-    count: (metric, value = 1) => void metrics.addMetric(metric, MetricUnit.Count, value),
+    count: (metric, value = 1, by) => void (by ? splitBy(by) : metrics).addMetric(metric, MetricUnit.Count, value),
+    measure: (metric, value, unit) => void metrics.addMetric(metric, unit, value),
     flush: () => {
-      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+      for (const one of [metrics, ...split.values()]) if (one.hasStoredMetrics()) one.publishStoredMetrics()
+      split.clear()
     },
   }
 }

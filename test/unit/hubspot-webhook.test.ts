@@ -190,7 +190,7 @@ test.each<[string, Record<string, string>, string]>([
   expect(await post({ body, headers })).toEqual({ statusCode: 401, body: '' })
   expect(sqs.messages).toEqual([])
   expect(lines).toEqual([{ level: 'warn', message: 'Webhook refused', why, url, headers: Object.keys(headers) }])
-  expect(counts).toEqual({ SignaturesRefused: 1 })
+  expect(counts).toEqual({ WebhooksRefused: 1 })
   const values = Object.values(headers).filter((value) => value.length > 2)
   expect(values.filter((value) => everything().includes(value))).toEqual([])
 })
@@ -249,7 +249,7 @@ test('a flood of forgeries is refused with few looks at the secret', async () =>
     pass(1)
   }
 
-  expect(counts).toEqual({ SignaturesRefused: 30 })
+  expect(counts).toEqual({ WebhooksRefused: 30 })
   expect(secretsManager.reads).toHaveLength(3)
 })
 
@@ -312,36 +312,39 @@ test.each([
   expect(await post({ body })).toEqual({ statusCode: 204 })
 })
 
-test.each(['created', 'updated', 'purged'])('that a channel account was %s is queued, without its address', async (name) => {
-  const { post, sqs, deliveries, lines, counts, everything } = setUp()
+test.each(['created', 'updated', 'purged'])(
+  'that a channel account was %s is queued, without its address',
+  async (name) => {
+    const { post, sqs, deliveries, lines, counts, everything } = setUp()
 
-  expect(await post({ body: example(`hubspot/channel-account-${name}`) })).toEqual({ statusCode: 204 })
-  expect(sqs.messages).toHaveLength(1)
-  expect(deliveries()).toEqual([
-    {
-      v: 1,
-      portalId: '243842089',
-      channelId: '2300310',
-      channelAccountId: '3000000001',
-      change: name,
-      at: expect.stringMatching(/^2026-11-22T/),
-      traceId: 'request-1',
-    },
-  ])
-  expect(lines).toEqual([
-    {
-      level: 'info',
-      message: 'Channel account event',
-      portalId: '243842089',
-      channelId: '2300310',
-      channelAccountId: '3000000001',
-      type: `CHANNEL_ACCOUNT_${name.toUpperCase()}`,
-      traceId: 'request-1',
-    },
-  ])
-  expect(counts).toEqual({ ChannelAccountEvents: 1 })
-  expect(everything()).not.toContain('+1555')
-})
+    expect(await post({ body: example(`hubspot/channel-account-${name}`) })).toEqual({ statusCode: 204 })
+    expect(sqs.messages).toHaveLength(1)
+    expect(deliveries()).toEqual([
+      {
+        v: 1,
+        portalId: '243842089',
+        channelId: '2300310',
+        channelAccountId: '3000000001',
+        change: name,
+        at: expect.stringMatching(/^2026-11-22T/),
+        traceId: 'request-1',
+      },
+    ])
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        message: 'Channel account event',
+        portalId: '243842089',
+        channelId: '2300310',
+        channelAccountId: '3000000001',
+        type: `CHANNEL_ACCOUNT_${name.toUpperCase()}`,
+        traceId: 'request-1',
+      },
+    ])
+    expect(counts).toEqual({ ChannelAccountEvents: 1 })
+    expect(everything()).not.toContain('+1555')
+  },
+)
 
 test('an event of a type that HubSpot did not document is acknowledged and counted', async () => {
   const { post, sqs, lines, counts } = setUp()
@@ -398,7 +401,7 @@ test('a body of a mebibyte is taken, one byte more is too large, signed or not',
   expect(lines.slice(1)).toEqual(
     Array(2).fill({ level: 'warn', message: 'Webhook refused', why: 'larger than 1 MiB', bytes: mebibyte + 1 }),
   )
-  expect(counts).toEqual({ MessagesAccepted: 1, TooLarge: 2 })
+  expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 2 })
 })
 
 test('characters count in bytes, as they travel', async () => {
@@ -450,7 +453,7 @@ test('whatever comes unsigned is refused, and nothing is queued', async () => {
     }),
   )
   expect(sqs.messages).toEqual([])
-  expect(Object.keys(counts)).toEqual(['SignaturesRefused'])
+  expect(Object.keys(counts)).toEqual(['WebhooksRefused'])
 })
 
 test('what people wrote, who they are and what is secret appear in no log line, whatever happens', async () => {

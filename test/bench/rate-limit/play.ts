@@ -72,7 +72,7 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
       tokens: { get: async (portalId) => portalId, renew: async (portalId) => portalId, refuse: fail },
       queue,
       deadLetters: { send: fail },
-      telemetry: { info() {}, warn() {}, error: fail, count() {}, flush() {} },
+      telemetry: { info() {}, warn() {}, error: fail, count() {}, measure() {}, flush() {} },
       sleep,
       now: clock.now,
       random: () => draws.next('back-off'),

@@ -1,0 +1,28 @@
+import type { Duration } from 'aws-cdk-lib'
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import { type MetricName, metrics } from './metrics.ts'
+import type { WorkQueue } from './work-queue.ts'
+
+/** The parts of a relay that are watched. */
+export interface Watched {
+  /** The CloudWatch namespace of the functions' own metrics. */
+  readonly namespace: string
+  readonly functions: LambdaFunction[]
+  readonly apiId: string
+  readonly queues: WorkQueue[]
+}
+
+/** A function's name, by which its metrics are found. */
+export const nameOf = ({ node }: IFunction) => node.scope!.node.id
+
+/** A metric of one function, as CloudWatch finds it. */
+export function metricOf(
+  namespace: string,
+  name: MetricName,
+  options: { of?: string; statistic?: string; period: Duration; label?: string; dimensions?: Record<string, string> },
+) {
+  const { of = metrics[name].of[0], statistic = 'Sum', dimensions, ...rest } = options
+  // As Powertools names the function.
+  return new Metric({ namespace, metricName: name, dimensionsMap: { service: of, ...dimensions }, statistic, ...rest })
+}
