@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 
-/** What zod found wrong, by field and without any value: `clientSecrets.0: expected string`. */
+/** What zod found wrong, by field and without any value: `clientSecrets.0: expected string`. Refinements say it in our words. */
 export function problems(error: z.ZodError) {
   return flat(error.issues)
     .slice(0, 5)
@@ -17,5 +17,7 @@ function flat(issues: z.core.$ZodIssue[]): z.core.$ZodIssue[] {
   })
 }
 
-const wrong = (issue: z.core.$ZodIssue) =>
-  'expected' in issue ? `expected ${issue.expected}` : issue.code.replaceAll('_', ' ')
+function wrong(issue: z.core.$ZodIssue) {
+  if ('expected' in issue) return `expected ${issue.expected}`
+  return issue.code === 'custom' ? issue.message : issue.code.replaceAll('_', ' ')
+}
