@@ -8,6 +8,7 @@ import type { Fault } from '../../infra/local/hubspot-behaviour.ts'
 import type { Grant } from '../../infra/local/iam.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { synthesize } from '../../infra/local/template.ts'
+import { createLinkBrowser } from '../support/link-browser.ts'
 
 /** Granted actions whose use no emulator sees, and why. */
 const unseen = {
@@ -25,6 +26,7 @@ const fates = {
   'not to be told to HubSpot at all': undefined,
   'dead letters of the deliveries': 2,
   'dead letters of the status updates': 1,
+  'an account that is connected by a click': 200,
 }
 
 // The fewer processes of each function, the sooner it is over.
@@ -105,6 +107,9 @@ async function sendMessages(relay: LocalRelay) {
   await hubspot.sendEvent({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED' }, ids)
   await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.queueUrl('Deliveries'), MessageBody: '{}' }))
 
+  const browser = createLinkBrowser()
+  const installed = await browser.follow(await browser.open(stack.outputs['InstallUrl']!), 'Connect account 1002')
+
   async function depth(name: string) {
     const input = { QueueUrl: stack.queueUrl(name), AttributeNames: ['ApproximateNumberOfMessages' as const] }
     const { Attributes } = await stack.sqs.send(new GetQueueAttributesCommand(input))
@@ -116,6 +121,7 @@ async function sendMessages(relay: LocalRelay) {
       ...messages.map(({ told }) => told),
       await depth('Deliveries/DeadLetters'),
       await depth('StatusUpdates/DeadLetters'),
+      installed.status,
     ]
     return Object.fromEntries(Object.keys(fates).map((fate, index) => [fate, outcomes[index]]))
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { createLinkBrowser } from '../support/link-browser.ts'
 
 const portalId = '1002'
 const message = { ...ids, portalId, channelAccountId: '3000000001', text: 'Hello' }
@@ -12,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => relay?.stop())
 
 test("a portal that is installed by a click has its messages' statuses told", async () => {
-  const browser = createBrowser()
+  const browser = createLinkBrowser()
 
   const consent = await browser.open(relay.stack.outputs['InstallUrl']!)
   const done = await browser.follow(consent, `Connect account ${portalId}`)
@@ -24,7 +25,7 @@ test("a portal that is installed by a click has its messages' statuses told", as
 })
 
 test('a second installation says that it is one', async () => {
-  const browser = createBrowser()
+  const browser = createLinkBrowser()
 
   const consent = await browser.open(`${relay.stack.outputs['InstallUrl']}?portalId=${portalId}`)
   const done = await browser.follow(consent, `Connect account ${portalId}`)
@@ -34,7 +35,7 @@ test('a second installation says that it is one', async () => {
 })
 
 test('a consent that is denied has its page', async () => {
-  const browser = createBrowser()
+  const browser = createLinkBrowser()
 
   const done = await browser.follow(await browser.open(relay.stack.outputs['InstallUrl']!), 'Cancel')
 
@@ -42,9 +43,9 @@ test('a consent that is denied has its page', async () => {
 })
 
 test("a consent that somebody else gave is refused in the victim's browser", async () => {
-  const consent = await createBrowser().open(relay.stack.outputs['InstallUrl']!)
+  const consent = await createLinkBrowser().open(relay.stack.outputs['InstallUrl']!)
 
-  const done = await createBrowser().follow(consent, `Connect account ${portalId}`)
+  const done = await createLinkBrowser().follow(consent, `Connect account ${portalId}`)
 
   expect(done).toMatchObject({ status: 403, text: expect.stringContaining('Another browser') })
 })
@@ -55,33 +56,3 @@ test('the code of an installation is nowhere in the log', () => {
   expect(lines).toContain('Portal installed')
   expect(lines).not.toMatch(/na1-|"code"|state=/)
 })
-
-type Page = { url: string; status: number; text: string }
-
-/** A browser that keeps cookies, goes where it is sent, and clicks links. */
-function createBrowser() {
-  const cookies = new Map<string, string>()
-
-  async function open(url: string): Promise<Page> {
-    const { origin } = new URL(url)
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie: cookies.get(origin) ?? '' } })
-    const [cookie] = response.headers.getSetCookie()
-    if (cookie) cookies.set(origin, cookie.split(';')[0]!)
-    const location = response.headers.get('location')
-    if (location) return open(new URL(location, url).href)
-    return { url, status: response.status, text: await response.text() }
-  }
-
-  return {
-    open,
-    follow({ url, text }: Page, link: string) {
-      const [, href = ''] = new RegExp(`href="([^"]+)">${link}<`).exec(text) ?? []
-      return open(
-        new URL(
-          href.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))),
-          url,
-        ).href,
-      )
-    },
-  }
-}
