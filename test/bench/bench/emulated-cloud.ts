@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { type Answer, type AwsCall, clientSecret, portal, startCloud } from './cloud.ts'
 
@@ -46,13 +47,15 @@ export async function startEmulatedCloud({ portals = 1 } = {}) {
 
   const operator = (operation: string, input: object) =>
     answerDynamoDb(operation, { ...operatorHeaders, 'x-amz-target': `DynamoDB_20120810.${operation}` }, input)
-  for (const TableName of ['ledger', 'portals', 'idempotency'])
+  for (const TableName of ['ledger', 'portals', 'idempotency']) {
     await operator('CreateTable', {
       TableName,
       BillingMode: 'PAY_PER_REQUEST',
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
     })
+    while (!JSON.stringify(await operator('DescribeTable', { TableName })).includes('ACTIVE')) await sleep(5)
+  }
   for (let id = 1; id <= portals; id++)
     await operator('PutItem', { TableName: 'portals', Item: portal(`portal#${id}`) })
   Object.assign(units, { read: 0, write: 0 })

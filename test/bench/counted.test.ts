@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Span } from './bench/child.ts'
+import { startCloud } from './bench/cloud.ts'
+import { type Built, buildContenders, environmentOf } from './bench/contenders.ts'
+import { count, countWebhookLog } from './bench/counted.ts'
+import { batch } from './bench/events.ts'
+import { runTask } from './bench/run.ts'
+
+// What `npm run bench` counts, and docs/cost.md multiplies. Figures of the bundles that would be deployed.
+
+let built: Built
+
+beforeAll(async () => {
+  built = await buildContenders()
+}, 60_000)
+afterAll(() => built[Symbol.asyncDispose]())
+
+test('a status update of a full batch costs 2.1 writes and a read, and a duplicate one read', async () => {
+  const { first, duplicate } = await count(built, 'ours')
+
+  expect(first).toMatchObject({ patches: 1 })
+  expect(first.writeUnits).toBeGreaterThanOrEqual(2.1)
+  // A record that is late takes its slot of the rate limit alone.
+  expect(first.writeUnits).toBeLessThanOrEqual(2.2)
+  // And a portal's tokens, once for each process.
+  expect(first.readUnits).toBeCloseTo(1, 1)
+  expect(duplicate).toMatchObject({ patches: 0, writeUnits: 0, readUnits: 1 })
+})
+
+test('updates of different portals cost a write more: a slot of the rate limit each', async () => {
+  const { first } = await count(built, 'ours', { portals: 10 })
+
+  expect(first).toMatchObject({ patches: 1, writeUnits: 3 })
+})
+
+test('a status update logs at most 0.6 kB, metrics included, and so does a webhook', async () => {
+  const { first } = await count(built, 'ours')
+  const webhookBytes = await countWebhookLog(built, 'ours')
+
+  expect(first.logBytes).toBeGreaterThan(100)
+  expect(first.logBytes).toBeLessThanOrEqual(600)
+  expect(webhookBytes).toBeLessThanOrEqual(600)
+})
+
+test('ten PATCHes in each of four invocations, five seconds apart, take ten handshakes', {
+  timeout: 60_000,
+}, async () => {
+  const cloud = await startCloud()
+  const batches = Array.from({ length: 4 }, () => batch(10))
+  const entry = `${built.folder('ours', 'update-status')}/index.mjs`
+
+  await runTask<Span[]>({ kind: 'consume', entry, batches, pauseMs: 5000 }, environmentOf(cloud))
+  await cloud.close()
+
+  expect(cloud.handshakes.hubspot()).toBe(10)
+})
