@@ -6,7 +6,7 @@ import type { Deployment } from './deployment.ts'
 import { confirm, digits } from './given.ts'
 import { createAccess } from './hubspot-access.ts'
 import type { Context } from './relay.ts'
-import { portalOf, scanTable } from './scan.ts'
+import { isOfMessage, portalOf, scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 
@@ -78,10 +78,12 @@ async function erase(
     terminal,
     { TableName, what: 'Items read', ProjectionExpression: 'pk' },
     async ({ pk }) => {
+      if (terminal.signal.aborted) return 'enough'
       const key = String(pk)
-      if (portalOf(key) !== portalId) return
+      if (portalOf(key) !== portalId) return undefined
       if (!dryRun) await deployment.dynamodb.send(new DeleteItemCommand({ TableName, Key: { pk: { S: key } } }))
-      count(removed, key.startsWith(`${portalId}#`) ? 'message' : key.slice(0, key.indexOf('#')))
+      count(removed, isOfMessage(key) ? 'message' : key.slice(0, key.indexOf('#')))
+      return undefined
     },
   )
 }
