@@ -143,7 +143,8 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
   const ownMessage = Dialog360Error.safeParse(json).data
   if (isTransient(status, error, ownMessage)) {
     const seconds = retryAfterSeconds(headers['retry-after'], now)
-    throw new TryLater(`WhatsApp answered ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
+    const why = isWrongToken(status, error) ? 'does not accept the access of this account,' : 'answered'
+    throw new TryLater(`WhatsApp ${why} ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
       notBefore: seconds === undefined ? undefined : now + seconds * 1000,
     })
   }
@@ -158,6 +159,11 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
 
 /** Whether the message was certainly not taken, and another try may fare better. */
 function isTransient(status: number, error: z.infer<typeof GraphError>['error'] | undefined, ownMessage = '') {
+  if (isWrongToken(status, error)) return true
   if (!error) return status === 429 || status === 503 || /exceeded the .*limit/i.test(ownMessage)
   return transient.has(error.code) || error.is_transient === true
 }
+
+// An operator can mend that while the message waits.
+const isWrongToken = (status: number, error: { code: number } | undefined) =>
+  error ? [0, 102, 190].includes(error.code) : status === 401

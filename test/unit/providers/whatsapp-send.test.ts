@@ -203,7 +203,6 @@ test('whatever is planned, our ids fit into what Meta returns', () => {
 
 test.each<[string, number, string | object, string]>([
   ['the closed window', 400, example('whatsapp/error-window'), `${catalogue['131047']} (131047)`],
-  ['a token that has expired', 401, example('whatsapp/error-token'), `${catalogue['190']} (190)`],
   ['a lack of permission', 403, error(200), `${catalogue['200']} (200)`],
   ['a missing permission that Meta calls its own fault', 500, error(3), `${catalogue['3']} (3)`],
   ['an unknown code', 400, error(139999, '(#139999) Something new'), 'Something new (139999)'],
@@ -216,7 +215,6 @@ test.each<[string, number, string | object, string]>([
   ['an error without a code', 400, { error: {} }, 'The messaging service reported a failure (400)'],
   ['a page of some gateway', 403, '<html>', 'The messaging service reported a failure (403)'],
   ['a redirect', 302, '', 'The messaging service reported a failure (302)'],
-  ["360dialog's refusal of the key", 401, { meta: { developer_message: 'Invalid api_key' } }, 'Invalid api_key (401)'],
   ["360dialog's refusal, in its newer form", 400, { meta: { developerMessage: 'Disabled.' } }, 'Disabled (400)'],
 ])('after %s the message has failed, and the reason says why', async (_, status, answer, reason) => {
   const { send } = setUp({ status, body: answer })
@@ -234,6 +232,8 @@ test("the team's own sentence stands in for ours", async () => {
 test.each<[string, number, string | object]>([
   ['too many requests', 429, ''],
   ['an outage', 503, '<html>'],
+  ['a token that has expired, which an operator can mend', 401, example('whatsapp/error-token')],
+  ["360dialog's refusal of the key", 401, { meta: { developer_message: 'Invalid api_key' } }],
   ['what Meta itself calls transient', 400, { error: { code: 1, is_transient: true } }],
   ["360dialog's own limit", 400, { meta: { developer_message: 'You have exceeded the endpoint rate limit.' } }],
   ...[...transient].map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),

@@ -36,7 +36,6 @@ export const harness: Harness = {
     refused: [
       { status: 400, code: 131047, body: error(131047, 'Re-engagement message') },
       { status: 400, code: 131026, body: error(131026, 'Message undeliverable') },
-      { status: 401, code: 190, body: error(190, 'Error validating access token') },
       { status: 500, code: 131045, body: error(131045, 'Incorrect certificate') },
       { status: 404, code: 404 },
     ],
@@ -44,6 +43,7 @@ export const harness: Harness = {
       { status: 400, body: error(130429, 'Rate limit hit'), headers: { 'retry-after': '7' } },
       { status: 400, body: error(131056, 'Pair rate limit hit') },
       { status: 500, body: error(131016, 'Service unavailable') },
+      { status: 401, body: error(190, 'Error validating access token') },
       { status: 429 },
       { status: 503 },
     ],
