@@ -46,8 +46,8 @@ export function createHandler(deps: Deps) {
   const { accounts, ledger, threads, channelAccounts, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
-    if ('change' in job) return channelAccounts.record(job)
     const message = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
+    if ('change' in message) return channelAccounts.record(message)
     try {
       await deliver(message, run)
     } catch (error) {

@@ -45,9 +45,10 @@ export function createHandler(deps: Deps) {
   const { ledger, channelAccounts, hubspot, tokens, rateLimit, telemetry, now } = deps
 
   function handle(job: StatusJob, run: Run) {
-    if ('change' in job) return channelAccounts.record(job)
-    if ('unread' in job) return record({ v: version, ...toAnnouncement(readAnew(job, run.since)) })
-    return 'announced' in job ? record(job) : tellStatus(job, run)
+    const known = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
+    if ('change' in known) return channelAccounts.record(known)
+    if ('original' in known) return record({ v: version, ...toAnnouncement(known) })
+    return 'announced' in known ? record(known) : tellStatus(known, run)
   }
 
   async function tellStatus(update: StatusUpdate, run: Run) {

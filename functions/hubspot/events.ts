@@ -145,11 +145,15 @@ export function toAnnouncement({ createdAt, ...job }: Omit<DeliveryJob, 'v'>): O
   return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
 }
 
-/** The message of an event that was queued as it came. Throws GiveUp where it still cannot be read, or is no message. */
-export function readAnew({ unread, traceId }: UnreadEvent, receivedAt: number): Omit<DeliveryJob, 'v'> {
+/** The job of an event that was queued as it came. Throws GiveUp where it still cannot be read, or makes no job. */
+export function readAnew(
+  { unread, traceId }: UnreadEvent,
+  receivedAt: number,
+): Omit<DeliveryJob, 'v'> | Omit<ChannelAccountChanged, 'v'> {
   const body = gunzip(unread)
   const read = readEvent(body)
   if (read.kind === 'message') return toDelivery(read.event, body, { traceId, receivedAt })
+  if (read.kind === 'account') return toAccountChange(read.event, { traceId, receivedAt })
   throw new GiveUp(`Still no message: ${read.kind === 'unreadable' ? read.problem : `an event of kind ${read.kind}`}`)
 }
 

@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { accountKey, createChannelAccounts } from '../../../functions/messages/channel-accounts.ts'
 import type { ChannelAccountChanged } from '../../../functions/messages/jobs.ts'
+import { gzip } from '../../../functions/platform/queue.ts'
 import { TryLater } from '../../../functions/platform/retry.ts'
+import { example } from '../../support/examples.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { createWorld, delivery, update, type World } from '../../support/world.ts'
 
@@ -54,6 +56,19 @@ test('an account is kept without its address; a purged one is forgotten when its
 test("an account's key never is that of a message", () => {
   expect(accountKey(account)).toMatch(/^account#1#/)
 })
+
+test.each(['deliveries', 'statusUpdates'] as const)(
+  'an event that could not be read is kept once it can be: %s',
+  async (queue) => {
+    const world = createWorld()
+    const unread = gzip(example('hubspot/channel-account-purged'))
+
+    await world[queue].send({ v: 1, unread, traceId: 'trace' }, { group: '1' })
+    await world.step()
+
+    expect(world.ledgerTable.items.get('account#243842089#2300310#3000000001')).toMatchObject({ state: 'purged' })
+  },
+)
 
 describe('a message of an account that is gone', () => {
   let world: World
