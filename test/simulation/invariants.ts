@@ -11,6 +11,7 @@ export type Invariant =
   | 'no event is missing'
   | 'HubSpot holds the word for the highest status'
   | 'no customer receives a message twice'
+  | 'messages of a thread arrive in the order in which the agent sent them'
   | 'HubSpot is asked no more than necessary'
   | 'nothing confidential is kept or logged'
 
@@ -32,6 +33,7 @@ export function judgeAtEnd(world: World): Violation[] {
   return [
     ...world.fates.flatMap((fate) => [...missing(world, fate), ...wronglyTold(world, fate), ...sentTwice(world, fate)]),
     ...world.fates.flatMap((fate) => askedTooOften(world, fate)),
+    ...outOfOrder(world),
     ...refusedForHaste(world),
     ...leaks(world),
   ]
@@ -46,21 +48,29 @@ function missing(world: World, { id, kind }: Fate): Violation[] {
   return left.map((detail) => ({ invariant, detail }))
 }
 
-function wronglyTold(world: World, { id, kind }: Fate): Violation[] {
+function wronglyTold(world: World, fate: Fate): Violation[] {
+  const { id, kind, parts } = fate
   if (kind === 'unreadable') return []
   const held = world.hubspot.held.get(id)
-  const expected = possibleTruths(world, id, kind)
-  const isTrue = expected.some(
-    (status) =>
+  const expected = parts
+    .map((_, part) => possibleTruths(world, fate, part))
+    .reduce<Status[][]>((all, some) => all.flatMap((one) => some.map((status) => [...one, status])), [[]])
+  const isTrue = expected.some((statuses) => {
+    const status = statuses.includes('failed') ? 'failed' : lowest(statuses)
+    const failed = statuses.filter((other) => other === 'failed').length
+    const reason = cleanReason(reasonFor(id))
+    const whole = parts.length > 1 ? `${failed} of ${parts.length} sends failed: ${reason}` : reason
+    return (
       held?.statusType === wordFor(status) &&
-      (held.statusType !== 'FAILED' || (held.errorMessage === cleanReason(reasonFor(id))) === (status === 'failed')),
-  )
+      (held.statusType !== 'FAILED' || (held.errorMessage === whole) === (status === 'failed'))
+    )
+  })
   if (isTrue) return []
   const holds = held ? [held.statusType, held.errorMessage].filter(Boolean).join(', ') : 'nothing'
   return [
     {
       invariant: 'HubSpot holds the word for the highest status',
-      detail: `HubSpot holds ${holds} for ${id}, which is ${expected.join(' or ')}`,
+      detail: `HubSpot holds ${holds} for ${id}, which is ${expected.map((statuses) => statuses.join(', ')).join(' or ')}`,
     },
   ]
 }
@@ -69,11 +79,13 @@ function wronglyTold(world: World, { id, kind }: Fate): Violation[] {
  * The highest status that the world produced. What came of a send counts where the relay could hear it; where a fault struck
  * the process after it sent, that may be lost: then the relay's own verdict may stand in its place.
  */
-function possibleTruths(world: World, id: string, kind: Fate['kind']): Status[] {
-  const { sends } = world.provider
-  const receipts = world.provider.issued.filter(({ messageId }) => messageId === id).map(({ status }) => status)
+function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[] {
+  const { sends, issued } = world.provider
+  const receipts = issued
+    .filter((receipt) => receipt.messageId === id && receipt.part.index === part)
+    .map(({ status }) => status)
   if (kind === 'own means') return [highest(receipts)]
-  const own = sends.filter(({ messageId }) => messageId === id)
+  const own = sends.filter((send) => send.messageId === id && send.part === part)
   const answered = own.filter(({ said }) => said !== undefined)
   const outcomes = answered.map(({ said }) => outcomeOf[said!])
   const unheard =
@@ -86,30 +98,56 @@ function possibleTruths(world: World, id: string, kind: Fate['kind']): Status[] 
 const outcomeOf = { accepted: 'unconfirmed', sent: 'sent', delivered: 'delivered', rejected: 'failed' } as const
 
 const highest = (statuses: Status[]) => ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
+const lowest = (statuses: Status[]) => ladder[Math.min(...statuses.map((status) => ladder.indexOf(status)))]!
 
-function sentTwice(world: World, { id, kind }: Fate): Violation[] {
+function sentTwice(world: World, { id, kind, parts }: Fate): Violation[] {
   if (kind !== 'agent') return []
-  const sends = world.provider.sends.filter(({ messageId }) => messageId === id)
-  const invariant = 'no customer receives a message twice'
-  const taken = sends.filter((send) => send.taken).length
-  if (taken > 1) return [{ invariant, detail: `the customer received ${id} ${taken} times` }]
-  if (!world.hasKey && sends.slice(0, -1).some(({ surelyNot }) => !surelyNot))
-    return [{ invariant, detail: `${id} was sent again after a send whose outcome nobody knew` }]
-  return []
+  return parts.flatMap((_, part): Violation[] => {
+    const sends = world.provider.sends.filter((send) => send.messageId === id && send.part === part)
+    const invariant = 'no customer receives a message twice'
+    const taken = sends.filter((send) => send.taken).length
+    if (taken > 1) return [{ invariant, detail: `the customer received ${id} ${taken} times` }]
+    if (!world.hasKey && sends.slice(0, -1).some(({ surelyNot }) => !surelyNot))
+      return [{ invariant, detail: `${id} was sent again after a send whose outcome nobody knew` }]
+    return []
+  })
+}
+
+/**
+ * Of two messages that the agent sent a second apart, the second is not sent between two tries of the first, unless the
+ * first was begun five minutes ago; where nothing goes wrong, it is sent after the first.
+ */
+function outOfOrder(world: World): Violation[] {
+  const { fates, faults, begun, provider } = world
+  const inThread = fates.filter(({ kind, thread }) => kind === 'agent' && thread)
+  return inThread.flatMap((a) => inThread.filter((b) => b.at >= a.at + 1000).flatMap((b) => pair(a.id, b.id)))
+
+  function pair(a: string, b: string): Violation[] {
+    const [triesOfA, triesOfB] = [a, b].map((id) => provider.sends.filter(({ messageId }) => messageId === id))
+    const [firstOfA, firstOfB] = [triesOfA![0]?.at, triesOfB![0]?.at]
+    if (firstOfA === undefined || firstOfB === undefined) return []
+    const until = (begun.get(a) ?? firstOfA) + 5 * 60_000
+    // Whoever looked a moment before the first was begun could not see it.
+    const wasUnderWay = firstOfA + 100 < firstOfB && firstOfB < until && triesOfA!.some(({ at }) => at > firstOfB)
+    if (!wasUnderWay && !(faults.calm && firstOfB < firstOfA)) return []
+    const invariant = 'messages of a thread arrive in the order in which the agent sent them'
+    return [{ invariant, detail: `${b} was sent before ${a}` }]
+  }
 }
 
 /**
  * u updates cost at most u(u + 1) / 2 PATCHes, and each fault two more; without faults, in the usual order, as many as an
  * agent reads something new.
  */
-function askedTooOften(world: World, { id, kind, receipts, orderly }: Fate): Violation[] {
+function askedTooOften(world: World, { id, kind, parts, orderly }: Fate): Violation[] {
   const { faults, hubspot, provider } = world
   const patches = hubspot.patches.filter(({ messageId }) => messageId === id)
-  const produced = new Set<Status>(
-    provider.issued.filter(({ messageId }) => messageId === id).map(({ status }) => status),
+  const produced = new Set(
+    provider.issued.filter(({ messageId }) => messageId === id).map(({ status, part }) => `${status} ${part.index}`),
   )
-  for (const { messageId, said } of provider.sends) if (messageId === id && said) produced.add(outcomeOf[said])
-  if (kind === 'agent') produced.add('unconfirmed')
+  for (const { messageId, part, said } of provider.sends)
+    if (messageId === id && said) produced.add(`${outcomeOf[said]} ${part}`)
+  if (kind === 'agent') for (const part of parts.keys()) produced.add(`unconfirmed ${part}`)
   const updates = produced.size
   const trouble = faults.hard().length + patches.filter(({ answered200 }) => !answered200).length
   const limit = (updates * (updates + 1)) / 2 + 2 * trouble
@@ -121,7 +159,8 @@ function askedTooOften(world: World, { id, kind, receipts, orderly }: Fate): Vio
         detail: `${patches.length} PATCHes for ${updates} updates of ${id} with ${trouble} faults: over ${limit}`,
       },
     ]
-  if (!faults.calm || !orderly || kind === 'unreadable') return []
+  const [{ receipts } = { receipts: [] }, ...others] = parts
+  if (!faults.calm || !orderly || kind === 'unreadable' || others.length > 0) return []
   const said = provider.sends.find(({ messageId }) => messageId === id)?.said
   const steps: Status[] = [
     ...(said && said !== 'accepted' ? [outcomeOf[said]] : []),

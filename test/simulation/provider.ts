@@ -4,7 +4,7 @@ import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
-import type { SendFace } from '../../functions/providers/provider.ts'
+import type { ReceiptFace, SendFace } from '../../functions/providers/provider.ts'
 import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
 import type { Ground } from './world.ts'
@@ -15,6 +15,9 @@ const patience = 20_000
 /** A request to send a message. */
 export type Send = {
   messageId: string
+  /** Which of the message's sends it is. */
+  part: number
+  at: number
   process: Process
   /** How many faults had struck the process by then. */
   faultsBefore: number
@@ -33,11 +36,11 @@ export type Send = {
 export function createProvider(
   { clock, draws, faults, note }: Ground,
   { call }: Network,
-  options: { fates: Fate[]; post(messageId: string, status: Status, done: () => void): void },
+  options: { fates: Fate[]; post(receipt: Issued, done: () => void): void },
 ) {
   const sends: Send[] = []
-  /** What it says that became of each message: the truth. */
-  const issued: { messageId: string; status: Status }[] = []
+  /** What it says that became of each send: the truth. */
+  const issued: Issued[] = []
   const keys = new Set<string>()
   const fateOf = (id: string) => options.fates.find((fate) => fate.id === id)!
 
@@ -47,6 +50,8 @@ export function createProvider(
       const { messageId } = JSON.parse(String(body)) as { messageId: string }
       const send: Send = {
         messageId,
+        part: Number(headers['x-part']),
+        at: clock.now(),
         process,
         faultsBefore: process.faults,
         key: headers['webhook-id'],
@@ -80,24 +85,28 @@ export function createProvider(
     }
 
   function take(send: Send) {
-    const { id, answer: said, receipts } = fateOf(send.messageId)
-    note('provider', `takes ${id}: ${said}`)
+    const { id, parts } = fateOf(send.messageId)
+    const { answer: said, receipts } = parts[send.part]!
+    const part = { index: send.part, of: parts.length }
+    note('provider', `takes ${id}, ${send.part + 1} of ${parts.length}: ${said}`)
     send.said = said
     const isNew = send.key === undefined || !keys.has(send.key)
     if (isNew) {
       send.taken = said !== 'rejected'
       if (send.key !== undefined) keys.add(send.key)
-      if (said !== 'rejected') for (const { status, after } of receipts) clock.after(after, () => issue(id, status))
+      if (said !== 'rejected')
+        for (const { status, after } of receipts) clock.after(after, () => issue({ messageId: id, status, part }))
     }
     return said === 'rejected' ? answer(400, { reason: reasonFor(id) }) : answer(200, { status: said })
   }
 
   /** Posts a receipt until it is taken, and now and then again. */
-  function issue(messageId: string, status: Status) {
-    issued.push({ messageId, status })
-    note('provider', `${messageId} is ${status}`)
-    const post = () => options.post(messageId, status, () => {})
-    options.post(messageId, status, () => {
+  function issue(receipt: Issued) {
+    const { messageId, status, part } = receipt
+    issued.push(receipt)
+    note('provider', `${messageId}, ${part.index + 1} of ${part.of}, is ${status}`)
+    const post = () => options.post(receipt, () => {})
+    options.post(receipt, () => {
       if (faults.strikes('a sender repeats itself', `receipt of ${messageId}`))
         clock.after(draws.magnitude('second receipt', 1, 600_000), post)
     })
@@ -111,6 +120,9 @@ export function createProvider(
   return { sends, issued, http, issue }
 }
 
+/** A receipt: what became of one of a message's sends. */
+export type Issued = { messageId: string; status: Status; part: { index: number; of: number } }
+
 /** Why a message failed, with a phone number in it, as providers do. */
 export const reasonFor = (messageId: string) => `The number ${phoneNumber} does not take messages (${messageId})`
 export const phoneNumber = '+49 1515 5550100'
@@ -123,7 +135,7 @@ export const account = {
 }
 
 /** A receipt as the team's own service signs it. The library that verifies it looks at the real clock. */
-export function signedReceipt(messageId: string, status: Status, occurredAt: string) {
+export function signedReceipt({ messageId, status, part }: Issued, occurredAt: string) {
   const data = { portalId: '1', messageId, status, ...(status === 'failed' && { reason: reasonFor(messageId) }) }
   const body = JSON.stringify({ type: 'message.status', timestamp: occurredAt, data })
   const at = new Date()
@@ -131,9 +143,36 @@ export function signedReceipt(messageId: string, status: Status, occurredAt: str
     'webhook-id': `receipt-${messageId}-${status}`,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
     'webhook-signature': new Webhook(account.secrets[0]).sign(`receipt-${messageId}-${status}`, at, body),
+    'x-part': `${part.index}.${part.of}`,
   }
   return { body, headers }
 }
+
+/** A provider that takes a send for each recipient, and names it in its header. */
+export const inParts = (face: SendFace<unknown>): SendFace<unknown> => ({
+  ...face,
+  plan: ({ to }) => ({ sends: to.map(() => undefined) }),
+  send: (send, account, tools) =>
+    face.send(send, account, {
+      ...tools,
+      fetchJson: (url, { headers = {}, ...request }) => {
+        const { 'webhook-id': id } = headers
+        const part = { 'x-part': String(send.index), ...(id && { 'webhook-id': `${id}.${send.index}` }) }
+        return tools.fetchJson(url, { ...request, headers: { ...headers, ...part } })
+      },
+    }),
+})
+
+/** Its receipts, which name the send as well. */
+export const receiptsOfParts = (face: ReceiptFace<unknown>): ReceiptFace<unknown> => ({
+  ...face,
+  receive(request, account) {
+    const receipt = face.receive(request, account)
+    const [index = 0, of = 1] = request.header('x-part')?.split('.').map(Number) ?? []
+    if (receipt.kind !== 'statuses' || of === 1) return receipt
+    return { ...receipt, statuses: receipt.statuses.map((status) => ({ ...status, part: { index, of } })) }
+  },
+})
 
 const Answer = z.object({ status: z.enum(['accepted', 'sent', 'delivered']) })
 

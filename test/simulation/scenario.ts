@@ -4,6 +4,13 @@ import type { Draws } from './draws.ts'
 /** What the provider's answer to a send says. */
 export type SendAnswer = 'accepted' | 'sent' | 'delivered' | 'rejected'
 
+/** What is to become of one of a message's sends. */
+export type PartFate = {
+  answer: SendAnswer
+  /** The provider's receipts, in milliseconds after it took the send. */
+  receipts: { status: Exclude<Status, 'unconfirmed'>; after: number }[]
+}
+
 /** What is to become of a message, unless something goes wrong. */
 export type Fate = {
   id: string
@@ -11,14 +18,15 @@ export type Fate = {
   kind: 'agent' | 'own means' | 'unreadable'
   /** When HubSpot announces it, or the team delivers it, in milliseconds after the start. */
   at: number
-  answer: SendAnswer
-  /** The provider's receipts, in milliseconds after it took the message. */
-  receipts: { status: Exclude<Status, 'unconfirmed'>; after: number }[]
+  /** The conversation that it belongs to, if any. */
+  thread: string | undefined
+  /** The sends that it takes. */
+  parts: PartFate[]
   /** Its updates come one at a time, in the order of the ladder. */
   orderly: boolean
 }
 
-const fates: [SendAnswer, ...Fate['receipts'][number]['status'][]][] = [
+const fates: [SendAnswer, ...PartFate['receipts'][number]['status'][]][] = [
   ['accepted'],
   ['accepted', 'sent'],
   ['accepted', 'failed'],
@@ -46,12 +54,19 @@ export function drawFates(draws: Draws, { calm, deadline }: { calm: boolean; dea
   return Array.from({ length: count }, (_, index) => {
     const id = `m${index + 1}`
     const chance = draws.next(`kind of ${id}`)
-    const [answer, ...statuses] = draws.pick(`fate of ${id}`, fates)
     const pace = calm ? 'orderly' : draws.pick(`pace of ${id}`, ['at once', 'at once', 'orderly', 'after the deadline'])
-    const receipts = statuses.map((status, place) => ({ status, after: after(pace, id, place) }))
-    const kind = chance < 0.04 ? 'unreadable' : chance < 0.25 && receipts.length > 0 ? 'own means' : 'agent'
-    return { id, kind, at: draws.between(`${id} begins`, 0, spread), answer, receipts, orderly: pace === 'orderly' }
+    const sends = draws.chance(`${id} takes several sends`, 0.3) ? draws.pick(`sends of ${id}`, [2, 3]) : 1
+    const parts = Array.from({ length: sends }, () => partOf(id, pace))
+    const byOwnMeans = chance < 0.25 && parts.every(({ receipts }) => receipts.length > 0)
+    const kind = chance < 0.04 ? 'unreadable' : byOwnMeans ? 'own means' : 'agent'
+    const thread = draws.chance(`${id} has a thread`, 0.7) ? 'thread' : undefined
+    return { id, kind, at: draws.between(`${id} begins`, 0, spread), thread, parts, orderly: pace === 'orderly' }
   })
+
+  function partOf(id: string, pace: string): PartFate {
+    const [answer, ...statuses] = draws.pick(`fate of ${id}`, fates)
+    return { answer, receipts: statuses.map((status, place) => ({ status, after: after(pace, id, place) })) }
+  }
 
   function after(pace: string, id: string, place: number) {
     const atOnce = draws.magnitude(`receipt of ${id}`, 1, 3000)

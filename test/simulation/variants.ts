@@ -97,6 +97,28 @@ export const variants: Variant[] = [
     },
   },
   {
+    wrong: 'it lets no message of a thread wait for another',
+    breaks: 'messages of a thread arrive in the order in which the agent sent them',
+    kinds: ['the provider is busy'],
+    handlers: {
+      deliver: (deps) => deliver({ ...deps, threads: { begin: async () => false, isWaiting: async () => false } }),
+    },
+  },
+  {
+    wrong: 'it begins a message that takes several sends from the start again',
+    breaks: 'no customer receives a message twice',
+    handlers: {
+      deliver: (deps) => deliver({ ...deps, ledger: writing(deps.ledger, (item) => ({ ...item, sends: undefined })) }),
+    },
+  },
+  {
+    wrong: 'what it knows of one send counts for all',
+    breaks: 'HubSpot holds the word for the highest status',
+    handlers: {
+      update: (deps) => update({ ...deps, ledger: reading(deps.ledger, (item) => ({ ...item, parts: undefined })) }),
+    },
+  },
+  {
     wrong: "its idempotency is keyed on SQS's message id",
     breaks: 'no customer receives a message twice',
     handlers: { deliver: keyOnSqsId },

@@ -25,8 +25,17 @@ import { createDraws, type Draws } from './draws.ts'
 import { createFaults, type FaultKind, type Faults } from './faults.ts'
 import { createHubSpot } from './hubspot.ts'
 import { createLambda, createNetwork, type Process } from './processes.ts'
-import { account, createProvider, phoneNumber, signedReceipt, withoutKey } from './provider.ts'
-import { drawFates } from './scenario.ts'
+import {
+  account,
+  createProvider,
+  type Issued,
+  inParts,
+  phoneNumber,
+  receiptsOfParts,
+  signedReceipt,
+  withoutKey,
+} from './provider.ts'
+import { drawFates, type Fate } from './scenario.ts'
 import { createWorkQueue } from './sqs.ts'
 
 /** What everything in a world stands on. `note` writes down what somebody does. */
@@ -134,7 +143,11 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     create: (process) =>
       withoutDeadline(
         handlers.receipt({
-          accounts: createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receipts }),
+          accounts: createAccounts({
+            secrets: secrets(process),
+            prefix: 'channel-',
+            faces: { ...receipts, forward: receiptsOfParts(receipts.forward!) },
+          }),
           statusUpdates: statusUpdates.queue(process),
           handOns: { send: async () => {} },
           publicBaseUrl: baseUrl,
@@ -154,7 +167,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             accounts: createAccounts({
               secrets: secrets(process),
               prefix: 'channel-',
-              faces: { ...senders, forward: hasKey ? senders.forward : withoutKey },
+              faces: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey) },
             }),
             tools: { fetchJson: provider.http(process), now: clock.now, signForHubSpot: async () => '' },
             queue: deliveries.queue(process),
@@ -212,11 +225,22 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       putIfNextVersion: (item) =>
         network.aws(process, `put into ${name}`, async () => {
           const written = await table.putIfNextVersion(item)
+          if (item.pk.startsWith('thread#')) return written && noteBegun(process, item)
           if (name === 'ledger') note(process.name, `${written ? 'writes' : 'may not write'} ${inShort(item)}`)
           return written
         }),
       addFrom: (pk, floor, add) => network.aws(process, `add in ${name}`, () => table.addFrom(pk, floor, add)),
     }
+  }
+
+  /** When each message of a thread was first begun, as the relay itself has it. */
+  const begun = new Map<string, number>()
+  function noteBegun(process: Process, item: object) {
+    for (const { messageId, since } of (item as { begun: { messageId: string; since: number }[] }).begun) {
+      if (!begun.has(messageId)) note(process.name, `begins ${messageId} in its thread`)
+      begun.set(messageId, begun.get(messageId) ?? since)
+    }
+    return true
   }
 
   function secrets(process: Process) {
@@ -245,22 +269,28 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   }
 
   /** The provider's receipt, until it is acknowledged. */
-  function postReceipt(messageId: string, status: Parameters<typeof provider.issue>[1], done: () => void) {
-    const { body, headers } = signedReceipt(messageId, status, new Date(clock.now()).toISOString())
+  function postReceipt(issued: Issued, done: () => void) {
+    const { messageId, status } = issued
+    const { body, headers } = signedReceipt(issued, new Date(clock.now()).toISOString())
     const event = httpEvent({ url: `${baseUrl}/receipts/2`, body, headers, pathParameters: { channelId: '2' } })
     receipt(event, (answer, process) => {
       note(process.name, `receipt of ${messageId}, ${status}: ${answer?.statusCode ?? 'no answer'}`)
       if (answer?.statusCode === 204) return done()
-      clock.after(draws.magnitude('receipt again', 1000, 60_000), () => postReceipt(messageId, status, done))
+      clock.after(draws.magnitude('receipt again', 1000, 60_000), () => postReceipt(issued, done))
     })
+  }
+
+  function deliverByOwnMeans({ id: messageId, parts }: Fate) {
+    for (const [index, { receipts }] of parts.entries())
+      for (const { status, after } of receipts)
+        clock.after(after, () => provider.issue({ messageId, status, part: { index, of: parts.length } }))
   }
 
   for (const fate of fates) {
     clock.at(start + fate.at, () => {
       hubspot.create(fate.id, until)
-      if (fate.kind === 'own means')
-        for (const { status, after } of fate.receipts) clock.after(after, () => provider.issue(fate.id, status))
-      else announce(fate.id, fate.kind === 'agent' ? eventOf(fate.id, clock.now()) : unreadableEventOf(fate.id))
+      if (fate.kind === 'own means') deliverByOwnMeans(fate)
+      else announce(fate.id, fate.kind === 'agent' ? eventOf(fate, clock.now()) : unreadableEventOf(fate.id))
     })
   }
 
@@ -272,6 +302,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     deliveries,
     statusUpdates,
     ledgerTable,
+    begun,
     hubspot,
     provider,
     allTelemetry,
@@ -292,7 +323,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 export type World = ReturnType<typeof createWorld>
 
 /** HubSpot's event of a message; the provider knows it by the same id. */
-function eventOf(id: string, now: number) {
+function eventOf({ id, thread, parts }: Fate, now: number) {
   const createdAt = new Date(now).toISOString()
   const recipient = { actorId: 'V-1', deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: phoneNumber } }
   return JSON.stringify({
@@ -301,7 +332,14 @@ function eventOf(id: string, now: number) {
     channelId: '2',
     eventId: `event-${id}`,
     channelIntegrationThreadIds: ['t'],
-    message: { id, channelAccountId: '3', createdAt, recipients: [recipient], text: 'what the agent wrote' },
+    message: {
+      id,
+      channelAccountId: '3',
+      conversationsThreadId: thread,
+      createdAt,
+      recipients: parts.map(() => recipient),
+      text: 'what the agent wrote',
+    },
   })
 }
 
