@@ -114,7 +114,6 @@ export function createHandler(deps: Deps) {
 
   /** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
   function sendOnce(job: DeliveryJob, part: Part, claim: SendClaim, run: Run, work: () => Promise<SendOutcome>) {
-    const about = { part, channelAccountId: job.channelAccountId }
     const carried = `outcome${part.index || ''}`
     let seen: LedgerItem | undefined
     let unclear = false
@@ -132,7 +131,7 @@ export function createHandler(deps: Deps) {
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
-        const decide = (item: LedgerItem) => claimSend(item, claim, { ...about, now: now(), earlier })
+        const decide = (item: LedgerItem) => claimSend(item, claim, { part, job, now: now(), earlier })
         const { answer, item } = await ledger.change(job, decide)
         if (answer === 'claimed') run.carry['claims'] = []
         seen = item

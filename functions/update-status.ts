@@ -76,7 +76,7 @@ export function createHandler(deps: Deps) {
     let item = await ledger.read(update)
     let before = item
     if (isOfOtherAccount(item, update))
-      return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update)
+      return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update, item)
 
     const keeping = {
       async begin() {
@@ -103,7 +103,7 @@ export function createHandler(deps: Deps) {
     const told = await once<Told | undefined>(`${ledgerKey(update)}#${mark}`, keeping, run.context, () =>
       tell(update, item, run),
     )
-    if (!told) report('Nothing new', withoutNews(update, before), update)
+    if (!told) report('Nothing new', withoutNews(update, before), update, before)
   }
 
   /** Tells HubSpot its word for what is known now, which may be more than this update says. */
@@ -152,7 +152,7 @@ export function createHandler(deps: Deps) {
       case 'refused':
         if (!item.told || item.told.word === telling.word)
           throw new GiveUp(`HubSpot refuses the status (${answer.problem})`)
-        report('HubSpot refused the correction', 'CorrectionsRefused', update, {
+        report('HubSpot refused the correction', 'CorrectionsRefused', update, item, {
           statusType: telling.word,
           problem: answer.problem,
         })
@@ -176,7 +176,7 @@ export function createHandler(deps: Deps) {
     // The relay's own verdict is queued long before it counts.
     const tellingDelay = update.status === 'unconfirmed' ? undefined : now() - Date.parse(update.occurredAt)
     const fields = { statusType: telling.word, timeToTruth, tellingDelay, surprise }
-    report('HubSpot told', `Told${telling.word}`, update, fields)
+    report('HubSpot told', `Told${telling.word}`, update, item, fields)
     if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${telling.word}`, timeToTruth, 'Milliseconds')
     if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
   }
@@ -203,8 +203,11 @@ export function createHandler(deps: Deps) {
     throw new NotYet('HubSpot answers that its rate limit is reached (HTTP 429)', until)
   }
 
-  function report(message: string, metric: string, update: StatusUpdate, fields: object = {}) {
-    telemetry.info(message, { ...about(update), source: update.source, ...fields })
+  /** A receipt comes with a trace of its own: its line names the message's, which leads back to the webhook, and both. */
+  function report(message: string, metric: string, update: StatusUpdate, item?: LedgerItem, fields: object = {}) {
+    const traceId = item?.traceId ?? update.traceId
+    const receiptTraceId = update.traceId === traceId ? undefined : update.traceId
+    telemetry.info(message, { ...about(update), traceId, receiptTraceId, source: update.source, ...fields })
     telemetry.count(metric)
   }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
-import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
+import type { DeliveryJob, MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 
@@ -48,6 +48,8 @@ export const LedgerItem = z.object({
   parts: z.array(Knowledge).optional(),
   /** When the agent pressed Send, in ISO 8601. */
   createdAt: z.string().optional(),
+  /** The trace in which HubSpot announced it, and which its log lines name, receipts included. */
+  traceId: z.string().optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
   /** HubSpot's word that HubSpot is known to hold. */
@@ -108,10 +110,10 @@ export function messageOf(pk: string): MessageKey {
 /** Records that HubSpot announced a message, unless more is known of it already. */
 export function announce(
   item: LedgerItem,
-  { announced, channelAccountId }: MessageAnnounced,
+  { announced, channelAccountId, traceId }: MessageAnnounced,
 ): { next?: LedgerItem; answer: undefined } {
   if (item.version > 0) return { answer: undefined }
-  const next = noted({ ...item, createdAt: announced, channelAccountId }, 'announced', {
+  const next = noted({ ...item, createdAt: announced, channelAccountId, traceId }, 'announced', {
     occurredAt: announced,
     source: 'hubspot',
   })
@@ -210,7 +212,7 @@ export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.se
 export function claimSend(
   item: LedgerItem,
   claim: SendClaim,
-  { part, channelAccountId, now, earlier }: { part: Part; channelAccountId: string; now: number; earlier: string[] },
+  { part, job, now, earlier }: { part: Part; job: Origin; now: number; earlier: string[] },
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } } {
   const { send } = item
   const done = outcomesOf(item)[part.index]
@@ -218,12 +220,16 @@ export function claimSend(
   if (send?.by === claim.by) return { answer: 'claimed' }
   const isOthers = send && !earlier.includes(send.by)
   if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
-  const claimed = { ...item, channelAccountId, send: claim }
+  const { channelAccountId, createdAt, traceId } = job
+  const claimed = { channelAccountId, createdAt, traceId, ...item, send: claim }
   const isRecognised = claim.at !== undefined && claim.at === send?.at
   if (isOthers && !isRecognised)
     return completeSend(claimed, { outcome: 'unknown' }, { part, at: new Date(now).toISOString() })
   return { next: claimed, answer: 'claimed' }
 }
+
+/** What an item keeps of the first job that claims its send. */
+type Origin = Pick<DeliveryJob, 'channelAccountId' | 'createdAt' | 'traceId'>
 
 /** Records what came of a send; the next one is its claimant's, too. */
 export function completeSend(

@@ -292,6 +292,39 @@ describe('whose word it is', () => {
   })
 })
 
+describe('the lines of the log', () => {
+  const lines = (message: string) => world.lines.filter((line) => 'message' in line && line.message === message)
+
+  test("a receipt's line names the trace that the message began with, its own beside it, and how long the truth took", async () => {
+    await world.deliveries.send(delivery(), { group: '1' })
+    await world.step()
+    world.pass(60)
+    await send('read', { traceId: 'trace of the receipt' })
+    await world.rest()
+
+    expect(lines('HubSpot told')).toMatchObject([
+      { status: 'sent', traceId: 'trace', receiptTraceId: undefined, timeToTruth: 0 },
+      { status: 'read', traceId: 'trace', receiptTraceId: 'trace of the receipt', timeToTruth: 60_000 },
+    ])
+  })
+
+  test('a receipt of a message that nobody announced has its own trace alone', async () => {
+    await send('read', { traceId: 'trace of the receipt' })
+    await world.rest()
+
+    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'trace of the receipt', receiptTraceId: undefined }])
+  })
+
+  test('a webhook that came twice: the message keeps the trace of the delivery that claimed it', async () => {
+    for (const traceId of ['first', 'second']) await world.deliveries.send(delivery({ traceId }), { group: '1' })
+    await world.step()
+    await send('read', { traceId: 'trace of the receipt' })
+    await world.rest()
+
+    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'first' }, { traceId: 'first' }])
+  })
+})
+
 describe("HubSpot's answers", () => {
   test.each([429, 423, 477, 500, 503])('%i is tried again until it is told, never dead-lettered', async (status) => {
     answerWith(...Array(12).fill({ status }))
