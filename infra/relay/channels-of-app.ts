@@ -12,7 +12,7 @@ const Channel = z.object({
 })
 
 /** A custom channel as HubSpot lists it. */
-export type Channel = z.infer<typeof Channel>
+type Channel = z.infer<typeof Channel>
 
 /** The custom channels of a HubSpot app, as whoever has the developer API key sees them. */
 export type ChannelsOfApp = {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GetSecretValueCommand, paginateListSecrets } from '@aws-sdk/client-secrets-manager'
+import { paginateListSecrets } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { keepTokens, NoAccess, type Portal } from '../../functions/hubspot/tokens.ts'
@@ -12,6 +12,7 @@ import type { ChannelsOfApp } from './channels-of-app.ts'
 import type { Deployment } from './deployment.ts'
 import { createAccess } from './hubspot-access.ts'
 import { readPortals } from './portal.ts'
+import { readSecret } from './secret-values.ts'
 import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -20,15 +21,15 @@ export type Finding = { result: 'well' | 'wrong' | 'skipped'; sentence: string; 
 
 export const well = (sentence: string): Finding => ({ result: 'well', sentence })
 export const wrong = (sentence: string, remedy: string): Finding => ({ result: 'wrong', sentence, remedy })
-export const skipped = (sentence: string, remedy: string): Finding => ({ result: 'skipped', sentence, remedy })
+const skipped = (sentence: string, remedy: string): Finding => ({ result: 'skipped', sentence, remedy })
 
 /** Whether the app's secret is filled in, and taken by HubSpot. */
 export async function checkAppSecret(deployment: Deployment) {
   const { secretsManager, outputs } = deployment
-  const { SecretString = '' } = await secretsManager.send(new GetSecretValueCommand({ SecretId: outputs.AppSecretArn }))
+  const { text, document } = await readSecret(secretsManager, outputs.AppSecretArn)
   const remedy = 'npm run relay -- secret set app'
-  const secret = AppSecret.safeParse(parsed(SecretString))
-  if (/^\{"clientId":"","clientSecrets":\[\]\}$/.test(SecretString))
+  const secret = AppSecret.safeParse(document)
+  if (/^\{"clientId":"","clientSecrets":\[\]\}$/.test(text))
     return [wrong("The app's secret is still empty: clientId and clientSecrets are missing.", remedy)]
   if (!secret.success) return [wrong(`The app's secret is not as it should be: ${problems(secret.error)}.`, remedy)]
   const filledIn = well("The app's secret is filled in.")
@@ -178,12 +179,8 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
     return [wrong(`${WebhookUrl} gives ${unsigned} to an unsigned webhook, instead of HTTP 401.`, remedy)]
   const refuses = well(`${WebhookUrl} answers, and refuses what HubSpot did not sign.`)
 
-  const { data: secret } = AppSecret.safeParse(
-    parsed(
-      (await deployment.secretsManager.send(new GetSecretValueCommand({ SecretId: deployment.outputs.AppSecretArn })))
-        .SecretString ?? '',
-    ),
-  )
+  const { document } = await readSecret(deployment.secretsManager, deployment.outputs.AppSecretArn)
+  const { data: secret } = AppSecret.safeParse(document)
   if (!secret)
     return [
       refuses,
@@ -262,11 +259,3 @@ export async function checkAlarms({ monitoring }: Deployment) {
 const fetchJson = createFetchJson({ timeout: 10_000 })
 
 const problemOf = (error: unknown) => (error instanceof Error ? error.message : 'unknown error')
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}

@@ -7,7 +7,7 @@ import type { Deployment } from './deployment.ts'
 import { createAccess } from './hubspot-access.ts'
 import { rotatingFields } from './questions.ts'
 import type { Context } from './relay.ts'
-import { checked, put, readSecret, secretId } from './secret.ts'
+import { checked, put, readSecret, secretId } from './secret-values.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 
@@ -24,8 +24,8 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
   withOptions(rotate.command('app').description("the HubSpot app's client secret")).action(async (options: Options) => {
     const found = await deployment()
     const { AppSecretArn } = found.outputs
-    const { text, since } = await readSecret(found.secretsManager, AppSecretArn)
-    const app = checked(AppSecret, parsed(text))
+    const { document, since } = await readSecret(found.secretsManager, AppSecretArn)
+    const app = checked(AppSecret, document)
     if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since)
     const clientSecrets = options.finish
       ? dropPrevious(terminal, app.clientSecrets)
@@ -42,7 +42,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     .action(async (id: string, options: Options) => {
       const { secretsManager, outputs } = await deployment()
       const name = outputs.ChannelSecretsPrefix + id
-      const account = checked(Account, parsed((await readSecret(secretsManager, name)).text))
+      const account = checked(Account, (await readSecret(secretsManager, name)).document)
       const { account: schema } = senders[account.provider]
       const field = rotatingFields(schema).find((name) => name in account)
       if (!field)
@@ -122,12 +122,4 @@ function conclude({ print }: Terminal, { finish }: Options) {
       ? 'The previous secret is removed. The functions know it for another five minutes.'
       : 'The new secret is the current one; the previous one stays valid until --finish. The functions use it within five minutes.',
   )
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

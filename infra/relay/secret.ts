@@ -1,14 +1,6 @@
-import {
-  CreateSecretCommand,
-  GetSecretValueCommand,
-  PutSecretValueCommand,
-  ResourceNotFoundException,
-  type SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
-import { problems } from '../../functions/platform/problems.ts'
 import { Provider } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import { checkAppSecret, checkChannelSecrets } from './checks.ts'
@@ -17,7 +9,7 @@ import { readDocument } from './given.ts'
 import { askFor } from './questions.ts'
 import type { Context } from './relay.ts'
 import { addRotateCommands } from './secret-rotate.ts'
-import { Trouble } from './trouble.ts'
+import { checked, put, secretId } from './secret-values.ts'
 
 /** `secret set | check | rotate`: what the functions read from Secrets Manager. */
 export function addSecretCommands(program: Command, context: Context) {
@@ -72,45 +64,3 @@ export function addSecretCommands(program: Command, context: Context) {
 }
 
 const Named = z.looseObject({ provider: Provider })
-
-/** A document that the functions could read. Throws Trouble, which names the field and never the value. */
-export function checked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
-  const result = schema.safeParse(document)
-  if (result.success) return result.data
-  throw new Trouble(`Nothing is changed. The secret is not as it should be: ${problems(result.error)}.`)
-}
-
-/** The account that a secret holds, and since when. Throws Trouble where there is none. */
-export async function readSecret(client: SecretsManagerClient, id: string) {
-  const { SecretString = '', CreatedDate } = await client
-    .send(new GetSecretValueCommand({ SecretId: id }))
-    .catch((error) => {
-      if (!(error instanceof ResourceNotFoundException)) throw error
-      throw new Trouble(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
-    })
-  return { text: SecretString, since: CreatedDate?.getTime() ?? 0 }
-}
-
-/** Gives the secret its value; creates it where it does not exist. */
-export async function put(client: SecretsManagerClient, id: string, document: unknown) {
-  const SecretString = JSON.stringify(document)
-  try {
-    await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
-    return 'set'
-  } catch (error) {
-    // The words of other errors might quote what they were given.
-    if (!(error instanceof ResourceNotFoundException))
-      throw new Trouble(
-        `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
-        'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
-      )
-    await client.send(new CreateSecretCommand({ Name: id, SecretString }))
-    return 'created'
-  }
-}
-
-/** What `functions/providers/accounts.ts` looks for. */
-export function secretId(id: string) {
-  if (!/^[\w-]+$/.test(id)) throw new InvalidArgumentError('An id has letters, digits, - and _ only.')
-  return id
-}

@@ -78,7 +78,7 @@ describe('an empty deployment', () => {
       "✗ The app's secret is still empty: clientId and clientSecrets are missing.",
       '  → npm run relay -- secret set app',
       '✗ No HubSpot account gives access yet.',
-      '  → npm run relay -- portal import <portalId>',
+      `  → An administrator of the account opens ${stack.outputs['InstallUrl']}.`,
       '✗ No channel has the credentials of a provider yet.',
       '  → npm run relay -- secret set channel <channelId>',
       '– Where HubSpot posts the messages of the channels is not checked.',
@@ -183,7 +183,7 @@ describe('filling it in', () => {
 
     const refused = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', wrong])
     const created = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', await fileOf(account)])
-    const set = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--provider', 'forward'], {
+    const set = await relay(['secret', 'init', 'channel', ids.channelAccountId, '--provider', 'forward'], {
       answers: [service.url, 'job', channelSecret],
     })
 
@@ -249,7 +249,7 @@ describe('what is wrong with a portal', () => {
     expect(uninstalled.printed).toContain(
       '✗ No access to portal 1001: HubSpot refuses to refresh its access token (HTTP 400, invalid_grant, BAD_REFRESH_TOKEN).',
     )
-    expect(uninstalled.printed).toContain('→ npm run relay -- portal import 1001')
+    expect(uninstalled.printed).toContain(`→ An administrator of the account opens ${stack.outputs['InstallUrl']}.`)
     expect(mended.exitCode).toBe(0)
     expect(JSON.parse(mended.printed)).toContainEqual({
       result: 'well',
@@ -360,7 +360,11 @@ describe('dead letters', () => {
     expect(hubspot.message(refused.id)).toMatchObject({ told: 'SENT' })
     expect(hubspot.message(crashed.id)).toMatchObject({ told: 'SENT' })
     expect([refused, crashed].map(({ id }) => service.receptions(id))).toEqual([1, 1])
-    expect(await reasons()).toEqual([expect.stringMatching(/^Given up/), expect.stringMatching(/^Still no message: /)])
+    // On a busy machine SQS may bring the event twice, as it is allowed to.
+    expect([...new Set(await reasons())]).toEqual([
+      expect.stringMatching(/^Given up/),
+      expect.stringMatching(/^Still no message: /),
+    ])
   })
 
   test('sent back twice, reach no customer twice', async () => {
@@ -384,7 +388,7 @@ describe('dead letters', () => {
   test('are deleted for good', async () => {
     const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still no message', '--yes'])
 
-    expect(printed).toBe('Deleted: 1, skipped: 0, failed: 0.')
+    expect(printed).toMatch(/^Deleted: [1-9]\d*, skipped: 0, failed: 0\.$/)
     expect(await list()).toEqual([])
   })
 

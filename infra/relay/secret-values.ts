@@ -1,0 +1,61 @@
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  ResourceNotFoundException,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import { InvalidArgumentError } from 'commander'
+import type * as z from 'zod'
+import { problems } from '../../functions/platform/problems.ts'
+import { Trouble } from './trouble.ts'
+
+/** A document that the functions could read. Throws Trouble, which names the field and never the value. */
+export function checked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
+  const result = schema.safeParse(document)
+  if (result.success) return result.data
+  throw new Trouble(`Nothing is changed. The secret is not as it should be: ${problems(result.error)}.`)
+}
+
+/** What a secret holds, as text and as JSON, and since when (milliseconds since 1970). Throws Trouble where there is none. */
+export async function readSecret(client: SecretsManagerClient, id: string) {
+  const { SecretString: text = '', CreatedDate } = await client
+    .send(new GetSecretValueCommand({ SecretId: id }))
+    .catch((error) => {
+      if (!(error instanceof ResourceNotFoundException)) throw error
+      throw new Trouble(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
+    })
+  return { text, document: parsed(text), since: CreatedDate?.getTime() ?? 0 }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Gives the secret its value; creates it where it does not exist. */
+export async function put(client: SecretsManagerClient, id: string, document: unknown) {
+  const SecretString = JSON.stringify(document)
+  try {
+    await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
+    return 'set'
+  } catch (error) {
+    // The words of other errors might quote what they were given.
+    if (!(error instanceof ResourceNotFoundException))
+      throw new Trouble(
+        `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
+        'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
+      )
+    await client.send(new CreateSecretCommand({ Name: id, SecretString }))
+    return 'created'
+  }
+}
+
+/** What `functions/providers/accounts.ts` looks for. */
+export function secretId(id: string) {
+  if (!/^[\w-]+$/.test(id)) throw new InvalidArgumentError('An id has letters, digits, - and _ only.')
+  return id
+}
