@@ -5,7 +5,7 @@ import type { Draws } from './draws.ts'
 export type SendAnswer = 'accepted' | 'sent' | 'delivered' | 'rejected'
 
 /** What is to become of one of a message's sends. */
-export type PartFate = {
+type PartFate = {
   answer: SendAnswer
   /** The provider's receipts, in milliseconds after it took the send. */
   receipts: { status: Exclude<Status, 'unconfirmed'>; after: number }[]

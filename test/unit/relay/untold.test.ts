@@ -48,6 +48,27 @@ test('marks left behind are taken over in the name of their jobs', () => {
   })
 })
 
+test('of a message that took several sends, what is told anew is known of one of them, and raises none', () => {
+  const parts = [{ known: 'sent' as const }, { known: 'failed' as const, reason: 'No such number' }]
+  const reason = '1 of 2 sends failed: No such number'
+
+  expect(verdictOn(itemWith({ parts, known: 'failed', reason, told: told('SENT') }), { now, id })).toMatchObject({
+    kind: 'untold',
+    updates: [{ status: 'failed', part: { index: 1, of: 2 }, id }],
+  })
+})
+
+test('outcomes of several sends that nobody passed on are told, each as its own', () => {
+  const sent = { outcome: 'sent' as const, status: 'sent' as const }
+  const sends = { of: 3, outcomes: [sent, { outcome: 'unknown' as const }, sent] }
+  const item = itemWith({ send: { by: 'run', until: hourAgo }, sends, parts: [{ known: 'sent' }, {}, {}] })
+
+  expect(verdictOn(item, { now, id })).toMatchObject({
+    kind: 'untold',
+    updates: [{ status: 'sent', part: { index: 2, of: 3 } }],
+  })
+})
+
 test('an outcome of the send that nobody passed on is told', () => {
   const send = { by: 'run', result: { outcome: 'rejected' as const, reason: 'The customer has opted out' } }
 
@@ -61,12 +82,15 @@ test('an outcome of the send that nobody passed on is told', () => {
   ).toEqual({ kind: 'nothing known' })
 })
 
-test.each([{ status: 'sent' as const }, { status: 'failed' as const, id: 'a#b' }])(
-  'a mark tells whose it is: %j',
-  (job) => {
-    expect(ofMark(markOf(job))).toEqual(job)
-  },
-)
+const part = { index: 1, of: 3 }
+test.each([
+  { status: 'sent' as const },
+  { status: 'failed' as const, id: 'a#b' },
+  { status: 'read' as const, part },
+  { status: 'failed' as const, part, id: '0.3/1#2' },
+])('a mark tells whose it is: %j', (job) => {
+  expect(ofMark(markOf(job))).toEqual(job)
+})
 
 const itemWith = (item: Partial<LedgerItem>): LedgerItem => ({
   pk: '1#2#m#3',
