@@ -39,6 +39,8 @@ test.each([
   ['a misspelt name', { 'relay.stgae': 'beta' }],
   ['a misspelt name within a setting', { relay: { hubspot: { version: 'v3' } } }],
   ['an API version that HubSpot does not have', { relay: { hubspot: { apiVersion: 'v4' } } }],
+  ['scopes in one string', { relay: { hubspot: { scopes: ['oauth conversations.read'] } } }],
+  ['no scope at all', { relay: { hubspot: { scopes: [] } } }],
   ['a duration in words', { relay: { giveUpAfter: 'a day' } }],
   ['a retention that CloudWatch does not offer', { relay: { logRetention: 31 } }],
   ['more concurrency than SQS event sources offer', { 'relay.maxConcurrency': '1001' }],

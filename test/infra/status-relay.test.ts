@@ -269,6 +269,20 @@ describe('what can be chosen', () => {
     expect(idsOf(relayTemplate({ delivery: false }))).toEqual(idsOf(template))
   })
 
+  test('an installation asks for the scopes of a custom channel, or for those that the app requires', () => {
+    const scopes = ['oauth', 'conversations.custom_channels.write', 'crm.objects.contacts.write']
+    const own = relayTemplate({ hubspot: { scopes, appBaseUrl: 'https://app-eu1.hubspot.com' } })
+
+    expect(functionsOf(template)['oauth-install']!['Environment'].Variables).toMatchObject({
+      HUBSPOT_APP_BASE_URL: 'https://app.hubspot.com',
+      HUBSPOT_SCOPES: 'oauth conversations.read conversations.custom_channels.read conversations.custom_channels.write',
+    })
+    expect(functionsOf(own)['oauth-install']!['Environment'].Variables).toMatchObject({
+      HUBSPOT_APP_BASE_URL: 'https://app-eu1.hubspot.com',
+      HUBSPOT_SCOPES: scopes.join(' '),
+    })
+  })
+
   test('times, limits and retention reach the functions', () => {
     const tuned = relayTemplate({
       hubspot: { apiVersion: '2026-09', requestLimit: 190, requestShare: 0.5 },
