@@ -175,6 +175,7 @@ export function createHandler(deps: Deps) {
     let inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
     if (!face.lookUp || inDoubt.length === 0) return
     for (const send of looked === undefined ? [] : inDoubt) {
+      if (run.context.getRemainingTimeInMillis() < timeForOneSend) break
       const outcome = await face.lookUp(send, account, deps.tools)
       if (!outcome || outcome.outcome === 'unknown') continue
       const { index, of } = send

@@ -33,8 +33,8 @@ export type SendFace<Account, Part = unknown> = {
   /** Makes one of them. Throws TryLater only where the provider certainly did not take it, or where it is repeatable. */
   send(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome>
   /**
-   * Asks the provider what became of a send that ended in doubt; undefined where it does not know either. It is asked a few
-   * times, within minutes of the send.
+   * Asks the provider what became of a send that ended in doubt; undefined where it does not know either, or gives no
+   * answer. It is asked a few times, within minutes of the send.
    */
   lookUp?(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome | undefined>
 }
