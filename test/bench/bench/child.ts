@@ -5,6 +5,7 @@ import type { SQSEvent } from 'aws-lambda'
 export type Task =
   | { kind: 'start'; entry: string; event?: object }
   | { kind: 'webhook'; entry: string; event: object; times: number }
+  | { kind: 'path'; times: number }
   | { kind: 'consume'; entry: string; batches: SQSEvent[]; pauseMs?: number }
 export type Span = { cpuMs: number; wallMs: number }
 export type Started = { imported: Span; invoked: Span; loaded: string[] }
@@ -21,6 +22,7 @@ const context = {
 
 if (task?.kind === 'start') process.send?.(await start(task))
 if (task?.kind === 'webhook') process.send?.(await answerMany(task))
+if (task?.kind === 'path') process.send?.(await goThePath(task))
 if (task?.kind === 'consume') process.send?.(await consume(task))
 process.disconnect?.()
 // Connections that are kept open would keep this process.
@@ -48,6 +50,35 @@ async function answerMany({ entry, event, times }: Extract<Task, { kind: 'webhoo
   await several(times / 2)
   const { cpuMs, wallMs } = await span(() => several(times))
   return { cpuMs: cpuMs / times, wallMs: wallMs / times }
+}
+
+/** What stands between a webhook and its queue (verify, parse, validate, one log line), and one HMAC of the same body. */
+async function goThePath({ times }: Extract<Task, { kind: 'path' }>) {
+  const { sign, verify } = await import('../../../functions/hubspot/signature.ts')
+  const { readEvent } = await import('../../../functions/hubspot/events.ts')
+  const { createTelemetry } = await import('../../../functions/platform/telemetry.ts')
+  const { hmac } = await import('../../../functions/platform/hmac.ts')
+  const { example } = await import('../../support/examples.ts')
+  const telemetry = createTelemetry()
+  const body = Buffer.from(example('hubspot/outgoing-message'))
+  const request = { method: 'POST', url: 'https://relay.example.com/hubspot/webhook', body, timestamp: '1790000000000' }
+  const signature = sign(request, 'secret')
+  const ids = { portalId: '243842089', channelId: '2300310', messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e' }
+
+  const each = async (work: () => void) => {
+    for (let n = 0; n < times / 2; n++) work()
+    const { cpuMs } = await span(async () => {
+      for (let n = 0; n < times; n++) work()
+    })
+    return (cpuMs * 1000) / times
+  }
+  return {
+    path: await each(() => {
+      if (!verify(request, signature, 'secret') || readEvent(body).kind !== 'message') throw new Error('Not read')
+      telemetry.info('Message queued', ids)
+    }),
+    hmac: await each(() => void hmac('sha256', 'secret', body).toString('base64')),
+  }
 }
 
 /** A consumer's batches, one after the other, each timed. */

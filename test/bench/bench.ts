@@ -1,0 +1,204 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, platform } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import Table from 'cli-table3'
+import { program } from 'commander'
+import pc from 'picocolors'
+import { type Cloud, startCloud, times } from './bench/cloud.ts'
+import { type Built, buildContenders, type Contender, contenders } from './bench/contenders.ts'
+import type { Usage } from './bench/cost.ts'
+import { costPerMillion, prices } from './bench/cost.ts'
+import { count, countWebhookLog } from './bench/counted.ts'
+import { endToEnd } from './bench/end-to-end.ts'
+import { buildBothWays, handshakes, type Measured, measure } from './bench/figures.ts'
+import { atMost, compared, costRow, figureOf, type Row, ratioVerdict } from './bench/goals.ts'
+import { runTask } from './bench/run.ts'
+import { median, pairedRatio } from './bench/statistics.ts'
+
+const { quick } = program
+  .name('npm run bench --')
+  .description(
+    'Builds the relay, what a competent team writes by following the documentation (test/bench/peer) and Node alone ' +
+      '(test/bench/floor), and measures all three by turns. Fails where the relay misses a goal.',
+  )
+  .option('--quick', 'few rounds, in two minutes: for a first look', false)
+  .parse()
+  .opts<{ quick: boolean }>()
+
+const roundCount = quick ? 3 : 15
+const startedAt = Date.now()
+const rows: Row[] = []
+
+await using built = await buildContenders()
+const cloud = await startCloud()
+const rounds = await measureByTurns(built, cloud)
+rows.push(
+  compared('cold start: INIT, and the first webhook at 256 MB', 'ms', rounds, 'coldStart', { peer: 0.25, floor: 2.5 }),
+  compared('a webhook without its network, CPU', 'µs', rounds, 'webhookCpu', { peer: 0.65 }),
+  compared('a batch of 10 updates, CPU', 'ms', rounds, 'batchCpu', { peer: 0.4 }),
+  withGoal(
+    compared('a batch of 10 updates, start to end', 'ms', rounds, 'batchWall', {}),
+    atMost(1.25 * times.patchMs, median(rounds.ours.map(({ batchWall }) => batchWall)), ' ms'),
+  ),
+  await pathRow(),
+  ...(await importRows(cloud)),
+  ...sizeRows(built),
+  await handshakeRow(built, cloud),
+)
+await cloud.close()
+const { rows: countedRows, usage } = await countAll(built)
+rows.push(...countedRows, costRow(usage, 0.6))
+const whole = await endToEnd(quick ? 100 : 500)
+rows.push(
+  plainRow('webhook in → HubSpot told, local stack: p50', `${figureOf(whole.p50)} ms`),
+  plainRow('                                        p99', `${figureOf(whole.p99)} ms`),
+  plainRow('messages told, local stack', `${figureOf(whole.toldPerSecond)} /s`),
+  plainRow('calls that its emulators alone answer (a message takes ten)', `${figureOf(whole.awsCallsPerSecond)} /s`),
+)
+
+show()
+writeFileSync(
+  new URL('./results.json', import.meta.url),
+  JSON.stringify({ at: new Date(startedAt), machine: machine(), quick, rows, rounds, usage, whole }, undefined, 2),
+)
+const missed = rows.flatMap(({ verdicts }) => verdicts).filter(({ reached }) => !reached).length
+console.log(missed === 0 ? pc.green('Every goal is reached.') : pc.red(`Goals missed: ${missed}.`))
+process.exit(missed === 0 ? 0 : 1)
+
+/** Each contender once in each round, in another order each time, so that what the machine does meanwhile hits all alike. */
+async function measureByTurns(built: Built, cloud: Cloud) {
+  const rounds: Record<Contender, Measured[]> = { ours: [], peer: [], floor: [] }
+  for (let round = 0; round < roundCount; round++) {
+    const order = contenders.map((_, index) => contenders[(index + round) % contenders.length]!)
+    for (const contender of order) rounds[contender].push(await measure(built, contender, cloud, quick ? 1000 : 4000))
+    progress(`round ${round + 1} of ${roundCount}`)
+  }
+  return rounds
+}
+
+async function pathRow(): Promise<Row> {
+  const measured: { path: number; hmac: number }[] = []
+  for (let round = 0; round < roundCount; round++)
+    measured.push(
+      (
+        await runTask<{ path: number; hmac: number }>(
+          { kind: 'path', times: quick ? 10_000 : 50_000 },
+          { PATH: process.env['PATH'] },
+          { keepLog: false },
+        )
+      ).result,
+    )
+  const [path, hmac] = [measured.map((one) => one.path), measured.map((one) => one.hmac)]
+  const alone = median(hmac).toFixed(1)
+  return {
+    figure: `verify, parse, validate, one log line (one HMAC: ${alone} µs)`,
+    values: { ours: `${figureOf(median(path))} µs` },
+    verdicts: [ratioVerdict('HMAC', pairedRatio(path, hmac), 6)],
+  }
+}
+
+async function importRows(cloud: Cloud): Promise<Row[]> {
+  await using both = await buildBothWays()
+  const measured = new Map(both.names.map((name) => [name, { ours: [] as number[], oneFile: [] as number[] }]))
+  for (let round = 0; round < roundCount; round++) {
+    for (const [name, cpu] of measured)
+      for (const way of ['ours', 'oneFile'] as const) cpu[way].push(await both.importCpu(way, name, cloud))
+    progress(`imports, round ${round + 1} of ${roundCount}`)
+  }
+  return [...measured].map(([name, cpu]) => ({
+    figure: `start of ${name} (in one file, as NodejsFunction: ${figureOf(median(cpu.oneFile))} ms)`,
+    values: { ours: `${figureOf(median(cpu.ours))} ms` },
+    verdicts: [ratioVerdict('one file', pairedRatio(cpu.ours, cpu.oneFile), 0.65)],
+  }))
+}
+
+function sizeRows(built: Built): Row[] {
+  const sizes = (contender: Contender, name: 'hubspot-webhook' | 'update-status') => {
+    const folder = built.folder(contender, name)
+    const files = readdirSync(folder).map((file) => gzipSync(readFileSync(join(folder, file)), { level: 9 }).length)
+    return files.reduce((sum, size) => sum + size) / 1000
+  }
+  return (['hubspot-webhook', 'update-status'] as const).map((name) => ({
+    figure: `${name}, gzip`,
+    values: Object.fromEntries(contenders.map((one) => [one, `${figureOf(sizes(one, name))} kB`])),
+    verdicts: [atMost(name === 'hubspot-webhook' ? 110 : 160, sizes('ours', name), ' kB')],
+  }))
+}
+
+async function handshakeRow(built: Built, cloud: Cloud): Promise<Row> {
+  const counted: [Contender, number][] = []
+  for (const contender of contenders) counted.push([contender, await handshakes(built, contender, cloud)])
+  return {
+    figure: 'handshakes: 4 invocations, 5 s apart, 10 PATCHes each',
+    values: Object.fromEntries(counted.map(([contender, number]) => [contender, String(number)])),
+    verdicts: [atMost(10, Object.fromEntries(counted)['ours']!)],
+  }
+}
+
+async function countAll(built: Built) {
+  const counted = {} as Record<Contender, Awaited<ReturnType<typeof count>>>
+  const usage = {} as Record<Contender, Usage>
+  for (const contender of contenders) {
+    counted[contender] = await count(built, contender)
+    const { writeUnits, readUnits, logBytes } = counted[contender].first
+    usage[contender] = {
+      batchSize: 10,
+      writeUnits,
+      readUnits,
+      logBytes: logBytes + (await countWebhookLog(built, contender)),
+      // A webhook's function mostly waits for SQS, for about 10 ms; its CPU comes at its share of one.
+      webhookMs: 10 + median(rounds[contender].map(({ webhookCpu }) => webhookCpu / 1000)) * (1769 / 256),
+      batchMs: median(rounds[contender].map(({ batchWall }) => batchWall)),
+    }
+  }
+  const row = (figure: string, value: (one: (typeof counted)['ours']) => number, most: number, unit: string): Row => ({
+    figure,
+    values: Object.fromEntries(contenders.map((one) => [one, `${figureOf(value(counted[one]))}${unit}`])),
+    verdicts: [atMost(most, value(counted.ours), unit)],
+  })
+  const rows = [
+    row('DynamoDB for an update', ({ first }) => first.writeUnits, 2.2, ' writes'),
+    row('', ({ first }) => first.readUnits, 1.1, ' reads'),
+    row('DynamoDB for a duplicate', ({ duplicate }) => duplicate.writeUnits, 1, ' writes'),
+    row('', ({ duplicate }) => duplicate.readUnits, 1, ' reads'),
+    row('log of an update', ({ first }) => first.logBytes, 600, ' bytes'),
+  ]
+  return { rows, usage }
+}
+
+function withGoal(row: Row, verdict: Row['verdicts'][number]): Row {
+  return { ...row, verdicts: [...row.verdicts, verdict] }
+}
+
+function plainRow(figure: string, value: string): Row {
+  return { figure, values: { ours: value }, verdicts: [] }
+}
+
+function show() {
+  const table = new Table({ head: ['', ...contenders, 'goal', ''], style: { head: [], border: [] } })
+  for (const { figure, values, verdicts } of rows) {
+    const said = verdicts.map(({ came, reached }) => (reached ? pc.green(`${came} ✓`) : pc.red(`${came} ✗`)))
+    const goals = verdicts.map(({ goal }) => goal)
+    table.push([figure, ...contenders.map((one) => values[one] ?? ''), goals.join('\n'), said.join('\n')])
+  }
+  console.log(table.toString())
+  const services = costPerMillion(usage.ours)
+  const costs = new Table({ head: ['$ for a million', ...Object.keys(services)], style: { head: [], border: [] } })
+  for (const contender of contenders)
+    costs.push([contender, ...Object.values(costPerMillion(usage[contender])).map((dollars) => dollars.toFixed(2))])
+  console.log(costs.toString())
+  console.log(
+    `${machine()}; ${roundCount} rounds by turns, ratios are medians of paired ones, ± half their middle half. ` +
+      `PATCHes take ${times.patchMs} ms, DynamoDB ${times.dynamoDbMs} ms. Times at 256 MB are computed from CPU time, ` +
+      `since Lambda gives INIT a whole CPU and an invocation 256/1769 of one. Prices: ${prices.region}, ${prices.asOf}.`,
+  )
+}
+
+function machine() {
+  return `Node ${process.version}, ${platform()}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`
+}
+
+function progress(text: string) {
+  process.stderr.write(pc.dim(`${text}, ${Math.round((Date.now() - startedAt) / 1000)} s\n`))
+}

@@ -1,0 +1,92 @@
+import { globSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { bundle } from '../../../infra/bundle.ts'
+import { functionsOf, relayTemplate } from '../../infra/relay-template.ts'
+import type { Span, Started } from './child.ts'
+import type { Cloud } from './cloud.ts'
+import { type Built, buildOneFile, type Contender, environmentOf } from './contenders.ts'
+import { batch, webhook } from './events.ts'
+import { runTask } from './run.ts'
+import { median } from './statistics.ts'
+
+/** The share of a CPU that Lambda gives a function of 256 MB: a whole one comes with 1,769. */
+const share = 256 / 1769
+
+/** What is measured of each contender in each round, interleaved with the others. */
+export type Measured = {
+  /** INIT at a whole CPU, and the first webhook at the share of 256 MB, in milliseconds. */
+  coldStart: number
+  /** A warm webhook without its network, CPU in microseconds. */
+  webhookCpu: number
+  /** A batch of ten updates: CPU, and start to end. */
+  batchCpu: number
+  batchWall: number
+}
+
+/** Measures a contender once. */
+export async function measure(built: Built, contender: Contender, cloud: Cloud, webhooks: number): Promise<Measured> {
+  const environment = environmentOf(cloud)
+  const entry = (name: 'hubspot-webhook' | 'update-status') => `${built.folder(contender, name)}/index.mjs`
+  const event = webhook()
+  const { imported, invoked } = (
+    await runTask<Started>({ kind: 'start', entry: entry('hubspot-webhook'), event }, environment)
+  ).result
+  const warm = await runTask<Span>(
+    { kind: 'webhook', entry: entry('hubspot-webhook'), event, times: webhooks },
+    environment,
+  )
+  const batches = Array.from({ length: warmUpBatches + 10 }, () => batch(10))
+  const consumed = await runTask<Span[]>({ kind: 'consume', entry: entry('update-status'), batches }, environment)
+  const settled = consumed.result.slice(warmUpBatches)
+  return {
+    coldStart: imported.cpuMs + invoked.cpuMs / share,
+    webhookCpu: warm.result.cpuMs * 1000,
+    batchCpu: median(settled.map(({ cpuMs }) => cpuMs)),
+    batchWall: median(settled.map(({ wallMs }) => wallMs)),
+  }
+}
+
+const warmUpBatches = 10
+
+/** TLS handshakes with HubSpot over four invocations, five seconds apart, with ten PATCHes each. */
+export async function handshakes(built: Built, contender: Contender, cloud: Cloud) {
+  const before = cloud.handshakes.hubspot()
+  const entry = `${built.folder(contender, 'update-status')}/index.mjs`
+  const batches = Array.from({ length: 4 }, () => batch(10))
+  await runTask({ kind: 'consume', entry, batches, pauseMs: 5000 }, environmentOf(cloud))
+  return cloud.handshakes.hubspot() - before
+}
+
+/** The relay's functions as they are uploaded, and the same code in one file as CDK's NodejsFunction would make it. */
+export async function buildBothWays() {
+  const root = await mkdtemp(join(tmpdir(), 'both-ways-'))
+  const names = globSync('functions/*.lambda.ts').map((file) => basename(file, '.lambda.ts'))
+  for (const name of names) {
+    bundle(name, join(root, 'ours', name))
+    await buildOneFile(`functions/${name}.lambda.ts`, join(root, 'oneFile', name))
+  }
+  const variables = Object.fromEntries(
+    Object.entries(functionsOf(relayTemplate())).map(([name, { Environment }]) => [name, variablesOf(Environment)]),
+  )
+  return {
+    names,
+    /** The CPU of a start without its first invocation, in milliseconds. */
+    async importCpu(way: 'ours' | 'oneFile', name: string, cloud: Cloud) {
+      const entry = join(root, way, name, 'index.mjs')
+      const environment = { ...variables[name], ...environmentOf(cloud) }
+      return (await runTask<Started>({ kind: 'start', entry }, environment)).result.imported.cpuMs
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
+  }
+}
+
+/** A function's variables, with a URL where CloudFormation would put something. */
+function variablesOf({ Variables }: { Variables: Record<string, unknown> }) {
+  const known = Object.entries(Variables).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : 'https://relay.example.com',
+  ])
+  return Object.fromEntries(known) as Record<string, string>
+}
