@@ -117,17 +117,19 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
   // Of each, what the journey says while it lasts.
   test.each([
     ['Slow, 3 s for each answer', undefined],
-    ['Rate limit reached (429)', 'PATCH SENT: 429'],
-    ['Server errors (500)', 'PATCH SENT: 500'],
-    ['Message not there at first (404)', 'PATCH SENT: 404'],
+    ['Rate limit reached (429)', 'PATCH SENT → 429'],
+    ['Server errors (500)', 'PATCH SENT → 500'],
+    ['Message not there at first (404)', 'PATCH SENT → 404'],
     ['Down', 'Waits: HubSpot cannot take it now'],
   ])('HubSpot – %s: the tick becomes true all the same', async (label, sight) => {
     const text = `While HubSpot has this: ${label}`
     await flip('HubSpot', label)
     await send(text)
     await press(text, 'Delivered')
-    if (sight) await steps().getByText(sight).first().waitFor()
-    await flip('HubSpot', label)
+    if (sight) {
+      await steps().getByText(sight).first().waitFor()
+      await flip('HubSpot', label)
+    }
 
     await tick(text).toBe('Sent')
   })
@@ -138,8 +140,10 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
       const text = `While the provider has this: ${label}`
       await flip('Provider', label)
       await send(text)
-      if (label === 'Down') await steps().getByText('Waits: The endpoint gave no answer').first().waitFor()
-      await flip('Provider', label)
+      if (label === 'Down') {
+        await steps().getByText('Waits: The endpoint gave no answer').first().waitFor()
+        await flip('Provider', label)
+      }
       await press(text, 'Read')
 
       await tick(text).toBe('Read')
@@ -232,10 +236,10 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     await press('Step by step', 'Read')
     await tick('Step by step').toBe('Read')
 
-    const told = steps().getByRole('listitem').filter({ hasText: 'PATCH READ: 200' })
+    const told = steps().getByRole('listitem').filter({ hasText: 'PATCH READ → 200' })
     await told.getByText('Raw').click()
     expect(await told.locator('pre').innerText()).toContain('"statusType": "READ"')
-    const webhook = steps().getByRole('listitem').filter({ hasText: 'HubSpot’s webhook: 204' })
+    const webhook = steps().getByRole('listitem').filter({ hasText: 'HubSpot’s webhook → 204' })
     await webhook.getByText('Raw').click()
     expect(await webhook.locator('pre').innerText()).toContain('OUTGOING_CHANNEL_MESSAGE_CREATED')
     expect(await webhook.locator('time').innerText()).toMatch(/^\+\d+(\.\d\d)? s$/)
@@ -245,23 +249,18 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
       expect(await steps().getByText(place, { exact: true }).count()).toBeGreaterThan(0)
   })
 
-  test('what is counted is what the agent sees, and how soon', async () => {
-    await send('One more')
-    await press('One more', 'Read')
-    await tick('One more').toBe('Read')
-
+  test('what an agent sees is counted, and how soon', async () => {
     const figure = (name: string) => page.locator('#figures div').filter({ hasText: name }).locator('dd').innerText()
-    await expect
-      .poll(
-        async () => [await figure('Pending'), await figure('Sent'), await figure('Read'), await figure('Failed')],
-        patient,
-      )
-      .toEqual(await Promise.all(['Pending', 'Sent', 'Read', 'Failed'].map(countOf)))
+    await send('The first of two')
+    await press('The first of two', 'Read')
+    await tick('The first of two').toBe('Read')
+    const before = Number(await figure('Read'))
+    await send('The second of two')
+    await press('The second of two', 'Read')
+
+    await expect.poll(() => figure('Read'), patient).toBe(String(before + 1))
     expect(await figure('p50')).toMatch(/ s$/)
   })
-
-  const countOf = async (word: string) =>
-    String(await page.getByRole('log').locator('b').filter({ hasText: word }).count())
 
   test('all of it by the keyboard: write, read, look at the journey', async () => {
     await page.getByLabel('Message', { exact: true }).focus()

@@ -5,29 +5,27 @@ import { startLocalRelay } from '../../infra/local/local-relay.ts'
 import { startBrowser } from './browser.ts'
 
 const views = [
-  { name: 'inbox-light', colorScheme: 'light', viewport: { width: 1360, height: 1000 } },
-  { name: 'inbox-dark', colorScheme: 'dark', viewport: { width: 1360, height: 1000 } },
+  { name: 'inbox-light', colorScheme: 'light', viewport: { width: 1360, height: 900 } },
+  { name: 'inbox-dark', colorScheme: 'dark', viewport: { width: 1360, height: 900 } },
   { name: 'inbox-narrow', colorScheme: 'light', viewport: { width: 390, height: 844 } },
 ] as const
 
-await using relay = await startLocalRelay(shortened)
-const inbox = await startInbox(relay, { silenceSeconds })
-const browser = await startBrowser()
-try {
-  playExamples(inbox)
-  for (const { name, ...view } of views) {
-    const page = await browser.newPage({ ...view, deviceScaleFactor: 2, reducedMotion: 'reduce' })
-    await page.goto(inbox.url)
-    await page.locator('#agent .READ').waitFor({ timeout: 30_000 })
-    await page.locator('#agent .FAILED').waitFor({ timeout: 30_000 })
-    await page.getByRole('button', { name: 'Your parcel' }).click()
-    await page.locator('#steps').getByText('HubSpot was told READ').waitFor()
-    const path = fileURLToPath(new URL(`../../docs/images/${name}.png`, import.meta.url))
-    await page.screenshot({ path, fullPage: name === 'inbox-narrow' })
-    await page.close()
-    console.log(path)
-  }
-} finally {
-  await browser.close()
-  await inbox.stop()
+await using running = new AsyncDisposableStack()
+const relay = running.use(await startLocalRelay(shortened))
+const inbox = running.adopt(await startInbox(relay, { silenceSeconds }), (started) => started.stop())
+const browser = running.adopt(await startBrowser(), (started) => started.close())
+
+playExamples(inbox)
+for (const { name, ...view } of views) {
+  const page = await browser.newPage({ ...view, deviceScaleFactor: 1.5, reducedMotion: 'reduce' })
+  await page.goto(inbox.url)
+  await page.getByRole('radio', { name: 'WhatsApp' }).check({ force: true })
+  await page.locator('#agent .READ').waitFor()
+  await page.locator('#agent .FAILED').first().waitFor()
+  await page.getByRole('button', { name: 'Your technician' }).click()
+  await page.getByText('HubSpot was told FAILED').waitFor()
+  const path = fileURLToPath(new URL(`../../docs/images/${name}.png`, import.meta.url))
+  await page.screenshot({ path, fullPage: true })
+  await page.close()
+  console.log(path)
 }

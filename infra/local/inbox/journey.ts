@@ -39,7 +39,7 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
       return about(event.message?.id, {
         at,
         place: 'hubspot-webhook',
-        what: `HubSpot’s webhook: ${event.answered}`,
+        what: `HubSpot’s webhook → ${event.answered}`,
         tone: toneOf(event.answered),
         raw: event.event,
       })
@@ -48,7 +48,7 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
       return about(messageId, {
         at,
         place: 'hubspot',
-        what: `${method} ${statusType ?? ''}: ${answered}`,
+        what: `${method} ${statusType ?? ''} → ${answered}`,
         tone: toneOf(answered),
         raw: { [`${method} ${path}`]: { statusType, errorMessage }, answered },
       })
@@ -62,12 +62,12 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
       })
     case 'delivery': {
       const { messageId, outcome, answered = '' } = event.delivery
-      const what = `${outcomes[outcome]}: ${answered}`
+      const what = `${outcomes[outcome]} → ${answered}`
       return about(messageId, { at, place: 'provider', what, tone: toneOf(answered), raw: event.delivery })
     }
     case 'receipt': {
       const { messageId, status, answered } = event
-      const what = `Receipt “${status}”: ${answered}`
+      const what = `Receipt “${status}” → ${answered}`
       return about(messageId, { at, place: 'provider-receipt', what, tone: toneOf(answered), raw: event })
     }
     default:

@@ -65,8 +65,11 @@ async function act(what) {
   if (!response?.ok) say('That did not work.')
 }
 
+let silence
 function say(notice) {
   find('#notice').textContent = notice
+  clearTimeout(silence)
+  if (events.readyState === EventSource.OPEN) silence = setTimeout(say, 10_000, '')
 }
 
 /** The channels to choose from; a conversation goes over one of them. */
