@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { runRelay } from '../../support/relay-terminal.ts'
+
+const root = new URL('../../../', import.meta.url)
+
+test('every command that the documentation names exists', async () => {
+  const docs = readdirSync(new URL('docs', root), { recursive: true, encoding: 'utf8' })
+  const pages = ['README.md', ...docs.filter((page) => page.endsWith('.md')).map((page) => `docs/${page}`)]
+  const named = new Set(pages.flatMap(commandsIn))
+  const unknown: string[] = []
+  for (const command of named) if (!(await exists(command))) unknown.push(command)
+
+  expect(named).toContain('dead-letters redrive')
+  expect(unknown).toEqual([])
+})
+
+/** The first two words of every command on a page: in a line of their own, or between backticks. */
+function commandsIn(page: string) {
+  const text = readFileSync(new URL(page, root), 'utf8')
+  return [...text.matchAll(/(?:npm run relay -- |`relay )([a-z-]+(?: [a-z][a-z-]*)?)/g)].map(
+    ([, command = '']) => command,
+  )
+}
+
+/** What follows a command that has no others below it is an argument. */
+async function exists(command: string) {
+  const usage = async (...words: string[]) =>
+    /^Usage: relay (.*)$/m.exec((await runRelay('/nowhere/note.json', [...words, '--help'])).all)?.[1] ?? ''
+  const [first = '', second = ''] = command.split(' ')
+  const outer = await usage(first)
+  if (!outer.startsWith(first)) return false
+  return !second || !outer.includes('[command]') || (await usage(first, second)).startsWith(command)
+}
