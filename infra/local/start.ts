@@ -4,7 +4,7 @@ import pc from 'picocolors'
 import { type Form, formNames, forms } from './forms.ts'
 import type { Message } from './hubspot.ts'
 import { playExamples } from './inbox/examples.ts'
-import { shortened, silenceSeconds, startInbox } from './inbox/inbox.ts'
+import { shortened, startInbox } from './inbox/inbox.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
 import { noteRunning } from './running.ts'
@@ -74,8 +74,7 @@ async function start() {
       ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
       ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
     })
-    if (settings.delivery)
-      return { relay, inbox: await startInbox(relay, { port: options.inboxPort ?? 0, silenceSeconds }) }
+    if (settings.delivery) return { relay, inbox: await startInbox(relay, { port: options.inboxPort ?? 0 }) }
     for (const id of Object.keys(teamAccounts)) await relay.addChannelAccount(id)
     return { relay, inbox: undefined }
   } catch (error) {

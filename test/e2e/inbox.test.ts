@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
@@ -11,7 +12,6 @@ import { playedProviders } from '../../infra/local/providers.ts'
 import { startBrowser } from './browser.ts'
 import { findChromium } from './chromium.ts'
 
-const silenceSeconds = 6
 const patient = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
@@ -22,10 +22,10 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
   let complaints: string[]
 
   beforeAll(async () => {
-    const environment = { ...shortened.environment, UNCONFIRMED_AFTER_SECONDS: String(silenceSeconds) }
+    const environment = { ...shortened.environment, UNCONFIRMED_AFTER_SECONDS: '6' }
     const behaviour = { redeliveryDelaysMs: Array<number>(60).fill(500) }
     relay = await startLocalRelay({ environment, behaviour, overrides: { visibilityTimeoutSeconds: 5 } })
-    inbox = await startInbox(relay, { silenceSeconds })
+    inbox = await startInbox(relay)
     browser = await startBrowser()
   }, 90_000)
 
@@ -322,6 +322,14 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     const asForm = await fetch(`${inbox.url}/act`, { method: 'POST', body: '{"do":"kill"}' })
     const asNonsense = await act({ do: 'kill', all: true })
 
+    const asForeigner = await new Promise((resolve, reject) => {
+      get(`${inbox.url}/events`, { headers: { host: 'rebound.example' } }, ({ statusCode }) => resolve(statusCode)).on(
+        'error',
+        reject,
+      )
+    })
+
+    expect(asForeigner).toBe(421)
     expect(asForm.status).toBe(415)
     expect(asNonsense.status).toBe(400)
   })

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { playExamples } from '../../infra/local/inbox/examples.ts'
-import { shortened, silenceSeconds, startInbox } from '../../infra/local/inbox/inbox.ts'
+import { shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import { startLocalRelay } from '../../infra/local/local-relay.ts'
 import { startBrowser } from './browser.ts'
 
@@ -12,7 +12,7 @@ const views = [
 
 await using running = new AsyncDisposableStack()
 const relay = running.use(await startLocalRelay(shortened))
-const inbox = running.adopt(await startInbox(relay, { silenceSeconds }), (started) => started.stop())
+const inbox = running.adopt(await startInbox(relay), (started) => started.stop())
 const browser = running.adopt(await startBrowser(), (started) => started.close())
 
 playExamples(inbox)

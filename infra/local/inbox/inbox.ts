@@ -13,12 +13,9 @@ import { places } from './journey.ts'
 import { servePage } from './server.ts'
 import { type MessageView, watchMessages } from './watch.ts'
 
-/** How long a message may go without a word while somebody watches. */
-export const silenceSeconds = 30
-
 /** How a relay is started that somebody watches: what takes minutes when deployed takes seconds. */
 export const shortened = {
-  environment: { UNCONFIRMED_AFTER_SECONDS: String(silenceSeconds), HUBSPOT_LATE_EFFECT_SECONDS: '6' },
+  environment: { UNCONFIRMED_AFTER_SECONDS: '30', HUBSPOT_LATE_EFFECT_SECONDS: '6' },
   overrides: { visibilityTimeoutSeconds: 10 },
 }
 
@@ -53,10 +50,7 @@ export type Tiding =
  * The inbox page of a local relay: an agent on the left, a customer on the right, and between them whatever goes wrong.
  * Serves it on loopback, plays the providers behind it, and does what its buttons say.
  */
-export async function startInbox(
-  relay: LocalRelay,
-  { port = 0, silenceSeconds }: { port?: number; silenceSeconds: number },
-) {
+export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: number } = {}) {
   const { hubspot, stack } = relay
   const { emit, onEvent } = createEvents<Tiding>()
   /** What becomes of messages that are not left to the page's buttons, by their account and text. */
@@ -172,7 +166,6 @@ export async function startInbox(
     welcome: () => ({
       places,
       faults: faultLabels,
-      silenceSeconds,
       providers: providers.map(({ simulator, ...provider }) => ({ ...provider, errors: simulator.errors })),
       messages: watch.messages(),
       overview: latest,

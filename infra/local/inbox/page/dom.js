@@ -27,7 +27,7 @@ export function icon(className, ...paths) {
 
 /**
  * Makes a list show these items: draws an item anew only if it has changed, and then leaves open what was open, and the
- * focus where it was. Items have a `key`. Resolves to whether there are more of them than before.
+ * focus where it was. Items have a `key`. Returns whether there are more of them than before.
  */
 export function show(list, items, draw) {
   const before = new Map([...list.children].map((element) => [element.dataset.key, element]))
