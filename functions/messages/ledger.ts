@@ -290,8 +290,9 @@ function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   const parts = before.map((of, index) =>
     isMeant(index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
   )
-  const hasRisen = parts.some((of, index) => of !== before[index])
-  return hasRisen ? { ...item, parts, ...knownOfAll(parts) } : undefined
+  // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
+  const isNews = !item.parts || parts.some((of, index) => of !== before[index])
+  return isNews ? { ...item, parts, ...knownOfAll(parts) } : undefined
 }
 
 /** What an update lets us know. */

@@ -212,6 +212,15 @@ describe('a message that took several sends', () => {
     ])
   })
 
+  test('a verdict on all that comes before the parts reads as one that comes after them', async () => {
+    await send('unconfirmed', { reason: 'Given up' })
+    await world.rest()
+    for (const index of [0, 1, 2]) await send('unconfirmed', { ...part(index), reason: 'Given up' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')?.errorMessage).toBe('3 of 3 sends not confirmed: Given up')
+  })
+
   test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
     const known = fc.constantFrom(...ladder)
     const whole = fc.record({ status: known, index: fc.constant(undefined) })
