@@ -159,7 +159,7 @@ export function createHandler(deps: Deps) {
         return { telling, refused: true }
       case 'busy': {
         const notBefore = answer.retryAfter === undefined ? undefined : now() + answer.retryAfter * 1000
-        if (answer.status === 429) return pause(update.portalId, notBefore)
+        if (answer.status === 429) return pause(update.portalId, answer.problem, notBefore)
         throw new TryLater(`HubSpot cannot take it now (${answer.problem})`, { notBefore })
       }
       case 'unclear':
@@ -175,9 +175,10 @@ export function createHandler(deps: Deps) {
     const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
     // The relay's own verdict is queued long before it counts.
     const tellingDelay = update.status === 'unconfirmed' ? undefined : now() - Date.parse(update.occurredAt)
-    const fields = { statusType: telling.word, timeToTruth, tellingDelay, surprise }
-    report('HubSpot told', `Told${telling.word}`, update, item, fields)
-    if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${telling.word}`, timeToTruth, 'Milliseconds')
+    const { word: statusType, errorMessage: reason } = telling
+    const fields = { statusType, reason, timeToTruth, tellingDelay, surprise }
+    report('HubSpot told', `Told${statusType}`, update, item, fields)
+    if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${statusType}`, timeToTruth, 'Milliseconds')
     if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
   }
 
@@ -196,11 +197,11 @@ export function createHandler(deps: Deps) {
   }
 
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
-  async function pause(portalId: string, notBefore: number | undefined): Promise<never> {
+  async function pause(portalId: string, problem: string, notBefore: number | undefined): Promise<never> {
     telemetry.count('RateLimited')
     const until = notBefore ?? now() + 500 + deps.random() * 500
     await rateLimit.pause(portalId, until)
-    throw new NotYet('HubSpot answers that its rate limit is reached (HTTP 429)', until)
+    throw new NotYet(`HubSpot answers that its rate limit is reached (${problem})`, until)
   }
 
   /** A receipt comes with a trace of its own: its line names the message's, which leads back to the webhook, and both. */

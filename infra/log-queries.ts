@@ -3,6 +3,8 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 
+const anyTrace = 'the trace id of any of its lines'
+
 /** The questions of the runbook, each as a query of CloudWatch Logs Insights over all of the relay's functions. */
 const questions = {
   'What happened to a message': {
@@ -22,7 +24,7 @@ const questions = {
   },
   'What happened in one trace': {
     fields: ['@timestamp', 'service', 'message', 'messageId', 'status', 'reason', 'problem', 'until'],
-    filterStatements: ['traceId = "the trace id of any of its lines"'],
+    filterStatements: [`traceId = "${anyTrace}" or receiptTraceId = "${anyTrace}"`],
   },
   'Why was a webhook refused': {
     fields: ['@timestamp', 'why', 'url', 'headers.0', 'headers.1', 'headers.2'],
@@ -33,12 +35,14 @@ const questions = {
     filterStatements: ['message = "Receipt refused"'],
   },
   'Why did messages fail': {
-    statsStatements: ['count(*) as messages by channelId, provider, reason'],
-    filterStatements: ['message = "Handed to the provider" and outcome != "sent"'],
+    statsStatements: ['count(*) as messages by channelId, source, reason'],
+    filterStatements: ['message = "HubSpot told" and statusType = "FAILED"'],
     sort: 'messages desc',
   },
   'What waits, and for what': {
-    statsStatements: ['count(*) as times, max(until) as until, max(attempt) as attempts by portalId, reason'],
+    // HubSpot's answers each have an id of their own.
+    parseStatements: ['reason /^(?<why>.+?)(?:, correlationId .*)?$/'],
+    statsStatements: ['count(*) as times, max(until) as last, max(attempt) as attempts by portalId, why'],
     filterStatements: ['message = "Waiting"'],
     sort: 'times desc',
   },
