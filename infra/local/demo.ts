@@ -65,11 +65,12 @@ function wanted({ scenario: { expected } }: Outcome) {
   return `${statusOf(expected)}, ${[expected.patches].flat().join('–')} PATCHes, ${receptionsOf(expected)}`
 }
 
-type End = Pick<Outcome, 'told'> & Partial<Pick<Outcome, 'errorMessage' | 'deadLetters' | 'receptions'>>
+type End = Pick<Outcome, 'told'> & Partial<Pick<Outcome, 'errorMessage' | 'deadLetters' | 'receptions' | 'handedOn'>>
 
-function statusOf({ told, errorMessage, deadLetters = 0 }: End) {
+function statusOf({ told, errorMessage, deadLetters = 0, handedOn = 0 }: End) {
   const status = errorMessage === undefined ? told : `${told}: ${errorMessage}`
-  return deadLetters === 0 ? status : `${status}; dead letters: ${deadLetters}`
+  const others = [deadLetters > 0 && `dead letters: ${deadLetters}`, handedOn > 0 && `handed on: ${handedOn}`]
+  return [status, ...others].filter(Boolean).join('; ')
 }
 
 function receptionsOf({ receptions }: End) {

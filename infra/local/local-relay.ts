@@ -130,6 +130,8 @@ export async function startLocalRelay(
     addProvider,
     sendStatus: createStatusSender(stack, emit),
     deadLetters,
+    /** Has something end with the relay. */
+    defer: (end: () => unknown) => everything.defer(async () => void (await end())),
     onEvent,
     /** Tells the listener of each line that a function writes from now on. Returns the way to unsubscribe. */
     onLog: logs.onEvent,

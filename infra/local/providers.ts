@@ -13,10 +13,13 @@ type Played = {
   name: string
   channelAccountId: string
   customer: string
-  start(options: SimulatorOptions & { receiptsUrl: string }): Promise<ProviderSimulator>
+  start(options: SimulatorOptions & { receiptsUrl: string }): Promise<Simulator>
   /** What it could report over another channel, and not over this one. */
   never?: 'read'
 }
+
+/** A simulated provider; over some of them, a customer can write. */
+type Simulator = ProviderSimulator & Partial<Pick<Awaited<ReturnType<typeof startWhatsApp>>, 'write'>>
 
 /** Every provider that is played here. */
 export const playedProviders: Played[] = [

@@ -1,9 +1,11 @@
+import { text as readText } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { about } from '../../functions/messages/jobs.ts'
 import type { Provider } from '../../functions/providers/accounts.ts'
 import type { Answer, Conduct, Receipt } from './forward-receiver.ts'
 import type { Message, NewMessage, Word } from './hubspot.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
+import { serve } from './loopback.ts'
 import type { Conduct as ProviderConduct, Delivery as ProviderDelivery } from './provider-simulator.ts'
 import { startProvider } from './providers.ts'
 import type { TeamStatus } from './team.ts'
@@ -20,6 +22,8 @@ export type Scenario = {
     name: Provider
     to?: string[]
     conduct?: (delivery: ProviderDelivery) => ProviderConduct
+    /** What the customer writes back: handed on to a service of the team's. */
+    answer?: string
   }
   /** Where the relay does not deliver: what the team says of the message, in this order. */
   statuses?: (({ over: 'SQS' } & TeamStatus) | ({ over: 'HTTP' } & Receipt))[]
@@ -33,6 +37,8 @@ export type Scenario = {
     receptions?: number
     /** How many of its jobs end as dead letters; none when absent. */
     deadLetters?: number
+    /** How many of the customer's own messages are handed on; none when absent. */
+    handedOn?: number
   }
 }
 
@@ -44,6 +50,7 @@ export type Outcome = {
   patches: number
   receptions: number | undefined
   deadLetters: number
+  handedOn: number
   asExpected: boolean
 }
 
@@ -217,6 +224,11 @@ export const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'WhatsApp: read, and the customer answers',
+    provider: { name: 'whatsapp', answer: 'Thank you!' },
+    expected: { told: 'READ', patches: race.ofFour, receptions: 1, handedOn: 1 },
+  },
+  {
     name: 'Telegram: taken',
     provider: { name: 'telegram' },
     expected: { told: 'SENT', patches: 1, receptions: 1 },
@@ -257,16 +269,19 @@ type Play = {
   scenario: Scenario
   message: Message
   service: { receptions(messageId: string): number; idle(): Promise<unknown> }
+  handedOn?: string[]
 }
 
 async function begin(relay: LocalRelay, scenario: Scenario, index: number): Promise<Play> {
   const channelAccountId = channelAccountOf(index)
   const text = `This is what happens: ${scenario.name}. 👋`
   if (scenario.provider) {
-    const { name, to, conduct = () => ({}) } = scenario.provider
+    const { name, to, conduct = () => ({}), answer } = scenario.provider
     const { simulator, customer } = await startProvider(relay, name, { channelAccountId, conduct })
+    const handedOn = await startHandOnReceiver(relay, channelAccountId, simulator.account)
     const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, to: to ?? [customer] })
-    return { scenario, message, service: simulator }
+    if (answer) await simulator.write?.({ ...ids, channelAccountId }, { from: customer, text: answer })
+    return { scenario, message, service: simulator, handedOn }
   }
   const { format = 'job', downForMs, ...conduct } = scenario.service ?? {}
   const service = await relay.addChannelAccount(channelAccountId, { format, conduct: () => conduct })
@@ -282,7 +297,20 @@ async function begin(relay: LocalRelay, scenario: Scenario, index: number): Prom
   return { scenario, message, service }
 }
 
-function outcomeOf({ scenario, message, service }: Play, letters: unknown[]): Outcome {
+/** The team's service that customers' messages are handed on to: what it was posted. */
+async function startHandOnReceiver(relay: LocalRelay, channelAccountId: string, account: object) {
+  const bodies: string[] = []
+  const { url, close } = await serve(async (request, response) => {
+    bodies.push(await readText(request))
+    response.writeHead(204).end()
+  })
+  relay.defer(close)
+  const secret = relay.stack.outputs['ChannelSecretsPrefix'] + channelAccountId
+  relay.stack.putSecret(secret, { ...account, handOnTo: url })
+  return bodies
+}
+
+function outcomeOf({ scenario, message, service, handedOn: bodies = [] }: Play, letters: unknown[]): Outcome {
   const { expected } = scenario
   const {
     told = 'nothing',
@@ -290,6 +318,7 @@ function outcomeOf({ scenario, message, service }: Play, letters: unknown[]): Ou
     patches: { length: patches },
   } = message
   const receptions = expected.receptions === undefined ? undefined : service.receptions(message.id)
+  const handedOn = bodies.filter((body) => body.includes(scenario.provider?.answer ?? '')).length
   const deadLetters = letters.filter((letter) => about(letter).messageId === message.id).length
   const [least, most] = typeof expected.patches === 'number' ? [expected.patches, expected.patches] : expected.patches
   const asExpected =
@@ -297,7 +326,8 @@ function outcomeOf({ scenario, message, service }: Play, letters: unknown[]): Ou
     errorMessage === expected.errorMessage &&
     receptions === expected.receptions &&
     deadLetters === (expected.deadLetters ?? 0) &&
+    handedOn === (expected.handedOn ?? 0) &&
     patches >= least &&
     patches <= most
-  return { scenario, told, errorMessage, patches, receptions, deadLetters, asExpected }
+  return { scenario, told, errorMessage, patches, receptions, deadLetters, handedOn, asExpected }
 }
