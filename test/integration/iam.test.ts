@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { GetQueueAttributesCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
@@ -8,6 +11,7 @@ import type { Fault } from '../../infra/local/hubspot-behaviour.ts'
 import type { Grant } from '../../infra/local/iam.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { synthesize } from '../../infra/local/template.ts'
+import { startWhatsApp } from '../../infra/local/whatsapp.ts'
 import { createLinkBrowser } from '../support/link-browser.ts'
 
 /** Granted actions whose use no emulator sees, and why. */
@@ -27,6 +31,8 @@ const fates = {
   'dead letters of the deliveries': 2,
   'dead letters of the status updates': 1,
   'an account that is connected by a click': 200,
+  "a customer's message that the team's application takes at the second try": 204,
+  'dead letters of the hand-ons': 1,
 }
 
 // The fewer processes of each function, the sooner it is over.
@@ -75,8 +81,9 @@ async function run(revoked?: Grant) {
     return { fates: 'The relay cannot be deployed.', refusals: [String(error)], grants: [] }
   }
   await using _ = relay
+  await using application = await startApplication()
   const { grants, refusals } = relay.stack
-  const fatesSoFar = await sendMessages(relay)
+  const fatesSoFar = await sendMessages(relay, application)
   let latest = { fates: {}, since: Date.now() }
   for (const giveUpAt = Date.now() + 60_000; ; await sleep(50)) {
     const now = Date.now()
@@ -88,7 +95,7 @@ async function run(revoked?: Grant) {
 }
 
 /** An agent sends messages, HubSpot something strange, and somebody queues no job. Returns how to see what has come of it. */
-async function sendMessages(relay: LocalRelay) {
+async function sendMessages(relay: LocalRelay, application: Application) {
   const { hubspot, stack } = relay
 
   async function send(channelAccountId: string, format: 'job' | 'hubspot', conduct: Conduct, faults: Fault[] = []) {
@@ -107,6 +114,13 @@ async function sendMessages(relay: LocalRelay) {
   await hubspot.sendEvent({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED' }, ids)
   await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.queueUrl('Deliveries'), MessageBody: '{}' }))
 
+  const whatsApp = await startWhatsApp({ receiptsUrl: stack.outputs['ReceiptsUrl']! })
+  const place = { channelId: ids.channelId, channelAccountId: '4' }
+  const account = { ...whatsApp.account, handOnTo: application.url }
+  stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + place.channelAccountId, account)
+  for (const text of ['Take me', 'Refuse me']) await whatsApp.write(place, { from: '15550100', text })
+  await whatsApp.stop()
+
   const browser = createLinkBrowser()
   const installed = await browser.follow(await browser.open(stack.outputs['InstallUrl']!), 'Connect account 1002')
 
@@ -122,6 +136,8 @@ async function sendMessages(relay: LocalRelay) {
       await depth('Deliveries/DeadLetters'),
       await depth('StatusUpdates/DeadLetters'),
       installed.status,
+      application.answered,
+      await depth('HandOns/DeadLetters'),
     ]
     return Object.fromEntries(Object.keys(fates).map((fate, index) => [fate, outcomes[index]]))
   }
@@ -132,4 +148,21 @@ function inWords({ principal, action, resource }: Grant) {
   const name = (arn: string) =>
     arn.replace(/^arn:(?:[^:]*:){4}(?:\w+[:/])?/, '').replace(/^HubSpotStatusRelay-Relay(.*)[0-9A-F]{8}/, '$1')
   return `${name(principal)} may ${action} on ${name(resource)}`
+}
+
+type Application = Awaited<ReturnType<typeof startApplication>>
+
+/** The team's own application, which refuses some messages for good and takes all others at the second try. */
+async function startApplication() {
+  let tries = 0
+  const application = { url: '', answered: 0, [Symbol.asyncDispose]: async () => void server.close() }
+  const server = createServer(async (request, response) => {
+    const isRefused = (await request.toArray()).join('').includes('Refuse')
+    const status = isRefused ? 400 : tries++ === 0 ? 503 : 204
+    if (!isRefused) application.answered = status
+    response.writeHead(status, { 'retry-after': '0' }).end()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  application.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  return application
 }
