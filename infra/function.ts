@@ -5,6 +5,7 @@ import {
   Architecture,
   Function as LambdaFunction,
   LoggingFormat,
+  RecursiveLoop,
   Runtime,
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda'
@@ -49,6 +50,8 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
       POWERTOOLS_SERVICE_NAME: name,
       POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace,
     },
+    // Jobs that wait are sent anew, for a day: Lambda would take that for a runaway loop and stop it after sixteen times.
+    recursiveLoop: RecursiveLoop.ALLOW,
     role,
     logGroup,
     loggingFormat: LoggingFormat.JSON,

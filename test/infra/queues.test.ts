@@ -31,6 +31,11 @@ describe.each(mappings)('the consumer of $EventSourceArn.Fn::GetAtt.0', ({ queue
     expect(mapping['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures'])
   })
 
+  // Lambda's loop detection would end a job that was sent anew sixteen times, which is hours before it is given up.
+  test('may be invoked by its own messages for as long as they wait', () => {
+    expect(consumer['RecursiveLoop']).toBe('Allow')
+  })
+
   test('is held back at its event source, not by reserved concurrency', () => {
     expect(mapping['ScalingConfig'].MaximumConcurrency).toBe(10)
     expect(consumer).not.toHaveProperty('ReservedConcurrentExecutions')
