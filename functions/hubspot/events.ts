@@ -70,11 +70,13 @@ export type ReadEvent =
   /** What cannot be read; the problem names fields, never values. */
   | { kind: 'unreadable'; problem: string }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
 /** Reads a webhook's body. Never throws, whatever the bytes are. */
 export function readEvent(body: Uint8Array): ReadEvent {
   let document: unknown
   try {
-    document = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body))
+    document = JSON.parse(utf8.decode(body))
   } catch (error) {
     // A SyntaxError quotes the text.
     return { kind: 'unreadable', problem: error instanceof TypeError ? 'not UTF-8' : 'not JSON' }

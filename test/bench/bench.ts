@@ -83,7 +83,7 @@ async function pathRow(): Promise<Row> {
     measured.push(
       (
         await runTask<{ path: number; hmac: number }>(
-          { kind: 'path', times: quick ? 10_000 : 50_000 },
+          { kind: 'path', times: quick ? 40_000 : 100_000 },
           { PATH: process.env['PATH'] },
           { keepLog: false },
         )
