@@ -37,11 +37,12 @@ export type Fault = {
 
 /**
  * One endpoint on loopback for all emulated services: the one door through which every call of an AWS SDK comes.
- * `authorize` has the refusal of a call that its caller may not make.
+ * `authorize` has the refusal of a call that its caller may not make; `onCall` is told each call and its answer.
  */
 export async function startAwsEndpoint(
   emulators: Record<Service, Emulator>,
   authorize: (call: AwsCall) => AwsAnswer | undefined,
+  onCall: (call: AwsCall, answer: AwsAnswer) => void = () => {},
 ) {
   const faults = new Set<Fault>()
 
@@ -59,9 +60,11 @@ export async function startAwsEndpoint(
     const service = services[target as keyof typeof services]
     const caller = /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const call = { service, operation, caller, headers: request.headers, body: await text(request) }
-    const { statusCode, headers, body } = service
+    const answered = service
       ? (authorize(call) ?? (await answer(call)))
       : refusal({ error: 'UnknownOperationException', statusCode: 400 })
+    onCall(call, answered)
+    const { statusCode, headers, body } = answered
     response.writeHead(statusCode, { 'content-type': 'application/x-amz-json-1.0', ...headers }).end(body)
   })
 

@@ -33,7 +33,7 @@ export const clientSecret = 'local-client-secret'
  * of a team, one for each channel account.
  */
 export async function startLocalRelay(
-  options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'overrides'> & {
+  options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'onAwsCall' | 'overrides'> & {
     /** The relay's settings, over those of `cdk.json`. */
     settings?: Record<string, unknown>
     /** The API that the relay calls. Default: the simulated HubSpot's. */

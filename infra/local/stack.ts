@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { IntegrationProperties, RouteProperties, startHttpApi } from './api-gateway.ts'
-import { operator, startAwsEndpoint } from './aws.ts'
+import { type AwsAnswer, type AwsCall, operator, startAwsEndpoint } from './aws.ts'
 import { createDynamoDb, TableProperties } from './dynamodb.ts'
 import { EventSourceProperties, startEventSource } from './event-source.ts'
 import { createIam, type Grant } from './iam.ts'
@@ -29,6 +29,8 @@ export type LocalStackOptions = {
   secrets?: Record<string, string | object>
   /** Told each line that a function writes. `functionName` is the end of its construct path: `deliver-message`. */
   onLog?(entry: LogEntry): void
+  /** Told each call of AWS that the functions, their pollers and the operator make, and its answer. */
+  onAwsCall?(call: AwsCall, answer: AwsAnswer): void
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
@@ -87,7 +89,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const sqsEmulator = closeLater(createSqs(overrides))
   const secretsManager = createSecretsManager((name) => secretArn(place, name))
   const emulators = { sqs: sqsEmulator.emulate, dynamodb: createDynamoDb(), secretsmanager: secretsManager.emulate }
-  const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call)))
+  const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call), options.onAwsCall))
   const lambda = closeLater(await startLambda())
   const httpApi = closeLater(await startHttpApi({ port: options.port, accountId }))
   const place: Place = { region, accountId, awsUrl: aws.url, apiUrl: httpApi.url }
