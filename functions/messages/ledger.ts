@@ -26,8 +26,11 @@ export type SendOutcome = z.infer<typeof SendOutcome>
 const Claim = z.object({ by: z.string(), until: z.number() })
 export type Claim = z.infer<typeof Claim>
 
-/** A claim of the send. `at` is a digest of the place where a repetition would be recognised, if there is one. */
-const SendClaim = z.object({ ...Claim.shape, at: z.string().optional() })
+/**
+ * A claim of the send. `at` is a digest of the place where a repetition would be recognised, if there is one; `inDoubt` is
+ * set where an earlier try may have made it.
+ */
+const SendClaim = z.object({ ...Claim.shape, at: z.string().optional(), inDoubt: z.boolean().optional() })
 export type SendClaim = z.infer<typeof SendClaim>
 
 /** What is known of a message, or of one of its sends. */
@@ -221,9 +224,10 @@ export function claimSend(
   const isOthers = send && !earlier.includes(send.by)
   if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
   const { channelAccountId, createdAt, traceId } = job
-  const claimed = { channelAccountId, createdAt, traceId, ...item, send: claim }
+  const inDoubt = isOthers || send?.inDoubt
+  const claimed = { channelAccountId, createdAt, traceId, ...item, send: { ...claim, ...(inDoubt && { inDoubt }) } }
   const isRecognised = claim.at !== undefined && claim.at === send?.at
-  if (isOthers && !isRecognised)
+  if (inDoubt && !isRecognised)
     return completeSend(claimed, { outcome: 'unknown' }, { part, at: new Date(now).toISOString() })
   return { next: claimed, answer: 'claimed' }
 }
@@ -244,7 +248,7 @@ export function completeSend(
   outcomes[index] = result
   const recorded =
     of > 1
-      ? { ...item, providerMessageId, sends: { of, outcomes } }
+      ? { ...item, providerMessageId, sends: { of, outcomes }, send: item.send && { ...item.send, inDoubt: undefined } }
       : { ...item, providerMessageId, send: { by: item.send?.by ?? '', until: item.send?.until ?? 0, result } }
   const what = `send${which({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
   return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
@@ -270,14 +274,15 @@ export function wordOf(
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
-/** Frees the send for another try. Where this one ended in doubt, its claim stands, to be taken over at once. */
+/** Frees the send for another try. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
 export function releaseSend(
   item: LedgerItem,
   { by }: Claim,
   { unclear }: { unclear: boolean },
 ): { next?: LedgerItem; answer: undefined } {
   if (item.send?.by !== by || item.send.result) return { answer: undefined }
-  return { next: { ...item, send: unclear ? { ...item.send, until: 0 } : undefined }, answer: undefined }
+  const stands = unclear || item.send.inDoubt
+  return { next: { ...item, send: stands ? { ...item.send, until: 0 } : undefined }, answer: undefined }
 }
 
 /** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */

@@ -232,6 +232,22 @@ describe('each customer receives a message at most once', () => {
     expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
   })
 
+  test('nor where a later try at the same place was clearly refused', async () => {
+    world = createWorld({ repeatable: true })
+    world.provider.send = async () => {
+      throw new TryLater('no answer, then a refusal', { unclear: sends() === 1 })
+    }
+    await deliver()
+    await world.step()
+    world.pass(60)
+    await world.step()
+    world.provider.place = 'https://elsewhere.test'
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+  })
+
   test.each([
     ['in doubt is repeated at the same place', true, 'https://here.test'],
     ['in a clear refusal is repeated wherever messages go by now', false, 'https://elsewhere.test'],
