@@ -15,7 +15,11 @@ const relay = running.use(await startLocalRelay(shortened))
 const inbox = running.adopt(await startInbox(relay), (started) => started.stop())
 const browser = running.adopt(await startBrowser(), (started) => started.close())
 
-playExamples(inbox)
+// The first message finds no Lambda running yet: what is shown is the usual.
+const [first] = inbox.providers
+await inbox.play(first!.channelAccountId, 'Good morning.', { receipts: [{ status: 'delivered' }, { status: 'read' }] })
+await relay.stack.idle({ withinSeconds: 5 })
+playExamples({ ...inbox, providers: inbox.providers.filter(({ provider }) => provider === 'whatsapp') })
 for (const { name, ...view } of views) {
   const page = await browser.newPage({ ...view, deviceScaleFactor: 1.5, reducedMotion: 'reduce' })
   await page.goto(inbox.url)
