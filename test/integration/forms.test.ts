@@ -25,6 +25,7 @@ describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
   test('what the webhook announced is in the ledger, without its content', async () => {
     const [message] = [...relay.hubspot.messages.values()].filter(({ text }) => text.includes('no status ever comes'))
     const pk = ledgerKey({ ...ids, messageId: message!.id })
+    const at = new Date(message!.createdAt).toISOString()
     const { Item = {} } = await relay.stack.dynamodb.send(
       new GetItemCommand({ TableName: relay.stack.outputs['LedgerTableName'], Key: { pk: { S: pk } } }),
     )
@@ -33,7 +34,10 @@ describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
       pk,
       version: 1,
       open: [],
-      timeline: [{ at: new Date(message!.createdAt).toISOString(), what: 'announced', source: 'hubspot' }],
+      createdAt: at,
+      channelAccountId: message!.channelAccountId,
+      traceId: expect.any(String),
+      timeline: [{ at, what: 'announced', source: 'hubspot' }],
       expiresAt: expect.any(Number),
     })
   })
