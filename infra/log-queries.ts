@@ -6,7 +6,7 @@ import { Construct } from 'constructs'
 const anyTrace = 'the trace id of any of its lines'
 
 /** The questions of the runbook, each as a query of CloudWatch Logs Insights over all of the relay's functions. */
-const questions = {
+export const questions = {
   'What happened to a message': {
     fields: [
       '@timestamp',
