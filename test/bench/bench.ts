@@ -7,9 +7,9 @@ import { program } from 'commander'
 import pc from 'picocolors'
 import { type Cloud, startCloud, times } from './bench/cloud.ts'
 import { type Built, buildContenders, type Contender, contenders } from './bench/contenders.ts'
-import type { Usage } from './bench/cost.ts'
-import { costPerMillion, prices } from './bench/cost.ts'
+import { costPerMillion, gigabytes, prices, type Status, type Used, usedBy } from './bench/cost.ts'
 import { count, countWebhookLog } from './bench/counted.ts'
+import { countMessages } from './bench/counted-stack.ts'
 import { endToEnd } from './bench/end-to-end.ts'
 import { buildBothWays, handshakes, type Measured, measure } from './bench/figures.ts'
 import { atMost, compared, costRow, figureOf, type Row, ratioVerdict } from './bench/goals.ts'
@@ -47,8 +47,9 @@ rows.push(
   await handshakeRow(built, cloud),
 )
 await cloud.close()
-const { rows: countedRows, usage } = await countAll(built)
-rows.push(...countedRows, costRow(usage, 0.6))
+const { rows: countedRows, statuses } = await countAll(built)
+rows.push(...countedRows, costRow(statuses, 0.6))
+const message = await usedByMessage()
 const whole = await endToEnd(quick ? 100 : 500)
 rows.push(
   plainRow('webhook in → HubSpot told, local stack: p50', `${figureOf(whole.p50)} ms`),
@@ -60,7 +61,11 @@ rows.push(
 show()
 writeFileSync(
   new URL('./results.json', import.meta.url),
-  JSON.stringify({ at: new Date(startedAt), machine: machine(), quick, rows, rounds, usage, whole }, undefined, 2),
+  JSON.stringify(
+    { at: new Date(startedAt), machine: machine(), quick, rows, rounds, statuses, message, whole },
+    undefined,
+    2,
+  ),
 )
 const missed = rows.flatMap(({ verdicts }) => verdicts).filter(({ reached }) => !reached).length
 console.log(missed === 0 ? pc.green('Every goal is reached.') : pc.red(`Goals missed: ${missed}.`))
@@ -138,11 +143,11 @@ async function handshakeRow(built: Built, cloud: Cloud): Promise<Row> {
 
 async function countAll(built: Built) {
   const counted = {} as Record<Contender, Awaited<ReturnType<typeof count>>>
-  const usage = {} as Record<Contender, Usage>
+  const statuses = {} as Record<Contender, Status>
   for (const contender of contenders) {
     counted[contender] = await count(built, contender)
     const { writeUnits, readUnits, logBytes } = counted[contender].first
-    usage[contender] = {
+    statuses[contender] = {
       batchSize: 10,
       writeUnits,
       readUnits,
@@ -164,7 +169,7 @@ async function countAll(built: Built) {
     row('', ({ duplicate }) => duplicate.readUnits, 1, ' reads'),
     row('log of an update', ({ first }) => first.logBytes, 600, ' bytes'),
   ]
-  return { rows, usage }
+  return { rows, statuses }
 }
 
 function withGoal(row: Row, verdict: Row['verdicts'][number]): Row {
@@ -183,16 +188,32 @@ function show() {
     table.push([figure, ...contenders.map((one) => values[one] ?? ''), goals.join('\n'), said.join('\n')])
   }
   console.log(table.toString())
-  const services = costPerMillion(usage.ours)
-  const costs = new Table({ head: ['$ for a million', ...Object.keys(services)], style: { head: [], border: [] } })
-  for (const contender of contenders)
-    costs.push([contender, ...Object.values(costPerMillion(usage[contender])).map((dollars) => dollars.toFixed(2))])
-  console.log(costs.toString())
+  showCosts()
   console.log(
     `${machine()}; ${roundCount} rounds by turns, ratios are medians of paired ones, ± half their middle half. ` +
       `PATCHes take ${times.patchMs} ms, DynamoDB ${times.dynamoDbMs} ms. Times at 256 MB are computed from CPU time, ` +
       `since Lambda gives INIT a whole CPU and an invocation 256/1769 of one. Prices: ${prices.region}, ${prices.asOf}.`,
   )
+}
+
+function showCosts() {
+  const used: [string, Used][] = contenders.map((one) => [`statuses, ${one}`, usedBy(statuses[one])])
+  used.push(['messages, from webhook to read, the whole relay', message])
+  const table = new Table({
+    head: ['$ for a million', ...Object.keys(costPerMillion(message))],
+    style: { head: [], border: [] },
+  })
+  for (const [what, one] of used) table.push([what, ...Object.values(costPerMillion(one)).map((usd) => usd.toFixed(2))])
+  console.log(table.toString())
+}
+
+/** Of a message that is told SENT and READ: three requests, and three jobs that are worked off in batches as they come. */
+async function usedByMessage(): Promise<Used> {
+  const counted = await countMessages(quick ? 40 : 100)
+  const { webhookMs, batchMs } = statuses.ours
+  const [requests, batches] = [counted.httpApiRequests, counted.lambdaInvocations - counted.httpApiRequests]
+  const gigabyteSeconds = (gigabytes.webhook * requests * webhookMs + gigabytes.consumer * batches * batchMs) / 1000
+  return { ...counted, gigabyteSeconds }
 }
 
 function machine() {

@@ -10,7 +10,7 @@ export const contenders = ['ours', 'peer', 'floor'] as const
 export type Contender = (typeof contenders)[number]
 
 /** The two functions that all three have. */
-export type FunctionName = 'hubspot-webhook' | 'update-status'
+type FunctionName = 'hubspot-webhook' | 'update-status'
 
 /** The contenders' functions, each in a folder as it would be uploaded, until they are removed. */
 export type Built = Awaited<ReturnType<typeof buildContenders>>

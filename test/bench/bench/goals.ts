@@ -1,5 +1,5 @@
 import { type Contender, contenders } from './contenders.ts'
-import { costPerMillion, type Usage } from './cost.ts'
+import { costPerMillion, type Status, usedBy } from './cost.ts'
 import type { Measured } from './figures.ts'
 import { median, pairedRatio } from './statistics.ts'
 
@@ -35,12 +35,12 @@ export function atMost(most: number, value: number, unit = ''): Verdict {
 }
 
 /** US dollars for a million statuses, ours beside the peer's. */
-export function costRow(usage: Record<Contender, Usage>, most: number): Row {
-  const totals = contenders.map((contender) => [contender, costPerMillion(usage[contender]).total] as const)
+export function costRow(statuses: Record<Contender, Status>, most: number): Row {
+  const totals = contenders.map((contender) => [contender, costPerMillion(usedBy(statuses[contender])).total] as const)
   const total = Object.fromEntries(totals) as Record<Contender, number>
   const ratio = total.ours / total.peer
   return {
-    figure: `a million statuses, batches of ${usage.ours.batchSize}`,
+    figure: `a million statuses, batches of ${statuses.ours.batchSize}`,
     values: Object.fromEntries(totals.map(([contender, dollars]) => [contender, `${dollars.toFixed(2)} $`])),
     verdicts: [{ goal: `≤ ${most} × peer`, came: ratio.toFixed(2), reached: ratio <= most }],
   }
