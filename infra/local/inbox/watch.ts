@@ -70,7 +70,7 @@ export function watchMessages(relay: LocalRelay, onChange: (message: MessageView
     const known = heard.get(messageId)
     if (!rises(learned, known?.status)) return
     const isNews = !readsTheSame(learned, known?.status)
-    heard.set(messageId, { status: learned, ...(isNews || !known ? { since: timestamp, isTold: false } : known) })
+    heard.set(messageId, { ...(isNews || !known ? { since: timestamp, isTold: false } : known), status: learned })
   }
 
   /** The time from the relay's hearing of something to HubSpot's showing it. */
