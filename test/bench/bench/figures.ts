@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { bundle } from '../../../infra/bundle.ts'
 import { functionsOf, relayTemplate } from '../../infra/relay-template.ts'
 import type { Span, Started } from './child.ts'
-import type { Cloud } from './cloud.ts'
+import { type Cloud, startCloud } from './cloud.ts'
 import { type Built, buildOneFile, type Contender, environmentOf } from './contenders.ts'
 import { batch, webhook } from './events.ts'
 import { runTask } from './run.ts'
@@ -51,12 +51,13 @@ export async function measure(built: Built, contender: Contender, cloud: Cloud, 
 const warmUpBatches = 10
 
 /** TLS handshakes with HubSpot over four invocations, five seconds apart, with ten PATCHes each. */
-export async function handshakes(built: Built, contender: Contender, cloud: Cloud) {
-  const before = cloud.handshakes.hubspot()
+export async function countHandshakes(built: Built, contender: Contender) {
+  const cloud = await startCloud()
   const entry = `${built.folder(contender, 'update-status')}/index.mjs`
   const batches = Array.from({ length: 4 }, () => batch(10))
   await runTask({ kind: 'consume', entry, batches, pauseMs: 5000 }, environmentOf(cloud))
-  return cloud.handshakes.hubspot() - before
+  await cloud.close()
+  return cloud.handshakes.hubspot()
 }
 
 /** The relay's functions as they are uploaded, and the same code in one file as CDK's NodejsFunction would make it. */
