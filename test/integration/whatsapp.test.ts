@@ -15,6 +15,7 @@ import { job, makeSends } from '../support/sends.ts'
 const to = [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 555 010-0002' } }]
 const place = { channelId: job.channelId, channelAccountId: job.channelAccountId }
 const ids = { portalId: job.portalId, channelAccountId: job.channelAccountId, messageId: job.messageId }
+const wrongToken = '190'
 const stops: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -74,7 +75,7 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
     const { send, simulator } = await setUp({ answers: [{ error: code }] })
     const outcome = await send().catch((error: unknown) => error)
 
-    if (transient.has(Number(code))) expect(outcome).toBeInstanceOf(TryLater)
+    if (transient.has(Number(code)) || code === wrongToken) expect(outcome).toBeInstanceOf(TryLater)
     else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
     expect(simulator.messages).toEqual([])
   }
@@ -125,13 +126,14 @@ test("a customer's message is handed on, and is no status", async () => {
   expect(relay).toMatchObject({ statuses: [], handedOn: 1, posts: 1 })
 })
 
-test('with another token Meta takes nothing', async () => {
+test('with another token Meta takes nothing, and the message waits for the right one', async () => {
   const { simulator, send } = await setUp()
 
-  const outcome = await send({}, { ...simulator.account, accessToken: 'EAA-another' })
+  const failure = await send({}, { ...simulator.account, accessToken: 'EAA-another' }).catch((error: unknown) => error)
 
-  expect(outcome).toMatchObject([{ outcome: 'rejected', reason: expect.stringContaining('(190)') }])
+  expect(failure).toBeInstanceOf(TryLater)
   expect(simulator.deliveries).toEqual([])
+  expect(await send()).toMatchObject([{ outcome: 'sent' }])
 })
 
 async function setUp(conduct: Conduct = {}) {
