@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Match } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { anchorOf } from '../../infra/alarms.ts'
@@ -129,6 +130,27 @@ test('docs/metrics.md lists every metric with its functions, unit and dimension'
 
   expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(known))
 })
+
+test.each(Object.entries(metrics).flatMap(([name, { of }]) => of.map((one) => [name, one] as const)))(
+  '%s is emitted by %s',
+  (name, of) => {
+    const [family = name] = /^(?:Told|TimeToTruth)(?=[A-Z]+$)/.exec(name) ?? []
+    const words = [`'${name}'`, `\`${family}\${`]
+
+    expect(sourcesFrom(`functions/${of}.ts`).some((text) => words.some((word) => text.includes(word)))).toBe(true)
+  },
+)
+
+/** The texts of a file of this project, and of all that it imports. */
+function sourcesFrom(path: string, texts = new Map<string, string>()) {
+  const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+  texts.set(path, text)
+  for (const [, imported = ''] of text.matchAll(/from '(\..+)'/g)) {
+    const next = join(dirname(path), imported)
+    if (!texts.has(next)) sourcesFrom(next, texts)
+  }
+  return [...texts.values()]
+}
 
 /** A value of the template as text, its references as words. */
 function flat(value: unknown): string {
