@@ -3,7 +3,7 @@ import { ladder, readsTheSame, type Status, wordFor } from '../../functions/mess
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import { reasonFor } from './provider.ts'
 import type { Fate } from './scenario.ts'
-import { confidential, type World } from './world.ts'
+import { confidential, traceOf, type World } from './world.ts'
 
 /** What must hold of every world, whatever goes wrong in it. */
 export type Invariant =
@@ -13,6 +13,7 @@ export type Invariant =
   | 'no customer receives a message twice'
   | 'messages of a thread arrive in the order in which the agent sent them'
   | 'HubSpot is asked no more than necessary'
+  | 'what HubSpot is told leads back to its webhook'
   | 'nothing confidential is kept or logged'
 
 /** A broken invariant and where. */
@@ -35,6 +36,7 @@ export function judgeAtEnd(world: World): Violation[] {
     ...world.fates.flatMap((fate) => askedTooOften(world, fate)),
     ...outOfOrder(world),
     ...refusedForHaste(world),
+    ...world.fates.flatMap((fate) => untraced(world, fate)),
     ...leaks(world),
   ]
 }
@@ -177,6 +179,14 @@ function refusedForHaste({ faults, hubspot }: World): Violation[] {
   const times = hubspot.tooHasty()
   if (faults.hard().length > 0 || times === 0) return []
   return [{ invariant: 'HubSpot is asked no more than necessary', detail: `HubSpot answered 429, ${times} times` }]
+}
+
+/** Each line that says what HubSpot was told of an agent's message names its webhook's trace, whoever brought the status. */
+function untraced({ lines }: World, { id, kind }: Fate): Violation[] {
+  const told = lines.filter(({ message, messageId }) => message === 'HubSpot told' && messageId === id)
+  if (kind !== 'agent' || told.every(({ traceId }) => traceId === traceOf(id))) return []
+  const invariant = 'what HubSpot is told leads back to its webhook'
+  return [{ invariant, detail: `a line of ${id} names another trace, or none` }]
 }
 
 function leaks(world: World): Violation[] {

@@ -159,6 +159,15 @@ export const variants: Variant[] = [
     handlers: { update: sendDoneAnew },
   },
   {
+    wrong: 'it forgets in which trace a message began',
+    breaks: 'what HubSpot is told leads back to its webhook',
+    kinds: [],
+    handlers: {
+      deliver: (deps) =>
+        deliver({ ...deps, ledger: writing(deps.ledger, (item) => ({ ...item, traceId: undefined })) }),
+    },
+  },
+  {
     wrong: "it keeps the provider's reason as it came",
     breaks: 'nothing confidential is kept or logged',
     handlers: {

@@ -118,7 +118,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
   const hubspot = createHubSpot(ground, network, { limit })
   const provider = createProvider(ground, network, { fates, post: postReceipt })
-  const { telemetry, everything: allTelemetry } = collectTelemetry()
+  const { telemetry, lines, everything: allTelemetry } = collectTelemetry()
 
   const handlers = { ...realHandlers, ...variant }
   const webhook = createLambda<HttpEvent, HttpAnswer>(ground, {
@@ -260,7 +260,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const url = `${baseUrl}/hubspot/webhook`
     const timestamp = String(clock.now())
     const headers = hubspotHeaders({ url, body }, { clientSecret: appSecret.clientSecrets[0]!, timestamp })
-    webhook(httpEvent({ url, body, headers }), (answer, process) => {
+    webhook(inTrace(httpEvent({ url, body, headers }), traceOf(messageId)), (answer, process) => {
       note(process.name, `announcement of ${messageId}: ${answer?.statusCode ?? 'no answer'}`)
       const acknowledged = answer?.statusCode === 204
       if (acknowledged && !faults.strikes('a sender repeats itself', `announcement of ${messageId}`)) return
@@ -273,7 +273,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const { messageId, status } = issued
     const { body, headers } = signedReceipt(issued, new Date(clock.now()).toISOString())
     const event = httpEvent({ url: `${baseUrl}/receipts/2`, body, headers, pathParameters: { channelId: '2' } })
-    receipt(event, (answer, process) => {
+    receipt(inTrace(event, `receipt of ${messageId}`), (answer, process) => {
       note(process.name, `receipt of ${messageId}, ${status}: ${answer?.statusCode ?? 'no answer'}`)
       if (answer?.statusCode === 204) return done()
       clock.after(draws.magnitude('receipt again', 1000, 60_000), () => postReceipt(issued, done))
@@ -305,6 +305,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     begun,
     hubspot,
     provider,
+    lines,
     allTelemetry,
     virtualHours: () => (clock.now() - start) / 3_600_000,
     /** Lets everything happen until nothing is left to be done; false where that takes more than three days. */
@@ -321,6 +322,14 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 }
 
 export type World = ReturnType<typeof createWorld>
+
+/** The trace of a message's webhooks. */
+export const traceOf = (messageId: string) => `announcement of ${messageId}`
+
+/** The request under an id of its own, which names its trace. */
+function inTrace(event: HttpEvent, requestId: string): HttpEvent {
+  return { ...event, requestContext: { ...event.requestContext, requestId } }
+}
 
 /** HubSpot's event of a message; the provider knows it by the same id. */
 function eventOf({ id, thread, parts }: Fate, now: number) {

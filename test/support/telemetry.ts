@@ -8,6 +8,7 @@ export function collectTelemetry() {
   const measurements: Record<string, number[]> = {}
   /** Metrics that nobody has written out yet: after an invocation there must be none. */
   const unwritten = new Set<string>()
+  const dimensions = new Set<string>()
   const keep = (level: string) => (message: string, fields?: object) => void lines.push({ level, message, ...fields })
 
   const telemetry: Telemetry = {
@@ -16,6 +17,7 @@ export function collectTelemetry() {
     error: keep('error'),
     count(metric, value = 1, by = {}) {
       mustBeKnown(metric, by)
+      for (const value of Object.values(by)) dimensions.add(value)
       counts[metric] = (counts[metric] ?? 0) + value
       unwritten.add(metric)
     },
@@ -27,7 +29,7 @@ export function collectTelemetry() {
     flush: () => unwritten.clear(),
   }
   /** Everything that was told, in one string, to search for what must not be in it. */
-  const everything = () => JSON.stringify([lines, counts, measurements])
+  const everything = () => JSON.stringify([lines, counts, measurements, [...dimensions]])
   return { telemetry, lines, counts, measurements, unwritten, everything }
 }
 
