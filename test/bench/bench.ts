@@ -16,15 +16,16 @@ import { atMost, compared, costRow, figureOf, type Row, ratioVerdict } from './b
 import { runTask } from './bench/run.ts'
 import { median, pairedRatio } from './bench/statistics.ts'
 
-const { quick } = program
+const { quick, markdown } = program
   .name('npm run bench --')
   .description(
     'Builds the relay, what a competent team writes by following the documentation (test/bench/peer) and Node alone ' +
       '(test/bench/floor), and measures all three by turns. Fails where the relay misses a goal.',
   )
   .option('--quick', 'few rounds, in two minutes: for a first look', false)
+  .option('--markdown', 'prints the table as the README has it', false)
   .parse()
-  .opts<{ quick: boolean }>()
+  .opts<{ quick: boolean; markdown: boolean }>()
 
 const roundCount = quick ? 3 : 15
 const startedAt = Date.now()
@@ -53,12 +54,13 @@ const message = await usedByMessage()
 const whole = await endToEnd(quick ? 100 : 500)
 rows.push(
   plainRow('webhook in → HubSpot told, local stack: p50', `${figureOf(whole.p50)} ms`),
-  plainRow('                                        p99', `${figureOf(whole.p99)} ms`),
+  plainRow('webhook in → HubSpot told, local stack: p99', `${figureOf(whole.p99)} ms`),
   plainRow('messages told, local stack', `${figureOf(whole.toldPerSecond)} /s`),
   plainRow('calls that its emulators alone answer (a message takes ten)', `${figureOf(whole.awsCallsPerSecond)} /s`),
 )
 
-show()
+if (markdown) showMarkdown()
+else show()
 writeFileSync(
   new URL('./results.json', import.meta.url),
   JSON.stringify(
@@ -162,10 +164,10 @@ async function countAll(built: Built) {
     verdicts: [atMost(most, value(counted.ours), unit)],
   })
   const rows = [
-    row('DynamoDB for an update', ({ first }) => first.writeUnits, 2.2, ' writes'),
-    row('', ({ first }) => first.readUnits, 1.1, ' reads'),
-    row('DynamoDB for a duplicate', ({ duplicate }) => duplicate.writeUnits, 1, ' writes'),
-    row('', ({ duplicate }) => duplicate.readUnits, 1, ' reads'),
+    row('DynamoDB for an update: writes', ({ first }) => first.writeUnits, 2.2, ''),
+    row('DynamoDB for an update: reads', ({ first }) => first.readUnits, 1.1, ''),
+    row('DynamoDB for a duplicate: writes', ({ duplicate }) => duplicate.writeUnits, 1, ''),
+    row('DynamoDB for a duplicate: reads', ({ duplicate }) => duplicate.readUnits, 1, ''),
     row('log of an update', ({ first }) => first.logBytes, 600, ' bytes'),
   ]
   return { rows, statuses }
@@ -188,10 +190,26 @@ function show() {
   }
   console.log(table.toString())
   showCosts()
-  console.log(
+  console.log(howMeasured())
+}
+
+function showMarkdown() {
+  const line = (cells: string[]) => console.log(`| ${cells.join(' | ')} |`)
+  line(['', ...contenders, 'goal', 'reached'])
+  line(Array.from({ length: 6 }, () => '---'))
+  for (const { figure, values, verdicts } of rows) {
+    const came = verdicts.map(({ came, reached }) => (reached ? came : `**no: ${came}**`))
+    const goals = verdicts.map(({ goal }) => goal)
+    line([figure.trim(), ...contenders.map((one) => values[one] ?? ''), goals.join(', '), came.join(', ')])
+  }
+  console.log(`\n${new Date(startedAt).toISOString().slice(0, 10)}. ${howMeasured()}`)
+}
+
+function howMeasured() {
+  return (
     `${machine()}; ${roundCount} rounds by turns, ratios are medians of paired ones, ± half their middle half. ` +
-      `PATCHes take ${times.patchMs} ms, DynamoDB ${times.dynamoDbMs} ms. Times at 256 MB are computed from CPU time, ` +
-      `since Lambda gives INIT a whole CPU and an invocation 256/1769 of one. Prices: ${prices.region}, ${prices.asOf}.`,
+    `PATCHes take ${times.patchMs} ms, DynamoDB ${times.dynamoDbMs} ms. Times at 256 MB are computed from CPU time, ` +
+    `since Lambda gives INIT a whole CPU and an invocation 256/1769 of one. Prices: ${prices.region}, ${prices.asOf}.`
   )
 }
 
