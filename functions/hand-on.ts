@@ -21,12 +21,22 @@ export function createHandler(deps: Deps) {
   const { accounts, fetchJson, telemetry, now } = deps
 
   async function handle(job: HandOnJob) {
-    const found = await accounts.find(job)
-    const to = found?.face?.handOnTo?.(found.account)
-    if (to === undefined) throw new TryLater('The account names no place to hand this on to')
-    await post(to, job)
+    const to = await placeFor(job)
+    await post(to, job).catch(async (error) => {
+      // The place may have been put right since the secret was read.
+      const latest = await placeFor(job, { fresh: true })
+      if (latest === to) throw error
+      await post(latest, job)
+    })
     telemetry.info('Handed on', about(job))
     telemetry.count('HandedOn')
+  }
+
+  async function placeFor(job: HandOnJob, options?: { fresh: boolean }) {
+    const found = await accounts.find(job, options)
+    const place = found?.face?.handOnTo?.(found.account)
+    if (place === undefined) throw new TryLater('The account names no place to hand this on to')
+    return place
   }
 
   async function post(to: string, { headers, body }: HandOnJob) {

@@ -72,6 +72,15 @@ describe('where it cannot be handed on', () => {
     expect(relay.requests.at(-1)).toMatchObject({ url: 'https://right.test/', body })
   })
 
+  test('a place put right since the secret was read: used at once', async () => {
+    relay.remembered = 'https://wrong.test/'
+    relay.answers.push(404)
+    await relay.rest()
+
+    expect(relay.requests.map(({ url }) => url)).toEqual(['https://wrong.test/', 'https://app.test/'])
+    expect(relay.deadLetters.messages).toEqual([])
+  })
+
   test('an account that names no place any more: it waits for one', async () => {
     relay.place = undefined
     await relay.step()
@@ -99,7 +108,7 @@ function setUp() {
   const { telemetry, ...told } = collectTelemetry()
   const requests: ({ url: string } & HttpRequest)[] = []
   const answers: (number | Error)[] = []
-  const face = { handOnTo: () => world.place } as unknown as ReceiptFace<unknown>
+  const face = { handOnTo: (place: string | undefined) => place } as unknown as ReceiptFace<unknown>
 
   const fetchJson: FetchJson = async (url, request) => {
     requests.push({ url, ...request })
@@ -108,7 +117,12 @@ function setUp() {
     return { status, headers: {}, text: '', json: undefined }
   }
   const handler = createHandler({
-    accounts: { find: async () => ({ provider: 'forward', face, account: {} }) },
+    accounts: {
+      async find(_, { fresh = false } = {}) {
+        if (fresh) world.remembered = undefined
+        return { provider: 'forward', face, account: world.remembered ?? world.place }
+      },
+    },
     fetchJson,
     queue,
     deadLetters,
@@ -127,6 +141,8 @@ function setUp() {
     answers,
     answer: 200,
     place: 'https://app.test/' as string | undefined,
+    /** The place as the secret named it when it was last read. */
+    remembered: undefined as string | undefined,
     step: () => workOff(queue, handler),
     async rest() {
       for (let steps = 0; queue.messages.length > 0 && steps < 1000; steps++) {
