@@ -213,13 +213,39 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     test.each<Answer | 'lost'>(['lost', ...answers.doubtful])('is in doubt after %o, and says so', async (answer) => {
       const outcome = await send(answer)
 
-      if (harness.repeatable) expect(outcome).toMatchObject({ name: 'TryLater', unclear: true })
+      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'TryLater', unclear: true })
       else expect(outcome).toEqual({ outcome: 'unknown' })
       expectNothingTold(outcome)
     })
 
-    test(harness.repeatable ? 'is repeatable, at one place' : 'is not repeatable', () => {
-      expect(face.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe(harness.repeatable)
+    test(harness.keyHeader ? 'is repeatable, at one place' : 'is not repeatable', () => {
+      expect(face.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe('keyHeader' in harness)
+    })
+
+    test.skipIf(!harness.keyHeader)('carries the same key at each try, which no other send has', async () => {
+      const keyOf = async (options: Parameters<typeof send>[1]) => {
+        await send(answers.taken[0]!, options)
+        return requests.at(-1)!.headers[harness.keyHeader!]
+      }
+      const others = [
+        { fields: { messageId: 'another' } },
+        { fields: { channelId: '2300311' } },
+        { fields: { portalId: '243842090' } },
+        ...(harness.longestText
+          ? [
+              { fields: { to: both }, index: 0 },
+              { fields: { to: both }, index: 1 },
+            ]
+          : []),
+      ]
+
+      const key = await keyOf({})
+
+      expect(key).toMatch(/./)
+      expect(await keyOf({})).toBe(key)
+      const keys = new Set([key])
+      for (const other of others) keys.add(await keyOf(other))
+      expect(keys.size).toBe(1 + others.length)
     })
 
     test('survives every answer', async () => {

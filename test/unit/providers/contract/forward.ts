@@ -16,7 +16,7 @@ export const harness: Harness = {
     'an endpoint in plain HTTP': { url: 'http://service.example.com/' },
     'a format of its own': { format: 'xml' },
   },
-  repeatable: true,
+  keyHeader: 'webhook-id',
   answers: {
     taken: [{ status: 202, body: { status: 'accepted', providerMessageId: 'p1' } }, { status: 204 }],
     refused: [{ status: 422, body: { reason: 'No such customer' } }, { status: 400 }],

@@ -14,8 +14,8 @@ export type Harness = {
   customers?: readonly [string, string]
   /** The longest text that one send takes; absent where whoever takes it decides: it gets every message, whole, in one send. */
   longestText?: number
-  /** Whether a repeated send is recognised. */
-  repeatable: boolean
+  /** The header with the key by which a repeated send is recognised; absent where none is. */
+  keyHeader?: string
   /** Answers to a send. */
   answers: {
     taken: Answer[]

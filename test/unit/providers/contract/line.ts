@@ -15,7 +15,7 @@ export const harness: Harness = {
   },
   customers: [`U${'1'.repeat(32)}`, `U${'2'.repeat(32)}`],
   longestText: 5000,
-  repeatable: true,
+  keyHeader: 'x-line-retry-key',
   answers: {
     taken: [
       { status: 200, body: { sentMessages: [{ id: '461230966842064897' }] } },

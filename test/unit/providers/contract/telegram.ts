@@ -16,7 +16,6 @@ export const harness: Harness = {
   },
   customers: ['1111111', '-1001234567890'],
   longestText: 4096,
-  repeatable: false,
   answers: {
     taken: [{ status: 200, body: { ok: true, result: { message_id: 42 } } }],
     refused: [

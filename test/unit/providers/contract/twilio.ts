@@ -31,7 +31,6 @@ export const harness: Harness = {
     'plain HTTP': { baseUrl: 'http://api.twilio.com' },
   },
   longestText: 1600,
-  repeatable: false,
   answers: {
     taken: [
       { status: 201, body: { sid, status: 'queued', error_code: null, error_message: null } },

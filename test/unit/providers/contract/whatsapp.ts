@@ -27,7 +27,6 @@ export const harness: Harness = {
     'plain HTTP': { baseUrl: 'http://graph.facebook.com' },
   },
   longestText: 4096,
-  repeatable: false,
   answers: {
     taken: [
       { status: 200, body: { messaging_product: 'whatsapp', messages: [{ id: 'wamid.1' }] } },
