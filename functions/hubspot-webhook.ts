@@ -48,11 +48,12 @@ export function createHandler(deps: Deps) {
 
   return httpHandler(telemetry, async (event) => {
     const body = rawBody(event)
-    if (body.length > largestBody) return refuse(413, 'too large', 'larger than 1 MiB', { bytes: body.length })
+    const traceId = event.requestContext.requestId
+    if (body.length > largestBody) return refuse(413, 'too large', 'larger than 1 MiB', { traceId, bytes: body.length })
     const url = calledUrl(event, path, deps.publicBaseUrl)
     const refusal = await whyNotHubSpots(event, url, body)
-    if (refusal) return refuse(401, ...refusal, { url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
-    return accept(body, event.requestContext.requestId)
+    if (!refusal) return accept(body, traceId)
+    return refuse(401, ...refusal, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
 
   /** Why a request is not HubSpot's, for the metric and for the log; undefined where it is. */

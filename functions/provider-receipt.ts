@@ -35,22 +35,23 @@ export function createHandler(deps: Deps) {
 
   return httpHandler(telemetry, async (event) => {
     const ids = idsOf(event)
-    if (!ids) return answer(404, 'a channel id is a number', {})
-    if (rawBody(event).length > largestBody) return answer(413, 'larger than 1 MiB', ids)
+    const traceId = event.requestContext.requestId
+    const refuse = (statusCode: number, why: string) => answer(statusCode, why, { ...ids, traceId })
+    if (!ids) return refuse(404, 'a channel id is a number')
+    if (rawBody(event).length > largestBody) return refuse(413, 'larger than 1 MiB')
     let found = await accounts.find(ids)
-    if (!found) return answer(404, 'no secret for this channel', ids)
+    if (!found) return refuse(404, 'no secret for this channel')
     let receipt = read(event, ids, found)
     if (receipt?.kind === 'refused') {
       // The secret may have been rotated since it was read.
       found = (await accounts.find(ids, { fresh: true })) ?? found
       receipt = read(event, ids, found)
     }
-    if (!receipt) return answer(404, 'this provider sends no receipts', ids)
-    if (receipt.kind === 'refused') return answer(401, receipt.why, ids)
-    if (receipt.kind === 'unreadable') return answer(400, receipt.problem, ids)
+    if (!receipt) return refuse(404, 'this provider sends no receipts')
+    if (receipt.kind === 'refused') return refuse(401, receipt.why)
+    if (receipt.kind === 'unreadable') return refuse(400, receipt.problem)
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
     const { provider: source, face, account } = found
-    const traceId = event.requestContext.requestId
     await Promise.all([
       accept(receipt, ids, source, traceId),
       receipt.handOn && handOn(receipt.handOn, event, { ...ids, traceId }, face?.handOnTo?.(account)),

@@ -15,7 +15,8 @@ export function httpHandler(telemetry: Telemetry, answer: (event: HttpEvent) => 
     .use({
       after: () => telemetry.flush(),
       onError: (request) => {
-        telemetry.error('Not done, the sender is asked to try again', errorFields(request.error))
+        const traceId = request.event.requestContext.requestId
+        telemetry.error('Not done, the sender is asked to try again', { traceId, ...errorFields(request.error) })
         telemetry.count('RequestsFailed')
         telemetry.flush()
         request.response = { statusCode: 503, headers: { 'retry-after': '5' } }

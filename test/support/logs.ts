@@ -1,7 +1,7 @@
 import type { LogEntry } from '../../infra/local/stack.ts'
 
 /** A line that a function logged. */
-export type Line = { service: string; level: string; message: string; timestamp: string } & Record<string, unknown>
+type Line = { service: string; level: string; message: string; timestamp: string } & Record<string, unknown>
 
 /** What functions wrote: their lines, what those of a message are, and what each metric came to, by function. */
 export function readLogs(entries: LogEntry[]) {

@@ -189,7 +189,9 @@ test.each<[string, Record<string, string>, string]>([
 
   expect(await post({ body, headers })).toEqual({ statusCode: 401, body: '' })
   expect(sqs.messages).toEqual([])
-  expect(lines).toEqual([{ level: 'warn', message: 'Webhook refused', why, url, headers: Object.keys(headers) }])
+  expect(lines).toEqual([
+    { level: 'warn', message: 'Webhook refused', why, traceId: 'request-1', url, headers: Object.keys(headers) },
+  ])
   expect(counts).toEqual({ WebhooksRefused: 1 })
   const values = Object.values(headers).filter((value) => value.length > 2)
   expect(values.filter((value) => everything().includes(value))).toEqual([])
@@ -399,7 +401,13 @@ test('a body of a mebibyte is taken, one byte more is too large, signed or not',
   expect(await post({ body: tooLarge, headers: {} })).toEqual({ statusCode: 413, body: '' })
   expect(deliveries()).toMatchObject([{ original: largest }])
   expect(lines.slice(1)).toEqual(
-    Array(2).fill({ level: 'warn', message: 'Webhook refused', why: 'larger than 1 MiB', bytes: mebibyte + 1 }),
+    Array(2).fill({
+      level: 'warn',
+      message: 'Webhook refused',
+      why: 'larger than 1 MiB',
+      traceId: 'request-1',
+      bytes: mebibyte + 1,
+    }),
   )
   expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 2 })
 })

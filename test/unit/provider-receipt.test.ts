@@ -222,7 +222,9 @@ test.each<[string, Record<string, string>, string]>([
 
   expect(await post({ headers })).toEqual({ statusCode: 401, body: '' })
   expect(updates()).toEqual([])
-  expect(lines).toEqual([{ level: 'warn', message: 'Receipt refused', statusCode: 401, why, channelId: '2300310' }])
+  expect(lines).toEqual([
+    { level: 'warn', message: 'Receipt refused', statusCode: 401, why, channelId: '2300310', traceId: 'request-1' },
+  ])
   expect(counts).toEqual({ ReceiptsRefused: 1 })
   expect(everything()).not.toMatch(/v1,|whsec_/)
 })
@@ -239,6 +241,7 @@ test('a channel that has no secret is unknown, and the log names it', async () =
       why: 'no secret for this channel',
       channelId: '99',
       channelAccountId: '77',
+      traceId: 'request-1',
     },
   ])
   expect(counts).toEqual({ ReceiptsRefused: 1 })

@@ -44,7 +44,7 @@ test.each(['https://relay.example.com', 'https://relay.example.com/', 'https://r
 test('what an answer says is written out with its metrics', async () => {
   const { telemetry, counts, unwritten } = collectTelemetry()
   const handler = httpHandler(telemetry, async () => {
-    telemetry.count('Accepted')
+    telemetry.count('MessagesAccepted')
     return json(200, { ok: true })
   })
 
@@ -53,7 +53,7 @@ test('what an answer says is written out with its metrics', async () => {
     headers: { 'content-type': 'application/json' },
     body: '{"ok":true}',
   })
-  expect(counts).toEqual({ Accepted: 1 })
+  expect(counts).toEqual({ MessagesAccepted: 1 })
   expect(unwritten).toEqual(new Set())
 })
 
@@ -73,6 +73,7 @@ test.each([
     {
       level: 'error',
       message: 'Not done, the sender is asked to try again',
+      traceId: 'request-1',
       ...(thrown instanceof Error
         ? { error: 'Error', problem: 'SQS is away', cause: 'TypeError: socket' }
         : { error: 'Unknown' }),
