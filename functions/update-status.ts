@@ -7,6 +7,7 @@ import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, v
 import {
   advance,
   announce,
+  endTry,
   isOfOtherAccount,
   keptForDays,
   type Ledger,
@@ -75,6 +76,7 @@ export function createHandler(deps: Deps) {
     }
     let item = await ledger.read(update)
     let before = item
+    let isOver = false
     if (isOfOtherAccount(item, update))
       return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update, item)
 
@@ -98,11 +100,19 @@ export function createHandler(deps: Deps) {
         const { answer } = await ledger.change(update, (latest) => settle(latest, { ...told!, mark, at }), item)
         if (answer === 'tell') throw new MoreIsKnown()
       },
-      async release() {},
+      async release() {
+        // Given up on HubSpot's word: whoever sends it anew need not wait for this try.
+        if (isOver) await ledger.change(update, (latest) => endTry(latest, mark, claim))
+      },
     }
-    const told = await once<Told | undefined>(`${ledgerKey(update)}#${mark}`, keeping, run.context, () =>
-      tell(update, item, run),
-    )
+    const told = await once<Told | undefined>(`${ledgerKey(update)}#${mark}`, keeping, run.context, async () => {
+      try {
+        return await tell(update, item, run)
+      } catch (error) {
+        isOver = error instanceof GiveUp
+        throw error
+      }
+    })
     if (!told) report('Nothing new', withoutNews(update, before), update, before)
   }
 

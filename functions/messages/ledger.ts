@@ -189,6 +189,12 @@ export function settle(
   return { next: noted(settled, what, { occurredAt: at, source: 'relay' }), answer: 'settled' }
 }
 
+/** Leaves a mark to whoever comes next, where its try has certainly come to an end. */
+export function endTry(item: LedgerItem, mark: string, { by }: Claim): { next: LedgerItem; answer: undefined } {
+  const open = item.open.map((one) => (one.mark === mark && one.by === by ? { ...one, until: 0 } : one))
+  return { next: { ...item, open }, answer: undefined }
+}
+
 /** What HubSpot is to be told now; undefined while nothing is known. */
 export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
   if (!known) return undefined

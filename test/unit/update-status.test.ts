@@ -389,6 +389,17 @@ describe("HubSpot's answers", () => {
     expect(told()).toEqual(['SENT'])
   })
 
+  test('a refusal that is redriven is told at once', async () => {
+    world.hubspot.answer = async () => ({ status: 400 })
+    await world.statusUpdates.send(update('sent'), { group: '1' })
+    await world.step()
+    world.hubspot.answer = async () => ({ status: 200 })
+    await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
+    await world.step()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
   test('a refused correction is final and counted, no dead letter', async () => {
     answerWith({ status: 200 }, { status: 400 })
     await send('sent')
