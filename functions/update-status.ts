@@ -214,11 +214,11 @@ export function createHandler(deps: Deps) {
     throw new NotYet(`HubSpot answers that its rate limit is reached (${problem})`, until)
   }
 
-  /** A receipt comes with a trace of its own: its line names the message's, which leads back to the webhook, and both. */
+  /** A receipt comes in a trace of its own, as a webhook's repetition does: it is named beside that in which the message began. */
   function report(message: string, metric: string, update: StatusUpdate, item?: LedgerItem, fields: object = {}) {
     const traceId = item?.traceId ?? update.traceId
-    const receiptTraceId = update.traceId === traceId ? undefined : update.traceId
-    telemetry.info(message, { ...about(update), traceId, receiptTraceId, source: update.source, ...fields })
+    const updateTraceId = update.traceId === traceId ? undefined : update.traceId
+    telemetry.info(message, { ...about(update), traceId, updateTraceId, source: update.source, ...fields })
     telemetry.count(metric)
   }
 

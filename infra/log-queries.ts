@@ -24,7 +24,7 @@ export const questions = {
   },
   'What happened in one trace': {
     fields: ['@timestamp', 'service', 'message', 'messageId', 'status', 'reason', 'problem', 'until'],
-    filterStatements: [`traceId = "${anyTrace}" or receiptTraceId = "${anyTrace}"`],
+    filterStatements: [`traceId = "${anyTrace}" or updateTraceId = "${anyTrace}"`],
   },
   'Why was a webhook refused': {
     fields: ['@timestamp', 'why', 'url', 'headers.0', 'headers.1', 'headers.2'],

@@ -84,6 +84,7 @@ describe('a line of the log', () => {
   test('says which message it is about, and in which trace', () => {
     const aboutNone = /refused$|^Not done|^Unreadable event|handed on$/i
     const about = logs.lines.filter(({ message }) => !aboutNone.test(message))
+    expect(logs.lines.filter(({ traceId }) => !traceId)).toEqual([])
 
     expect(about.length).toBeGreaterThan(100)
     for (const line of about)
@@ -99,14 +100,18 @@ describe('a line of the log', () => {
   })
 
   test('leads by its trace from the webhook to the PATCH, also where a receipt brought the status', () => {
+    const tracesOf = (message: string, id: unknown) => logs.saying(message, String(id)).map(({ traceId }) => traceId)
     const told = logs.saying('HubSpot told')
-    const byReceipt = told.filter(({ receiptTraceId }) => receiptTraceId !== undefined)
+    const byReceipt = told.filter(({ messageId, updateTraceId }) =>
+      tracesOf('Receipt queued', messageId).includes(updateTraceId),
+    )
 
-    for (const { traceId, messageId } of told)
-      expect(logs.saying('Message queued', String(messageId)).map((line) => line['traceId'])).toContain(traceId)
     expect(byReceipt.length).toBeGreaterThan(3)
-    for (const { receiptTraceId, messageId } of byReceipt)
-      expect(logs.saying('Receipt queued', String(messageId)).map((line) => line['traceId'])).toContain(receiptTraceId)
+    for (const { traceId, messageId } of told) expect(tracesOf('Message queued', messageId)).toContain(traceId)
+    for (const { updateTraceId, messageId } of told.filter(({ updateTraceId }) => updateTraceId))
+      expect([...tracesOf('Message queued', messageId), ...tracesOf('Receipt queued', messageId)]).toContain(
+        updateTraceId,
+      )
   })
 
   test("quotes the id of HubSpot's answer where HubSpot refuses", () => {

@@ -312,8 +312,8 @@ describe('the lines of the log', () => {
     await world.rest()
 
     expect(lines('HubSpot told')).toMatchObject([
-      { status: 'sent', traceId: 'trace', receiptTraceId: undefined, timeToTruth: 0 },
-      { status: 'read', traceId: 'trace', receiptTraceId: 'trace of the receipt', timeToTruth: 60_000 },
+      { status: 'sent', traceId: 'trace', updateTraceId: undefined, timeToTruth: 0 },
+      { status: 'read', traceId: 'trace', updateTraceId: 'trace of the receipt', timeToTruth: 60_000 },
     ])
   })
 
@@ -321,7 +321,7 @@ describe('the lines of the log', () => {
     await send('read', { traceId: 'trace of the receipt' })
     await world.rest()
 
-    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'trace of the receipt', receiptTraceId: undefined }])
+    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'trace of the receipt', updateTraceId: undefined }])
   })
 
   test('a webhook that came twice: the message keeps the trace of the delivery that claimed it', async () => {
