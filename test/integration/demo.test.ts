@@ -35,7 +35,7 @@ async function makeTrouble() {
   const send = (channelAccountId: string, message: Partial<NewMessage> = {}) =>
     hubspot.sendMessage({ ...ids, channelAccountId, text: 'Nobody else may read this', ...message })
   const reason = 'No route to +1 (555) 010-0001, nor to somebody@example.com'
-  await relay.addChannelAccount('trouble')
+  await relay.addChannelAccount('trouble', { conduct: () => ({}) })
   await relay.addChannelAccount('telling', {
     conduct: () => ({ answers: [{ reply: { status: 422, body: { reason } } }] }),
   })
