@@ -106,7 +106,7 @@ type SentOn = z.infer<typeof SentOn>
 
 /** The setting `sentOn` of an account: what a provider cannot know cannot be chosen. */
 export function sentOn(truth: Truth, usual: SentOn) {
-  return SentOn.refine((moment) => moment === 'accepted' || truth[moment], 'this provider cannot know that').default(
-    usual,
-  )
+  const possible = SentOn.options.filter((moment) => moment === 'accepted' || truth[moment])
+  const sentence = `this provider does not tell that, only ${possible.join(', ')} can be chosen`
+  return SentOn.refine((moment) => possible.includes(moment), sentence).default(usual)
 }

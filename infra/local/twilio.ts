@@ -12,13 +12,12 @@ import {
 } from './provider-simulator.ts'
 import type { Reply } from './simulator.ts'
 
-const accountSid = `AC${'5'.repeat(32)}`
-const authToken = '0123456789abcdef0123456789abcdef'
-
 /** Twilio's Messages API, with the customers behind it: receipts are signed and posted to the URL that a send names. */
 export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {}) {
   const prefix = channel === 'sms' ? '' : `${channel}:`
   const from = '+15550100001'
+  const accountSid = `AC${randomBytes(16).toString('hex')}`
+  const authToken = randomBytes(16).toString('hex')
   /** The last status of each message, by its sid. */
   const statuses = new Map<string, string>()
 
@@ -63,6 +62,10 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
     // As the connection overrides of our callback URL ask for: www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     receiptRetryDelaysMs: [500, 500, 1000, 2000, 4000],
     comesAgain: (answered) => answered === 'unreachable' || answered >= 500,
+  }
+
+  function isGenuine({ headers }: ApiRequest) {
+    return headers.authorization === `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
   }
 
   function wrongWith({ to, text, media }: Pick<Delivery, 'to' | 'text' | 'media'>) {
@@ -119,10 +122,6 @@ export type TwilioOptions = SimulatorOptions & {
 }
 
 const readReceipt: Receipt = { status: 'read' }
-
-function isGenuine({ headers }: ApiRequest) {
-  return headers.authorization === `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
-}
 
 /** Twilio's answer to what it does not take. */
 function problem(code: string): Reply {
