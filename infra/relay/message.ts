@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { isSent, LedgerItem, ledgerKey, messageOf, outcomesOf, tellingOf } from '../../functions/messages/ledger.ts'
 import { createTable } from '../../functions/platform/table.ts'
+import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
 import type { Deployment } from './deployment.ts'
 import { digits, messageId } from './given.ts'
 import { createAccess } from './hubspot-access.ts'
@@ -62,10 +63,11 @@ export async function requireMessage(deployment: Deployment, terminal: Terminal,
   )
 }
 
-async function findMessage(deployment: Deployment, terminal: Terminal, id: string, { portal, channel }: Narrow) {
+async function findMessage(deployment: Deployment, terminal: Terminal, given: string, { portal, channel }: Narrow) {
   const { outputs, dynamodb } = deployment
+  const id = keptId(given)
   if (portal && channel) {
-    const key = ledgerKey({ portalId: portal, channelId: channel, messageId: id })
+    const key = ledgerKey({ portalId: portal, channelId: channel, messageId: given })
     const item = await createTable(dynamodb, outputs.LedgerTableName).get(key)
     if (item) return LedgerItem.parse(item)
   }

@@ -4,6 +4,7 @@ import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { WhatsAppAccount } from './account.ts'
 import { referenceFrom } from './callback-data.ts'
+import { keptId } from './message-id.ts'
 import { catalogue } from './reasons.ts'
 import { verify } from './signature.ts'
 
@@ -106,12 +107,12 @@ function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsApp
   if (data.status === 'sent' && account.sentOn === 'delivered') return undefined
 
   const { channelId: _, ...ids } = reference
-  const { id: providerMessageId, timestamp = now / 1000, errors: [error] = [] } = data
+  const { id, timestamp = now / 1000, errors: [error] = [] } = data
   const occurredAt = new Date(Math.floor(timestamp * 1000)).toISOString()
   const status = data.status === 'played' ? 'read' : data.status
   const { code, title } = error ?? {}
   const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300) })
-  return { ...ids, status, providerMessageId, occurredAt, ...(status === 'failed' && { reason }) }
+  return { ...ids, status, providerMessageId: id && keptId(id), occurredAt, ...(status === 'failed' && { reason }) }
 }
 
 /** Whether a receipts URL is that of a channel, or of one of its accounts. */

@@ -8,6 +8,7 @@ import { type Content, type MediaFile, type QuickReply, readContent, recipientsO
 import type { SendFace } from '../provider.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
+import { keptId } from './message-id.ts'
 import { catalogue, transient } from './reasons.ts'
 
 /** What goes to one customer in one send, in Meta's words. */
@@ -137,7 +138,7 @@ const Dialog360Error = z
 function understand({ status, headers, json }: HttpResponse, account: WhatsAppAccount, now: number): SendOutcome {
   const [message] = Accepted.safeParse(json).data?.messages ?? []
   const taken = account.sentOn === 'accepted' ? 'sent' : 'accepted'
-  if (status < 300 && message) return { outcome: 'sent', status: taken, providerMessageId: message.id }
+  if (status < 300 && message) return { outcome: 'sent', status: taken, providerMessageId: keptId(message.id) }
 
   const error = GraphError.safeParse(json).data?.error
   const ownMessage = Dialog360Error.safeParse(json).data

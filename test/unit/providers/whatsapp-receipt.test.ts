@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { Receipt } from '../../../functions/providers/provider.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
 import { callbackDataOf } from '../../../functions/providers/whatsapp/callback-data.ts'
+import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
 import { catalogue } from '../../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp } from '../../../functions/providers/whatsapp/receipt.ts'
 import { sign, verify } from '../../../functions/providers/whatsapp/signature.ts'
@@ -56,7 +57,7 @@ test('our ids come back with the first status, and nothing of the customer comes
 
   expect(receive(example('whatsapp/status-sent'))).toEqual({
     kind: 'statuses',
-    statuses: [{ ...ids, status: 'sent', providerMessageId: wamid, occurredAt }],
+    statuses: [{ ...ids, status: 'sent', providerMessageId: keptId(wamid), occurredAt }],
     ignored: 0,
   })
 })

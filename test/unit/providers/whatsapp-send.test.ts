@@ -6,6 +6,7 @@ import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/p
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
 import { referenceFrom } from '../../../functions/providers/whatsapp/callback-data.ts'
+import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
 import { catalogue, transient } from '../../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp } from '../../../functions/providers/whatsapp/send.ts'
 import { anyText } from '../../support/arbitraries.ts'
@@ -46,7 +47,7 @@ test('a text goes to Meta, to the digits of the number, with our ids', async () 
     text: { body: 'Grüße 👋', preview_url: false },
     biz_opaque_callback_data: 'relay?p=243842089&c=2300310&a=3000000001&m=message%2F1',
   })
-  expect(outcome).toEqual({ outcome: 'sent', status: 'accepted', providerMessageId: wamid })
+  expect(outcome).toEqual({ outcome: 'sent', status: 'accepted', providerMessageId: keptId(wamid) })
 })
 
 test('over 360dialog it goes to their URL under their key, which stands for the number', async () => {
@@ -67,7 +68,7 @@ test('over 360dialog it goes to their URL under their key, which stands for the 
 test('where acceptance counts as sent, it is told', async () => {
   const { send } = setUp(accepted, { ...meta, sentOn: 'accepted' })
 
-  expect(await send()).toEqual({ outcome: 'sent', status: 'sent', providerMessageId: wamid })
+  expect(await send()).toEqual({ outcome: 'sent', status: 'sent', providerMessageId: keptId(wamid) })
 })
 
 test('a text with a link shows what is behind it', () => {
@@ -357,3 +358,9 @@ async function failureOf(outcome: Promise<unknown>) {
   expect(failure).toBeInstanceOf(TryLater)
   return failure as TryLater
 }
+
+test("WhatsApp's id, which holds the customer's number, is kept as a digest by which it is found again", () => {
+  expect(Buffer.from(wamid.slice(6), 'base64').toString()).toContain('15550100002')
+  expect(keptId(wamid)).toMatch(/^wamid#[\w-]{22}$/)
+  expect(keptId(keptId(wamid))).toBe(keptId(wamid))
+})
