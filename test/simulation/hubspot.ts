@@ -13,9 +13,14 @@ const worksOnFor = 100_000
 
 type Status = { statusType: string; errorMessage?: string }
 
-/** HubSpot as a world has it: what it holds of each message, untold at first, and what it was asked. */
-export function createHubSpot({ clock, draws, faults, note }: Ground, { call }: Network, { limit }: { limit: number }) {
+/** HubSpot as a world has it: what it holds of each message, nothing at first or SENT, and what it was asked. */
+export function createHubSpot(
+  { clock, draws, faults, note }: Ground,
+  { call }: Network,
+  { limit, showsSent }: { limit: number; showsSent: boolean },
+) {
   const held = new Map<string, Status>()
+  const told = new Set<string>()
   const patches: { messageId: string; answered200: boolean }[] = []
   /** When each message can be updated. */
   const appears = new Map<string, number>()
@@ -27,6 +32,7 @@ export function createHubSpot({ clock, draws, faults, note }: Ground, { call }: 
 
   function apply(messageId: string, status: Status, how = '') {
     held.set(messageId, status)
+    told.add(messageId)
     note('HubSpot', `${messageId} is ${status.statusType}${how}`)
   }
 
@@ -70,7 +76,7 @@ export function createHubSpot({ clock, draws, faults, note }: Ground, { call }: 
     if (revoked.has(token)) return answer(401)
     if (strikes('HubSpot finds a scope missing')) return answer(403, { category: 'MISSING_SCOPES' })
     if (clock.now() < (appears.get(messageId) ?? 0)) return answer(404)
-    if (!held.has(messageId) && strikes('HubSpot refuses the first status')) return answer(400, { message: 'refused' })
+    if (!told.has(messageId) && strikes('HubSpot refuses the first status')) return answer(400, { message: 'refused' })
     if (strikes('HubSpot is busy')) return answer(draws.pick('kind of busy', [423, 477, 500, 503]), {}, retryAfter())
     apply(messageId, status)
     if (strikes('HubSpot fails after the change')) return answer(draws.pick('kind of failure', [500, 502, 504]))
@@ -127,6 +133,7 @@ export function createHubSpot({ clock, draws, faults, note }: Ground, { call }: 
     http,
     /** HubSpot knows of the message from now on, and can update it from a moment on that may be later. */
     create(messageId: string, before: number) {
+      if (showsSent) held.set(messageId, { statusType: 'SENT' })
       if (faults.strikes('HubSpot does not have the message yet', messageId))
         appears.set(messageId, Math.min(before, clock.now() + draws.magnitude(`${messageId} appears`, 1000, 1_200_000)))
     },

@@ -1,3 +1,4 @@
+import { LedgerItem, ledgerKey } from '../../functions/messages/ledger.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
 import { ladder, readsTheSame, type Status, wordFor } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
@@ -22,11 +23,20 @@ export type Violation = { invariant: Invariant; detail: string }
 /** Judges a world that has come to rest, before the operator redrives what is left: every event has its status or its reason. */
 export function judgeAtRest(world: World): Violation[] {
   return world.fates.flatMap((fate): Violation[] => {
-    if (world.hubspot.held.has(fate.id) || lettersOf(world, fate.id).length > 0) return []
+    if (isHeardOf(world, fate.id) || lettersOf(world, fate.id).length > 0) return []
     return [
       { invariant: 'no event is missing', detail: `${fate.id} has no status in HubSpot, nor is it a dead letter` },
     ]
   })
+}
+
+/** Whether HubSpot was told of a message; where it shows SENT by itself, whether the relay would know better. */
+function isHeardOf({ tellSent, hubspot, ledgerTable }: World, id: string) {
+  if (tellSent === 'always') return hubspot.held.has(id)
+  return (
+    LedgerItem.safeParse(ledgerTable.items.get(ledgerKey({ portalId: '1', channelId: '2', messageId: id }))).data
+      ?.known !== undefined
+  )
 }
 
 /** Judges a world at its end, when all dead letters have been redriven. The truth is what the provider did. */
@@ -78,8 +88,8 @@ function wronglyTold(world: World, fate: Fate): Violation[] {
 }
 
 /**
- * The highest status that the world produced. What came of a send counts where the relay could hear it; where a fault struck
- * the process after it sent, that may be lost: then the relay's own verdict may stand in its place.
+ * The highest status that the world produced. What came of a send counts where the relay heard it; where the process
+ * died, that may be lost with it: then the relay's own verdict may stand in its place.
  */
 function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[] {
   const { sends, issued } = world.provider
@@ -90,9 +100,7 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[
   const own = sends.filter((send) => send.messageId === id && send.part === part)
   const answered = own.filter(({ said }) => said !== undefined)
   const outcomes = answered.map(({ said }) => outcomeOf[said!])
-  const unheard =
-    !world.hasKey &&
-    (own.length === 0 || own.some(({ process, heard, faultsBefore }) => !heard || process.faults > faultsBefore))
+  const unheard = !world.hasKey && (own.length === 0 || own.some(({ process, heard }) => !heard || !process.alive))
   const truth = highest(['unconfirmed', ...receipts, ...outcomes])
   return unheard ? [truth, highest(['unconfirmed', ...receipts])] : [truth]
 }
@@ -142,7 +150,7 @@ function outOfOrder(world: World): Violation[] {
  * agent reads something new.
  */
 function askedTooOften(world: World, { id, kind, parts, orderly }: Fate): Violation[] {
-  const { faults, hubspot, provider } = world
+  const { faults, hubspot, provider, tellSent } = world
   const patches = hubspot.patches.filter(({ messageId }) => messageId === id)
   const produced = new Set(
     provider.issued.filter(({ messageId }) => messageId === id).map(({ status, part }) => `${status} ${part.index}`),
@@ -169,7 +177,8 @@ function askedTooOften(world: World, { id, kind, parts, orderly }: Fate): Violat
     ...receipts.map(({ status }) => status),
   ]
   const rising = steps.length > 0 ? steps : (['unconfirmed'] as const)
-  const news = rising.filter((status, i) => !readsTheSame(status, rising[i - 1])).length
+  const shown = tellSent === 'corrections' ? 'sent' : undefined
+  const news = rising.filter((status, i) => !readsTheSame(status, rising[i - 1] ?? shown)).length
   return patches.length === news
     ? []
     : [{ invariant, detail: `${patches.length} PATCHes for ${rising.join(', ')} of ${id}: ${news} are enough` }]

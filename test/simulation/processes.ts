@@ -5,8 +5,6 @@ import type { Ground } from './world.ts'
 export type Process = {
   name: string
   alive: boolean
-  /** How many of its calls failed, and its death. */
-  faults: number
   die(why: string): void
 }
 
@@ -22,7 +20,7 @@ export function createLambda<Event, Answer>(
   let started = 0
 
   function start() {
-    const process: Process = { name: `${name}/${++started}`, alive: true, faults: 0, die() {} }
+    const process: Process = { name: `${name}/${++started}`, alive: true, die() {} }
     return { process, handler: create(process) }
   }
 
@@ -42,7 +40,6 @@ export function createLambda<Event, Answer>(
     function die(why: string) {
       if (over) return
       process.alive = false
-      process.faults++
       note(process.name, why)
       end(undefined)
     }
@@ -102,7 +99,6 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
   }
 
   function failed(process: Process, place: string, what: string) {
-    process.faults++
     note(process.name, `${place}: ${what}`)
     return Object.assign(new Error('Simulated'), { name: 'ServiceUnavailable', $metadata: {} })
   }

@@ -19,8 +19,6 @@ export type Send = {
   part: number
   at: number
   process: Process
-  /** How many faults had struck the process by then. */
-  faultsBefore: number
   key: string | undefined
   /** The provider took it, for the first time. */
   taken: boolean
@@ -53,7 +51,6 @@ export function createProvider(
         part: Number(headers['x-part']),
         at: clock.now(),
         process,
-        faultsBefore: process.faults,
         key: headers['webhook-id'],
         taken: false,
         heard: false,

@@ -47,21 +47,25 @@ const fates: [SendAnswer, ...PartFate['receipts'][number]['status'][]][] = [
   ['rejected'],
 ]
 
-/** One to four messages and what is to become of them. */
-export function drawFates(draws: Draws, { calm, deadline }: { calm: boolean; deadline: number }): Fate[] {
+/** One to four messages and what is to become of them. Where the relay does not deliver, only what the team says of them. */
+export function drawFates(
+  draws: Draws,
+  { calm, delivers, deadline }: { calm: boolean; delivers: boolean; deadline: number },
+): Fate[] {
   const count = Math.ceil(draws.magnitude('messages', 0.7, 4))
   const spread = draws.pick('spread', [1, 2000, 60_000])
-  return Array.from({ length: count }, (_, index) => {
+  const all = Array.from({ length: count }, (_, index): Fate => {
     const id = `m${index + 1}`
     const chance = draws.next(`kind of ${id}`)
     const pace = calm ? 'orderly' : draws.pick(`pace of ${id}`, ['at once', 'at once', 'orderly', 'after the deadline'])
     const sends = draws.chance(`${id} takes several sends`, 0.3) ? draws.pick(`sends of ${id}`, [2, 3]) : 1
     const parts = Array.from({ length: sends }, () => partOf(id, pace))
-    const byOwnMeans = chance < 0.25 && parts.every(({ receipts }) => receipts.length > 0)
+    const byOwnMeans = (!delivers || chance < 0.25) && parts.every(({ receipts }) => receipts.length > 0)
     const kind = chance < 0.04 ? 'unreadable' : byOwnMeans ? 'own means' : 'agent'
     const thread = draws.chance(`${id} has a thread`, 0.7) ? 'thread' : undefined
     return { id, kind, at: draws.between(`${id} begins`, 0, spread), thread, parts, orderly: pace === 'orderly' }
   })
+  return all.filter(({ kind }) => delivers || kind !== 'agent')
 
   function partOf(id: string, pace: string): PartFate {
     const [answer, ...statuses] = draws.pick(`fate of ${id}`, fates)

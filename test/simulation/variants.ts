@@ -159,6 +159,18 @@ export const variants: Variant[] = [
     handlers: { update: sendDoneAnew },
   },
   {
+    wrong: 'an outcome that could not be recorded does not travel with the job',
+    breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['AWS refuses a call'],
+    handlers: { deliver: (deps) => deliver({ ...deps, queue: forgetful(deps.queue) }) },
+  },
+  {
+    wrong: 'it takes HubSpot to show SENT where it shows nothing',
+    breaks: 'no event is missing',
+    kinds: [],
+    handlers: { update: (deps) => update({ ...deps, tellSent: 'corrections' }) },
+  },
+  {
     wrong: 'it forgets in which trace a message began',
     breaks: 'what HubSpot is told leads back to its webhook',
     kinds: [],
@@ -313,6 +325,12 @@ const isNoVerdict = ({ status }: Job) => status !== 'unconfirmed'
 /** A queue that takes only some jobs. */
 const only = (queue: Queue, takes: (job: Job) => boolean): Queue => ({
   send: async (job, options) => (takes(job as Job) ? queue.send(job, options) : undefined),
+})
+
+/** A queue whose jobs carry nothing over to their next run. */
+const forgetful = (queue: Queue): Queue => ({
+  send: (job, options) =>
+    queue.send('waiting' in job ? { ...job, waiting: { ...(job.waiting as object), carry: {} } } : job, options),
 })
 
 /** A queue that says that it has a job before it has. */

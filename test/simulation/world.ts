@@ -98,8 +98,10 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
   // Under a low limit updates wait, and several are told at once: fewer PATCHes than in the usual order.
   const limit = faults.calm ? 110 : draws.pick('limit', [3, 11, 110])
+  const tellSent = draws.pick('tell SENT', ['always', 'always', 'corrections'] as const)
+  const delivers = draws.chance('delivers', 0.8)
   const hasKey = draws.chance('provider has a key', 0.4)
-  const fates = drawFates(draws, { calm: faults.calm, deadline: unconfirmedAfterSeconds * 1000 }).filter(
+  const fates = drawFates(draws, { calm: faults.calm, delivers, deadline: unconfirmedAfterSeconds * 1000 }).filter(
     ({ id }) => !onlyMessages || onlyMessages.has(id),
   )
 
@@ -116,7 +118,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const ledgerTable = createMemoryTable()
   const portals = createMemoryTable()
   portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
-  const hubspot = createHubSpot(ground, network, { limit })
+  const hubspot = createHubSpot(ground, network, { limit, showsSent: tellSent === 'corrections' })
   const provider = createProvider(ground, network, { fates, post: postReceipt })
   const { telemetry, lines, everything: allTelemetry } = collectTelemetry()
 
@@ -128,9 +130,9 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       withoutDeadline(
         handlers.webhook({
           appSecret: (options) => secrets(process).require('app', AppSecret, options),
-          queue: deliveries.queue(process),
-          deadLetters: deliveries.deadLetterQueue(process),
-          delivers: true,
+          queue: (delivers ? deliveries : statusUpdates).queue(process),
+          deadLetters: (delivers ? deliveries : statusUpdates).deadLetterQueue(process),
+          delivers,
           publicBaseUrl: baseUrl,
           telemetry,
           now: clock.now,
@@ -202,7 +204,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
             queue: statusUpdates.queue(process),
             deadLetters: statusUpdates.deadLetterQueue(process),
-            tellSent: 'always',
+            tellSent,
             lateEffectSeconds: 120,
           }),
         )
@@ -290,7 +292,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     clock.at(start + fate.at, () => {
       hubspot.create(fate.id, until)
       if (fate.kind === 'own means') deliverByOwnMeans(fate)
-      else announce(fate.id, fate.kind === 'agent' ? eventOf(fate, clock.now()) : unreadableEventOf(fate.id))
+      if (fate.kind !== 'own means' || !delivers)
+        announce(fate.id, fate.kind === 'unreadable' ? unreadableEventOf(fate.id) : eventOf(fate, clock.now()))
     })
   }
 
@@ -298,6 +301,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     faults,
     fates,
     hasKey,
+    tellSent,
     trace,
     deliveries,
     statusUpdates,
