@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
+import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
 import * as checks from './checks.ts'
 import type { Deployment } from './deployment.ts'
 import { digits } from './given.ts'
@@ -14,6 +14,7 @@ export function addDoctorCommand(program: Command, { terminal, deployment }: Con
     .description('says whether the relay is able to work, and what to do where it is not; refreshes the access tokens')
     .option('--app-id <id>', "the HubSpot app's id, to look at its channels as well", digits)
     .option('--json', 'print the findings as JSON')
+    .addHelpText('after', aboutTheKey)
     .action(async ({ appId, json }: { appId?: string; json?: boolean }) => {
       const found = await deployment()
       const channels = await channelsToCheck(terminal, found, appId)

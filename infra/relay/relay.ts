@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { TryLater } from '../../functions/platform/retry.ts'
 import { addChannelCommands } from './channel.ts'
 import { addDeadLettersCommands } from './dead-letters.ts'
 import { type Deployment, findDeployment, type Which } from './deployment.ts'
@@ -70,6 +71,9 @@ function tell(error: unknown, { note, colors }: Terminal) {
 
 function inWords(error: unknown): { message: string; remedy?: string } {
   if (!(error instanceof Error)) return { message: 'Something unexpected went wrong.' }
+  // Of a portal, or of the app's secret.
+  if (error instanceof TryLater)
+    return { message: `${error.message}.`, remedy: 'npm run relay -- doctor says what is missing.' }
   const message = `${error.name}: ${error.message}`
   if (/credential|token|region/i.test(message))
     return { message, remedy: 'AWS_PROFILE and AWS_REGION say which account and region are meant; log in if need be.' }

@@ -371,6 +371,16 @@ describe('probe', () => {
     expect([no.exitCode, nobody.exitCode]).toEqual([1, 1])
     expect(patches()).toBe(before)
   })
+
+  test('says who can help where the portal gives no access', async () => {
+    const { id } = await local.hubspot.sendMessage({ ...ids, portalId: '1009', channelAccountId: account, text })
+    await expect.poll(async () => (await relay(['message', 'show', id])).exitCode).toBe(0)
+
+    const { exitCode, said } = await relay(['probe', id, '--yes'])
+
+    expect(exitCode).toBe(1)
+    expect(said).toMatch(/^No access to portal 1009: it has not installed the app\.\n.*doctor/)
+  })
 })
 
 describe('portal', () => {
