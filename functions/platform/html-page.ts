@@ -32,7 +32,7 @@ ${link ? `<p><a href="${escaped(link.href)}">${escaped(link.text)}</a></p>` : ''
 }
 
 const style = `
-:root { color-scheme: light dark; font: 1.125rem/1.6 system-ui, sans-serif }
+:root { color-scheme: light dark; background: Canvas; font: 1.125rem/1.6 system-ui, sans-serif }
 body { margin: 0 }
 main { max-width: 36rem; margin: 0 auto; padding: 10vh 1.5rem; overflow-wrap: anywhere }
 h1 { font-size: 1.6em; line-height: 1.25; text-wrap: balance }
