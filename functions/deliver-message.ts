@@ -10,6 +10,7 @@ import {
   type LedgerItem,
   ledgerKey,
   type Part,
+  putOff,
   releaseSend,
   type SendClaim,
   SendOutcome,
@@ -223,6 +224,11 @@ export function createHandler(deps: Deps) {
     return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
   }
 
+  async function noteWait(job: Delivery, wait: { reason: string; until: string }) {
+    if ('unread' in job || 'change' in job) return
+    await ledger.change(job, (item) => putOff(item, { what: 'delivery', ...wait }))
+  }
+
   async function beforeGivingUp(job: Delivery, reason: string) {
     if ('unread' in job || 'change' in job) return
     const verdict = {
@@ -233,7 +239,8 @@ export function createHandler(deps: Deps) {
     await statusUpdates.send(statusUpdate(job, verdict), { group: job.portalId })
   }
 
-  return consume<Delivery>({ ...deps, version, schema: Delivery, handle, beforeGivingUp, tenantOf, about })
+  const schema = Delivery
+  return consume<Delivery>({ ...deps, version, schema, handle, beforeGivingUp, noteWait, tenantOf, about })
 }
 
 type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }

@@ -14,6 +14,7 @@ import {
   type LedgerItem,
   ledgerKey,
   markOf,
+  putOff,
   settle,
   type Telling,
   tellingOf,
@@ -222,7 +223,11 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, tenantOf, about })
+  async function noteWait(job: StatusJob, wait: { reason: string; until: string }) {
+    if ('status' in job) await ledger.change(job, (item) => putOff(item, { what: 'status', ...wait }))
+  }
+
+  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, noteWait, tenantOf, about })
 }
 
 /** What an update without news was, beside what was known before. */

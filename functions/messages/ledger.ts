@@ -65,6 +65,8 @@ export const LedgerItem = z.object({
   send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
   /** Where there are several sends: how many, and what came of those that were made, in their order. */
   sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
+  /** What a job of it waits for, and until when, as of its last try. */
+  waiting: z.object({ what: z.enum(['delivery', 'status']), reason: z.string(), until: z.string() }).optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
   /** Seconds since 1970, for DynamoDB's TTL. */
   expiresAt: z.number(),
@@ -187,6 +189,11 @@ export function settle(
   }
   const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}`
   return { next: noted(settled, what, { occurredAt: at, source: 'relay' }), answer: 'settled' }
+}
+
+/** Notes what a job of a message waits for; what happens to the message next takes the note away. */
+export function putOff(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>) {
+  return { next: { ...item, waiting: { ...waiting, reason: cleanReason(waiting.reason) } }, answer: undefined }
 }
 
 /** Leaves a mark to whoever comes next, where its try has certainly come to an end. */
@@ -346,5 +353,9 @@ function noted(
   what: string,
   { occurredAt, source }: { occurredAt: string; source: string },
 ): LedgerItem {
-  return { ...item, timeline: [...item.timeline, { at: occurredAt, what, source }].slice(-timelineLength) }
+  return {
+    ...item,
+    waiting: undefined,
+    timeline: [...item.timeline, { at: occurredAt, what, source }].slice(-timelineLength),
+  }
 }

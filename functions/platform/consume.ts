@@ -30,6 +30,8 @@ export type Consumer<Job> = {
   handle(job: Job, run: Run): Promise<void>
   /** Before a job that waited too long is dead-lettered. */
   beforeGivingUp?(job: Job, reason: string): Promise<void>
+  /** Notes that a job waits for something other than its turn, for whoever looks it up. `until` is in ISO 8601. */
+  noteWait?(job: Job, wait: { reason: string; until: string }): Promise<unknown>
   /** The tenant of a body and what a log line says of it; must not throw, whatever the body is. */
   tenantOf(body: unknown): string
   about(body: unknown): object
@@ -174,14 +176,14 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const next = error.notBefore ?? now() + backoff(attempt, random)
   const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
   await sendAgain(consumer, parcel.body, { attempt, since, waitedMilliseconds, notBefore: next, carry })
-  telemetry.info('Waiting', {
-    ...consumer.about(parcel.body),
-    reason: error.message,
-    attempt,
-    until: new Date(next).toISOString(),
-  })
+  const until = new Date(next).toISOString()
+  telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: error.message, attempt, until })
   telemetry.count('Waiting')
   telemetry.measure('WaitedFor', (now() - since) / 1000, 'Seconds')
+  const isWorthANote = !onlyItsTurn && next - now() > 10_000
+  // The job is safe in its queue by now, whether or not the note can be written.
+  if (isWorthANote && job !== undefined)
+    await consumer.noteWait?.(job, { reason: error.message, until }).catch(() => {})
 }
 
 async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unknown, waiting: Waiting) {

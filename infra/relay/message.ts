@@ -103,7 +103,7 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
   return found
 }
 
-/** What still has to happen, and when, as far as the ledger tells: what waits in a queue cannot be looked at. */
+/** What still has to happen, and when, as far as the ledger tells: queues cannot be looked into. */
 function waitingFor(item: LedgerItem, now: number): string[] {
   const time = (at: number) => new Date(at).toISOString()
   const waiting = item.open.map(({ mark, until }) =>
@@ -111,6 +111,10 @@ function waitingFor(item: LedgerItem, now: number): string[] {
       ? `a job is telling HubSpot "${mark}"; if it died, another may from ${time(until)}`
       : `a job has to tell HubSpot "${mark}", and waits in the queue or lies among the dead letters`,
   )
+  if (item.waiting && Date.parse(item.waiting.until) > now) {
+    const { what, reason, until } = item.waiting
+    waiting.push(`the next try of its ${what}, at ${until}: ${reason}`)
+  }
   const { send } = item
   if (send && !isSent(item))
     waiting.push(

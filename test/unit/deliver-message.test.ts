@@ -116,6 +116,23 @@ describe('what came of the send', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test('what it waits for, and until when, is in the ledger until it goes out', async () => {
+    world.provider.send = async () => {
+      if (sends() > 1) return { outcome: 'sent', status: 'sent' }
+      throw new TryLater('The provider is busy', { notBefore: world.now() + 60_000 })
+    }
+    await deliver()
+    await world.step()
+
+    const until = new Date(world.now() + 60_000).toISOString()
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      waiting: { what: 'delivery', reason: 'The provider is busy', until },
+    })
+
+    await world.rest()
+    expect(world.ledgerTable.items.get('1#2#m')).not.toHaveProperty('waiting')
+  })
+
   test('a channel without a secret waits for it', async () => {
     world.accounts.found = false
     await deliver()

@@ -364,6 +364,22 @@ describe("HubSpot's answers", () => {
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
   })
 
+  test('what a status waits for, and until when, is in the ledger until it is told', async () => {
+    answerWith({ status: 503, headers: { 'retry-after': '60' } })
+    await send('sent')
+    await world.step()
+
+    const waiting = {
+      what: 'status',
+      reason: 'HubSpot cannot take it now (HTTP 503)',
+      until: '2026-11-22T12:01:00.000Z',
+    }
+    expect(item()).toMatchObject({ waiting })
+
+    await world.rest()
+    expect(item()).not.toHaveProperty('waiting')
+  })
+
   test('a message that stays away is dead-lettered, and redriven it is told', async () => {
     world.hubspot.answer = async () => ({ status: 404, json: { message: 'no such message', correlationId: 'c-1' } })
     await send('sent')

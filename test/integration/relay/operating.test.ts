@@ -106,6 +106,7 @@ describe('message show', () => {
       known: 'failed',
       reason: 'The handset is switched off',
       open: [{ mark: 'failed', by: 'a run', until: Date.now() + 60_000 }],
+      waiting: { what: 'status', reason: 'HubSpot cannot take it now', until: '2999-01-01T00:00:00.000Z' },
       timeline: [],
       expiresAt: Math.ceil(Date.now() / 1000) + 1000,
     })
@@ -115,6 +116,7 @@ describe('message show', () => {
 
     expect(waiting).toEqual([
       expect.stringMatching(/^a job is telling HubSpot "failed"; if it died, another may from 2/),
+      'the next try of its status, at 2999-01-01T00:00:00.000Z: HubSpot cannot take it now',
     ])
     expect(nothing.waiting).toEqual([])
   })
