@@ -147,14 +147,20 @@ function readHtml(html: string) {
     if (tag === 'a') {
       close()
       const url = attribute(piece.attributes, 'href')
-      open = !closes && /^(https?:\/\/|mailto:|tel:)/i.test(url) ? { url, from: text.length } : undefined
+      open = !closes && leadsSomewhere(url) ? { url, from: text.length } : undefined
     }
     if (tag === 'img') images.push(attribute(piece.attributes, 'src'))
+    if (/^(audio|embed|iframe|source|video)$/.test(tag)) {
+      const url = attribute(piece.attributes, 'src')
+      if (leadsSomewhere(url)) links.push({ url, label: '' })
+    }
     if (tag === 'br' || (closes && /^(p|div|li|h\d|tr)$/.test(tag))) text += '\n'
   }
   close()
   return { text: text.split('\n').map(oneLine).join('\n').trim(), links, images }
 }
+
+const leadsSomewhere = (url: string) => /^(https?:\/\/|mailto:|tel:)/i.test(url)
 
 /** Text and tags, in their order. What begins like a tag or a comment and never ends is dropped, as browsers do. */
 function* scan(html: string): Generator<{ text: string } | { tag: string; closes: boolean; attributes: string }> {

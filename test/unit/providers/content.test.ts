@@ -54,6 +54,14 @@ test('where there is rich text alone, its text goes', () => {
   expect(read({ text: '', richText }).text).toBe('Tom & Ada 👋\none\ntwo\n1 < 2\n3')
 })
 
+test.each([
+  '<iframe src="https://e.com/film"></iframe>',
+  '<video src="https://e.com/film" controls></video>',
+  '<audio><source src="https://e.com/film"></audio>',
+])('what is embedded goes by its address: %s', (richText) => {
+  expect(read({ text: 'Hello', richText }).text).toBe('Hello\nhttps://e.com/film')
+})
+
 test('inline images are files, each once', () => {
   const url = 'https://files.example.com/a.png?x=1&y=2'
   const richText = '<img alt="a" src="https://files.example.com/a.png?x=1&amp;y=2">'
