@@ -88,8 +88,8 @@ function wronglyTold(world: World, fate: Fate): Violation[] {
 }
 
 /**
- * The highest status that the world produced. What came of a send counts where the relay heard it; where the process
- * died, that may be lost with it: then the relay's own verdict may stand in its place.
+ * The highest status that the world produced. What came of a send counts where the relay heard it. Where the process then
+ * died, or could neither record it nor send the job anew with it, that is lost: the relay's own verdict may stand in its place.
  */
 function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[] {
   const { sends, issued } = world.provider
@@ -100,7 +100,8 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[
   const own = sends.filter((send) => send.messageId === id && send.part === part)
   const answered = own.filter(({ said }) => said !== undefined)
   const outcomes = answered.map(({ said }) => outcomeOf[said!])
-  const unheard = !world.hasKey && (own.length === 0 || own.some(({ process, heard }) => !heard || !process.alive))
+  const unheard =
+    !world.hasKey && (own.length === 0 || own.some(({ process, heard }) => !heard || !process.alive || process.forgot))
   const truth = highest(['unconfirmed', ...receipts, ...outcomes])
   return unheard ? [truth, highest(['unconfirmed', ...receipts])] : [truth]
 }

@@ -5,6 +5,8 @@ import type { Ground } from './world.ts'
 export type Process = {
   name: string
   alive: boolean
+  /** A delivery could not be sent anew: what its run had learned travels no further. */
+  forgot: boolean
   die(why: string): void
 }
 
@@ -20,7 +22,7 @@ export function createLambda<Event, Answer>(
   let started = 0
 
   function start() {
-    const process: Process = { name: `${name}/${++started}`, alive: true, die() {} }
+    const process: Process = { name: `${name}/${++started}`, alive: true, forgot: false, die() {} }
     return { process, handler: create(process) }
   }
 
@@ -99,6 +101,7 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
   }
 
   function failed(process: Process, place: string, what: string) {
+    if (place === 'to deliveries') process.forgot = true
     note(process.name, `${place}: ${what}`)
     return Object.assign(new Error('Simulated'), { name: 'ServiceUnavailable', $metadata: {} })
   }
