@@ -49,8 +49,9 @@ export function createHandler(deps: Deps) {
     }
     if (!receipt) return refuse(404, 'this provider sends no receipts')
     if (receipt.kind === 'refused') return refuse(401, receipt.why)
-    if (receipt.kind === 'unreadable') return refuse(400, receipt.problem)
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
+    countSecret(event, ids, found)
+    if (receipt.kind === 'unreadable') return refuse(400, receipt.problem)
     const { provider: source, face, account } = found
     await Promise.all([
       accept(receipt, ids, source, traceId),
@@ -61,6 +62,14 @@ export function createHandler(deps: Deps) {
 
   function read(event: HttpEvent, ids: Ids, { face, account }: Found) {
     return face?.receive(request(event, ids), account)
+  }
+
+  /** While two secrets verify, says which did: the previous one has to stay for as long as it is used. */
+  function countSecret(event: HttpEvent, ids: Ids, { id, face, account }: Found) {
+    const withoutPrevious = face?.withoutPrevious?.(account)
+    if (withoutPrevious === undefined) return
+    const isNeeded = read(event, ids, { id, face, account: withoutPrevious })?.kind === 'refused'
+    telemetry.count(isNeeded ? 'ReceiptsByPreviousSecret' : 'ReceiptsByCurrentSecret', 1, { account: id })
   }
 
   function shakeHands(body: string, ids: Ids): HttpAnswer {
@@ -118,7 +127,7 @@ export function createHandler(deps: Deps) {
   }
 }
 
-type Found = { face: ReceiptFace<unknown> | undefined; account: unknown }
+type Found = { id: string; face: ReceiptFace<unknown> | undefined; account: unknown }
 type Statuses = Extract<Receipt, { kind: 'statuses' }>
 
 /** What a request's URL tells. What it leaves open is left to the receipt; over what it tells, a receipt has no say. */

@@ -24,6 +24,8 @@ export const metrics = {
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsRefused: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptsByCurrentSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
+  ReceiptsByPreviousSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   EntriesHandedOn: { of: ['provider-receipt'], unit: 'Count' },
   EntriesNotHandedOn: { of: ['provider-receipt'], unit: 'Count' },
   HandedOn: { of: ['hand-on'], unit: 'Count' },

@@ -7,11 +7,11 @@ export type Provider = z.infer<typeof Provider>
 
 /** Finds the provider of a message, its face, and the account that the secret holds. */
 export type Accounts<Face> = {
-  /** Undefined where neither secret exists. Throws SecretUnavailable. */
+  /** With the id that the secret is named after. Undefined where neither exists. Throws SecretUnavailable. */
   find(
     ids: { channelId: string; channelAccountId?: string | undefined },
     options?: { fresh?: boolean },
-  ): Promise<{ provider: Provider; face: Face; account: unknown } | undefined>
+  ): Promise<{ id: string; provider: Provider; face: Face; account: unknown } | undefined>
 }
 
 /**
@@ -32,7 +32,7 @@ export function createAccounts<Faces extends Partial<Record<Provider, { account:
         if (!named) continue
         const face = faces[named.provider]
         // Read again for its provider's schema, from memory.
-        return { provider: named.provider, face, account: face && (await secrets.read(prefix + id, face.account)) }
+        return { id, provider: named.provider, face, account: face && (await secrets.read(prefix + id, face.account)) }
       }
       return undefined
     },

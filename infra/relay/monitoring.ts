@@ -5,8 +5,8 @@ import { type CloudWatchClient, GetMetricStatisticsCommand, paginateDescribeAlar
 export type Monitoring = {
   /** The stack's alarms: how many there are, and those that are raised, with what they say. */
   alarms(): Promise<{ count: number; raised: { name: string; says: string }[] }>
-  /** How much one of a function's metrics came to since a time, in milliseconds since 1970. */
-  sumSince(functionName: string, metric: string, since: number): Promise<number>
+  /** How much one of a function's metrics came to since a time, in milliseconds since 1970; `by` are its other dimensions. */
+  sumSince(functionName: string, metric: string, since: number, by?: Record<string, string>): Promise<number>
 }
 
 /** The monitoring of a stack whose metrics are in a namespace. */
@@ -28,13 +28,13 @@ export function createMonitoring(
       return { count: ofStack.size, raised }
     },
 
-    async sumSince(functionName, metric, since) {
+    async sumSince(functionName, metric, since, by = {}) {
       const { Datapoints = [] } = await cloudWatch.send(
         new GetMetricStatisticsCommand({
           Namespace: namespace,
           MetricName: metric,
           // As Powertools names it.
-          Dimensions: [{ Name: 'service', Value: functionName }],
+          Dimensions: Object.entries({ service: functionName, ...by }).map(([Name, Value]) => ({ Name, Value })),
           StartTime: new Date(since),
           EndTime: new Date(),
           Period: 3600,

@@ -26,7 +26,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     const { AppSecretArn } = found.outputs
     const { document, since } = await readSecret(found.secretsManager, AppSecretArn)
     const app = checked(AppSecret, document)
-    if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since)
+    if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since, ofApp)
     const clientSecrets = options.finish
       ? dropPrevious(terminal, app.clientSecrets)
       : await addCurrent(terminal, app.clientSecrets)
@@ -40,9 +40,11 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
   withOptions(rotate.command('channel').description("a secret of a provider's account"))
     .argument('<id>', 'the channel id, or the channel account id', secretId)
     .action(async (id: string, options: Options) => {
-      const { secretsManager, outputs } = await deployment()
+      const found = await deployment()
+      const { secretsManager, outputs } = found
       const name = outputs.ChannelSecretsPrefix + id
-      const account = checked(Account, (await readSecret(secretsManager, name)).document)
+      const { document, since } = await readSecret(secretsManager, name)
+      const account = checked(Account, document)
       const { account: schema } = senders[account.provider]
       const field = rotatingFields(schema).find((name) => name in account)
       if (!field)
@@ -51,11 +53,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
           `Change it there and here at once: npm run relay -- secret set channel ${id}`,
         )
       const secrets = checked(z.array(z.string()), account[field])
-      if (options.finish && secrets.length > 1 && !options.force)
-        throw new Trouble(
-          'Nothing counts the use of the previous secret of a channel. Nothing is changed.',
-          'Once the other side has the new one, --finish --force removes it.',
-        )
+      if (options.finish && secrets.length > 1 && !options.force) await requireUnused(found, since, ofChannel(id))
       const changed = options.finish ? dropPrevious(terminal, secrets) : await addCurrent(terminal, secrets)
       if (!changed) return
       await put(secretsManager, name, checked(schema, { ...account, [field]: changed }))
@@ -95,8 +93,26 @@ async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
 
 const day = 86_400_000
 
+/** The metrics that tell which secret verified what came in. */
+type Use = { of: string; byPrevious: string; toShowIt: string; by?: Record<string, string> }
+export const ofApp: Use = {
+  of: 'hubspot-webhook',
+  byPrevious: 'VerifiedByPreviousSecret',
+  toShowIt: 'MessagesAccepted',
+}
+const ofChannel = (id: string): Use => ({
+  of: 'provider-receipt',
+  byPrevious: 'ReceiptsByPreviousSecret',
+  toShowIt: 'ReceiptsByCurrentSecret',
+  by: { account: id },
+})
+
 /** Throws Trouble where the previous secret is in use, or where that cannot be known. `since` is when it was rotated. */
-export async function requireUnused({ monitoring }: Pick<Deployment, 'monitoring'>, since: number) {
+export async function requireUnused(
+  { monitoring }: Pick<Deployment, 'monitoring'>,
+  since: number,
+  { of, byPrevious, toShowIt, by }: Use,
+) {
   const remedy = 'Wait; or --force removes it all the same.'
   if (!monitoring)
     throw new Trouble(
@@ -105,15 +121,18 @@ export async function requireUnused({ monitoring }: Pick<Deployment, 'monitoring
     )
   if (Date.now() - since < day)
     throw new Trouble('The secret was rotated less than 24 hours ago. Nothing is changed.', remedy)
-  const sum = (metric: string) => monitoring.sumSince('hubspot-webhook', metric, Date.now() - day)
-  const uses = await sum('VerifiedByPreviousSecret')
+  const sum = (metric: string) => monitoring.sumSince(of, metric, Date.now() - day, by)
+  const uses = await sum(byPrevious)
   if (uses > 0)
     throw new Trouble(
-      `The previous secret has verified webhooks in the last 24 hours: ${uses}. Nothing is changed.`,
+      `The previous secret has verified requests in the last 24 hours: ${uses}. Nothing is changed.`,
       remedy,
     )
-  if ((await sum('MessagesAccepted')) === 0)
-    throw new Trouble('No message came in the last 24 hours, which would show it. Nothing is changed.', remedy)
+  if ((await sum(toShowIt)) === 0)
+    throw new Trouble(
+      'Nothing came in the last 24 hours that would show whether it is used. Nothing is changed.',
+      remedy,
+    )
 }
 
 function conclude({ print }: Terminal, { finish }: Options) {

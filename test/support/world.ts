@@ -127,7 +127,8 @@ export function createWorld(
       deliver: deliverMessage.createHandler({
         ...clock,
         accounts: {
-          find: async () => (accounts.found ? { provider: 'forward' as const, face, account: {} } : undefined),
+          find: async () =>
+            accounts.found ? { id: 'account', provider: 'forward' as const, face, account: {} } : undefined,
         },
         tools,
         ledger,

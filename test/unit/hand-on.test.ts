@@ -120,7 +120,7 @@ function setUp() {
     accounts: {
       async find(_, { fresh = false } = {}) {
         if (fresh) world.remembered = undefined
-        return { provider: 'forward', face, account: world.remembered ?? world.place }
+        return { id: 'account', provider: 'forward', face, account: world.remembered ?? world.place }
       },
     },
     fetchJson,

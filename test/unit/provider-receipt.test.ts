@@ -160,12 +160,22 @@ test.each(['../2300310', '+15550100001', 'a/b', 'ä'])(
   },
 )
 
-test('while secrets are rotated the second verifies as well', async () => {
-  const { post, secretsManager } = setUp()
+test('while secrets are rotated the second verifies as well, and it is counted which did', async () => {
+  const { post, secretsManager, counts } = setUp()
   secretsManager.values.set('channels/2300310', accountWith(stranger, channelsOwn))
 
   expect(await post({ secrets: [channelsOwn] })).toEqual({ statusCode: 204 })
+  expect(counts).toMatchObject({ ReceiptsByPreviousSecret: 1 })
+  expect(counts).not.toHaveProperty('ReceiptsByCurrentSecret')
   expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 204 })
+  expect(counts).toMatchObject({ ReceiptsByPreviousSecret: 1, ReceiptsByCurrentSecret: 1 })
+})
+
+test('while there is one secret, its use is not counted', async () => {
+  const { post, counts } = setUp()
+
+  expect(await post({})).toEqual({ statusCode: 204 })
+  expect(Object.keys(counts).filter((name) => name.endsWith('Secret'))).toEqual([])
 })
 
 test('a secret that was rotated since it was read is fetched anew', async () => {

@@ -48,6 +48,11 @@ export const twilio: ReceiptFace<TwilioAccount> = {
     const occurredAt = new Date(now).toISOString()
     return { kind: 'statuses', statuses: [{ ...ids, status, reason, providerMessageId, occurredAt }], ignored: 0 }
   },
+
+  withoutPrevious(account) {
+    const [current, ...previous] = account.authTokens
+    return previous.length > 0 ? { ...account, authTokens: [current] } : undefined
+  },
 }
 
 function read(contentType = '', body: Uint8Array): unknown {

@@ -190,6 +190,20 @@ test.each([
   expect(receive(body, { headers: { 'x-hub-signature-256': sign(body, secret) } }).kind).toBe('statuses')
 })
 
+test.each([
+  ['at Meta', meta, { appSecrets: ['app-secret'] }],
+  [
+    'at 360dialog',
+    WhatsAppAccount.parse({ ...dialog360, platformSecrets: ['current', 'previous'] }),
+    { platformSecrets: ['current'] },
+  ],
+])('an account %s is known without its previous secrets, as long as it has any', (_, account, secrets) => {
+  const current = whatsapp.withoutPrevious?.(account)
+
+  expect(current).toEqual({ ...account, ...secrets })
+  expect(whatsapp.withoutPrevious?.(current!)).toBeUndefined()
+})
+
 const body = example('whatsapp/status-sent')
 test.each<[string, Record<string, string>]>([
   ['no signature', {}],

@@ -48,6 +48,22 @@ test("a function's metric is summed up since a time, in the deployment's namespa
   ])
 })
 
+test("an account's part of a metric is asked for by its dimension", async () => {
+  const { monitoring, asked } = account({ sums: [] })
+
+  expect(await monitoring.sumSince('provider-receipt', 'ReceiptsByPreviousSecret', 0, { account: '3000000001' })).toBe(
+    0,
+  )
+  expect(asked).toMatchObject([
+    {
+      Dimensions: [
+        { Name: 'service', Value: 'provider-receipt' },
+        { Name: 'account', Value: '3000000001' },
+      ],
+    },
+  ])
+})
+
 /** An account that answers page by page. */
 function account({
   resources = [],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requireUnused } from '../../../infra/relay/secret-rotate.ts'
+import { ofApp, requireUnused } from '../../../infra/relay/secret-rotate.ts'
 
 const twoDaysAgo = () => Date.now() - 2 * 86_400_000
 
@@ -9,17 +9,17 @@ test.each([
     'where no message came to show it',
     { VerifiedByPreviousSecret: 0, MessagesAccepted: 0 },
     twoDaysAgo(),
-    'No message',
+    'Nothing came',
   ],
   ['within a day of the rotation', { VerifiedByPreviousSecret: 0, MessagesAccepted: 9 }, Date.now(), '24 hours ago'],
 ])('the previous client secret stays %s', async (_when, metrics, since, why) => {
-  await expect(requireUnused(counting(metrics), since)).rejects.toThrow(why)
+  await expect(requireUnused(counting(metrics), since, ofApp)).rejects.toThrow(why)
 })
 
 test('it may go a day after the rotation, when messages came and none was signed with it', async () => {
   const metrics = { VerifiedByPreviousSecret: 0, MessagesAccepted: 9 }
 
-  await expect(requireUnused(counting(metrics), twoDaysAgo())).resolves.toBeUndefined()
+  await expect(requireUnused(counting(metrics), twoDaysAgo(), ofApp)).resolves.toBeUndefined()
 })
 
 function counting(metrics: Record<string, number>) {
