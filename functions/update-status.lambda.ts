@@ -11,7 +11,7 @@ import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
-import { createTable } from './platform/table.ts'
+import { createTable, touchTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { warmUp } from './platform/warm-up.ts'
 import { createHandler } from './update-status.ts'
@@ -73,4 +73,4 @@ export const handler = createHandler({
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
 })
 
-await warmUp(...Array.from({ length: 10 }, () => ledger.get('warm-up')))
+await warmUp(...Array.from({ length: 10 }, () => touchTable(dynamoDb, env.LEDGER_TABLE_NAME)))

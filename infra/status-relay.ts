@@ -179,7 +179,7 @@ export class StatusRelay extends Construct {
         may: {
           'secretsmanager:GetSecretValue': [appSecret.secretArn, channels.arns],
           'sqs:SendMessage': [deliveries.queue.queueArn, deliveries.deadLetters.queueArn, statusUpdates.queue.queueArn],
-          'dynamodb:GetItem': [ledger.tableArn],
+          'dynamodb:BatchGetItem': [ledger.tableArn],
           'dynamodb:PutItem': [ledger.tableArn],
         },
       })
@@ -257,7 +257,7 @@ export class StatusRelay extends Construct {
       may: {
         'secretsmanager:GetSecretValue': [appSecret.secretArn],
         'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
-        'dynamodb:GetItem': [ledger.tableArn, portals.table.tableArn],
+        'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
         'dynamodb:UpdateItem': [portals.table.tableArn],
         ...underPortalsKey,
@@ -281,7 +281,7 @@ export class StatusRelay extends Construct {
         } satisfies OauthInstallEnv,
         may: {
           'secretsmanager:GetSecretValue': [appSecret.secretArn],
-          'dynamodb:GetItem': [portals.table.tableArn],
+          'dynamodb:BatchGetItem': [portals.table.tableArn],
           'dynamodb:PutItem': [portals.table.tableArn],
           ...underPortalsKey,
         },

@@ -1,11 +1,14 @@
+import { setImmediate as allHaveAsked } from 'node:timers/promises'
 import {
+  type AttributeValue,
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
   type DynamoDBClient,
-  GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { TryLater } from './retry.ts'
 
 /** An item that carries the number of its version, so that nobody writes over a change that they have not seen. */
 type Versioned = { pk: string; version: number }
@@ -25,12 +28,7 @@ export function createTable(client: DynamoDBClient, name: string): Table {
   const lastValues = new Map<string, number>()
 
   return {
-    async get(pk) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: name, Key: { pk: { S: pk } }, ConsistentRead: true }),
-      )
-      return Item && unmarshall(Item)
-    },
+    get: readTogether(client, name),
 
     async putIfNextVersion(item) {
       const isFirst = item.version === 1
@@ -80,5 +78,58 @@ export function createTable(client: DynamoDBClient, name: string): Table {
         }
       }
     },
+  }
+}
+
+/** Runs the client once, over a connection of its own. */
+export async function touchTable(client: DynamoDBClient, name: string) {
+  await readItems(client, name, ['warm-up'])
+}
+
+/** Reads that are asked for at once, such as those of a batch's records, share a request. */
+function readTogether(client: DynamoDBClient, name: string) {
+  let gathering: { pks: Set<string>; items: Promise<Items> } | undefined
+
+  function gather() {
+    const pks = new Set<string>()
+    const items = allHaveAsked().then(() => {
+      gathering = undefined
+      return readItems(client, name, [...pks].slice(0, mostItems))
+    })
+    return { pks, items }
+  }
+
+  return async (pk: string) => {
+    gathering ??= gather()
+    const { pks, items } = gathering
+    pks.add(pk)
+    const together = await items
+    const read = together.has(pk) ? together : await readItems(client, name, [pk])
+    if (!read.has(pk)) throw new TryLater('DynamoDB left a read undone')
+    const item = read.get(pk)
+    return item && unmarshall(item)
+  }
+}
+
+// In one BatchGetItem.
+const mostItems = 100
+
+/** Items by their keys, undefined where there is none. What DynamoDB left undone is not among them. */
+type Items = Map<string, Record<string, AttributeValue> | undefined>
+
+async function readItems(client: DynamoDBClient, name: string, pks: string[]): Promise<Items> {
+  const Keys = pks.map((pk) => ({ pk: { S: pk } }))
+  try {
+    const { Responses, UnprocessedKeys } = await client.send(
+      new BatchGetItemCommand({ RequestItems: { [name]: { Keys, ConsistentRead: true } } }),
+    )
+    const items: Items = new Map(pks.map((pk) => [pk, undefined]))
+    for (const key of UnprocessedKeys?.[name]?.Keys ?? []) items.delete(key['pk']!.S!)
+    for (const item of Responses?.[name] ?? []) items.set(item['pk']!.S!, item)
+    return items
+  } catch (error) {
+    // A key that DynamoDB does not take is not to keep the others from being read.
+    if (pks.length > 1 && error instanceof Error && error.name === 'ValidationException') return new Map()
+    throw error
   }
 }

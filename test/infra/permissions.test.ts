@@ -10,7 +10,7 @@ const whoMay = (action: RegExp, resource: string) => [
 
 test('only deliver-message and update-status write the ledger, and nothing deletes from it', () => {
   expect(whoMay(/^dynamodb:PutItem$/, 'Ledger')).toEqual(['deliver-message', 'update-status'])
-  expect(whoMay(/^dynamodb:(?!GetItem|PutItem)/, 'Ledger')).toEqual([])
+  expect(whoMay(/^dynamodb:(?!BatchGetItem|PutItem)/, 'Ledger')).toEqual([])
 })
 
 test("only those who need a portal's tokens read them, and only they may decrypt them", () => {
@@ -83,7 +83,7 @@ test('the one wildcard stands for channels that operators add without deploying 
 
 test('the functions use these actions and no others', () => {
   expect([...new Set(allowed.map(({ action }) => action))].sort()).toEqual([
-    'dynamodb:GetItem',
+    'dynamodb:BatchGetItem',
     'dynamodb:PutItem',
     'dynamodb:UpdateItem',
     'kms:Decrypt',

@@ -1,23 +1,33 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import {
+  type BatchGetItemCommandInput,
+  type BatchGetItemCommandOutput,
+  CreateTableCommand,
+  DynamoDBClient,
+} from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TryLater } from '../../functions/platform/retry.ts'
 import { createTable, type Table } from '../../functions/platform/table.ts'
 import { createMemoryTable } from '../support/memory-table.ts'
 
 let server: Server
+let connect: () => DynamoDBClient
 let client: DynamoDBClient
 
 beforeAll(async () => {
   server = dynalite({ createTableMs: 0 }) as Server
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  client = new DynamoDBClient({
-    endpoint: `http://127.0.0.1:${port}`,
-    region: 'eu-central-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  })
+  connect = () =>
+    new DynamoDBClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'eu-central-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    })
+  client = connect()
   await client.send(
     new CreateTableCommand({
       TableName: 'items',
@@ -93,5 +103,71 @@ describe.each<[string, () => Table]>([
     const values = await Promise.all(Array.from({ length: 20 }, () => table.addFrom(pk, 1000, 1)))
 
     expect(values.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => 1001 + i))
+  })
+})
+
+describe('reads that are asked for at once', () => {
+  /** A table that holds `item-0`, `item-2`, … `item-98`; of what one request asks for, DynamoDB leaves `undone` for another. */
+  function hurried(undone: (pk: string, among: number) => boolean) {
+    const hurriedClient = connect()
+    const requests: number[] = []
+    hurriedClient.middlewareStack.add((next) => async (args) => {
+      const { Keys = [] } = Object.values((args.input as BatchGetItemCommandInput).RequestItems!)[0]!
+      requests.push(Keys.length)
+      const answer = await next(args)
+      const output = answer.output as BatchGetItemCommandOutput
+      const isUndone = (item: (typeof Keys)[number]) => undone(item['pk']!.S!, Keys.length)
+      output.Responses = { items: output.Responses!['items']!.filter((item) => !isUndone(item)) }
+      output.UnprocessedKeys = { items: { Keys: Keys.filter(isUndone) } }
+      return answer
+    })
+    return { table: createTable(hurriedClient, 'items'), requests }
+  }
+  const even = Array.from({ length: 50 }, (_, index) => ({ pk: `item-${index * 2}`, version: 1 }))
+  const itemOf = (pk: string) => even.find((item) => item.pk === pk)
+
+  beforeAll(() => Promise.all(even.map((item) => createTable(client, 'items').putIfNextVersion(item))))
+
+  test('share one request, also where several ask for the same item', async () => {
+    const { table, requests } = hurried(() => false)
+    const pks = ['item-0', 'item-1', 'item-0', 'item-2']
+
+    expect(await Promise.all(pks.map(table.get))).toEqual(pks.map(itemOf))
+    expect(requests).toEqual([3])
+    expect(await table.get('item-4')).toEqual(itemOf('item-4'))
+  })
+
+  test('each get their own item, whatever DynamoDB leaves undone', async () => {
+    const keys = fc.array(fc.nat(99), { minLength: 1, maxLength: 130 })
+
+    await fc.assert(
+      fc.asyncProperty(keys, fc.func(fc.boolean()), async (numbers, isLeft) => {
+        const { table } = hurried((pk, among) => among > 1 && isLeft(pk))
+        const pks = numbers.map((number) => `item-${number}`)
+
+        expect(await Promise.all(pks.map(table.get))).toEqual(pks.map(itemOf))
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('are not cut off at the hundred that one request takes', async () => {
+    const pks = Array.from({ length: 130 }, (_, index) => `item-${index}`)
+
+    expect(await Promise.all(pks.map(createTable(client, 'items').get))).toEqual(pks.map(itemOf))
+  })
+
+  test('do not suffer from one whose key DynamoDB refuses', async () => {
+    const table = createTable(client, 'items')
+    const [refused, ...others] = await Promise.allSettled(['', 'item-0', 'item-1'].map(table.get))
+
+    expect(refused?.status).toBe('rejected')
+    expect(others).toEqual(['item-0', 'item-1'].map((pk) => ({ status: 'fulfilled', value: itemOf(pk) })))
+  })
+
+  test('do not take what stays undone for an item that is not there', async () => {
+    const { table } = hurried(() => true)
+
+    await expect(table.get('item-0')).rejects.toThrow(TryLater)
   })
 })

@@ -95,12 +95,22 @@ function usualAws({ target, body }: AwsCall): Answer {
     case 'GetSecretValue':
       return { body: { SecretString: JSON.stringify({ clientId: 'client', clientSecrets: [clientSecret] }) } }
     case 'GetItem':
-      return { body: { ...(input.Key.pk.S.startsWith('portal#') && { Item: portal(input.Key.pk.S) }) }, afterMs }
+      return { body: { Item: itemOf(input.Key) }, afterMs }
+    case 'BatchGetItem':
+      return { body: { Responses: itemsOf(input.RequestItems) }, afterMs }
     case 'UpdateItem':
       return { body: { Attributes: { value: { N: String(Date.now()) } } }, afterMs }
     default:
       return { body: {}, afterMs }
   }
+}
+
+type Key = { pk: { S: string } }
+const itemOf = ({ pk }: Key) => (pk.S.startsWith('portal#') ? portal(pk.S) : undefined)
+
+function itemsOf(asked: Record<string, { Keys: Key[] }>) {
+  const tables = Object.entries(asked).map(([name, { Keys }]) => [name, Keys.flatMap((key) => itemOf(key) ?? [])])
+  return Object.fromEntries(tables)
 }
 
 /** A portal's item, as DynamoDB has it: an access token that is good for an hour. */

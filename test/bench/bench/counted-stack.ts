@@ -26,7 +26,7 @@ export async function countMessages(messages: number): Promise<StackUsage> {
     // One batch, one invocation, and then one request that deletes it.
     if (operation === 'DeleteMessageBatch') total.lambdaInvocations++
     if (service !== 'dynamodb') return
-    if (operation === 'GetItem') total.readUnits += unitsOf(JSON.parse(answer.body).Item, 4096)
+    if (operation === 'BatchGetItem') total.readUnits += readUnitsOf(JSON.parse(body), JSON.parse(answer.body))
     // What rate limiters update is smaller than a unit.
     else total.writeUnits += unitsOf(JSON.parse(body).Item, 1024)
   }
@@ -60,6 +60,16 @@ export async function countMessages(messages: number): Promise<StackUsage> {
 }
 
 const channelAccountId = '3000000001'
+
+/** A key without an item costs a unit, too. */
+function readUnitsOf(
+  { RequestItems }: { RequestItems: Record<string, { Keys: object[] }> },
+  { Responses = {} }: { Responses?: Record<string, object[]> },
+) {
+  const asked = Object.values(RequestItems).flatMap(({ Keys }) => Keys)
+  const found = Object.values(Responses).flat()
+  return found.reduce((sum, item) => sum + unitsOf(item, 4096), asked.length - found.length)
+}
 
 /** As many units as the item's text, which is a little longer than what DynamoDB counts, takes; one where there is none. */
 function unitsOf(item: unknown, bytes: number) {

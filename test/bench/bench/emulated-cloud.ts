@@ -21,10 +21,10 @@ export async function startEmulatedCloud({ portals = 1 } = {}) {
     const body = JSON.stringify({ ...input, ReturnConsumedCapacity: 'TOTAL' })
     const answer = await dynamoDb({ service: 'dynamodb', operation, caller: 'operator', headers, body })
     const answered = JSON.parse(answer.body)
-    const isRead = operation === 'GetItem'
+    const kind = operation.endsWith('GetItem') ? 'read' : 'write'
     // A write whose condition fails is charged as well; dynalite does not say so.
-    const charged = answered.ConsumedCapacity?.CapacityUnits ?? (answered.__type?.includes('Conditional') ? 1 : 0)
-    units[isRead ? 'read' : 'write'] += charged
+    const refused = { CapacityUnits: answered.__type?.includes('Conditional') ? 1 : 0 }
+    for (const { CapacityUnits } of [answered.ConsumedCapacity ?? refused].flat()) units[kind] += CapacityUnits
     return { status: answer.statusCode, body: answered }
   }
 
