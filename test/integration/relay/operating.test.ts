@@ -295,11 +295,13 @@ describe('secret', () => {
     const refused = await relay(['secret', 'rotate', 'channel', account], { answers: ['no secret of that form'] })
     const rotated = await relay(['secret', 'rotate', 'channel', account], { answers: [next] })
     const during = await secretOf(name)
+    const unknown = await relay(['secret', 'rotate', 'channel', account, '--finish'])
     const finished = await relay(['secret', 'rotate', 'channel', account, '--finish', '--force'])
 
     expect(refused.exitCode).toBe(1)
     expect([rotated.exitCode, finished.exitCode]).toEqual([0, 0])
     expect(during).toMatchObject({ secrets: [next, ...before] })
+    expect(unknown).toMatchObject({ exitCode: 1, said: expect.stringContaining('cannot be known') })
     expect(await secretOf(name)).toMatchObject({ secrets: [next] })
     local.stack.putSecret(name, { ...during, secrets: before })
     local.stack.killEnvironments()
