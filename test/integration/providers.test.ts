@@ -65,14 +65,14 @@ describe('two customers with two Twilio accounts over one channel', () => {
   })
 
   test('a receipt that overtakes the answer to its own send counts', async () => {
-    const slow = await connectTwilio('4000000003', { answers: [{ delayMs: 6000 }], receipts: [] })
+    const slow = await connectTwilio('4000000003', { answers: [{ delayMs: 10_000 }], receipts: [] })
     const message = await sendMessage('4000000003', '+15550100013')
     await expect.poll(() => slow.messages.length).toBe(1)
 
     await slow.report(message.id, { status: 'delivered' })
-    await expect.poll(() => message.told, { timeout: 5500 }).toBe('SENT')
+    await expect.poll(() => message.told, { timeout: 9500 }).toBe('SENT')
     expect(slow.deliveries[0]!.answered).toBeUndefined()
-    await expect.poll(() => slow.deliveries[0]!.answered, { timeout: 10_000 }).toBe(201)
+    await expect.poll(() => slow.deliveries[0]!.answered, { timeout: 15_000 }).toBe(201)
 
     expect(slow.deliveries).toHaveLength(1)
     expect(message.patches).toHaveLength(1)
