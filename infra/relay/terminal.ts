@@ -59,7 +59,8 @@ export function processTerminal(): Terminal {
       isInteractive ? password({ message, toggleMask: false }, { signal, output: stderr }) : nobodyToAsk(message),
     readInput: () => readAll(stdin),
     isInteractive,
-    colors: pc.createColors(stdout.isTTY === true && pc.isColorSupported),
+    // Results and what is said beside them may go to different places.
+    colors: pc.createColors(stdout.isTTY === true && stderr.isTTY === true && pc.isColorSupported),
     signal,
   }
 }
