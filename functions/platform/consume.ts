@@ -62,8 +62,10 @@ export type Run = {
 
 /** The names of earlier runs of a job, as far as its handler noted them in `carry.claims`; the last few are enough. */
 export function claimsOf({ carry }: Run) {
-  return z.array(z.string()).catch([]).parse(carry['claims']).slice(-3)
+  return Claims.parse(carry['claims']).slice(-3)
 }
+
+const Claims = z.array(z.string()).catch([])
 
 /**
  * A Lambda that consumes an SQS queue: records side by side, failures reported one by one. Work that must wait is sent
