@@ -74,8 +74,8 @@ export function createRateLimit(options: {
 const staleAfterMilliseconds = 1000
 // In this time, requests leave a full window: a fiftieth of its limit, when they come evenly.
 const fullWindowMilliseconds = 200
-// Records of a batch run side by side: within these each that needs a slot has asked.
-const gatheringMilliseconds = 5
+// Records of a batch run side by side, and their reads are answered at once: within this each that needs a slot has asked.
+const gatheringMilliseconds = 1
 
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */
 function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: Allowance) {
@@ -84,7 +84,7 @@ function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: All
   return { burst, interval: window / Math.max(1, budget - burst) }
 }
 
-/** Asks once for all who want to know within a few milliseconds: each gets the answer, how many they were, and its place. */
+/** Asks once for all who want to know within a moment: each gets the answer, how many they were, and its place. */
 function together<Answer>(
   sleep: (milliseconds: number) => Promise<unknown>,
   ask: (portalId: string, count: number) => Promise<Answer>,

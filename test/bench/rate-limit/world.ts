@@ -34,15 +34,18 @@ export function createWorld(seed: number) {
 }
 
 /** A table of DynamoDB as one Lambda sees it, with what it takes and costs. */
-export function createRemoteTable({ latency, count }: World, table: MemoryTable): Table {
+export function createRemoteTable({ clock, latency, count }: World, table: MemoryTable): Table {
   const lastValues = new Map<string, number>()
+  let reading = { at: Number.NaN, answered: Promise.resolve() }
   async function request() {
     count('dynamoDb')
     await latency('DynamoDB', 5)
   }
   return {
     async get(pk) {
-      await request()
+      // Reads that are asked for at once share a request.
+      if (reading.at !== clock.now()) reading = { at: clock.now(), answered: request() }
+      await reading.answered
       return table.get(pk)
     },
     async putIfNextVersion(item) {
