@@ -29,7 +29,7 @@ const paths = { install: '/oauth/install', callback: '/oauth/callback' }
 /**
  * Installs the app in a HubSpot account: sends the browser to HubSpot's consent page, and trades the code that it comes
  * back with for tokens. The browser that comes back must be the one that was sent, within ten minutes, once.
- * Why so: docs/decisions/0010-installing.md.
+ * Why so: docs/decisions/0009-installing.md.
  */
 export function createHandler(deps: Deps) {
   const { oauth, portals, telemetry, now } = deps
