@@ -1,6 +1,7 @@
 import type { Agent, IncomingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
+import { parseJson } from './json.ts'
 
 // An import of it would load all of undici, whose parts `node:http` hands on (nodejs/node#57649): 25 ms of a cold start.
 const http = process.getBuiltinModule('node:http')
@@ -79,7 +80,7 @@ export function createFetchJson({
         response.on('error', fail)
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString()
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) })
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parseJson(text) })
         })
       })
       request.end(body)
@@ -97,13 +98,5 @@ function withoutStaleSockets(agent: Agent, longestIdle: number) {
     for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []))
       if (Date.now() - (idleSince.get(socket) ?? 0) > longestIdle) socket.destroy()
     return agent
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

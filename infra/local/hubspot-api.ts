@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { parseJson } from '../../functions/platform/json.ts'
 import { type Call, type Channel, type Message, type Portal, randomToken, type State, type Word } from './hubspot.ts'
 import { takeFault } from './hubspot-behaviour.ts'
 import { agent, deliveryIdentifier } from './hubspot-webhooks.ts'
@@ -124,7 +125,7 @@ function answerGet(hubspot: State, portal: Portal, params: MessageRoute['Params'
 
 function answerPatch(hubspot: State, portal: Portal, call: Call, request: FastifyRequest<MessageRoute>): Answer {
   if (!request.headers['content-type']?.startsWith('application/json')) return usualAnswer(415)
-  const update = StatusUpdate.safeParse(parseJson(request.body))
+  const update = StatusUpdate.safeParse(parseJson(String(request.body)))
   if (!update.success)
     return usualAnswer(
       400,
@@ -258,7 +259,7 @@ function answerChannelsCall(hubspot: State, call: Call, request: FastifyRequest<
     const results = [...hubspot.channels.values()].filter(isListed).map(publicChannel)
     return { status: 200, body: { total: results.length, results } }
   }
-  const given = NewChannel.safeParse(parseJson(request.body))
+  const given = NewChannel.safeParse(parseJson(String(request.body)))
   if (!given.success) return { ...usualAnswer(400), body: capabilitiesRefused }
   const channel = { id: String(2_400_000 + hubspot.channels.size), createdAt: hubspot.now(), ...given.data }
   return { status: 200, body: publicChannel(channel), effect: () => hubspot.channels.set(channel.id, channel) }
@@ -270,7 +271,7 @@ function answerChannelCall(hubspot: State, call: Call, request: FastifyRequest<C
   if (channel === undefined) return usualAnswer(404)
   if (call.method === 'GET') return { status: 200, body: publicChannel(channel) }
 
-  const change = NewChannel.partial().safeParse(parseJson(request.body))
+  const change = NewChannel.partial().safeParse(parseJson(String(request.body)))
   if (!change.success) return usualAnswer(400, [{ message: 'not a URL', in: 'webhookUrl' }])
   const changed = { ...channel, ...change.data }
   return { status: 200, body: publicChannel(changed), effect: () => hubspot.channels.set(channel.id, changed) }
@@ -425,12 +426,4 @@ const categories: Record<number, [category: string, message: string]> = {
   401: ['INVALID_AUTHENTICATION', 'Authentication credentials not found.'],
   403: ['MISSING_SCOPES', 'This app lacks the scopes that this call requires.'],
   404: ['OBJECT_NOT_FOUND', 'The message does not exist.'],
-}
-
-function parseJson(body: unknown) {
-  try {
-    return JSON.parse(String(body))
-  } catch {
-    return undefined
-  }
 }

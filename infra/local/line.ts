@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
+import { parseJson } from '../../functions/platform/json.ts'
 import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
 import type { Reply } from './simulator.ts'
 
@@ -17,7 +18,7 @@ export function startLine(options: SimulatorOptions = {}) {
       read({ method, url, headers, body }) {
         if (method !== 'POST' || url !== '/v2/bot/message/push') return { reply: refusal('Not found') }
         if (headers.authorization !== `Bearer ${channelAccessToken}`) return { reply: refusal(wrongToken) }
-        const push = Push.safeParse(parsed(body)).data
+        const push = Push.safeParse(parseJson(body)).data
         if (!push) return { reply: refusal('The request body has 1 error(s)') }
         const key = headers['x-line-retry-key']?.toString()
         const texts = push.messages.flatMap((message) => (message.type === 'text' ? message.text : []))
@@ -78,12 +79,4 @@ const statuses: Record<string, number> = {
   'You have reached your monthly limit.': 429,
   'The API rate limit has been exceeded. Try again later.': 429,
   'Internal server error': 500,
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../functions/platform/json.ts'
 import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
 import type { Reply } from './simulator.ts'
 
@@ -17,7 +18,7 @@ export function startTelegram(options: SimulatorOptions = {}) {
         const [, token, call = ''] = url.match(/^\/bot([^/]+)\/(\w+)$/) ?? []
         if (token !== botToken) return { reply: refusal('Unauthorized') }
         if (method !== 'POST' || !calls.has(call)) return { reply: refusal('Not Found: method not found') }
-        const asked = Call.safeParse(parsed(body)).data
+        const asked = Call.safeParse(parseJson(body)).data
         if (!asked) return { reply: refusal('Bad Request: chat_id is empty') }
         const media = files.flatMap((field) => asked[field] ?? [])
         return { to: asked.chat_id, text: asked.text ?? asked.caption ?? '', media }
@@ -82,12 +83,4 @@ const statuses: Record<string, number> = {
   'Not Found': 404,
   'Too Many Requests': 429,
   'Internal Server Error': 500,
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
 }

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { InvalidArgumentError } from 'commander'
 import type * as z from 'zod'
+import { parseJson } from '../../functions/platform/json.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { Trouble } from './trouble.ts'
 
@@ -25,15 +26,7 @@ export async function readSecret(client: SecretsManagerClient, id: string) {
       if (!(error instanceof ResourceNotFoundException)) throw error
       throw new Trouble(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
     })
-  return { text, document: parsed(text), since: CreatedDate?.getTime() ?? 0 }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
 }
 
 /** Gives the secret its value; creates it where it does not exist. */

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
+import { parseJson } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
 import type { Receipt, ReceiptFace, ReceiptRequest } from '../provider.ts'
 import { ForwardAccount } from './account.ts'
@@ -45,12 +46,8 @@ function refusal({ header, body }: ReceiptRequest, secret: string) {
 }
 
 function read(bytes: Uint8Array): Receipt {
-  let document: unknown
-  try {
-    document = JSON.parse(Buffer.from(bytes).toString())
-  } catch {
-    return { kind: 'unreadable', problem: 'not JSON' }
-  }
+  const document = parseJson(Buffer.from(bytes).toString())
+  if (document === undefined) return { kind: 'unreadable', problem: 'not JSON' }
   const body = Body.safeParse(document)
   if (!body.success) return { kind: 'unreadable', problem: problems(body.error) }
   return { kind: 'statuses', statuses: [{ ...body.data.data, occurredAt: body.data.timestamp }], ignored: 0 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace } from '../provider.ts'
 import { fromQuery } from '../references.ts'
@@ -57,12 +58,7 @@ export const twilio: ReceiptFace<TwilioAccount> = {
 
 function read(contentType = '', body: Uint8Array): unknown {
   const text = Buffer.from(body).toString()
-  if (!contentType.startsWith('application/json')) return Object.fromEntries(new URLSearchParams(text))
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return contentType.startsWith('application/json') ? parseJson(text) : Object.fromEntries(new URLSearchParams(text))
 }
 
 function failure({ MessageStatus, ErrorCode, ErrorMessage }: z.infer<typeof Fields>, { reasons: own }: TwilioAccount) {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { equalInConstantTime } from '../../platform/hmac.ts'
+import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { WhatsAppAccount } from './account.ts'
@@ -46,7 +47,7 @@ export const whatsapp: ReceiptFace<WhatsAppAccount> = {
     if (request.method === 'GET') return handshake(request, account)
     const why = refusal(request, account)
     if (why !== undefined) return { kind: 'refused', why }
-    const body = Body.safeParse(parsed(request.body)).data
+    const body = Body.safeParse(parseJson(Buffer.from(request.body).toString())).data
     if (!body) return { kind: 'unreadable', problem: 'not a webhook of the WhatsApp Business Platform' }
 
     const changes = body.entry.flatMap((entry) => entry.changes)
@@ -94,14 +95,6 @@ function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
     const signature = header(name)
     if (signature === undefined) return `no ${name}`
     return secrets.some((secret) => verify(body, signature, secret)) ? undefined : `another ${name}`
-  }
-}
-
-function parsed(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString())
-  } catch {
-    return undefined
   }
 }
 
