@@ -22,8 +22,10 @@ import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './pla
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
 import { NotYet, TryLater } from './platform/retry.ts'
+import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
+import { receiptsPath } from './providers/receipts-path.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
@@ -91,8 +93,8 @@ export function createHandler(deps: Deps) {
     const parts = 'sends' in planned ? planned.sends : []
     if (refused !== undefined || parts.length === 0 || parts.length > mostSends)
       return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
-    const base = deps.publicBaseUrl?.replace(/\/+$/, '')
-    const receiptsUrl = base && `${base}/receipts/${job.channelId}/${encodeURIComponent(job.channelAccountId)}`
+    const { publicBaseUrl } = deps
+    const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
     return parts.map((part, index) => ({ job, part, index, of: parts.length, receiptsUrl }))
   }
 

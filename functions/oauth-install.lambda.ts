@@ -8,6 +8,7 @@ import { createFetchJson } from './platform/fetch-json.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { withoutSlash } from './platform/url.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -24,7 +25,6 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const secrets = createSecrets(createSecretsManager())
-const withoutSlash = (url: string) => url.replace(/\/+$/, '')
 
 /** What AWS runs. */
 export const handler = createHandler({

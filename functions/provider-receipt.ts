@@ -13,6 +13,7 @@ import { gzip, type Queue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
+import { receiptsPath } from './providers/receipts-path.ts'
 
 /** What `provider-receipt` works with. */
 export type Deps = {
@@ -115,11 +116,10 @@ export function createHandler(deps: Deps) {
     return statusCode === 400 ? json(400, { message: `Signed, but not understood: ${why}` }) : { statusCode, body: '' }
   }
 
-  function request(event: HttpEvent, { channelId, channelAccountId }: Ids) {
-    const path = `/receipts/${channelId}${channelAccountId === undefined ? '' : `/${encodeURIComponent(channelAccountId)}`}`
+  function request(event: HttpEvent, ids: Ids) {
     return {
       method: event.requestContext.http.method,
-      url: calledUrl(event, path, deps.publicBaseUrl),
+      url: calledUrl(event, receiptsPath(ids), deps.publicBaseUrl),
       header: (name: string) => header(event, name),
       body: rawBody(event),
       now: now(),

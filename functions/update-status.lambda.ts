@@ -13,6 +13,7 @@ import { createQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTable, touchTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
+import { withoutSlash } from './platform/url.ts'
 import { warmUp } from './platform/warm-up.ts'
 import { createHandler } from './update-status.ts'
 
@@ -45,7 +46,7 @@ const telemetry = createTelemetry()
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {
   fetchJson: createFetchJson({ timeout: 10_000 }),
-  baseUrl: env.HUBSPOT_BASE_URL.replace(/\/+$/, ''),
+  baseUrl: withoutSlash(env.HUBSPOT_BASE_URL),
   version: env.HUBSPOT_API_VERSION,
 }
 const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HUBSPOT_REQUEST_SHARE) }

@@ -1,6 +1,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { errorFields, type Telemetry } from './telemetry.ts'
+import { withoutSlash } from './url.ts'
 
 /** A request of API Gateway's HTTP API (payload format 2.0). */
 export type HttpEvent = APIGatewayProxyEventV2
@@ -49,7 +50,7 @@ export function calledUrl(event: HttpEvent, path: string, publicBaseUrl: string 
 
 /** What our own URLs begin with, without a slash at the end: the public base URL, or else the host that was called. */
 export function baseUrlOf(event: HttpEvent, publicBaseUrl: string | undefined) {
-  return publicBaseUrl?.replace(/\/+$/, '') ?? `https://${event.requestContext.domainName}`
+  return publicBaseUrl === undefined ? `https://${event.requestContext.domainName}` : withoutSlash(publicBaseUrl)
 }
 
 /** An answer with a JSON body. */

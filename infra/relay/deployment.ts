@@ -6,6 +6,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 import { ApiVersion } from '../../functions/hubspot/client.ts'
 import { problems } from '../../functions/platform/problems.ts'
+import { withoutSlash } from '../../functions/platform/url.ts'
 import { findRunning } from '../local/running.ts'
 import { relayName } from '../relay-name.ts'
 import { createMonitoring, type Monitoring } from './monitoring.ts'
@@ -26,7 +27,7 @@ const Outputs = z.object({
   PortalsTableName: z.string(),
   AppSecretArn: z.string(),
   ChannelSecretsPrefix: z.string(),
-  HubSpotBaseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
+  HubSpotBaseUrl: z.url().transform(withoutSlash),
   HubSpotApiVersion: ApiVersion,
   MetricsNamespace: z.string(),
 })

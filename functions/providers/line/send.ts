@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type Content, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
@@ -53,7 +54,7 @@ export const line: SendFace<LineAccount, Push> = {
       body: JSON.stringify(part),
     }
     try {
-      const answer = await fetchJson(`${baseUrl.replace(/\/+$/, '')}/v2/bot/message/push`, request)
+      const answer = await fetchJson(`${withoutSlash(baseUrl)}/v2/bot/message/push`, request)
       return understand(answer, { own: reasons, now: now() })
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { TryLater } from '../../platform/retry.ts'
+import { withoutSlash } from '../../platform/url.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
 import type { SendFace } from '../provider.ts'
@@ -29,7 +30,7 @@ export const telegram: SendFace<TelegramAccount, Call> = {
 
   async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson, now }) {
     // The URL holds the token: it must not get into an error.
-    const url = `${baseUrl.replace(/\/$/, '')}/bot${botToken}/${method}`
+    const url = `${withoutSlash(baseUrl)}/bot${botToken}/${method}`
     const headers = { 'content-type': 'application/json' }
     try {
       const answer = await fetchJson(url, { method: 'POST', headers, body: JSON.stringify(body) })

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, readContent, recipientsOf, refusal } from '../content.ts'
 import type { Send, SendFace } from '../provider.ts'
@@ -84,7 +85,7 @@ function addressed(address: string, channel: TwilioAccount['channel']) {
 }
 
 function messagesUrl({ baseUrl, accountSid }: TwilioAccount) {
-  return `${baseUrl.replace(/\/+$/, '')}/2010-04-01/Accounts/${accountSid}/Messages.json`
+  return `${withoutSlash(baseUrl)}/2010-04-01/Accounts/${accountSid}/Messages.json`
 }
 
 function authorization({ accountSid, authTokens, apiKey }: TwilioAccount) {

@@ -3,6 +3,7 @@ import { equalInConstantTime } from '../../platform/hmac.ts'
 import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
+import { channelIn } from '../receipts-path.ts'
 import { WhatsAppAccount } from './account.ts'
 import { referenceFrom } from './callback-data.ts'
 import { keptId } from './message-id.ts'
@@ -102,7 +103,7 @@ function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
 function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsAppAccount): ReceivedStatus | undefined {
   const { data } = Status.safeParse(item)
   const reference = data && referenceFrom(data.biz_opaque_callback_data)
-  if (!reference || !isFor(reference.channelId, url)) return undefined
+  if (!reference || reference.channelId !== channelIn(url)) return undefined
   if (data.status === 'sent' && account.sentOn === 'delivered') return undefined
 
   const { channelId: _, ...ids } = reference
@@ -112,9 +113,4 @@ function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsApp
   const { code, title } = error ?? {}
   const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300) })
   return { ...ids, status, providerMessageId: id && keptId(id), occurredAt, ...(status === 'failed' && { reason }) }
-}
-
-/** Whether a receipts URL is that of a channel, or of one of its accounts. */
-function isFor(channelId: string, url: string) {
-  return URL.parse(url)?.pathname.match(/\/receipts\/(\d+)/)?.[1] === channelId
 }

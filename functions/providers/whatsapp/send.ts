@@ -3,6 +3,7 @@ import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
 import type { SendFace } from '../provider.ts'
@@ -112,7 +113,7 @@ function fits(job: DeliveryJob, of: number) {
 
 /** 360dialog knows the phone number by the key. */
 function access(account: WhatsAppAccount): { url: string; headers: Record<string, string> } {
-  const base = account.baseUrl.replace(/\/+$/, '')
+  const base = withoutSlash(account.baseUrl)
   if ('apiKey' in account) return { url: `${base}/messages`, headers: { 'd360-api-key': account.apiKey } }
   const { graphVersion, phoneNumberId, accessToken } = account
   return {
