@@ -2,7 +2,7 @@ import { about, HandOnJob, version } from './messages/jobs.ts'
 import { type ConsumerDeps, consume } from './platform/consume.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
-import { GiveUp, retryAfterSeconds, TryLater } from './platform/retry.ts'
+import { GiveUp, retryAfter, TryLater } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { ReceiptFace } from './providers/provider.ts'
 
@@ -46,9 +46,8 @@ export function createHandler(deps: Deps) {
     if (status >= 200 && status < 300) return
     if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
       throw new GiveUp(`The place to hand this on to refuses it (HTTP ${status})`)
-    const seconds = retryAfterSeconds(answered['retry-after'], now())
     throw new TryLater(`The place to hand this on to answered HTTP ${status}`, {
-      notBefore: seconds === undefined ? undefined : now() + seconds * 1000,
+      notBefore: retryAfter(answered['retry-after'], now()),
     })
   }
 

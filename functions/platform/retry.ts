@@ -35,6 +35,12 @@ export function backoff(attempt: number, random: () => number) {
   return random() * Math.min(900_000, 1000 * 2 ** attempt)
 }
 
+/** When a `Retry-After` header allows the next try, in milliseconds since 1970; undefined where there is none that makes sense. */
+export function retryAfter(header: string | string[] | undefined, now: number) {
+  const seconds = retryAfterSeconds(header, now)
+  return seconds === undefined ? undefined : now + seconds * 1000
+}
+
 /** Seconds of a `Retry-After` header, given as seconds or as a date; undefined where there is none that makes sense. */
 export function retryAfterSeconds(header: string | string[] | undefined, now: number) {
   if (typeof header !== 'string' || header === '') return undefined

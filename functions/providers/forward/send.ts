@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { retryAfter, TryLater } from '../../platform/retry.ts'
 import type { SendFace, SendTools } from '../provider.ts'
 import { ForwardAccount, truth } from './account.ts'
 
@@ -99,9 +99,8 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
       reason: reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`,
     }
   }
-  const seconds = retryAfterSeconds(headers['retry-after'], now)
   throw new TryLater(`The endpoint answered HTTP ${status}`, {
-    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    notBefore: retryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
     unclear: status !== 429 && status !== 503,
   })

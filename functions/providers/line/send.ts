@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
@@ -116,9 +116,8 @@ function understand(
   }
   // No message is to blame for a wrong token, and the right one may come within the day.
   if (status === 401) throw new TryLater('LINE does not accept the channel access token of this account (HTTP 401)')
-  const seconds = retryAfterSeconds(headers['retry-after'], now)
   throw new TryLater(`LINE answered HTTP ${status}`, {
-    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    notBefore: retryAfter(headers['retry-after'], now),
     unclear: status !== 429 && status !== 503,
   })
 }

@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
-import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
+import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
 import { TelegramAccount, truth } from './account.ts'
 import { catalogue } from './reasons.ts'
@@ -36,9 +37,7 @@ export const telegram: SendFace<TelegramAccount, Call> = {
       const answer = await fetchJson(url, { method: 'POST', headers, body: JSON.stringify(body) })
       return understand(answer, { own: reasons, now: now() })
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error
-      if (error.mayHaveArrived) return { outcome: 'unknown' }
-      throw new TryLater(`Telegram could not be reached (${error.message})`, { cause: error })
+      return lostAnswer(error, 'Telegram could not be reached')
     }
   },
 }

@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
-import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import type { HttpResponse } from '../../platform/fetch-json.ts'
+import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, readContent, recipientsOf, refusal } from '../content.ts'
+import { lostAnswer } from '../lost-answer.ts'
 import type { Send, SendFace } from '../provider.ts'
 import { referenceOf, toQuery } from '../references.ts'
 import { TwilioAccount, truth } from './account.ts'
@@ -37,9 +38,7 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
       const response = await fetchJson(messagesUrl(account), { method: 'POST', headers, body: formOf(send, account) })
       return understand(response, account, { now: now(), receipts: send.receiptsUrl !== undefined })
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error
-      if (error.mayHaveArrived) return { outcome: 'unknown' }
-      throw new TryLater(`Twilio cannot be reached (${error.message})`, { cause: error })
+      return lostAnswer(error, 'Twilio cannot be reached')
     }
   },
 
@@ -135,10 +134,9 @@ function understand(
   }
   // What stands before Twilio's API may answer in its place, while the API works on the message.
   if (status >= 500 && status !== 503) return { outcome: 'unknown' }
-  const seconds = retryAfterSeconds(headers['retry-after'], now)
   const why = status === 401 ? 'does not accept the credentials of this account' : `answered HTTP ${status}`
   throw new TryLater(`Twilio ${why}${code === undefined ? '' : ` (${code})`}`, {
-    notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+    notBefore: retryAfter(headers['retry-after'], now),
   })
 }
 

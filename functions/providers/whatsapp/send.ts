@@ -1,11 +1,12 @@
 import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
-import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfterSeconds, TryLater } from '../../platform/retry.ts'
+import type { HttpResponse } from '../../platform/fetch-json.ts'
+import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
@@ -46,9 +47,7 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
       const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
       return understand(await fetchJson(url, request), account, now())
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error
-      if (error.mayHaveArrived) return { outcome: 'unknown' }
-      throw new TryLater(`WhatsApp could not be reached (${error.message})`, { cause: error })
+      return lostAnswer(error, 'WhatsApp could not be reached')
     }
   },
 }
@@ -144,10 +143,9 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
   const error = GraphError.safeParse(json).data?.error
   const ownMessage = Dialog360Error.safeParse(json).data
   if (isTransient(status, error, ownMessage)) {
-    const seconds = retryAfterSeconds(headers['retry-after'], now)
     const why = isWrongToken(status, error) ? 'does not accept the access of this account,' : 'answered'
     throw new TryLater(`WhatsApp ${why} ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
-      notBefore: seconds === undefined ? undefined : now + seconds * 1000,
+      notBefore: retryAfter(headers['retry-after'], now),
     })
   }
   // What stands before Meta may answer in its place, or Meta fail by no code that it publishes, with the message taken.
