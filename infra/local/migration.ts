@@ -189,7 +189,7 @@ const fates: Record<string, Conduct & { told: Word; errorMessage?: string }> = {
 async function startOperator({ hubspot, stack }: LocalRelay, print: (line: string) => void) {
   const folder = await mkdtemp(join(tmpdir(), 'migration-'))
   const note = join(folder, 'relay.json')
-  noteRunning({ outputs: { ...stack.outputs, HubSpotBaseUrl: hubspot.url }, environment: stack.environment }, note)
+  noteRunning({ stack, hubspot }, note)
 
   async function command(args: string[], input = '') {
     print(pc.dim(`  npm run relay -- ${args.join(' ')}`))

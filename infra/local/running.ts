@@ -13,14 +13,17 @@ const Running = z.object({
   aws: z.object({ endpoint: z.url(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
 })
 
-/** Leaves the note for a stack that runs in this process. Returns the way to remove it. */
-export function noteRunning(
-  { outputs, environment }: { outputs: Record<string, string>; environment: Record<string, string> },
-  note = runningNote,
-) {
+/** What the note is left of: a stack, and the HubSpot that it calls instead of the one that its template names. */
+type Noted = {
+  stack: { outputs: Record<string, string>; environment: Record<string, string> }
+  hubspot: { url: string }
+}
+
+/** Leaves the note for a relay that runs in this process. Returns the way to remove it. */
+export function noteRunning({ stack: { outputs, environment }, hubspot }: Noted, note = runningNote) {
   const running: z.input<typeof Running> = {
     pid: process.pid,
-    outputs,
+    outputs: { ...outputs, HubSpotBaseUrl: hubspot.url },
     aws: {
       endpoint: environment['AWS_ENDPOINT_URL'] ?? '',
       region: environment['AWS_REGION'] ?? '',

@@ -52,10 +52,7 @@ const accounts: Record<string, { name: string }> = inbox
   ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
   : teamAccounts
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
-const forget = noteRunning({
-  outputs: { ...relay.stack.outputs, HubSpotBaseUrl: options.hubspot ?? relay.hubspot.url },
-  environment: relay.stack.environment,
-})
+const forget = noteRunning({ ...relay, hubspot: { url: options.hubspot ?? relay.hubspot.url } })
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
 if (!inbox) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
 if (options.messages && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)

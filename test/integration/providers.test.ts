@@ -27,10 +27,7 @@ beforeAll(async () => {
     behaviour: { requestsPer10Seconds: 1000 },
     overrides: { visibilityTimeoutSeconds: 1 },
   })
-  noteRunning(
-    { outputs: { ...local.stack.outputs, HubSpotBaseUrl: local.hubspot.url }, environment: local.stack.environment },
-    note,
-  )
+  noteRunning(local, note)
 }, 60_000)
 
 afterAll(async () => {

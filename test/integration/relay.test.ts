@@ -46,7 +46,7 @@ beforeAll(async () => {
     conduct: () => ({}),
   })
   hubspot.registerChannel(ids.channelId, 'https://elsewhere.example.com/hook')
-  noteRunning({ outputs: { ...stack.outputs, HubSpotBaseUrl: hubspot.url }, environment: stack.environment }, note)
+  noteRunning({ stack, hubspot }, note)
 }, 60_000)
 
 afterAll(async () => {

@@ -27,7 +27,7 @@ beforeAll(async () => {
     behaviour: { redeliveryDelaysMs: Array(30).fill(1000) },
     onLog: (entry) => entries.push(entry),
   })
-  noteRunning({ ...relay.stack, outputs: { ...relay.stack.outputs, HubSpotBaseUrl: relay.hubspot.url } }, note())
+  noteRunning(relay, note())
   service = await relay.addChannelAccount(account.channelAccountId, { conduct: () => ({}) })
 }, 60_000)
 

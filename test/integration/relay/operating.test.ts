@@ -33,10 +33,7 @@ beforeAll(async () => {
     overrides: { visibilityTimeoutSeconds: 1 },
   })
   service = await local.addChannelAccount(account, { conduct: () => ({}) })
-  noteRunning(
-    { outputs: { ...local.stack.outputs, HubSpotBaseUrl: local.hubspot.url }, environment: local.stack.environment },
-    note,
-  )
+  noteRunning(local, note)
 }, 60_000)
 
 afterAll(async () => {
