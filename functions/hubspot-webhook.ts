@@ -1,4 +1,4 @@
-import type { AppSecret } from './hubspot/app-secret.ts'
+import type { AppSecret, ReadAppSecret } from './hubspot/app-secret.ts'
 import { readEvent, toAccountChange, toAnnouncement, toDelivery } from './hubspot/events.ts'
 import { isFresh, verify } from './hubspot/signature.ts'
 import {
@@ -25,8 +25,7 @@ import type { Telemetry } from './platform/telemetry.ts'
 
 /** What `hubspot-webhook` works with. */
 export type Deps = {
-  /** The HubSpot app's secret; `fresh` asks for it anew. */
-  appSecret(options?: { fresh?: boolean }): Promise<AppSecret>
+  appSecret: ReadAppSecret
   queue: Queue
   deadLetters: Queue
   /** Whether the relay delivers messages; if the team does, by its own means, they are only recorded, without their content. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { AppSecret } from './hubspot/app-secret.ts'
+import { askAsApp, type ReadAppSecret } from './hubspot/app-secret.ts'
 import { installTime, readState, signState } from './hubspot/install-state.ts'
-import type { GivenTokens, OAuth, TokenAnswer } from './hubspot/oauth.ts'
+import { type GivenTokens, missingScopes, neededScopes, type OAuth, type TokenAnswer } from './hubspot/oauth.ts'
 import { keepTokens } from './hubspot/tokens.ts'
 import { htmlPage, type Page, privateHeaders } from './platform/html-page.ts'
 import { baseUrlOf, type HttpAnswer, type HttpEvent, httpHandler } from './platform/http-event.ts'
@@ -10,8 +10,7 @@ import { errorFields, type Telemetry } from './platform/telemetry.ts'
 
 /** What `oauth-install` works with. */
 export type Deps = {
-  /** The HubSpot app's secret; `fresh` asks for it anew. */
-  appSecret(options?: { fresh?: boolean }): Promise<AppSecret>
+  appSecret: ReadAppSecret
   oauth: Pick<OAuth, 'exchange' | 'introspect'>
   portals: Table
   /** Where HubSpot's users are: `https://app.hubspot.com`. */
@@ -76,7 +75,7 @@ export function createHandler(deps: Deps) {
     if (!(await spend(read))) return refuse('replayed')
     if (code === '') return refuse('no code')
 
-    const answer = await exchange(code, redirectUri(event))
+    const answer = await askAsApp(deps.appSecret, (app) => oauth.exchange(app, code, redirectUri(event)))
     if (answer.kind !== 'tokens') return refuse(whyNot(answer), { problem: answer.problem })
     return keep(await withItsPortal(answer))
   }
@@ -99,14 +98,6 @@ export function createHandler(deps: Deps) {
     })
   }
 
-  async function exchange(code: string, uri: string): Promise<TokenAnswer> {
-    const app = await deps.appSecret()
-    const answer = await oauth.exchange(app, code, uri)
-    if (answer.kind !== 'refused') return answer
-    const latest = await deps.appSecret({ fresh: true })
-    return latest.clientSecrets[0] === app.clientSecrets[0] ? answer : oauth.exchange(latest, code, uri)
-  }
-
   /** Whose tokens they are, and what they allow: HubSpot says so with the tokens, or when it is asked. */
   async function withItsPortal(tokens: GivenTokens): Promise<GivenTokens> {
     if (tokens.portalId !== undefined && tokens.scopes) return tokens
@@ -118,7 +109,7 @@ export function createHandler(deps: Deps) {
   async function keep(tokens: GivenTokens): Promise<HttpAnswer> {
     const { portalId, scopes } = tokens
     if (portalId === undefined) return refuse('nameless')
-    const missing = scopes ? neededScopes.filter((scope) => !scopes.includes(scope)) : []
+    const missing = scopes ? missingScopes(scopes) : []
     if (missing.length > 0) return refuse('scopes missing', { portalId, missing })
     const { isNew } = await keepTokens(portals, portalId, tokens, now())
     telemetry.info(isNew ? 'Portal installed' : 'Portal installed anew', { portalId })
@@ -135,9 +126,6 @@ export function createHandler(deps: Deps) {
 }
 
 const cookieName = '__Host-hubspot-install'
-
-/** What the relay calls HubSpot for. */
-const neededScopes = ['conversations.custom_channels.read', 'conversations.custom_channels.write']
 
 /** An error code of HubSpot's as a log may hold it: anybody can put anything there. */
 const word = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : 'not a word')

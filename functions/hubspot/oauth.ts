@@ -100,6 +100,12 @@ export function createOAuth({
   }
 }
 
+/** What the relay calls HubSpot for. */
+export const neededScopes = ['conversations.custom_channels.read', 'conversations.custom_channels.write']
+
+/** Those of them that were not granted. */
+export const missingScopes = (granted: string[]) => neededScopes.filter((scope) => !granted.includes(scope))
+
 /** HubSpot's OAuth endpoints, as their users see them. */
 export type OAuth = ReturnType<typeof createOAuth>
 

@@ -3,8 +3,8 @@ import * as z from 'zod'
 import { TryLater } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import type { AppSecret } from './app-secret.ts'
-import type { GivenTokens, OAuth, TokenAnswer, TokenRefusal } from './oauth.ts'
+import { askAsApp, type ReadAppSecret } from './app-secret.ts'
+import type { GivenTokens, OAuth, TokenRefusal } from './oauth.ts'
 
 /** A HubSpot account that installed the app. Its refresh token is all that has to be there at first. Times are in milliseconds since 1970. */
 export const Portal = z.looseObject({
@@ -52,8 +52,7 @@ const appRetry = 60_000
 export function createTokens(options: {
   table: Table
   oauth: Pick<OAuth, 'refresh'>
-  /** The app's secret; `fresh` asks for it anew. */
-  appSecret(options?: { fresh?: boolean }): Promise<AppSecret>
+  appSecret: ReadAppSecret
   telemetry?: Pick<Telemetry, 'error' | 'count'>
   now(): number
   random(): number
@@ -85,7 +84,7 @@ export function createTokens(options: {
   }
 
   async function refresh(portalId: string, leased: Portal, usable: boolean) {
-    const answer = await askHubSpot(leased.refreshToken)
+    const answer = await askAsApp(appSecret, (app) => oauth.refresh(app, leased.refreshToken))
     const free = { ...leased, version: leased.version + 1, lease: undefined }
     if (answer.kind === 'tokens') {
       const fresh = { ...free, ...toKeep(answer, now()), ...noProblem }
@@ -97,15 +96,6 @@ export function createTokens(options: {
     await table.putIfNextVersion(free)
     if (usable) return remember(leased)
     throw busy(`The access token cannot be refreshed now: ${answer.problem}`)
-  }
-
-  async function askHubSpot(refreshToken: string): Promise<TokenAnswer> {
-    const app = await appSecret()
-    const answer = await oauth.refresh(app, refreshToken)
-    if (answer.kind !== 'refused') return answer
-    // The client secret may have been rotated since it was read.
-    const latest = await appSecret({ fresh: true })
-    return latest.clientSecrets[0] === app.clientSecrets[0] ? answer : oauth.refresh(latest, refreshToken)
   }
 
   /** Marks the portal, so that nobody asks HubSpot for a while. Counted once, by whoever marks it first. */

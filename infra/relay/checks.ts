@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { paginateListSecrets } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { missingScopes } from '../../functions/hubspot/oauth.ts'
 import { keepTokens, NoAccess, type Portal } from '../../functions/hubspot/tokens.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { problems } from '../../functions/platform/problems.ts'
@@ -33,22 +34,14 @@ export async function checkAppSecret(deployment: Deployment) {
     return [wrong("The app's secret is still empty: clientId and clientSecrets are missing.", remedy)]
   if (!secret.success) return [wrong(`The app's secret is not as it should be: ${problems(secret.error)}.`, remedy)]
   const filledIn = well("The app's secret is filled in.")
-  // HubSpot looks at the credentials before it looks at the token.
-  const answer = await createAccess(deployment).oauth.introspect(secret.data, 'no token, to try the credentials')
-  if (answer.kind === 'token' || answer.kind === 'revoked')
-    return [filledIn, well('HubSpot takes the credentials of the app.')]
-  if (answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? ''))
-    return [filledIn, wrong(`HubSpot refuses the credentials of the app (${answer.problem}).`, remedy)]
+  const { isTaken, problem } = await createAccess(deployment).tryCredentials(secret.data)
+  if (isTaken) return [filledIn, well('HubSpot takes the credentials of the app.')]
+  if (isTaken === false) return [filledIn, wrong(`HubSpot refuses the credentials of the app (${problem}).`, remedy)]
   return [
     filledIn,
-    skipped(
-      `HubSpot does not say whether it takes the credentials of the app (${answer.problem}).`,
-      'Try again in a while.',
-    ),
+    skipped(`HubSpot does not say whether it takes the credentials of the app (${problem}).`, 'Try again in a while.'),
   ]
 }
-
-const neededScopes = ['conversations.custom_channels.read', 'conversations.custom_channels.write']
 
 /** Whether each portal gives access: refreshes its access token as the functions do, under the same lease. */
 export async function checkPortals(deployment: Deployment) {
@@ -94,7 +87,7 @@ export async function checkPortals(deployment: Deployment) {
           'A missing one shows when a status is told.',
         ),
       ]
-    const missing = neededScopes.filter((scope) => !scopes.includes(scope))
+    const missing = missingScopes(scopes)
     if (missing.length === 0) return []
     return [wrong(`Portal ${portalId} has not granted ${missing.join(' and ')}.`, installing(portalId))]
   }

@@ -43,6 +43,14 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
           { cause: error },
         )
       }),
+    /** Whether HubSpot takes an app's credentials; undefined where it does not say, with what it says instead. */
+    async tryCredentials(app: AppSecret): Promise<{ isTaken?: boolean; problem?: string }> {
+      // HubSpot looks at the credentials before it looks at the token.
+      const answer = await oauth.introspect(app, 'no token, to try the credentials')
+      if (answer.kind === 'token' || answer.kind === 'revoked') return { isTaken: true }
+      const isRefused = answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? '')
+      return { problem: answer.problem, ...(isRefused && { isTaken: false }) }
+    },
     /** What HubSpot holds of a message. */
     readMessage: (key: MessageKey) => callMessage(key, { method: 'GET' }),
     /** Tells HubSpot a status, past the ledger. */

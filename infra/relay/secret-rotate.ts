@@ -83,10 +83,10 @@ function dropPrevious({ print }: Terminal, secrets: string[]) {
 }
 
 async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
-  const answer = await createAccess(deployment).oauth.introspect(app, 'no token, to try the credentials')
-  if (answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? ''))
+  const { isTaken, problem } = await createAccess(deployment).tryCredentials(app)
+  if (isTaken === false)
     throw new Trouble(
-      `HubSpot does not take this client secret (${answer.problem}). Nothing is changed.`,
+      `HubSpot does not take this client secret (${problem}). Nothing is changed.`,
       "Take it from the app's page at HubSpot, after it was rotated there.",
     )
 }
