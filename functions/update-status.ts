@@ -2,6 +2,7 @@ import type { HubSpot, MessageStatus, UpdateAnswer } from './hubspot/client.ts'
 import { readAnew, toAnnouncement } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
+import { outcomeOf } from './hubspot/update-outcome.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
@@ -137,47 +138,38 @@ export function createHandler(deps: Deps) {
     return answer
   }
 
-  /** HubSpot's answer: told; or refused for good, after another word had been told; or a reason to try later, or to give up. */
+  /** Does what HubSpot's answer calls for: told; or refused for good, after another word had been told; or thrown. */
   async function heed(answer: UpdateAnswer, { update, item, run, telling }: Attempt): Promise<Told> {
-    switch (answer.kind) {
+    const outcome = outcomeOf(answer, {
+      now: now(),
+      random: deps.random,
+      before: item.told?.word,
+      word: telling.word,
+      bornAt: update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since,
+      isPurged: answer.kind === 'not there' && (await channelAccounts.isPurged(update)),
+      lateEffectSeconds: deps.lateEffectSeconds,
+    })
+    switch (outcome.kind) {
       case 'told':
-        if (answer.surprise) telemetry.count('UnexpectedAnswers')
-        reportTold(answer.surprise, { update, item, telling })
+        if (outcome.surprise) telemetry.count('UnexpectedAnswers')
+        reportTold(outcome.surprise, { update, item, telling })
         return { telling, refused: false }
-      case 'unauthorized':
-        return tokens.refuse(update.portalId, 'HubSpot refuses a fresh access token (HTTP 401)')
-      case 'scopes missing':
-        return tokens.refuse(update.portalId, 'the scope conversations.custom_channels.write is missing')
-      case 'not there': {
-        if (await channelAccounts.isPurged(update))
-          throw new GiveUp(
-            `The channel account was disconnected in HubSpot, and the message went with it (${answer.problem})`,
-          )
-        const born = update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since
-        if (now() - born < minutesToAppear * 60_000)
-          throw new TryLater(`HubSpot does not have the message yet (${answer.problem})`)
-        throw new GiveUp(
-          `HubSpot does not have the message, ${minutesToAppear} minutes after it was sent (${answer.problem})`,
-        )
-      }
-      case 'refused':
-        if (!item.told || item.told.word === telling.word)
-          throw new GiveUp(`HubSpot refuses the status (${answer.problem})`)
+      case 'correction refused':
         report('HubSpot refused the correction', 'CorrectionsRefused', update, item, {
           statusType: telling.word,
-          problem: answer.problem,
+          problem: outcome.problem,
         })
         return { telling, refused: true }
-      case 'busy': {
-        const notBefore = answer.retryAfter === undefined ? undefined : now() + answer.retryAfter * 1000
-        if (answer.status === 429) return pause(update.portalId, answer.problem, notBefore)
-        throw new TryLater(`HubSpot cannot take it now (${answer.problem})`, { notBefore })
-      }
-      case 'unclear':
-        // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
-        throw new TryLater(`HubSpot may have taken it (${answer.problem})`, {
-          notBefore: now() + Math.max(deps.lateEffectSeconds, answer.retryAfter ?? 0) * 1000,
-        })
+      case 'no access':
+        return tokens.refuse(update.portalId, outcome.problem)
+      case 'pause portal':
+        telemetry.count('RateLimited')
+        await rateLimit.pause(update.portalId, outcome.until)
+        throw new NotYet(outcome.reason, outcome.until)
+      case 'retry':
+        throw new TryLater(outcome.reason, { notBefore: outcome.notBefore })
+      case 'give up':
+        throw new GiveUp(outcome.reason)
     }
   }
 
@@ -207,14 +199,6 @@ export function createHandler(deps: Deps) {
     if (ahead > 0) await deps.sleep(ahead)
   }
 
-  /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
-  async function pause(portalId: string, problem: string, notBefore: number | undefined): Promise<never> {
-    telemetry.count('RateLimited')
-    const until = notBefore ?? now() + 500 + deps.random() * 500
-    await rateLimit.pause(portalId, until)
-    throw new NotYet(`HubSpot answers that its rate limit is reached (${problem})`, until)
-  }
-
   /** A receipt comes in a trace of its own, as a webhook's repetition does: it is named beside that in which the message began. */
   function report(message: string, metric: string, update: StatusUpdate, item?: LedgerItem, fields: object = {}) {
     const traceId = item?.traceId ?? update.traceId
@@ -240,8 +224,6 @@ function withoutNews({ status, part }: StatusUpdate, { known, parts }: LedgerIte
 type Told = { telling: Telling; refused: boolean }
 type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Telling }
 
-// HubSpot does not say when a message that it announced can be updated.
-const minutesToAppear = 5
 // Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
 const longestWaitHere = 500
 // SQS's whole seconds and the batching window make a job up to two seconds late. Requests that come late come in bunches,
