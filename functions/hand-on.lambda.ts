@@ -12,6 +12,8 @@ const Env = z.object({
   CHANNEL_SECRETS_PREFIX: z.string(),
   HAND_ONS_QUEUE_URL: z.url(),
   HAND_ONS_DEAD_LETTERS_URL: z.url(),
+  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  MAX_RECEIVE_COUNT: z.string().regex(/^\d+$/),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })
 export type Env = z.infer<typeof Env>

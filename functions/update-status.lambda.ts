@@ -23,6 +23,8 @@ const Env = z.object({
   PORTALS_TABLE_NAME: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
   STATUS_UPDATES_DEAD_LETTERS_URL: z.url(),
+  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  MAX_RECEIVE_COUNT: z.string().regex(/^\d+$/),
   HUBSPOT_BASE_URL: z.url(),
   HUBSPOT_API_VERSION: ApiVersion,
   /** Requests in ten seconds that HubSpot allows an app in one account; its answers tell it, too. */

@@ -20,6 +20,16 @@ export function createPortals(scope: Construct) {
   return { table, key }
 }
 
+/** What reading and writing a table under a key takes: what CDK's own grants give. AWS's pages name less, and do not agree. */
+export function useOf({ keyArn }: Key) {
+  return {
+    'kms:Decrypt': [keyArn],
+    'kms:DescribeKey': [keyArn],
+    'kms:Encrypt': [keyArn],
+    'kms:GenerateDataKey': [keyArn],
+  }
+}
+
 /**
  * The HubSpot app's client id and secrets. Created empty; the operator fills it in. CloudFormation writes the value
  * again, over the operator's, if what stands here ever changes.

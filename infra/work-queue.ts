@@ -18,12 +18,48 @@ export interface WorkQueueProps {
   readonly maxConcurrency: number
 }
 
+/**
+ * The queues of a relay. What providers post beside receipts, hand-ons, goes on to the team's own application. A second's
+ * wait fills the batches of status updates, which spares invocations; messages to customers go at once.
+ */
+export function createQueues(
+  scope: Construct,
+  chosen: { maxConcurrency: number; delivery: boolean; receipts: boolean },
+) {
+  const { maxConcurrency, delivery, receipts } = chosen
+  const statusUpdates = new WorkQueue(scope, 'StatusUpdates', {
+    title: 'Status updates',
+    impact: 'Agents see an outdated status on some messages.',
+    batchingWindow: Duration.seconds(1),
+    maxConcurrency,
+  })
+  const deliveries = delivery
+    ? new WorkQueue(scope, 'Deliveries', {
+        title: 'Deliveries',
+        impact: 'Some messages have not reached their customers.',
+        batchingWindow: Duration.seconds(0),
+        maxConcurrency,
+      })
+    : undefined
+  const handOns = receipts
+    ? new WorkQueue(scope, 'HandOns', {
+        title: 'Hand-ons',
+        impact: "Some customers' messages have not reached your application.",
+        batchingWindow: Duration.seconds(0),
+        maxConcurrency,
+      })
+    : undefined
+  return { statusUpdates, deliveries, handOns }
+}
+
 /** A queue with its dead letters. Made fair between portals by the `MessageGroupId` that senders give. */
 export class WorkQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
   readonly title: string
   readonly impact: string
+  /** How often SQS hands a message out before it becomes a dead letter. */
+  readonly maxReceiveCount = 5
   /** The function that works it off. */
   consumer: IFunction | undefined
   readonly #props: WorkQueueProps
@@ -42,7 +78,7 @@ export class WorkQueue extends Construct {
       ...common,
       visibilityTimeout: visibilityTimeout(props.batchingWindow),
       // Waiting work is sent anew, so this counts only crashes and outages. AWS advises at least five.
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: this.maxReceiveCount },
     })
   }
 

@@ -1,0 +1,103 @@
+import { Duration } from 'aws-cdk-lib'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { Domain, Throttle } from './http-api.ts'
+
+/** What can be chosen about a relay. Everything has a default. */
+export interface StatusRelayProps {
+  /** Tells several relays in one account apart, in the name of their stack and of their metrics. Default: none. */
+  readonly stage?: string
+  /** A domain name of your own for the HTTP API. Default: the one that API Gateway makes up. */
+  readonly domain?: Domain
+  /** `https://` and the host that HubSpot calls, where that is a CDN, for instance. Default: the API's own. */
+  readonly publicBaseUrl?: string
+  /** How HubSpot's API is called. */
+  readonly hubspot?: Partial<HubSpotApi>
+  /** How long a send whose outcome is unknown waits for a receipt before it counts as failed. Default: one hour. */
+  readonly unconfirmedAfter?: Duration
+  /** How long a message or a status is tried before it is given up. Default: 24 hours. */
+  readonly giveUpAfter?: Duration
+  /**
+   * Whether HubSpot is told SENT always, or only to correct what it was told before: by its documentation it shows a new
+   * message as SENT by itself. Default: always.
+   */
+  readonly tellSent?: 'always' | 'corrections'
+  /** How long logs are kept. Default: one month. */
+  readonly logRetention?: RetentionDays
+  /** How many batches of each queue are worked off at once, 2 to 1000. Default: 10. */
+  readonly maxConcurrency?: number
+  /** How many requests the HTTP API takes. Default: 500 per second, 1000 at once. */
+  readonly throttle?: Throttle
+  /** Whether the relay hands messages to their providers itself. Default: true. */
+  readonly delivery?: boolean
+  /** Whether providers report what became of a message to the relay's HTTP API. Default: true. */
+  readonly receipts?: boolean
+  /** Whether HubSpot accounts are connected by a link to the relay. Default: true. */
+  readonly install?: boolean
+  /** Where alarms go. Default: to a topic of the relay's own, if it has subscribers. */
+  readonly alarmTopic?: ITopic
+  /** Who is told of alarms: e-mail addresses and https:// URLs. Default: nobody, alarms are only raised. */
+  readonly alarmSubscribers?: string[]
+  /** Where docs/runbook.md is read, which alarms refer to. Default: its path. */
+  readonly runbookUrl?: string
+}
+
+/** How HubSpot's API is called. */
+interface HubSpotApi {
+  /** Default: https://api.hubapi.com. */
+  readonly baseUrl: string
+  /** Default: v3. */
+  readonly apiVersion: 'v3' | '2026-03' | '2026-09'
+  /** Requests in ten seconds that HubSpot allows the app in one account, until its answers say. Default: 110. */
+  readonly requestLimit: number
+  /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.9. */
+  readonly requestShare: number
+  /** Where HubSpot's users give their consent. Default: https://app.hubspot.com. */
+  readonly appBaseUrl: string
+  /**
+   * The scopes that the app's configuration at HubSpot requires: an installation has to ask for all of them. Default: those
+   * that a custom channel needs.
+   */
+  readonly scopes: string[]
+}
+
+/** The props with their defaults in place of what is left out. */
+export type Chosen = ReturnType<typeof withDefaults>
+
+/** Fills in what is left out. */
+export function withDefaults(props: StatusRelayProps) {
+  const { domain, hubspot } = props
+  return {
+    publicBaseUrl: domain && `https://${domain.name}`,
+    unconfirmedAfter: Duration.hours(1),
+    giveUpAfter: Duration.hours(24),
+    tellSent: 'always' as const,
+    logRetention: RetentionDays.ONE_MONTH,
+    maxConcurrency: 10,
+    throttle: { rate: 500, burst: 1000 },
+    delivery: true,
+    receipts: true,
+    install: true,
+    alarmSubscribers: [],
+    runbookUrl: 'docs/runbook.md',
+    ...given(props),
+    hubspot: { ...hubspotDefaults, ...given(hubspot ?? {}) } satisfies HubSpotApi,
+  }
+}
+
+const hubspotDefaults: HubSpotApi = {
+  baseUrl: 'https://api.hubapi.com',
+  apiVersion: 'v3',
+  requestLimit: 110,
+  requestShare: 0.9,
+  appBaseUrl: 'https://app.hubspot.com',
+  // What a custom channel needs, by HubSpot's guide.
+  scopes: ['oauth', 'conversations.read', 'conversations.custom_channels.read', 'conversations.custom_channels.write'],
+}
+
+/** What is not undefined: a prop that is passed on as undefined is one that is left out. */
+function given<Props extends object>(props: Props) {
+  return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Props]: Exclude<Props[Name], undefined>
+  }
+}

@@ -1,0 +1,39 @@
+import type { Construct } from 'constructs'
+import type { Env } from '../functions/update-status.lambda.ts'
+import { createFunction } from './function.ts'
+import type { Parts } from './parts.ts'
+import { useOf } from './storage.ts'
+
+/** What tells HubSpot. */
+export function createStatusUpdates(scope: Construct, parts: Parts) {
+  const { chosen, appSecret, ledger, portals, statusUpdates, consuming } = parts
+  const { hubspot } = chosen
+  const lambda = createFunction(scope, 'update-status', {
+    ...consuming,
+    environment: {
+      APP_SECRET_ARN: appSecret.secretArn,
+      LEDGER_TABLE_NAME: ledger.tableName,
+      PORTALS_TABLE_NAME: portals.table.tableName,
+      STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+      STATUS_UPDATES_DEAD_LETTERS_URL: statusUpdates.deadLetters.queueUrl,
+      MAX_RECEIVE_COUNT: String(statusUpdates.maxReceiveCount),
+      HUBSPOT_BASE_URL: hubspot.baseUrl,
+      HUBSPOT_API_VERSION: hubspot.apiVersion,
+      HUBSPOT_REQUEST_LIMIT: String(hubspot.requestLimit),
+      HUBSPOT_REQUEST_SHARE: String(hubspot.requestShare),
+      // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
+      HUBSPOT_LATE_EFFECT_SECONDS: '120',
+      TELL_SENT: chosen.tellSent,
+      GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
+    } satisfies Env,
+    may: {
+      'secretsmanager:GetSecretValue': [appSecret.secretArn],
+      'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
+      'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
+      'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
+      'dynamodb:UpdateItem': [portals.table.tableArn],
+      ...useOf(portals.key),
+    },
+  })
+  statusUpdates.feed(lambda)
+}
