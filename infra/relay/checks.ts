@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { paginateListSecrets } from '@aws-sdk/client-secrets-manager'
-import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { missingScopes } from '../../functions/hubspot/oauth.ts'
 import { keepTokens, NoAccess, type Portal } from '../../functions/hubspot/tokens.ts'
@@ -13,6 +12,7 @@ import type { ChannelsOfApp } from './channels-of-app.ts'
 import type { Deployment } from './deployment.ts'
 import { createAccess } from './hubspot-access.ts'
 import { readPortals } from './portal.ts'
+import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
 import { readSecret } from './secret-values.ts'
 import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
@@ -221,20 +221,16 @@ export async function checkClocks({ outputs }: Deployment) {
 }
 
 /** Whether the queues can be reached, and nothing lies among the dead letters. */
-export async function checkQueues({ sqs, outputs }: Deployment) {
-  const count = async (QueueUrl: string) => {
-    const AttributeNames = ['ApproximateNumberOfMessages' as const, 'ApproximateNumberOfMessagesNotVisible' as const]
-    const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }))
-    return AttributeNames.reduce((sum, name) => sum + Number(Attributes[name]), 0)
-  }
-  const sum = async (kind: RegExp) => {
-    const urls = Object.entries(outputs).filter(([name]) => kind.test(name))
-    return (await Promise.all(urls.map(([, url = '']) => count(url)))).reduce((a, b) => a + b, 0)
-  }
-  const waiting = await sum(/QueueUrl$/)
-  const dead = await sum(/DeadLettersUrl$/)
+export async function checkQueues(deployment: Deployment) {
+  const depths = await depthsOf(deployment)
+  const waiting = depths.filter((depth) => jobsIn(depth) > 0)
+  const dead = depths.reduce((sum, { deadLetters }) => sum + deadLetters, 0)
   return [
-    well(`The queues can be reached (about ${waiting} ${waiting === 1 ? 'job' : 'jobs'} in them).`),
+    well(
+      waiting.length === 0
+        ? 'The queues can be reached, and no jobs wait in them.'
+        : `The queues can be reached. Jobs in them, about: ${waiting.map((depth) => `${depth.queue} ${jobsInWords(depth)}`).join('; ')}.`,
+    ),
     dead === 0
       ? well('There are no dead letters.')
       : wrong(`There are dead letters: about ${dead}.`, 'npm run relay -- dead-letters list'),

@@ -10,16 +10,8 @@ import { tenantOf } from '../../functions/messages/jobs.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import type { Deployment } from './deployment.ts'
 import { digits } from './given.ts'
-import {
-  type Filters,
-  isMeant,
-  type Letter,
-  type QueueName,
-  queueNames,
-  readLetter,
-  shown,
-  toRedrive,
-} from './letter.ts'
+import { type Filters, isMeant, type Letter, readLetter, shown, toRedrive } from './letter.ts'
+import { type QueueName, queueNames, queuesOf, type WorkQueue } from './queues.ts'
 import type { Context } from './relay.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
@@ -109,7 +101,7 @@ export async function look(
     remove(letter: HeldLetter): Promise<void>
   }) => Promise<void>,
 ) {
-  const queues = queueNames.filter((name) => queueExists(deployment, name) && (selection.queue ?? name) === name)
+  const queues = queuesOf(deployment).filter(({ name }) => (selection.queue ?? name) === name)
   if (queues.length === 0) throw new Trouble(`This relay has no queue ${selection.queue}.`)
   const held = new Map<string, HeldLetter>()
   async function remove({ id, queue, receiptHandle }: HeldLetter) {
@@ -130,7 +122,7 @@ export async function look(
       await release(
         deployment,
         queue,
-        [...held.values()].filter((letter) => letter.queue === queue),
+        [...held.values()].filter((letter) => letter.queue === queue.name),
       )
   }
 }
@@ -141,12 +133,11 @@ const heldSeconds = 900
 async function gather(
   deployment: Deployment,
   terminal: Terminal,
-  queue: QueueName,
+  { name: queue, source, deadLetters }: WorkQueue,
   held: Map<string, HeldLetter>,
   limit: number,
 ) {
   const { sqs } = deployment
-  const { source, deadLetters } = queueOf(deployment, queue)
   const maxReceives = await maxReceivesOf(deployment, source)
   const elsewhere = await invisibleIn(deployment, deadLetters)
   if (elsewhere > 0)
@@ -191,8 +182,7 @@ async function invisibleIn({ sqs }: Deployment, QueueUrl: string) {
 }
 
 /** Shows letters to everybody again. */
-async function release(deployment: Deployment, queue: QueueName, letters: HeldLetter[]) {
-  const { deadLetters: QueueUrl } = queueOf(deployment, queue)
+async function release(deployment: Deployment, { deadLetters: QueueUrl }: WorkQueue, letters: HeldLetter[]) {
   for (const some of inTens(letters)) {
     const Entries = some.map(({ receiptHandle }, index) => ({
       Id: String(index),
@@ -248,16 +238,7 @@ function* inTens<Item>(items: Item[]) {
   for (let at = 0; at < items.length; at += 10) yield items.slice(at, at + 10)
 }
 
-/** The part of the outputs' names that says which queue they are of. */
-const outputNames = { deliveries: 'Deliveries', 'status-updates': 'StatusUpdates', 'hand-ons': 'HandOns' } as const
-
-const queueExists = ({ outputs }: Deployment, name: QueueName) =>
-  outputs[`${outputNames[name]}DeadLettersUrl`] !== undefined
-
-function queueOf({ outputs }: Deployment, name: QueueName) {
-  const of = outputNames[name]
-  return { source: outputs[`${of}QueueUrl`]!, deadLetters: outputs[`${of}DeadLettersUrl`]! }
-}
+const queueOf = (deployment: Deployment, name: QueueName) => queuesOf(deployment).find((queue) => queue.name === name)!
 
 function summaryOf({ id, queue, reason, attempts, since, givenUp, about }: Letter) {
   return { id, queue, reason, attempts, since: new Date(since).toISOString(), givenUp, ...about }

@@ -35,6 +35,8 @@ const Outputs = z.object({
 /** A relay that runs somewhere, and the clients to reach its parts. */
 export type Deployment = {
   name: string
+  /** Whether it runs on this machine. */
+  isLocal: boolean
   outputs: z.infer<typeof Outputs>
   sqs: SQSClient
   dynamodb: DynamoDBClient
@@ -43,23 +45,24 @@ export type Deployment = {
   monitoring?: Monitoring
 }
 
-/** Which relay is meant. */
-export type Which = { local?: boolean; stage?: string; stack?: string }
+/** Which relay is meant: the flags that every command takes. */
+export type Which = { local?: boolean; stage?: string; stack?: string; region?: string; profile?: string }
 
-/** Finds the relay of a stage in the account and region that the AWS SDK's usual environment names, or the local one. */
-export async function findDeployment({ local, stage, stack = relayName(stage) }: Which, note?: string) {
-  return local ? localDeployment(note) : deploymentInAws(stack)
+/** Finds the relay of a stage in the account and region that the flags or AWS's usual environment name, or the local one. */
+export async function findDeployment(which: Which, note?: string) {
+  return which.local ? localDeployment(note) : deploymentInAws(which)
 }
 
 function localDeployment(note: string | undefined): Deployment {
   const running = findRunning(note)
   if (!running) throw new Trouble('No local relay is running.', 'Start one with npm start, in another terminal.')
   const { endpoint, region, ...credentials } = running.aws
-  return deployment('the local relay', running.outputs, { endpoint, region, credentials })
+  return { ...deployment('the local relay', running.outputs, { endpoint, region, credentials }), isLocal: true }
 }
 
-async function deploymentInAws(stack: string): Promise<Deployment> {
-  const cloudFormation = new CloudFormationClient()
+async function deploymentInAws({ stage, stack = relayName(stage), ...which }: Which): Promise<Deployment> {
+  const account = accountOf(which)
+  const cloudFormation = new CloudFormationClient(account)
   const { Stacks: [found] = [] } = await cloudFormation
     .send(new DescribeStacksCommand({ StackName: stack }))
     .catch((error) => {
@@ -69,18 +72,25 @@ async function deploymentInAws(stack: string): Promise<Deployment> {
   if (!found)
     throw new Trouble(
       `There is no stack ${stack} in this account and region.`,
-      'Deploy it with npm run deploy. --stage or --stack name another one; AWS_PROFILE and AWS_REGION say where.',
+      `Deploy it with npm run deploy${stage ? ` -- -c relay.stage=${stage}` : ''}. --stage or --stack name another one; --profile and --region, or AWS_PROFILE and AWS_REGION, say where.`,
     )
   const outputs = found.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]) ?? []
-  const parts = deployment(stack, Object.fromEntries(outputs), {})
+  const parts = { ...deployment(stack, Object.fromEntries(outputs), account), isLocal: false }
   const { MetricsNamespace: namespace } = parts.outputs
-  return { ...parts, monitoring: createMonitoring(new CloudWatchClient(), cloudFormation, { stack, namespace }) }
+  return { ...parts, monitoring: createMonitoring(new CloudWatchClient(account), cloudFormation, { stack, namespace }) }
 }
 
 type ClientConfig = {
   endpoint?: string
   region?: string
+  profile?: string
   credentials?: { accessKeyId: string; secretAccessKey: string }
+}
+
+/** The SDK reads AWS_REGION and the profile's region; AWS_DEFAULT_REGION, which AWS's own command line goes by, it does not. */
+function accountOf({ region, profile }: Which): ClientConfig {
+  const named = region ?? process.env['AWS_REGION'] ?? (profile ? undefined : process.env['AWS_DEFAULT_REGION'])
+  return { ...(named && { region: named }), ...(profile && { profile }) }
 }
 
 function deployment(name: string, values: unknown, config: ClientConfig) {

@@ -3,10 +3,7 @@ import { about } from '../../functions/messages/jobs.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
 import { deadLetter, open } from '../../functions/platform/consume.ts'
 import { gunzip } from '../../functions/platform/queue.ts'
-
-/** The queues that have dead letters. */
-export const queueNames = ['deliveries', 'status-updates', 'hand-ons'] as const
-export type QueueName = (typeof queueNames)[number]
+import type { QueueName } from './queues.ts'
 
 /** A dead letter, whoever put it there. Times are in milliseconds since 1970. */
 export type Letter = {

@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor.ts'
 import { addMessageCommands } from './message.ts'
 import { addPortalCommands } from './portal.ts'
 import { addProbeCommand } from './probe.ts'
+import { addQueuesCommand } from './queues.ts'
 import { addReconcileCommand } from './reconcile.ts'
 import { addSecretCommands } from './secret.ts'
 import { addSignCommand } from './sign.ts'
@@ -25,12 +26,15 @@ export type Context = {
  * The operator's command line. Resolves to the exit code: 0 for well done, 1 where something is wrong or failed, 2 for a
  * command that does not exist like that, 130 after Ctrl-C. `note` is where a local relay left word of itself.
  */
-export async function relay(args: string[], { terminal, note }: { terminal: Terminal; note?: string }) {
+export async function relay(args: string[], { note, ...options }: { terminal: Terminal; note?: string }) {
+  const terminal = repeatingFlags(options.terminal, () => program.opts<Which>())
   const program = new Command('relay')
     .description('Operates a HubSpot status relay: in AWS, or the one that npm start runs on this machine.')
     .option('--local', 'the relay that runs on this machine, instead of one in AWS')
     .option('--stage <name>', 'the relay of this stage, where the account has several')
     .option('--stack <name>', 'the CloudFormation stack, where it has another name')
+    .option('--region <name>', 'the AWS region, instead of the one that AWS_REGION or the profile names')
+    .option('--profile <name>', 'the profile of the AWS command line, instead of the one that AWS_PROFILE names')
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.note(text.trimEnd()),
@@ -42,6 +46,7 @@ export async function relay(args: string[], { terminal, note }: { terminal: Term
   addSecretCommands(program, context)
   addPortalCommands(program, context)
   addChannelCommands(program, context)
+  addQueuesCommand(program, context)
   addDeadLettersCommands(program, context)
   addReconcileCommand(program, context)
   addMessageCommands(program, context)
@@ -60,6 +65,23 @@ export async function relay(args: string[], { terminal, note }: { terminal: Term
   }
 }
 
+/** The terminal, with the flags of this call in every command that it names: copied, a remedy reaches the same relay. */
+function repeatingFlags(terminal: Terminal, which: () => Which): Terminal {
+  const repeated = (text: string) => {
+    const { local, ...named } = which()
+    const flags = [
+      ...(local ? ['--local'] : []),
+      ...Object.entries(named).map(([name, value]) => `--${name} ${/^[\w.-]+$/.test(value) ? value : `'${value}'`}`),
+    ]
+    return text.replaceAll(/npm run relay -- (?!--)/g, `npm run relay -- ${flags.map((flag) => `${flag} `).join('')}`)
+  }
+  return {
+    ...terminal,
+    print: (text) => terminal.print(repeated(text)),
+    note: (text) => terminal.note(repeated(text)),
+  }
+}
+
 /** A prompt that was left by Ctrl-C. */
 const isInterruption = (error: unknown) => error instanceof Error && error.name === 'ExitPromptError'
 
@@ -75,8 +97,17 @@ function inWords(error: unknown): { message: string; remedy?: string } {
   if (error instanceof TryLater)
     return { message: `${error.message}.`, remedy: 'npm run relay -- doctor says what is missing.' }
   const message = `${error.name}: ${error.message}`
+  if (/region is missing/i.test(message))
+    return {
+      message: 'No AWS region is named.',
+      remedy: '--region, AWS_REGION or a profile with a region says which; --local means the relay on this machine.',
+    }
   if (/credential|token|region/i.test(message))
-    return { message, remedy: 'AWS_PROFILE and AWS_REGION say which account and region are meant; log in if need be.' }
+    return {
+      message,
+      remedy:
+        '--profile and --region, or AWS_PROFILE and AWS_REGION, say which account and region are meant; log in if need be.',
+    }
   if (/AccessDenied|NotAuthorized|UnauthorizedOperation/.test(message))
     return { message, remedy: 'Use a profile that may do this.' }
   return { message }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
@@ -76,19 +77,19 @@ describe('an empty deployment', () => {
     expect(printed.split('\n')).toEqual([
       '✓ Found the local relay.',
       "✗ The app's secret is still empty: clientId and clientSecrets are missing.",
-      '  → npm run relay -- secret set app',
+      '  → npm run relay -- --local secret set app',
       '✗ No HubSpot account gives access yet.',
       `  → An administrator of the account opens ${stack.outputs['InstallUrl']}.`,
       '✗ No channel has the credentials of a provider yet.',
-      '  → npm run relay -- secret set channel <channelId>',
+      '  → npm run relay -- --local secret set channel <channelId>',
       '– Where HubSpot posts the messages of the channels is not checked.',
       '  → Give --app-id, and the developer API key in HUBSPOT_DEVELOPER_API_KEY or when asked.',
       `✓ ${stack.outputs['WebhookUrl']} answers, and refuses what HubSpot did not sign.`,
       '– Whether it takes what is signed shows once the app has its secret.',
-      '  → npm run relay -- secret set app',
+      '  → npm run relay -- --local secret set app',
       "✓ This machine's clock agrees with that of HubSpot.",
       "✓ This machine's clock agrees with that of the relay.",
-      '✓ The queues can be reached (about 0 jobs in them).',
+      '✓ The queues can be reached, and no jobs wait in them.',
       '✓ There are no dead letters.',
       '– The local relay has no alarms.',
       '  → Deployed, it has.',
@@ -116,7 +117,7 @@ describe('an empty deployment', () => {
     const { exitCode, said } = await relay(['portal', 'import', '1001'], { input: 'token' })
 
     expect(exitCode).toBe(1)
-    expect(said).toContain('First: npm run relay -- secret set app')
+    expect(said).toContain('First: npm run relay -- --local secret set app')
   })
 })
 
@@ -455,6 +456,47 @@ describe('reconciling', () => {
     expect(hubspot.message(untold.id)).toMatchObject({ told: 'SENT', patches: [{ answered: 400 }, { answered: 200 }] })
     expect((await reconcile()).exitCode).toBe(0)
   })
+})
+
+describe('queues', () => {
+  test('are not called empty while a job is delayed until its next try', async () => {
+    const delayed = JSON.stringify({ v: 1, portalId: '1001', note: 'not before its time' })
+    const QueueUrl = stack.queueUrl('StatusUpdates')
+    await stack.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: delayed, DelaySeconds: 900 }))
+
+    const { exitCode, printed, said } = await relay(['queues'])
+    const doctor = await relay(['doctor'])
+
+    expect(exitCode).toBe(1)
+    expect(printed).toContain('status-updates jobs: 1 (1 delayed until the next try); dead letters: none')
+    expect(said).toContain('Not empty')
+    expect(said).toContain('npm run relay -- --local queues --wait')
+    expect(doctor.printed).toContain('Jobs in them, about: status-updates 1 (1 delayed until the next try).')
+    await stack.sqs.send(new PurgeQueueCommand({ QueueUrl }))
+  })
+
+  test('are waited for until they are empty', async () => {
+    const QueueUrl = stack.queueUrl('StatusUpdates')
+    const body = JSON.stringify({
+      v: 1,
+      portalId: '1001',
+      channelId: '5',
+      messageId: 'm',
+      announced: now(),
+      channelAccountId: '1',
+      traceId: 't',
+    })
+    await stack.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body, DelaySeconds: 1 }))
+
+    const { exitCode, printed } = await relay(['queues', '--wait'])
+    const one = await relay(['queues', '--queue', 'deliveries', '--json'])
+
+    expect(exitCode).toBe(0)
+    expect(printed).toContain('Empty.')
+    expect(JSON.parse(one.printed)).toEqual([{ queue: 'deliveries', due: 0, delayed: 0, inFlight: 0, deadLetters: 0 }])
+  })
+
+  const now = () => new Date().toISOString()
 })
 
 test.each([

@@ -2,7 +2,13 @@ import pc from 'picocolors'
 import { relay } from '../../infra/relay/relay.ts'
 
 /** Where the tests sit in front of the command line: what is answered to its questions, and what it said. */
-export type Session = { answers?: string[]; input?: string; signal?: AbortSignal }
+export type Session = {
+  answers?: string[]
+  input?: string
+  signal?: AbortSignal
+  /** Without --local. */
+  inAws?: boolean
+}
 
 /** Runs a command against the local relay that left this note. */
 export async function runRelay(note: string, args: string[], session: Session = {}) {
@@ -10,7 +16,7 @@ export async function runRelay(note: string, args: string[], session: Session = 
   const said: string[] = []
   const printed: string[] = []
   const answer = async () => answers.shift() ?? ''
-  const exitCode = await relay(['--local', ...args], {
+  const exitCode = await relay([...(session.inAws ? [] : ['--local']), ...args], {
     note,
     terminal: {
       print: (text) => void printed.push(text),

@@ -1,7 +1,8 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { tenantOf } from '../../../functions/messages/jobs.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
-import { type QueueName, queueNames, readLetter, toRedrive } from '../../relay/letter.ts'
+import { readLetter, toRedrive } from '../../relay/letter.ts'
+import { type QueueName, queueNames } from '../../relay/queues.ts'
 import type { LocalStack } from '../stack.ts'
 
 /** The dead letters of a stack that runs here: the first ten of each queue, and the way back for one of them. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { queueNames } from '../../relay/letter.ts'
+import { queueNames } from '../../relay/queues.ts'
 import { messageEvent } from '../hubspot-webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import type { Conduct } from '../provider-simulator.ts'

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, expect, test, vi } from 'vitest'
 import { serve } from '../../../infra/local/loopback.ts'
 import { findDeployment } from '../../../infra/relay/deployment.ts'
+import { runRelay } from '../../support/relay-terminal.ts'
 
 const closes: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -31,6 +32,52 @@ test('a stack that does not exist is answered with what to do', async () => {
     message: 'There is no stack Other in this account and region.',
     remedy: expect.stringContaining('npm run deploy'),
   })
+  await expect(findDeployment({ stage: 'beta' })).rejects.toMatchObject({
+    remedy: expect.stringContaining('npm run deploy -- -c relay.stage=beta.'),
+  })
+})
+
+test.each([
+  ['the flag', { region: 'eu-west-1' }, {}, 'eu-west-1'],
+  ['AWS_REGION', {}, { AWS_REGION: 'eu-north-1', AWS_DEFAULT_REGION: 'us-east-1' }, 'eu-north-1'],
+  ['AWS_DEFAULT_REGION alone', {}, { AWS_DEFAULT_REGION: 'ap-south-1' }, 'ap-south-1'],
+])('the region is named by %s', async (_name, flags, variables, expected) => {
+  await cloudFormation(200, answer(outputs))
+  vi.stubEnv('AWS_REGION', undefined)
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
+
+  const { sqs } = await findDeployment(flags)
+
+  expect(await sqs.config.region()).toBe(expected)
+})
+
+test('where no region is named, a sentence says how to name one', async () => {
+  for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION']) vi.stubEnv(name, undefined)
+  vi.stubEnv('AWS_CONFIG_FILE', '/nowhere/config')
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nowhere/credentials')
+
+  const { exitCode, said } = await inAws(['queues'])
+
+  expect(exitCode).toBe(1)
+  expect(said).toContain('No AWS region is named.')
+  expect(said).toContain('--region')
+})
+
+test('every remedy repeats the flags of the call', async () => {
+  const queue = await serve(async (_request, response) => {
+    response.end(JSON.stringify({ Attributes: { ApproximateNumberOfMessagesDelayed: '3' } }))
+  })
+  closes.push(queue.close)
+  vi.stubEnv('AWS_ENDPOINT_URL_SQS', queue.url)
+  await cloudFormation(
+    200,
+    answer({ ...outputs, StatusUpdatesQueueUrl: queue.url, StatusUpdatesDeadLettersUrl: queue.url }),
+  )
+
+  const { printed, said } = await inAws(['--stage', 'beta', 'queues', '--region', 'eu-west-1'])
+
+  expect(printed).toContain('3 delayed until the next try')
+  expect(said).toContain('npm run relay -- --stage beta --region eu-west-1 queues --wait')
 })
 
 test('a stack of another version says which output is missing', async () => {
@@ -46,6 +93,8 @@ test('where no local relay runs, the way to start one is told', async () => {
     remedy: expect.stringContaining('npm start'),
   })
 })
+
+const inAws = (args: string[]) => runRelay('/nowhere/note.json', args, { inAws: true })
 
 const outputs = {
   WebhookUrl: 'https://api.test/hubspot/webhook',
