@@ -47,7 +47,7 @@ export function createHandler(deps: Deps) {
     if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
       throw new GiveUp(`The place to hand this on to refuses it (HTTP ${status})`)
     throw new TryLater(`The place to hand this on to answered HTTP ${status}`, {
-      notBefore: retryAfter(answered['retry-after'], now()),
+      named: retryAfter(answered['retry-after'], now()),
     })
   }
 

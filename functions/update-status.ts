@@ -167,7 +167,7 @@ export function createHandler(deps: Deps) {
         await rateLimit.pause(update.portalId, outcome.until)
         throw new NotYet(outcome.reason, outcome.until)
       case 'retry':
-        throw new TryLater(outcome.reason, { notBefore: outcome.notBefore })
+        throw new TryLater(outcome.reason, outcome)
       case 'give up':
         throw new GiveUp(outcome.reason)
     }

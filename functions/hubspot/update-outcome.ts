@@ -1,4 +1,5 @@
 import type { Word } from '../messages/status.ts'
+import type { NamedWait } from '../platform/retry.ts'
 import type { UpdateAnswer } from './client.ts'
 
 /** What becomes of an update, by HubSpot's answer to it. Times are in milliseconds since 1970. */
@@ -12,7 +13,7 @@ export type UpdateOutcome =
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
   | { kind: 'pause portal'; reason: string; until: number }
   /** Another try, not before a time where there is a reason for one. */
-  | { kind: 'retry'; reason: string; notBefore?: number | undefined }
+  | { kind: 'retry'; reason: string; notBefore?: number | undefined; named?: NamedWait | undefined }
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
 
@@ -48,24 +49,31 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
         return { kind: 'give up', reason: `HubSpot refuses the status (${answer.problem})` }
       return { kind: 'correction refused', problem: answer.problem }
     case 'busy': {
-      const notBefore = answer.retryAfter === undefined ? undefined : now + answer.retryAfter * 1000
+      const named = namedBy(answer)
       if (answer.status === 429)
         return {
           kind: 'pause portal',
           reason: `HubSpot answers that its rate limit is reached (${answer.problem})`,
-          until: notBefore ?? now + 500 + asked.random() * 500,
+          until: now + (answer.retryAfter === undefined ? 500 + asked.random() * 500 : answer.retryAfter * 1000),
         }
-      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, notBefore }
+      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, named }
     }
     case 'unclear':
       // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
       return {
         kind: 'retry',
         reason: `HubSpot may have taken it (${answer.problem})`,
-        notBefore: now + Math.max(asked.lateEffectSeconds, answer.retryAfter ?? 0) * 1000,
+        notBefore: now + asked.lateEffectSeconds * 1000,
+        named: namedBy(answer),
       }
   }
 }
+
+// In seconds: for how long an account that is being moved, or has used up its day, is left alone before it is asked again.
+const longestNamedWait = 900
+
+const namedBy = ({ retryAfter: seconds }: { retryAfter?: number | undefined }) =>
+  seconds === undefined ? undefined : { seconds, longest: longestNamedWait }
 
 function notThere(problem: string, { now, bornAt, isPurged }: Asked): UpdateOutcome {
   if (isPurged)

@@ -5,7 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import { problems } from './problems.ts'
 import { decodeBody, maxDelaySeconds, type Queue } from './queue.ts'
-import { backoff, GiveUp, NotYet, TryLater } from './retry.ts'
+import { GiveUp, NotYet, nextTry, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
 /**
@@ -16,6 +16,8 @@ const Waiting = z.object({
   attempt: z.number(),
   since: z.number(),
   waitedMilliseconds: z.number().default(0),
+  /** In how many tries in a row the other side named the time of the next. */
+  named: z.number().optional(),
   notBefore: z.number(),
   carry: z.record(z.string(), z.unknown()).default({}),
 })
@@ -96,8 +98,8 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
   if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body, waiting)
 
   const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0, carry: {} }
-  const { attempt, since, waitedMilliseconds, carry } = waiting ?? sent
-  const parcel = { body, attempt, waitedMilliseconds, run: { context, id: randomUUID(), since, carry } }
+  const { attempt, since, waitedMilliseconds, named, carry }: Omit<Waiting, 'notBefore'> = waiting ?? sent
+  const parcel = { body, attempt, waitedMilliseconds, named, run: { context, id: randomUUID(), since, carry } }
   let job: Job | undefined
   try {
     job = parse(consumer.schema, body)
@@ -115,7 +117,7 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
 // What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted.
 const isAwsTrouble = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
-type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; run: Run }
+type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; named: number | undefined; run: Run }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
 export function open(text: string): {
@@ -175,9 +177,12 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
     return park(consumer, parcel, reason, 'too late')
   }
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
-  const next = error.notBefore ?? now() + backoff(attempt, random)
+  const { named = 0 } = parcel
+  const end = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
+  const next = nextTry(error, { attempt, namedBefore: named, end, now: now(), random })
   const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
-  await sendAgain(consumer, parcel.body, { attempt, since, waitedMilliseconds, notBefore: next, carry })
+  const waiting = { attempt, since, waitedMilliseconds, named: namedNow(error, named), notBefore: next, carry }
+  await sendAgain(consumer, parcel.body, waiting)
   const until = new Date(next).toISOString()
   telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: error.message, attempt, until })
   telemetry.count('Waiting')
@@ -186,6 +191,12 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   // The job is safe in its queue by now, whether or not the note can be written.
   if (isWorthANote && job !== undefined)
     await consumer.noteWait?.(job, { reason: error.message, until }).catch(() => {})
+}
+
+/** In how many tries in a row the other side has named a time by now; waiting for one's turn is no try. */
+function namedNow(error: TryLater, before: number) {
+  if (error instanceof NotYet) return before || undefined
+  return error.named && before + 1
 }
 
 async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unknown, waiting: Waiting) {

@@ -1,14 +1,23 @@
+/** What the other side asks for: so many seconds until the next try. `longest`: the most that it is given when it repeats that. */
+export type NamedWait = { seconds: number; longest?: number }
+
 /** Thrown by work that cannot go on now but will later; the job is sent anew with a delay. Costs no receive count. */
 export class TryLater extends Error {
   override name = 'TryLater'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
   readonly notBefore: number | undefined
+  /** The wait that the other side names, to be believed within bounds. */
+  readonly named: NamedWait | undefined
   /** Whether the work may be done all the same. */
   readonly unclear: boolean
 
-  constructor(reason: string, options: ErrorOptions & { notBefore?: number | undefined; unclear?: boolean } = {}) {
+  constructor(
+    reason: string,
+    options: ErrorOptions & { notBefore?: number | undefined; named?: NamedWait | undefined; unclear?: boolean } = {},
+  ) {
     super(reason, options)
     this.notBefore = options.notBefore
+    this.named = options.named
     this.unclear = options.unclear ?? false
   }
 }
@@ -35,10 +44,46 @@ export function backoff(attempt: number, random: () => number) {
   return random() * Math.min(900_000, 1000 * 2 ** attempt)
 }
 
-/** When a `Retry-After` header allows the next try, in milliseconds since 1970; undefined where there is none that makes sense. */
-export function retryAfter(header: string | string[] | undefined, now: number) {
+// In seconds. A first number may be a slip; only one that is repeated is given more.
+const firstNamedWait = 60
+const longestNamedWait = 3600
+
+/**
+ * How long to wait where the other side names a time, in milliseconds: at least half of our own back-off, whatever it
+ * says; at most a minute where it says so for the first time, and `longest` (an hour) where it repeats itself.
+ */
+export function namedWait(
+  { seconds, longest = longestNamedWait }: NamedWait,
+  { isRepeated, attempt, random }: { isRepeated: boolean; attempt: number; random: () => number },
+) {
+  const believed = seconds > 0 ? Math.min(seconds, isRepeated ? longest : firstNamedWait) : 0
+  return Math.max(believed * 1000, backoff(attempt, random) / 2)
+}
+
+/**
+ * When work is tried again, in milliseconds since 1970: when it asks for, when the other side asks for, or after a
+ * back-off. `namedBefore`: in how many tries in a row before this one the other side named a time. What it names does not
+ * reach beyond `end`, when the work is given up.
+ */
+export function nextTry(
+  { notBefore, named }: TryLater,
+  {
+    attempt,
+    namedBefore,
+    end,
+    now,
+    random,
+  }: { attempt: number; namedBefore: number; end: number; now: number; random(): number },
+) {
+  if (!named) return notBefore ?? now + backoff(attempt, random)
+  const asked = now + namedWait(named, { isRepeated: namedBefore > 0, attempt, random })
+  return Math.max(now, notBefore ?? 0, Math.min(asked, end + 1))
+}
+
+/** The wait that a `Retry-After` header names; undefined where there is none that makes sense. */
+export function retryAfter(header: string | string[] | undefined, now: number): NamedWait | undefined {
   const seconds = retryAfterSeconds(header, now)
-  return seconds === undefined ? undefined : now + seconds * 1000
+  return seconds === undefined ? undefined : { seconds }
 }
 
 /** Seconds of a `Retry-After` header, given as seconds or as a date; undefined where there is none that makes sense. */

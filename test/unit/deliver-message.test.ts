@@ -133,6 +133,29 @@ describe('what came of the send', () => {
     expect(world.ledgerTable.items.get('1#2#m')).not.toHaveProperty('waiting')
   })
 
+  test.each([
+    ['nothing', 0],
+    ['less than nothing', -10],
+    ['a day', 86_400],
+    ['thirty years', 1e9],
+    ['no number', Number.NaN],
+  ])('a provider that asks for %s again and again is neither besieged nor forgotten', async (_, seconds) => {
+    const times: number[] = []
+    world.provider.send = async () => {
+      times.push(world.now())
+      throw new TryLater('The provider is busy', { named: { seconds } })
+    }
+    await deliver()
+    await world.rest()
+
+    const start = times[0]!
+    expect(times.filter((at) => at - start < 60_000).length).toBeLessThanOrEqual(8)
+    expect(times.filter((at) => at - start <= 70_000).length).toBeGreaterThanOrEqual(2)
+    expect(times.filter((at) => at - start < 12 * 3_600_000).length).toBeGreaterThanOrEqual(12)
+    expect(times.at(-1)! - start).toBeLessThan(24 * 3_600_000 + 10_000)
+    expect(world.deliveriesDeadLetters.messages).toHaveLength(1)
+  })
+
   test('a channel without a secret waits for it', async () => {
     world.accounts.found = false
     await deliver()

@@ -100,7 +100,7 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
     }
   }
   throw new TryLater(`The endpoint answered HTTP ${status}`, {
-    notBefore: retryAfter(headers['retry-after'], now),
+    named: retryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
     unclear: status !== 429 && status !== 503,
   })

@@ -117,7 +117,7 @@ function understand(
   // No message is to blame for a wrong token, and the right one may come within the day.
   if (status === 401) throw new TryLater('LINE does not accept the channel access token of this account (HTTP 401)')
   throw new TryLater(`LINE answered HTTP ${status}`, {
-    notBefore: retryAfter(headers['retry-after'], now),
+    named: retryAfter(headers['retry-after'], now),
     unclear: status !== 429 && status !== 503,
   })
 }

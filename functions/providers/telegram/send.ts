@@ -29,13 +29,13 @@ export const telegram: SendFace<TelegramAccount, Call> = {
     return refused === undefined ? { sends: recipients.flatMap((chat) => calls(chat, content)) } : { refused }
   },
 
-  async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson, now }) {
+  async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson }) {
     // The URL holds the token: it must not get into an error.
     const url = `${withoutSlash(baseUrl)}/bot${botToken}/${method}`
     const headers = { 'content-type': 'application/json' }
     try {
       const answer = await fetchJson(url, { method: 'POST', headers, body: JSON.stringify(body) })
-      return understand(answer, { own: reasons, now: now() })
+      return understand(answer, { own: reasons })
     } catch (error) {
       return lostAnswer(error, 'Telegram could not be reached')
     }
@@ -104,7 +104,7 @@ const Refused = z.object({
   parameters: z.object({ retry_after: z.number().optional() }).optional(),
 })
 
-function understand({ status, json }: HttpResponse, { own, now }: { own: Catalogue; now: number }): SendOutcome {
+function understand({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
   const taken = Taken.safeParse(json).data
   if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
 
@@ -112,8 +112,8 @@ function understand({ status, json }: HttpResponse, { own, now }: { own: Catalog
   const code = refused?.error_code ?? status
   if (code === 429) {
     const seconds = refused?.parameters?.retry_after
-    const notBefore = seconds === undefined ? undefined : now + seconds * 1000
-    throw new TryLater('Telegram takes no more messages just now', { notBefore })
+    const named = seconds === undefined ? undefined : { seconds }
+    throw new TryLater('Telegram takes no more messages just now', { named })
   }
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
   if (refused && (code === 401 || code === 404))

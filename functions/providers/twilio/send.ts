@@ -136,7 +136,7 @@ function understand(
   if (status >= 500 && status !== 503) return { outcome: 'unknown' }
   const why = status === 401 ? 'does not accept the credentials of this account' : `answered HTTP ${status}`
   throw new TryLater(`Twilio ${why}${code === undefined ? '' : ` (${code})`}`, {
-    notBefore: retryAfter(headers['retry-after'], now),
+    named: retryAfter(headers['retry-after'], now),
   })
 }
 

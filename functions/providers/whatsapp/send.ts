@@ -145,7 +145,7 @@ function understand({ status, headers, json }: HttpResponse, account: WhatsAppAc
   if (isTransient(status, error, ownMessage)) {
     const why = isWrongToken(status, error) ? 'does not accept the access of this account,' : 'answered'
     throw new TryLater(`WhatsApp ${why} ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
-      notBefore: retryAfter(headers['retry-after'], now),
+      named: retryAfter(headers['retry-after'], now),
     })
   }
   // What stands before Meta may answer in its place, or Meta fail by no code that it publishes, with the message taken.

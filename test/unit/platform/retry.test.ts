@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backoff, retryAfterSeconds } from '../../../functions/platform/retry.ts'
+import { backoff, namedWait, nextTry, retryAfterSeconds, TryLater } from '../../../functions/platform/retry.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -52,4 +52,44 @@ test('whatever the header is, the wait is between nothing and a day', () => {
       expect(seconds >= 0 && seconds <= 86_400).toBe(true)
     }),
   )
+})
+
+test.each([
+  ['a first number of a minute or less is kept', 30, { isRepeated: false }, 30_000],
+  ['a first number is given a minute at most', 86_400, { isRepeated: false }, 60_000],
+  ['a repeated one is given an hour at most', 86_400, { isRepeated: true }, 3_600_000],
+  ['a billion seconds are an hour', 1e9, { isRepeated: true }, 3_600_000],
+  ['no end is an hour', Number.POSITIVE_INFINITY, { isRepeated: true }, 3_600_000],
+  ['nothing is half a back-off', 0, { isRepeated: true }, 2000],
+  ['less than nothing is half a back-off', -10, { isRepeated: false }, 2000],
+  ['no number is half a back-off', Number.NaN, { isRepeated: true }, 2000],
+  ['a number below half a back-off is half a back-off', 1, { isRepeated: false }, 2000],
+])('of what the other side names, %s', (_, seconds, when, milliseconds) => {
+  expect(namedWait({ seconds }, { ...when, attempt: 3, random: () => 0.5 })).toBe(milliseconds)
+})
+
+test('who calls may set another limit for a number that is repeated', () => {
+  const when = { isRepeated: true, attempt: 0, random: () => 0.5 }
+
+  expect(namedWait({ seconds: 86_400, longest: 900 }, when)).toBe(900_000)
+})
+
+test('whatever the other side names, the next try is neither now over and over, nor beyond the end of the work', () => {
+  const seconds = fc.oneof(fc.double(), fc.constantFrom(0, -10, 86_400, 1e9, 30_000))
+  fc.assert(
+    fc.property(seconds, fc.nat(20), fc.nat(5), random, (named, attempt, namedBefore, chance) => {
+      const when = { attempt, namedBefore, now, end: now + 600_000, random: () => chance }
+
+      const next = nextTry(new TryLater('busy', { named: { seconds: named } }), when)
+
+      expect(next).toBeGreaterThanOrEqual(Math.min(now + backoff(attempt, () => chance) / 2, now + 600_000))
+      expect(next).toBeLessThanOrEqual(now + 600_001)
+    }),
+  )
+})
+
+test('a time that the work itself needs is kept, whatever the other side names', () => {
+  const when = { attempt: 1, namedBefore: 0, now, end: now + 1000, random: () => 0.5 }
+
+  expect(nextTry(new TryLater('late', { notBefore: now + 120_000, named: { seconds: 5 } }), when)).toBe(now + 120_000)
 })

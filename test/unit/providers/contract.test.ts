@@ -195,7 +195,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
       expect(failure).toBeInstanceOf(TryLater)
       expect(failure).toMatchObject({ unclear: false })
       if (answer.headers?.['retry-after'])
-        expect(failure).toMatchObject({ notBefore: tools.now() + Number(answer.headers['retry-after']) * 1000 })
+        expect(failure).toMatchObject({ named: { seconds: Number(answer.headers['retry-after']) } })
       expectNothingTold(failure)
     })
 

@@ -133,13 +133,13 @@ test.each([302, 408, 425, 429, 500, 502, 503, 504])('a %i is a reason to try lat
   const failure = await failureOf(send())
 
   expect(failure.message).toBe(`The endpoint answered HTTP ${status}`)
-  expect(failure.notBefore).toBeUndefined()
+  expect(failure.named).toBeUndefined()
 })
 
 test('the endpoint may say how much later', async () => {
   const { send } = setUp({ status: 429, headers: { 'retry-after': '30' } })
 
-  expect((await failureOf(send())).notBefore).toBe(now.getTime() + 30_000)
+  expect((await failureOf(send())).named).toEqual({ seconds: 30 })
 })
 
 test('without an answer the message is tried again, since its id tells repetitions', async () => {

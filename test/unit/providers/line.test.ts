@@ -159,7 +159,7 @@ test.each<[number, object | undefined, boolean]>([
 
   expect(await failureOf(send())).toMatchObject({
     message: `LINE answered HTTP ${status}`,
-    notBefore: now + 7000,
+    named: { seconds: 7 },
     unclear,
   })
 })

@@ -145,7 +145,7 @@ test('when Telegram takes no more, it says how much later to try', async () => {
     json: { ok: false, error_code: 429, description, parameters: { retry_after: 7 } },
   })
 
-  expect(await failureOf(send())).toMatchObject({ notBefore: now + 7000, unclear: false })
+  expect(await failureOf(send())).toMatchObject({ named: { seconds: 7 }, unclear: false })
 })
 
 test.each([
@@ -162,7 +162,7 @@ test.each([400, 403, 404, 429, 503])(
   async (status) => {
     const { send } = setUp({ status, json: undefined })
 
-    expect(await failureOf(send())).toMatchObject({ notBefore: undefined, unclear: false })
+    expect(await failureOf(send())).toMatchObject({ named: undefined, unclear: false })
   },
 )
 

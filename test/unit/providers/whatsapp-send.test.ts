@@ -241,13 +241,13 @@ test.each<[string, number, string | object]>([
 ])('after %s the message is tried again', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
-  expect(await failureOf(send())).toMatchObject({ unclear: false, notBefore: undefined })
+  expect(await failureOf(send())).toMatchObject({ unclear: false, named: undefined })
 })
 
 test('Meta may say how much later', async () => {
   const { send } = setUp({ status: 400, body: error(130429), headers: { 'retry-after': '30' } })
 
-  expect((await failureOf(send())).notBefore).toBe(now + 30_000)
+  expect((await failureOf(send())).named).toEqual({ seconds: 30 })
 })
 
 test.each<[string, Answer]>([
