@@ -120,6 +120,7 @@ export function createHandler(deps: Deps) {
     return {
       method: event.requestContext.http.method,
       url: calledUrl(event, receiptsPath(ids), deps.publicBaseUrl),
+      urlByHost: calledUrl(event, receiptsPath(ids), undefined),
       header: (name: string) => header(event, name),
       body: rawBody(event),
       now: now(),

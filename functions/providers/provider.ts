@@ -72,8 +72,10 @@ export type ReceiptFace<Account> = {
 /** A provider's request: its headers by lower-case name, its body raw. */
 export type ReceiptRequest = {
   method: string
-  /** As its sender called it, with the query string. */
+  /** As its sender called it, with the query string: our public base URL, and what follows. */
   url: string
+  /** The same by the host that was called, where that is another: the relay had another public base URL before, say. */
+  urlByHost?: string
   header(name: string): string | undefined
   body: Uint8Array
   now: number

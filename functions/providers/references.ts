@@ -15,9 +15,12 @@ const Query = z.object({
     .optional(),
 })
 
-/** A reference in the form of a query string: `p=…&c=…&a=…&m=…`, and `n=0.3` for the first of three sends. */
+/**
+ * A reference in the form of a query string: `a=…&c=…&m=…&p=…`, with `n=0.3` for the first of three sends. The names are in
+ * sorted order: Twilio signs a URL as it was given, and may call it with its query sorted.
+ */
 export function toQuery({ portalId: p, channelId: c, channelAccountId: a, messageId: m, part }: Reference) {
-  return new URLSearchParams({ p, c, ...(a && { a }), m, ...(part && { n: `${part.index}.${part.of}` }) }).toString()
+  return new URLSearchParams({ ...(a && { a }), c, m, ...(part && { n: `${part.index}.${part.of}` }), p }).toString()
 }
 
 /** The reference that `toQuery` was given; undefined for anything else. Never throws, whatever the text is. */

@@ -57,7 +57,7 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
         'i-twilio-idempotency-token': randomUUID(),
       }
       if (signing !== 'absent') headers['x-twilio-signature'] = sign({ url, body: Buffer.from(body) }, token)
-      return { url, headers, body }
+      return { url: asCalled(url), headers, body }
     },
     // As the connection overrides of our callback URL ask for: www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     receiptRetryDelaysMs: [500, 500, 1000, 2000, 4000],
@@ -122,6 +122,13 @@ export type TwilioOptions = SimulatorOptions & {
 }
 
 const readReceipt: Receipt = { status: 'read' }
+
+/** The URL as Twilio calls what was given: its query sorted by name. What it signs is the URL as given. */
+function asCalled(given: string) {
+  const url = new URL(given)
+  url.searchParams.sort()
+  return url.href
+}
 
 /** Twilio's answer to what it does not take. */
 function problem(code: string): Reply {

@@ -7,8 +7,8 @@ import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type Content, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
-import type { SendFace } from '../provider.ts'
-import { referenceOf, toQuery } from '../references.ts'
+import type { Send, SendFace } from '../provider.ts'
+import { referenceOf } from '../references.ts'
 import { LineAccount, truth } from './account.ts'
 import { catalogue } from './reasons.ts'
 
@@ -49,7 +49,7 @@ export const line: SendFace<LineAccount, Push> = {
       headers: {
         'content-type': 'application/json',
         authorization: `Bearer ${channelAccessToken}`,
-        'x-line-retry-key': nameUuid(namespace, toQuery(referenceOf(send))),
+        'x-line-retry-key': nameUuid(namespace, nameOf(send)),
       },
       body: JSON.stringify(part),
     }
@@ -63,8 +63,13 @@ export const line: SendFace<LineAccount, Push> = {
   },
 }
 
-// Never to be changed: the keys of messages on their way would be others.
+// Neither is ever to be changed: the keys of messages on their way would be others.
 const namespace = '3c8a2713-54f4-40cd-aba5-59d7ffaa8db4'
+
+function nameOf(send: Omit<Send<Push>, 'part'>) {
+  const { portalId: p, channelId: c, channelAccountId: a, messageId: m, part } = referenceOf(send)
+  return new URLSearchParams({ p, c, ...(a && { a }), m, ...(part && { n: `${part.index}.${part.of}` }) }).toString()
+}
 
 /** LINE's message objects: the text, then each picture, with the quick replies at the last. */
 function messagesOf({ text, files, quickReplies }: Content) {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace } from '../provider.ts'
-import { fromQuery } from '../references.ts'
+import { fromQuery, toQuery } from '../references.ts'
 import { TwilioAccount } from './account.ts'
 import { catalogue } from './reasons.ts'
 import { verify } from './signature.ts'
@@ -29,12 +29,13 @@ const Fields = z.object({
 export const twilio: ReceiptFace<TwilioAccount> = {
   account: TwilioAccount,
 
-  receive({ url, header, body, now }, account): Receipt {
+  receive({ url, urlByHost = url, header, body, now }, account): Receipt {
     const signature = header('x-twilio-signature')
     if (!signature) return { kind: 'refused', why: 'no X-Twilio-Signature' }
     if (!URL.canParse(url)) return { kind: 'refused', why: 'no URL' }
-    if (!account.authTokens.some((token) => verify({ url, body }, signature, token)))
-      return { kind: 'refused', why: 'X-Twilio-Signature does not match' }
+    const urls = new Set([url, urlByHost].flatMap((called) => [called, asGiven(called)]))
+    const isGenuine = (token: string) => [...urls].some((url) => verify({ url, body }, signature, token))
+    if (!account.authTokens.some(isGenuine)) return { kind: 'refused', why: 'X-Twilio-Signature does not match' }
 
     const fields = Fields.safeParse(read(header('content-type'), body)).data
     if (!fields) return { kind: 'unreadable', problem: 'neither a form nor a JSON object' }
@@ -54,6 +55,15 @@ export const twilio: ReceiptFace<TwilioAccount> = {
     const [current, ...previous] = account.authTokens
     return previous.length > 0 ? { ...account, authTokens: [current] } : undefined
   },
+}
+
+/** The URL as a send names it, letter by letter, whatever became of its query on the way. */
+function asGiven(url: string) {
+  const { search, searchParams } = new URL(url)
+  const reference = fromQuery(search)
+  if (!reference) return url
+  const hash = searchParams.get('bodySHA256')
+  return `${url.split('?')[0]}?${toQuery(reference)}${hash === null ? '' : `&bodySHA256=${hash}`}`
 }
 
 function read(contentType = '', body: Uint8Array): unknown {

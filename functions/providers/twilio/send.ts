@@ -99,7 +99,9 @@ function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: 
   if (messagingServiceSid !== undefined) form.set('MessagingServiceSid', messagingServiceSid)
   if (part.text !== '') form.set('Body', part.text)
   for (const url of part.media) form.append('MediaUrl', url)
-  if (receiptsUrl !== undefined) form.set('StatusCallback', `${receiptsUrl}?${toQuery(referenceOf(send))}${retries}`)
+  // Twilio signs a host in the letters in which it was given, and calls it in small ones.
+  if (receiptsUrl !== undefined)
+    form.set('StatusCallback', `${new URL(receiptsUrl).href}?${toQuery(referenceOf(send))}${retries}`)
   return form.toString()
 }
 

@@ -18,7 +18,7 @@ export function verify(request: SignedRequest, signature: string, authToken: str
   const hash = new URL(request.url).searchParams.get(bodyHash)
   if (hash !== null && !equalInConstantTime(hash, createHash('sha256').update(request.body).digest('hex'))) return false
   const fields = fieldsOf(request)
-  return variants(request.url).some((url) => equalInConstantTime(signature, signed(url, fields, authToken)))
+  return [...variants(request.url)].some((url) => equalInConstantTime(signature, signed(url, fields, authToken)))
 }
 
 /** The parameter by which the URL binds a body of JSON: its SHA-256 in hex. */
@@ -42,10 +42,37 @@ function fieldsOf({ url, body }: SignedRequest) {
     .join('')
 }
 
-/** Twilio is known to sign the URL with and without its port, and with its query encoded anew: its own library takes each. */
+/**
+ * The URLs that may have been signed where this one was called. Twilio signs a URL as it was given, and is known to call it
+ * with its host in lower case, with or without its port, its query sorted by name, or encoded anew. Its own library takes
+ * each of these but the sorted query (twilio-php#790).
+ */
 function variants(url: string) {
-  const { protocol, hostname, port, pathname, search } = new URL(url)
-  const hosts = [hostname, `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`]
-  const queries = search ? [search, `?${stringify(parse(search.slice(1)))}`] : ['']
-  return hosts.flatMap((host) => queries.map((query) => `${protocol}//${host}${pathname}${query}`))
+  const spellings = [url, new URL(url).href].flatMap((spelling) => [withoutPort(spelling), withPort(spelling)])
+  return new Set(
+    spellings.flatMap((spelling) => [spelling, withQuery(spelling, encodedAnew), withQuery(spelling, sorted)]),
+  )
 }
+
+const authority = /^([a-z]+:\/\/(?:[^/?#]*@)?)(\[[^\]]*\]|[^/?#:]*)(:\d*)?/i
+
+const withoutPort = (url: string) => url.replace(authority, '$1$2')
+const withPort = (url: string) =>
+  url.replace(
+    authority,
+    (_, scheme: string, host: string, port = /^https/i.test(scheme) ? ':443' : ':80') => scheme + host + port,
+  )
+
+function withQuery(url: string, change: (query: string) => string) {
+  const [path = '', ...query] = url.split('?')
+  return query.length > 0 ? `${path}?${change(query.join('?'))}` : url
+}
+
+const encodedAnew = (query: string) => stringify(parse(query))
+const sorted = (query: string) =>
+  query
+    .split('&')
+    .map((pair) => ({ pair, name: pair.split('=', 1)[0]! }))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+    .map(({ pair }) => pair)
+    .join('&')

@@ -72,30 +72,146 @@ describe('signature', () => {
     )
   })
 
-  test("is taken for each of the URLs that Twilio's own library takes it for, and for no others", () => {
-    const signedUrls = fc.constantFrom(
-      url,
-      url.replace('.com/', '.com:443/'),
-      url.replace('.com/', '.com:8443/'),
-      url.replaceAll('+', '%20'),
-      url.replaceAll('+', '%20').replace('.com/', '.com:443/'),
-      url.replaceAll('%2F', '/'),
-      url.split('?')[0]!,
-      `${url}#rc=5`,
+  /** Hosts with capitals and of numbers, ports, odd paths, and queries in any order. */
+  const anyUrl = fc
+    .record({
+      scheme: fc.constantFrom('https://', 'HTTPS://', 'http://'),
+      host: fc.constantFrom(
+        'relay.example.com',
+        'Relay.Example.COM',
+        '127.0.0.1',
+        '[::1]',
+        'x--1.execute-api.eu-central-1.amazonaws.com',
+      ),
+      port: fc.constantFrom('', ':443', ':8443', ':80'),
+      path: fc.constantFrom(
+        '/receipts/1',
+        '/Prod/receipts/1/a%201%2F%C3%BC',
+        "/receipts/1/it's(2)*",
+        '/a//b/',
+        '/a%2fb',
+        '',
+      ),
+      query: fc.array(
+        fc.tuple(fc.constantFrom('a', 'c', 'm', 'n', 'p', 'A', 'a[]', ''), anyText.map(encodeURIComponent)),
+        { maxLength: 6 },
+      ),
+    })
+    .map(({ scheme, host, port, path, query }) => {
+      const pairs = query.map((pair) => pair.join('='))
+      return `${scheme}${host}${port}${path}${pairs.length > 0 ? `?${pairs.join('&')}` : ''}`
+    })
+
+  test("is taken wherever Twilio's own library takes it", () => {
+    const change = fc.constantFrom<(url: string) => string>(
+      (url) => url,
+      (url) => url.replace(/^(https?:\/\/[^/?]*?)(:\d+)?(?=[/?]|$)/i, '$1'),
+      (url) => url.replace(/^(https:\/\/[^/?]*?)(?=[/?]|$)/i, '$1:443'),
+      (url) => new URL(url).href,
+      (url) => url.replaceAll('%20', '+'),
+      (url) => url.replace('?', '?x=1&'),
+      (url) => `${url}x`,
     )
-    const called = fc.constantFrom(url, url.replace('.com/', '.com:443/'), url.replace('.com/', '.com:8443/'))
+    let taken = 0
 
     fc.assert(
-      fc.property(signedUrls, called, fields, (signedUrl, calledUrl, fields) => {
-        const signature = twilioLibrary.getExpectedTwilioSignature(authToken, signedUrl, fields)
+      fc.property(anyUrl, change, fields, (called, change, fields) => {
+        const signature = twilioLibrary.getExpectedTwilioSignature(authToken, change(called), fields)
+        const isTaken = verify({ url: called, body: form(fields) }, signature, authToken)
+        taken += Number(isTaken)
 
-        expect(verify({ url: calledUrl, body: form(fields) }, signature, authToken)).toBe(
-          twilioLibrary.validateRequest(authToken, signature, calledUrl, fields),
-        )
+        if (twilioLibrary.validateRequest(authToken, signature, called, fields)) expect(isTaken).toBe(true)
+        else if (isTaken) expect(pairsOf(change(called))).toEqual(pairsOf(called))
       }),
+      { numRuns: 3000 },
+    )
+    expect(taken).toBeGreaterThan(1000)
+  })
+
+  test('is taken where the URL was called with its query sorted, and signed sorted', () => {
+    fc.assert(
+      fc.property(anyUrl, fields, (url, fields) => {
+        const [path, query] = url.split('?')
+        const sorted = query === undefined ? url : `${path}?${twilioSorts(query)}`
+        const signature = twilioLibrary.getExpectedTwilioSignature(authToken, sorted, fields)
+
+        expect(verify({ url, body: form(fields) }, signature, authToken)).toBe(true)
+      }),
+      { numRuns: 2000 },
     )
   })
+
+  /** What a URL says, whatever its spelling: two that differ in it are never taken for each other. */
+  function pairsOf(url: string) {
+    const { protocol, hostname, pathname, searchParams } = new URL(url)
+    return [protocol, hostname, pathname, ...[...searchParams].map((pair) => pair.join('=')).sort()]
+  }
 })
+
+describe('callback', () => {
+  const ids = fc.record({
+    portalId: fc.stringMatching(/^\d{1,20}$/),
+    channelId: fc.constant(reference.channelId),
+    channelAccountId: anyText.map((text) => `a${text}`),
+    messageId: anyText.map((text) => `m${text}`),
+  })
+
+  test.each<[string, (given: string) => string]>([
+    ['as it was given', (given) => given],
+    ['with its query sorted', (given) => given.replace(/\?(.*)$/, (_, query) => `?${twilioSorts(query)}`)],
+    [
+      'with its query turned round',
+      (given) => given.replace(/\?(.*)$/, (_, query) => `?${query.split('&').reverse().join('&')}`),
+    ],
+    [
+      'with its query encoded anew',
+      (given) => given.replace(/\?(.*)$/, (_, query) => `?${query.replaceAll('+', '%20').replaceAll('%2F', '/')}`),
+    ],
+    ['with its host in lower case', (given) => new URL(given).href],
+  ])('signed as a send gave it verifies when it is called %s', async (_, calledFor) => {
+    await fc.assert(
+      fc.asyncProperty(ids, fc.boolean(), async (ids, isPart) => {
+        const base = `https://Relay.Example.com/receipts/${ids.channelId}/${encodeURIComponent(ids.channelAccountId)}`
+        const part = isPart ? { index: 1, of: 12 } : { index: 0, of: 1 }
+        const { form: sentForm } = await sent({ ids, receiptsUrl: base, part })
+        const given = sentForm.get('StatusCallback')!.split('#')[0]!
+        const fields = { MessageSid: 'SM1', MessageStatus: 'delivered' }
+        const headers = { 'x-twilio-signature': twilioLibrary.getExpectedTwilioSignature(authToken, given, fields) }
+
+        const received = receiveRaw({ url: calledFor(given), body: form(fields) }, headers)
+
+        const { channelId: _, ...rest } = ids
+        expect(received).toMatchObject({ statuses: [{ ...rest, status: 'delivered', ...(isPart && { part }) }] })
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('gives its names in sorted order', async () => {
+    const { form } = await sent({ part: { index: 1, of: 3 } })
+
+    const query = form.get('StatusCallback')!.split('?')[1]!.split('#')[0]!
+    expect(query).toBe(twilioSorts(query))
+  })
+
+  test('verifies by the host that was called as well, where the public base URL is another by now', () => {
+    const fields = { MessageSid: 'SM1', MessageStatus: 'delivered' }
+    const headers = { 'x-twilio-signature': twilioLibrary.getExpectedTwilioSignature(authToken, url, fields) }
+    const request = { url: url.replace('relay.example.com', 'new.example.com'), body: form(fields) }
+
+    expect(receiveRaw({ ...request, urlByHost: url }, headers)).toMatchObject({ statuses: [{ status: 'delivered' }] })
+    expect(receiveRaw(request, headers)).toMatchObject({ kind: 'refused' })
+  })
+})
+
+/** A query as Twilio is known to call it. */
+const twilioSorts = (query: string) =>
+  query
+    .split('&')
+    .map((pair) => [pair.split('=')[0]!, pair] as const)
+    .sort(([a], [b]) => (a < b ? -1 : Number(a > b)))
+    .map(([, pair]) => pair)
+    .join('&')
 
 describe('receipt', () => {
   test.each([
@@ -350,7 +466,11 @@ function receive(
   return receiveRaw(request, headers, as)
 }
 
-function receiveRaw(request: { url: string; body: Uint8Array }, headers: Record<string, string>, as = account) {
+function receiveRaw(
+  request: { url: string; urlByHost?: string; body: Uint8Array },
+  headers: Record<string, string>,
+  as = account,
+) {
   return receiptFace.receive({ method: 'POST', ...request, header: (name) => headers[name], now }, as)
 }
 
@@ -359,6 +479,7 @@ async function sent(
   options: {
     account?: TwilioAccount
     to?: (typeof job)['to']
+    ids?: Partial<typeof reference>
     part?: { index: number; of: number }
     receiptsUrl?: string | undefined
     answer?: { status: number; json: unknown }
@@ -371,7 +492,7 @@ async function sent(
     requests.push({ url, headers, form: new URLSearchParams(String(body)) })
     return { headers: {}, text: '', ...(answer ?? { status: 201, json: { sid: 'SM1', status: 'queued' } }) }
   }
-  const message = { ...job, ...reference, to }
+  const message = { ...job, ...reference, ...options.ids, to }
   const plan = sendFace.plan(message, as)
   const [part] = 'sends' in plan ? plan.sends : []
   const where = 'receiptsUrl' in options ? options.receiptsUrl : receiptsUrl

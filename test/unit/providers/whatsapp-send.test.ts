@@ -45,7 +45,7 @@ test('a text goes to Meta, to the digits of the number, with our ids', async () 
     to: '15550100002',
     type: 'text',
     text: { body: 'Grüße 👋', preview_url: false },
-    biz_opaque_callback_data: 'relay?p=243842089&c=2300310&a=3000000001&m=message%2F1',
+    biz_opaque_callback_data: 'relay?a=3000000001&c=2300310&m=message%2F1&p=243842089',
   })
   expect(outcome).toEqual({ outcome: 'sent', status: 'accepted', providerMessageId: keptId(wamid) })
 })
