@@ -17,6 +17,7 @@ import {
   settleSend,
   wordOf,
 } from './messages/ledger.ts'
+import { cleanReason } from './messages/reasons.ts'
 import type { Threads } from './messages/threads.ts'
 import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
@@ -168,7 +169,7 @@ export function createHandler(deps: Deps) {
     // An earlier one may have come since, in the same batch for instance.
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
     if (isFirst && (await threads.isWaiting(send.job))) throw notItsTurn(run)
-    return face.send(send, account, deps.tools)
+    return masked(await face.send(send, account, deps.tools))
   }
 
   /** Asks the provider what became of sends that ended in doubt, some time later. Never leads to another send. */
@@ -179,7 +180,8 @@ export function createHandler(deps: Deps) {
     if (!face.lookUp || inDoubt.length === 0) return
     for (const send of looked === undefined ? [] : inDoubt) {
       if (run.context.getRemainingTimeInMillis() < timeForOneSend) break
-      const outcome = await face.lookUp(send, account, deps.tools)
+      const said = await face.lookUp(send, account, deps.tools)
+      const outcome = said && masked(said)
       if (!outcome || outcome.outcome === 'unknown') continue
       const { index, of } = send
       const about = { part: { index, of }, at: new Date(now()).toISOString() }
@@ -247,6 +249,10 @@ export function createHandler(deps: Deps) {
 
 type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }
 type Planned = Send<unknown> | { refused: string }
+
+/** What a provider says of a refusal may quote numbers and addresses. */
+const masked = (outcome: SendOutcome): SendOutcome =>
+  outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
 
 /** Notes that this run has certainly made no send that it claims: the next may go on with it at once. */
 function sendsNothing(run: Run) {

@@ -1,4 +1,5 @@
 import { about, Digits, type HandOnJob, Id, type StatusUpdate, version } from './messages/jobs.ts'
+import { cleanReason } from './messages/reasons.ts'
 import {
   calledUrl,
   type HttpAnswer,
@@ -79,7 +80,10 @@ export function createHandler(deps: Deps) {
   }
 
   async function accept({ statuses, ignored }: Statuses, ids: Ids, source: string, traceId: string) {
-    const updates = statuses.map((status): StatusUpdate => ({ v: version, ...status, ...ids, source, traceId }))
+    const updates = statuses.map((status): StatusUpdate => {
+      const reason = status.reason === undefined ? undefined : cleanReason(status.reason)
+      return { v: version, ...status, ...ids, reason, source, traceId }
+    })
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source })
     telemetry.count('ReceiptsAccepted', updates.length)
