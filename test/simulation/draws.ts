@@ -6,12 +6,12 @@ export type Draws = ReturnType<typeof createDraws>
  * changes nothing of what is drawn in another: what a failure does not need can be taken away, and the rest stays.
  */
 export function createDraws(seed: number) {
-  const drawn = new Map<string, number>()
+  const sequences = new Map<string, { start: number; count: number }>()
 
   function next(purpose: string) {
-    const count = drawn.get(purpose) ?? 0
-    drawn.set(purpose, count + 1)
-    return hash(seed, purpose, count)
+    const sequence = sequences.get(purpose) ?? { start: startOf(seed, purpose), count: 0 }
+    if (sequence.count === 0) sequences.set(purpose, sequence)
+    return place(sequence.start, sequence.count++)
   }
 
   return {
@@ -29,11 +29,16 @@ export function createDraws(seed: number) {
   }
 }
 
-/** FNV-1a over the purpose, then MurmurHash3's finalizer: cheap, and even enough. */
-function hash(seed: number, purpose: string, count: number) {
+/** FNV-1a over the purpose. */
+function startOf(seed: number, purpose: string) {
   let bits = 0x811c9dc5 ^ Math.imul(seed + 1, 0x9e3779b1)
   for (let i = 0; i < purpose.length; i++) bits = Math.imul(bits ^ purpose.charCodeAt(i), 0x01000193)
-  bits = Math.imul(bits ^ count, 0x01000193)
+  return bits
+}
+
+/** One number of a sequence, by MurmurHash3's finalizer: cheap, and even enough. */
+function place(start: number, count: number) {
+  let bits = Math.imul(start ^ count, 0x01000193)
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
   return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32

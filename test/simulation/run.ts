@@ -58,7 +58,7 @@ export function describe({ seed, violations, world }: Result) {
     `Seed ${seed}`,
     ...violations.map(({ invariant, detail }) => `  broken: ${invariant}: ${detail}`),
     ...world.faults.happened.map(({ name }) => `  fault: ${name}`),
-    ...world.trace.map(({ at, who, what }) => `  ${timeOf(at)}  ${who.padEnd(18)} ${what}`),
+    ...world.trace().map(({ at, who, what }) => `  ${timeOf(at)}  ${who.padEnd(18)} ${what}`),
   ].join('\n')
 }
 

@@ -97,7 +97,8 @@ export function createWorkQueue(
       async send(job, { delaySeconds }) {
         const body = encodeBody(job)
         await aws(process, place, () => {
-          note(process.name, `${place}: ${summary(body)}${delaySeconds ? `, in ${Math.ceil(delaySeconds)} s` : ''}`)
+          const delay = delaySeconds ? `, in ${Math.ceil(delaySeconds)} s` : ''
+          note(process.name, () => `${place}: ${summary(body)}${delay}`)
           effect(body, delaySeconds)
         })
       },

@@ -1,6 +1,9 @@
 import { parentPort } from 'node:worker_threads'
 import { runWorld } from './run.ts'
 
+// The relay throws to wait, thousands of times; nobody reads where. A failing world is played again outside.
+Error.stackTraceLimit = 0
+
 /** What is counted of one world. */
 export type Report = Awaited<ReturnType<typeof report>>
 

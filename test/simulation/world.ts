@@ -39,7 +39,12 @@ import { drawFates, type Fate } from './scenario.ts'
 import { createWorkQueue } from './sqs.ts'
 
 /** What everything in a world stands on. `note` writes down what somebody does. */
-export type Ground = { clock: Clock; draws: Draws; faults: Faults; note(who: string, what: string): void }
+export type Ground = {
+  clock: Clock
+  draws: Draws
+  faults: Faults
+  note(who: string, what: string | (() => string)): void
+}
 
 /** How the four functions' handlers are made of what they work with: by the real code, or by a variant of it. */
 export type Handlers = {
@@ -89,8 +94,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const draws = createDraws(seed)
   const until = start + draws.magnitude('trouble', 5 * minute, 180 * minute)
   const faults = createFaults(clock, draws, { until, kinds, only: onlyFaults })
-  const trace: { at: number; who: string; what: string }[] = []
-  const note = (who: string, what: string) => void trace.push({ at: clock.now() - start, who, what })
+  const trace: { at: number; who: string; what: string | (() => string) }[] = []
+  const note: Ground['note'] = (who, what) => void trace.push({ at: clock.now() - start, who, what })
   const ground = { clock, draws, faults, note }
   const network = createNetwork(ground)
 
@@ -228,7 +233,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
         network.aws(process, `put into ${name}`, async () => {
           const written = await table.putIfNextVersion(item)
           if (item.pk.startsWith('thread#')) return written && noteBegun(process, item)
-          if (name === 'ledger') note(process.name, `${written ? 'writes' : 'may not write'} ${inShort(item)}`)
+          if (name === 'ledger') note(process.name, () => `${written ? 'writes' : 'may not write'} ${inShort(item)}`)
           return written
         }),
       addFrom: (pk, floor, add) => network.aws(process, `add in ${name}`, () => table.addFrom(pk, floor, add)),
@@ -302,7 +307,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     fates,
     hasKey,
     tellSent,
-    trace,
+    /** Everybody's steps, in their order. */
+    trace: () => trace.map(({ what, ...step }) => ({ ...step, what: typeof what === 'string' ? what : what() })),
     deliveries,
     statusUpdates,
     ledgerTable,

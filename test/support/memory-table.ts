@@ -6,7 +6,8 @@ export function createMemoryTable(): Table & { items: Map<string, Record<string,
   return {
     items,
     async get(pk) {
-      return structuredClone(items.get(pk))
+      const item = items.get(pk)
+      return item && JSON.parse(JSON.stringify(item))
     },
     async putIfNextVersion(item) {
       if ((items.get(item.pk)?.['version'] ?? 0) !== item.version - 1) return false

@@ -23,7 +23,8 @@ export function collectTelemetry() {
     },
     measure(metric, value, unit) {
       mustBeKnown(metric, {}, unit)
-      measurements[metric] = [...(measurements[metric] ?? []), value]
+      measurements[metric] ??= []
+      measurements[metric].push(value)
       unwritten.add(metric)
     },
     flush: () => unwritten.clear(),
