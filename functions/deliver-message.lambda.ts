@@ -55,6 +55,7 @@ export const handler = createHandler({
   publicBaseUrl: env.PUBLIC_BASE_URL,
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  maxReceives: Number(env.MAX_RECEIVE_COUNT),
   telemetry: createTelemetry(),
   now: Date.now,
   random: Math.random,

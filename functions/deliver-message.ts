@@ -9,6 +9,7 @@ import {
   type Ledger,
   type LedgerItem,
   ledgerKey,
+  outcomesOf,
   type Part,
   putOff,
   releaseSend,
@@ -19,10 +20,11 @@ import {
 } from './messages/ledger.ts'
 import { cleanReason } from './messages/reasons.ts'
 import type { Threads } from './messages/threads.ts'
-import { type ConsumerDeps, claimsOf, consume, notBefore, type Run } from './platform/consume.ts'
+import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
+import { notBefore } from './platform/envelope.ts'
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
-import { NotYet, TryLater } from './platform/retry.ts'
+import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
 import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
@@ -50,14 +52,14 @@ export function createHandler(deps: Deps) {
   const { accounts, ledger, threads, channelAccounts, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
-    const message = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
+    const message = read(job, run)
     if ('change' in message) return channelAccounts.record(message)
     try {
       await deliver(message, run)
     } catch (error) {
       const isToBeTried = error instanceof TryLater && !(error instanceof NotYet)
       if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
-      await beforeGivingUp(message, 'The channel account was disconnected in HubSpot.')
+      await beforeEnding(message, run, 'The channel account was disconnected in HubSpot.')
       telemetry.warn('Given up, its channel account was disconnected', { ...about(message), reason: error.message })
       telemetry.count('DeliveriesDisconnected')
     }
@@ -103,35 +105,39 @@ export function createHandler(deps: Deps) {
     const place = found.face.repeatableAt?.(found.account, { job, now: now() })
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
-    const announced = z.number().catch(0).parse(run.carry['announced'])
+    run.carry['provider'] = found.provider
     const outcomes: SendOutcome[] = []
     for (const [index, send] of sends.entries()) {
       const part = { index, of: sends.length }
       const outcome = await sendOnce(job, part, claim, run, () => make(send, found, run))
       outcomes.push(outcome)
-      if (index < announced) continue
-      await announce(job, part, found.provider, outcome)
-      run.carry['announced'] = index + 1
+      await announceOnce(job, part, outcome, run)
     }
     return outcomes
   }
 
+  /** The sends of a message are announced in their order, each by the first run that can. */
+  async function announceOnce(job: DeliveryJob, part: Part, outcome: SendOutcome, run: Run) {
+    if (part.index < announcedIn(run)) return
+    await announce(job, part, providerIn(run), outcome)
+    run.carry['announced'] = part.index + 1
+  }
+
   /** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
   function sendOnce(job: DeliveryJob, part: Part, claim: SendClaim, run: Run, work: () => Promise<SendOutcome>) {
-    const carried = `outcome${part.index || ''}`
     let seen: LedgerItem | undefined
     let unclear = false
     const record = async (outcome: SendOutcome) => {
       const at = new Date(now()).toISOString()
       const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, { part, at }), seen)
-      delete run.carry[carried]
+      delete run.carry['outcome']
       return answer.done
     }
     const keeping = {
       async begin() {
         // An earlier run sent the message, and could not record what came of it.
-        const known = SendOutcome.safeParse(run.carry[carried]).data
-        if (known) return { done: await record(known) }
+        const carried = carriedBy(run)
+        if (carried?.part.index === part.index) return { done: await record(carried.outcome) }
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
@@ -142,7 +148,7 @@ export function createHandler(deps: Deps) {
         return answer
       },
       async complete(outcome: SendOutcome) {
-        run.carry[carried] = outcome
+        run.carry['outcome'] = { part, outcome } satisfies Carried
         // The claim is on the next send as well, which is not made yet.
         sendsNothing(run)
         await record(outcome)
@@ -198,7 +204,7 @@ export function createHandler(deps: Deps) {
   }
 
   /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
-  async function announce(job: DeliveryJob, part: Part, provider: Provider, outcome: SendOutcome) {
+  async function announce(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
     const word = wordOf(outcome)
     if (word) {
       const update = statusUpdate(job, { source: provider, ...word }, part)
@@ -228,24 +234,65 @@ export function createHandler(deps: Deps) {
     return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
   }
 
-  async function noteWait(job: Delivery, wait: { reason: string; until: string }) {
-    if ('unread' in job || 'change' in job) return
-    await ledger.change(job, (item) => putOff(item, { what: 'delivery', ...wait }))
+  async function noteWait(job: Delivery, run: Run, wait: { reason: string; until: string }) {
+    const message = messageIn(job, run)
+    if (message) await ledger.change(message, (item) => putOff(item, { what: 'delivery', ...wait }))
   }
 
-  async function beforeGivingUp(job: Delivery, reason: string) {
-    if ('unread' in job || 'change' in job) return
-    const verdict = {
-      source: 'relay',
-      status: 'unconfirmed',
-      reason: `The message could not be delivered. ${reason}`,
-    } as const
-    await statusUpdates.send(statusUpdate(job, verdict), { group: job.portalId })
+  /** What an earlier run, or this one, could not record: no ledger entry says it. */
+  async function tellCarried(job: Delivery, run: Run) {
+    const message = messageIn(job, run)
+    const carried = carriedBy(run)
+    if (!message || !carried) return
+    await announceOnce(message, carried.part, carried.outcome, run)
+  }
+
+  /** Announces what came of the sends that were made, and a verdict on those of which nothing is known. */
+  async function beforeEnding(job: Delivery, run: Run, reason?: string) {
+    const message = messageIn(job, run)
+    if (!message) return
+    const item = await ledger.read(message)
+    const carried = carriedBy(run)
+    const known = outcomesOf(item)
+    if (carried) known[carried.part.index] ??= carried.outcome
+    const of = carried?.part.of ?? item.sends?.of ?? 1
+    for (const [index, outcome] of known.entries()) await announceOnce(message, { index, of }, outcome, run)
+    for (let index = known.length; index < of; index++) await giveVerdict(message, { index, of }, run, reason)
+  }
+
+  /** Without a reason, the job is tried once more: the verdict counts when that has surely come to an end. */
+  async function giveVerdict(job: DeliveryJob, part: Part, run: Run, reason: string | undefined) {
+    const words = reason === undefined ? unconfirmed : `The message could not be delivered. ${reason}`
+    const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: words }, part)
+    const delay = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
+    const waiting = delay > 0 ? notBefore(verdict, now() + delay) : verdict
+    await statusUpdates.send(waiting, { group: job.portalId, delaySeconds: delay / 1000 })
   }
 
   const schema = Delivery
-  return consume<Delivery>({ ...deps, version, schema, handle, beforeGivingUp, noteWait, tenantOf, about })
+  return consume<Delivery>({ ...deps, version, schema, handle, beforeEnding, tellCarried, noteWait, tenantOf, about })
 }
+
+const read = (job: Delivery, run: Run) => ('unread' in job ? { v: version, ...readAnew(job, run.since) } : job)
+
+/** The message that a job is about; undefined where it is about none that can be read. */
+function messageIn(job: Delivery, run: Run): DeliveryJob | undefined {
+  try {
+    const message = read(job, run)
+    return 'change' in message ? undefined : message
+  } catch (error) {
+    if (error instanceof GiveUp) return undefined
+    throw error
+  }
+}
+
+/** What came of a send, where it could not be recorded: it travels with the job. */
+const Carried = z.object({ part: z.object({ index: z.number(), of: z.number() }), outcome: SendOutcome })
+type Carried = z.infer<typeof Carried>
+
+const carriedBy = ({ carry }: Run) => Carried.safeParse(carry['outcome']).data
+const announcedIn = ({ carry }: Run) => z.number().catch(0).parse(carry['announced'])
+const providerIn = ({ carry }: Run) => z.string().catch('relay').parse(carry['provider'])
 
 type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }
 type Planned = Send<unknown> | { refused: string }

@@ -32,6 +32,7 @@ export const handler = createHandler({
   queue: createQueue(sqs, env.HAND_ONS_QUEUE_URL),
   deadLetters: createQueue(sqs, env.HAND_ONS_DEAD_LETTERS_URL),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  maxReceives: Number(env.MAX_RECEIVE_COUNT),
   telemetry: createTelemetry(),
   now: Date.now,
   random: Math.random,

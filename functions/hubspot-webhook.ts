@@ -10,7 +10,7 @@ import {
   type UnreadEvent,
   version,
 } from './messages/jobs.ts'
-import { deadLetter } from './platform/consume.ts'
+import { deadLetter } from './platform/envelope.ts'
 import {
   calledUrl,
   type HttpAnswer,

@@ -74,6 +74,7 @@ export const handler = createHandler({
   tellSent: env.TELL_SENT,
   lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  maxReceives: Number(env.MAX_RECEIVE_COUNT),
 })
 
 await warmUp(...Array.from({ length: 10 }, () => touchTable(dynamoDb, env.LEDGER_TABLE_NAME)))

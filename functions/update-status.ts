@@ -16,6 +16,7 @@ import {
   ledgerKey,
   markOf,
   putOff,
+  remember,
   settle,
   type Telling,
   tellingOf,
@@ -46,6 +47,7 @@ export type Deps = ConsumerDeps & {
  */
 export function createHandler(deps: Deps) {
   const { ledger, channelAccounts, hubspot, tokens, rateLimit, telemetry, now } = deps
+  const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
 
   function handle(job: StatusJob, run: Run) {
     const known = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
@@ -71,7 +73,6 @@ export function createHandler(deps: Deps) {
     const mark = markOf(update)
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
-    const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
     const decide = (latest: LedgerItem) => {
       before = latest
       return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown })
@@ -207,11 +208,17 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  async function noteWait(job: StatusJob, wait: { reason: string; until: string }) {
+  async function noteWait(job: StatusJob, _run: Run, wait: { reason: string; until: string }) {
     if ('status' in job) await ledger.change(job, (item) => putOff(item, { what: 'status', ...wait }))
   }
 
-  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, noteWait, tenantOf, about })
+  /** A status that HubSpot cannot be told is in the ledger at least, with its job's mark: reconcile finds it there. */
+  async function beforeEnding(job: StatusJob, run: Run) {
+    if (!('status' in job) || isForgotten(job, now())) return
+    await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
+  }
+
+  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, beforeEnding, noteWait, tenantOf, about })
 }
 
 /** What an update without news was, beside what was known before. */

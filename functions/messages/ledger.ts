@@ -191,6 +191,19 @@ export function settle(
   return { next: noted(settled, what, { occurredAt: at, source: 'relay' }), answer: 'settled' }
 }
 
+/** Keeps what an update lets us know, and its job's mark, where the job ends without having told HubSpot. */
+export function remember(
+  item: LedgerItem,
+  update: StatusUpdate,
+  by: string,
+  { now, shown }: { now: number; shown: Status | undefined },
+): { next?: LedgerItem; answer: undefined } {
+  if (isOfOtherAccount(item, update) || item.open.some(({ mark }) => mark === markOf(update)))
+    return { answer: undefined }
+  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
+  return { ...(next && { next }), answer: undefined }
+}
+
 /** Notes what a job of a message waits for; what happens to the message next takes the note away. */
 export function putOff(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>) {
   return { next: { ...item, waiting: { ...waiting, reason: cleanReason(waiting.reason) } }, answer: undefined }

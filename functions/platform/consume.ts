@@ -3,25 +3,11 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
+import { deadLetter, open, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
-import { decodeBody, maxDelaySeconds, type Queue } from './queue.ts'
-import { GiveUp, NotYet, nextTry, TryLater } from './retry.ts'
+import { maxDelaySeconds, type Queue } from './queue.ts'
+import { backoff, GiveUp, NotYet, nextTry, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
-
-/**
- * What a job that has to wait takes along: how often it was tried, since when, how much of that time it only waited for its
- * turn, until when (milliseconds since 1970), and what its handler wants to find again.
- */
-const Waiting = z.object({
-  attempt: z.number(),
-  since: z.number(),
-  waitedMilliseconds: z.number().default(0),
-  /** In how many tries in a row the other side named the time of the next. */
-  named: z.number().optional(),
-  notBefore: z.number(),
-  carry: z.record(z.string(), z.unknown()).default({}),
-})
-type Waiting = z.infer<typeof Waiting>
 
 /** How one Lambda consumes its queue. */
 export type Consumer<Job> = {
@@ -30,10 +16,15 @@ export type Consumer<Job> = {
   schema: z.ZodType<Job>
   /** Does the job; throws TryLater, GiveUp, or anything else for SQS to bring it back. */
   handle(job: Job, run: Run): Promise<void>
-  /** Before a job that waited too long is dead-lettered. */
-  beforeGivingUp?(job: Job, reason: string): Promise<void>
+  /**
+   * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this reason, or
+   * without a reason, because SQS hands it out for the last time. If it throws, the job does not end.
+   */
+  beforeEnding?(job: Job, run: Run, reason?: string): Promise<void>
+  /** Tells what this run alone knows, where it ends in a way in which its job cannot carry that on. */
+  tellCarried?(job: Job, run: Run): Promise<void>
   /** Notes that a job waits for something other than its turn, for whoever looks it up. `until` is in ISO 8601. */
-  noteWait?(job: Job, wait: { reason: string; until: string }): Promise<unknown>
+  noteWait?(job: Job, run: Run, wait: { reason: string; until: string }): Promise<unknown>
   /** The tenant of a body and what a log line says of it; must not throw, whatever the body is. */
   tenantOf(body: unknown): string
   about(body: unknown): object
@@ -41,6 +32,8 @@ export type Consumer<Job> = {
   deadLetters: Queue
   telemetry: Telemetry
   giveUpAfterSeconds: number
+  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  maxReceives: number
   now(): number
   random(): number
 }
@@ -48,7 +41,7 @@ export type Consumer<Job> = {
 /** What every consumer is given from outside. */
 export type ConsumerDeps = Pick<
   Consumer<unknown>,
-  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'now' | 'random'
+  'queue' | 'deadLetters' | 'telemetry' | 'giveUpAfterSeconds' | 'maxReceives' | 'now' | 'random'
 >
 
 /** What a job may know of its present run. */
@@ -93,23 +86,27 @@ export function consume<Job>(consumer: Consumer<Job>) {
 
 async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Context) {
   const { now } = consumer
-  const { body, waiting } = open(record.body)
+  const { body, waiting, carry } = open(record.body)
   if (waiting && waiting.notBefore - now() > 500) return sendAgain(consumer, body, waiting)
   if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body, waiting)
 
-  const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0, carry: {} }
-  const { attempt, since, waitedMilliseconds, named, carry }: Omit<Waiting, 'notBefore'> = waiting ?? sent
+  const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0 }
+  const { attempt, since, waitedMilliseconds, named }: Omit<Waiting, 'notBefore' | 'carry'> = waiting ?? sent
   const parcel = { body, attempt, waitedMilliseconds, named, run: { context, id: randomUUID(), since, carry } }
   let job: Job | undefined
   try {
     job = parse(consumer.schema, body)
+    // If this process dies as well, SQS dead-letters the job without a word.
+    const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
+    if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)
     await consumer.handle(job, parcel.run)
   } catch (error) {
     if (error instanceof TryLater) return wait(consumer, parcel, job, error)
     if (isAwsTrouble(error)) return wait(consumer, parcel, job, new TryLater(`AWS answered ${error.name}`))
     if (error instanceof GiveUp)
-      return park(consumer, parcel, error.message, job === undefined ? 'unreadable' : 'refused')
+      return end(consumer, parcel, job, error.message, job === undefined ? 'unreadable' : 'refused')
     consumer.telemetry.error('Failed, SQS brings it back', { ...consumer.about(body), ...errorFields(error) })
+    if (job !== undefined) await consumer.tellCarried?.(job, parcel.run).catch(() => {})
     throw error
   }
 }
@@ -118,45 +115,6 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
 const isAwsTrouble = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
 type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; named: number | undefined; run: Run }
-
-/** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
-export function open(text: string): {
-  body: unknown
-  waiting?: Waiting | undefined
-  deadLetter?: z.infer<typeof DeadLetter>['deadLetter']
-} {
-  let body: unknown
-  try {
-    body = decodeBody(text)
-  } catch {
-    return { body: text }
-  }
-  const redriven = DeadLetter.safeParse(body)
-  if (redriven.success) return { body: redriven.data.job, deadLetter: redriven.data.deadLetter }
-  if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body }
-  const { waiting, ...job } = body
-  return { body: job, waiting: Waiting.safeParse(waiting).data }
-}
-
-/** A job that is not to be done before a time (milliseconds since 1970). */
-export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
-  return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, carry: {} } }
-}
-
-/** What lies among the dead letters: the job as it was, why, how often it was tried, and since when. Redriven, the job starts anew. */
-const DeadLetter = z.object({
-  deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
-  job: z.unknown(),
-})
-
-/** A job for the dead letters. Times are in milliseconds since 1970. */
-export function deadLetter(
-  job: unknown,
-  { since, at, ...why }: { reason: string; attempts: number; since: number; at: number },
-) {
-  const iso = (time: number) => new Date(time).toISOString()
-  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, job } satisfies z.infer<typeof DeadLetter>
-}
 
 const Versioned = z.object({ v: z.number() })
 const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0
@@ -173,16 +131,18 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const onlyItsTurn = error instanceof NotYet
   if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
     const reason = `Given up after ${Math.round(giveUpAfterSeconds / 360) / 10} hours: ${error.message}`
-    if (job !== undefined) await consumer.beforeGivingUp?.(job, reason)
-    return park(consumer, parcel, reason, 'too late')
+    return end(consumer, parcel, job, reason, 'too late')
   }
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const { named = 0 } = parcel
-  const end = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
-  const next = nextTry(error, { attempt, namedBefore: named, end, now: now(), random })
+  const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
+  const next = nextTry(error, { attempt, namedBefore: named, end: giveUpAt, now: now(), random })
   const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
   const waiting = { attempt, since, waitedMilliseconds, named: namedNow(error, named), notBefore: next, carry }
-  await sendAgain(consumer, parcel.body, waiting)
+  await sendAgain(consumer, parcel.body, waiting).catch(async (failure) => {
+    if (job !== undefined) await consumer.tellCarried?.(job, parcel.run).catch(() => {})
+    throw failure
+  })
   const until = new Date(next).toISOString()
   telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: error.message, attempt, until })
   telemetry.count('Waiting')
@@ -190,7 +150,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const isWorthANote = !onlyItsTurn && next - now() > 10_000
   // The job is safe in its queue by now, whether or not the note can be written.
   if (isWorthANote && job !== undefined)
-    await consumer.noteWait?.(job, { reason: error.message, until }).catch(() => {})
+    await consumer.noteWait?.(job, parcel.run, { reason: error.message, until }).catch(() => {})
 }
 
 /** In how many tries in a row the other side has named a time by now; waiting for one's turn is no try. */
@@ -218,14 +178,30 @@ async function leaveToNewerCode<Job>(
   telemetry.warn('Written by a newer version: left in the queue', about(body))
 }
 
+type Ending = 'unreadable' | 'refused' | 'too late'
+
+/** Ends a job among the dead letters, after what is known of it was told. Where AWS takes neither now, it is sent anew. */
+async function end<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | undefined, reason: string, kind: Ending) {
+  const { now, random } = consumer
+  const { attempt, waitedMilliseconds, run } = parcel
+  try {
+    if (job !== undefined) await consumer.beforeEnding?.(job, run, reason)
+    await park(consumer, parcel, reason, kind)
+  } catch (error) {
+    if (!(error instanceof TryLater) && !isAwsTrouble(error)) throw error
+    const { since, carry } = run
+    const notBefore = now() + backoff(attempt, random)
+    await sendAgain(consumer, parcel.body, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, carry })
+  }
+}
+
 async function park<Job>(
   { deadLetters, tenantOf, about, telemetry, now }: Consumer<Job>,
-  parcel: Parcel,
+  { body, attempt, run: { since, carry } }: Parcel,
   reason: string,
-  kind: 'unreadable' | 'refused' | 'too late',
+  kind: Ending,
 ) {
-  const { body, attempt, run } = parcel
-  const letter = deadLetter(body, { reason, attempts: attempt + 1, since: run.since, at: now() })
+  const letter = deadLetter(body, { reason, attempts: attempt + 1, since, at: now(), carry })
   await deadLetters.send(letter, { group: tenantOf(body) })
   telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
   telemetry.count('DeadLettered', 1, { reason: kind })

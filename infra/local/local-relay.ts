@@ -1,6 +1,6 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
-import { open as openBody } from '../../functions/platform/consume.ts'
+import { open as openBody } from '../../functions/platform/envelope.ts'
 import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
 import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'

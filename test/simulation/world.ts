@@ -223,7 +223,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const ledger = createLedger(table, clock.now)
     const channelAccounts = createChannelAccounts(table, clock.now)
     const threads = createThreads(table, clock.now)
-    return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, now: clock.now, random }
+    return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, maxReceives: 5, now: clock.now, random }
   }
 
   function remote(process: Process, name: string, table: Table): Table {

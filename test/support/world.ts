@@ -140,6 +140,7 @@ export function createWorld(
         publicBaseUrl: 'https://relay.test',
         unconfirmedAfterSeconds: 3600,
         giveUpAfterSeconds,
+        maxReceives: 5,
         telemetry,
       }),
       update: updateStatus.createHandler({
@@ -158,6 +159,7 @@ export function createWorld(
         tellSent: options.tellSent ?? 'always',
         lateEffectSeconds: 120,
         giveUpAfterSeconds,
+        maxReceives: 5,
       }),
     }
   }
@@ -180,6 +182,7 @@ export function createWorld(
     pass: (seconds: number) => {
       time += seconds * 1000
     },
+    handlers,
     /** A new execution environment, as after a crash. */
     restart: () => {
       live = handlers()

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
-import { createWorld, delivery, type World } from '../support/world.ts'
+import { createWorld, delivery, type World, workOff } from '../support/world.ts'
 
 let world: World
 beforeEach(() => {
@@ -12,6 +12,7 @@ beforeEach(() => {
 const deliver = (fields = {}) => world.deliveries.send(delivery(fields), { group: '1' })
 const sends = () => world.provider.sends.length
 const held = () => world.hubspot.held.get('m')
+const told = () => world.hubspot.patches.map(({ statusType }) => statusType)
 
 describe('what came of the send', () => {
   test('sent: HubSpot is told SENT', async () => {
@@ -333,6 +334,214 @@ describe('each customer receives a message at most once', () => {
 
     expect(sends()).toBe(1)
     expect(held()).toEqual({ statusType: 'SENT' })
+  })
+})
+
+describe('what is known is told before a job may end', () => {
+  const refused = () => Object.assign(new Error('throttled'), { $metadata: {} })
+
+  /** AWS, which takes no outcome into the ledger, whatever is tried. */
+  function refuseOutcomes() {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() > 0 && !item.pk.startsWith('thread#')) throw refused()
+      return put(item)
+    }
+    return () => {
+      world.ledgerTable.putIfNextVersion = put
+    }
+  }
+
+  test('an outcome that the ledger did not take is announced when the job is given up, and travels on with the dead letter', async () => {
+    world = createWorld({ giveUpAfterSeconds: 0 })
+    world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
+    const takeAgain = refuseOutcomes()
+    await deliver()
+    world.pass(1)
+    await world.step()
+
+    expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'delivered', source: 'forward' }])
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      { carry: { outcome: { part: { index: 0, of: 1 }, outcome: { status: 'delivered' } } } },
+    ])
+
+    takeAgain()
+    await world.deliveries.send(world.deliveriesDeadLetters.jobs()[0]!, { group: '1' })
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ send: { result: { status: 'delivered' } } })
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('it is announced where the job cannot be sent anew, which would have carried it', async () => {
+    world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
+    refuseOutcomes()
+    const send = world.deliveries.send
+    await deliver()
+    world.deliveries.send = async () => {
+      throw refused()
+    }
+    await workOff(world.deliveries, world.handlers().deliver)
+    world.deliveries.send = send
+
+    expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'delivered' }])
+  })
+
+  test('a job that can neither be announced nor dead-lettered does not end', async () => {
+    world = createWorld({ giveUpAfterSeconds: 0 })
+    world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
+    const takeAgain = refuseOutcomes()
+    const send = world.statusUpdates.send
+    world.statusUpdates.send = async () => {
+      throw refused()
+    }
+    await deliver()
+    world.pass(1)
+    await world.step()
+    expect(world.deliveriesDeadLetters.messages).toEqual([])
+
+    takeAgain()
+    world.statusUpdates.send = send
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('of several sends, those that were made are announced, and a verdict on the others', async () => {
+    world = createWorld({ giveUpAfterSeconds: 600 })
+    world.provider.parts = 3
+    world.provider.send = async (_job, index) => {
+      if (index > 0) throw new TryLater('busy')
+      return { outcome: 'sent', status: 'read' }
+    }
+    // The run that makes it cannot announce it.
+    const send = world.statusUpdates.send
+    world.statusUpdates.send = async () => {
+      throw refused()
+    }
+    await deliver()
+    world.pass(590)
+    for (let tries = 0; tries < 3; tries++) {
+      await world.step()
+      world.pass(5)
+    }
+    world.statusUpdates.send = send
+    await world.rest()
+
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      parts: [{ known: 'read' }, { known: 'unconfirmed' }, { known: 'unconfirmed' }],
+    })
+  })
+
+  test('an account that was disconnected: what was made is told, and only the rest is not', async () => {
+    world.provider.parts = 2
+    world.provider.send = async (_job, index) => {
+      if (index === 1) throw new TryLater('busy')
+      return { outcome: 'rejected', reason: 'No such number' }
+    }
+    await deliver()
+    const purged = {
+      v: 1 as const,
+      portalId: '1',
+      channelId: '2',
+      channelAccountId: '3',
+      change: 'purged',
+      traceId: 't',
+    }
+    await world.deliveries.send({ ...purged, at: '2026-11-22T12:00:00Z' }, { group: '1' })
+    await world.rest()
+
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      parts: [{ known: 'failed' }, { known: 'unconfirmed', reason: expect.stringContaining('disconnected') }],
+    })
+    expect(held()).toMatchObject({ statusType: 'FAILED' })
+  })
+
+  test('a message that only its event tells of is told as well when it is given up', async () => {
+    const event = {
+      type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
+      portalId: '1',
+      channelId: '2',
+      message: { id: 'm', channelAccountId: '3', text: 'Hello', recipients: [] },
+    }
+    world.provider.send = async () => {
+      throw new TryLater('The endpoint answered HTTP 503')
+    }
+    await world.deliveries.send({ v: 1, unread: gzip(JSON.stringify(event)), traceId: 'trace' }, { group: '1' })
+    await world.rest()
+
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('HTTP 503') })
+  })
+})
+
+describe('a job whose process dies again and again', () => {
+  /** Dies in the run that tries to write for the nth time, and in all after it. */
+  function dieAtEachWrite() {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async () => {
+      throw new Error('the process dies')
+    }
+    return () => {
+      world.ledgerTable.putIfNextVersion = put
+    }
+  }
+
+  test('is told before SQS makes it a dead letter without a word, and redriven it is sent and told', async () => {
+    const live = dieAtEachWrite()
+    await deliver()
+    for (let receives = 0; receives < 5; receives++) {
+      await workOff(world.deliveries, world.handlers().deliver)
+      world.pass(360)
+    }
+    const [letter] = world.deliveries.messages
+    world.deliveries.remove(letter!)
+    live()
+    await world.rest()
+    expect(sends()).toBe(0)
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+
+    await world.deliveries.send(JSON.parse(letter!.body), { group: '1' })
+    await world.rest()
+    expect(sends()).toBe(1)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('one that is done the last time is told as what it is, and nothing else', async () => {
+    const live = dieAtEachWrite()
+    await deliver()
+    for (let receives = 0; receives < 4; receives++) {
+      await workOff(world.deliveries, world.handlers().deliver)
+      world.pass(360)
+    }
+    live()
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('what is known by then is told at the last time', async () => {
+    world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
+    const send = world.statusUpdates.send
+    world.statusUpdates.send = async () => {
+      throw new Error('the process dies')
+    }
+    await deliver()
+    for (let receives = 0; receives < 4; receives++) {
+      await workOff(world.deliveries, world.handlers().deliver)
+      world.pass(360)
+    }
+    world.statusUpdates.send = async (job, options) => {
+      await send(job, options)
+      throw new Error('the process dies')
+    }
+    await workOff(world.deliveries, world.handlers().deliver)
+    world.statusUpdates.send = send
+    world.deliveries.remove(world.deliveries.messages[0]!)
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
   })
 })
 

@@ -128,6 +128,7 @@ function setUp() {
     deadLetters,
     telemetry,
     giveUpAfterSeconds: 86_400,
+    maxReceives: 5,
     now,
     random: () => 0.5,
   })

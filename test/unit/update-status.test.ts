@@ -476,6 +476,20 @@ describe("HubSpot's answers", () => {
   })
 })
 
+test('a status that HubSpot could not be told is in the ledger when its job becomes a dead letter, with its mark', async () => {
+  await send('sent', { portalId: '99' })
+  await world.rest()
+
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ known: 'sent', open: [{ mark: 'sent', until: 0 }] })
+
+  world.portalsTable.items.set('portal#99', { pk: 'portal#99', refreshToken: 'refresh-99' })
+  await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
+  await world.rest()
+
+  expect(told()).toEqual(['SENT'])
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, open: [] })
+})
+
 describe('a late effect of a PATCH that gave no answer', () => {
   test('is overwritten, also where a duplicate told HubSpot meanwhile', async () => {
     answerWith(new NoAnswer('timeout', true))

@@ -79,6 +79,7 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
       tellSent: 'always',
       lateEffectSeconds: 120,
       giveUpAfterSeconds: 86_400,
+      maxReceives: 5,
     })
   })
 

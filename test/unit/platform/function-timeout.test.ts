@@ -18,6 +18,7 @@ test('an invocation that runs out of time is left to Lambda, which ends its proc
     deadLetters: nowhere,
     telemetry: collectTelemetry().telemetry,
     giveUpAfterSeconds: 60,
+    maxReceives: 5,
     now: Date.now,
     random: Math.random,
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { open } from '../../../functions/platform/consume.ts'
+import { open } from '../../../functions/platform/envelope.ts'
 import { encodeBody } from '../../../functions/platform/queue.ts'
 import { isMeant, type Letter, readLetter, shown, toRedrive } from '../../../infra/relay/letter.ts'
 import { delivery, update } from '../../support/world.ts'

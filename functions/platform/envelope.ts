@@ -1,0 +1,71 @@
+import * as z from 'zod'
+import { decodeBody } from './queue.ts'
+
+/**
+ * What a job that has to wait takes along: how often it was tried, since when, how much of that time it only waited for its
+ * turn, until when (milliseconds since 1970), and what its handler wants to find again.
+ */
+const Waiting = z.object({
+  attempt: z.number(),
+  since: z.number(),
+  waitedMilliseconds: z.number().default(0),
+  /** In how many tries in a row the other side named the time of the next. */
+  named: z.number().optional(),
+  notBefore: z.number(),
+  carry: z.record(z.string(), z.unknown()).default({}),
+})
+export type Waiting = z.infer<typeof Waiting>
+
+/** What lies among the dead letters: the job as it was, why, how often it was tried, since when, and what it carried. */
+const DeadLetter = z.object({
+  deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
+  carry: z.record(z.string(), z.unknown()).optional(),
+  job: z.unknown(),
+})
+type DeadLetter = z.infer<typeof DeadLetter>
+
+/** A job as it travels. */
+export type Envelope = {
+  body: unknown
+  waiting?: Waiting | undefined
+  /** Why it lay among the dead letters: redriven, it is tried anew. */
+  deadLetter?: DeadLetter['deadLetter'] | undefined
+  /** What it takes along from its last run, waiting or redriven. */
+  carry: Waiting['carry']
+}
+
+/** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
+export function open(text: string): Envelope {
+  let body: unknown
+  try {
+    body = decodeBody(text)
+  } catch {
+    return { body: text, carry: {} }
+  }
+  const redriven = DeadLetter.safeParse(body).data
+  if (redriven) return { body: redriven.job, deadLetter: redriven.deadLetter, carry: redriven.carry ?? {} }
+  if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body, carry: {} }
+  const { waiting: written, ...job } = body
+  const waiting = Waiting.safeParse(written).data
+  return { body: job, waiting, carry: waiting?.carry ?? {} }
+}
+
+/** A job that is not to be done before a time (milliseconds since 1970). */
+export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
+  return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, carry: {} } }
+}
+
+/** A job for the dead letters, with what it carried, so that a redrive goes on from there. Times are in milliseconds since 1970. */
+export function deadLetter(
+  job: unknown,
+  {
+    since,
+    at,
+    carry = {},
+    ...why
+  }: { reason: string; attempts: number; since: number; at: number; carry?: Waiting['carry'] },
+): DeadLetter {
+  const iso = (time: number) => new Date(time).toISOString()
+  const carried = Object.keys(carry).length > 0 && { carry }
+  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, ...carried, job }
+}
