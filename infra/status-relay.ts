@@ -14,6 +14,7 @@ import { createReceipts } from './receipts.ts'
 import { relayName } from './relay-name.ts'
 import { createStatusUpdates } from './status-updates.ts'
 import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
+import { relayVersion } from './version.ts'
 import { createWebhook } from './webhook.ts'
 import { consumerTimeout, createQueues } from './work-queue.ts'
 
@@ -116,5 +117,6 @@ function valuesOf(parts: Parts) {
     HubSpotBaseUrl: chosen.hubspot.baseUrl,
     HubSpotApiVersion: chosen.hubspot.apiVersion,
     MetricsNamespace: relayName(chosen.stage),
+    Version: relayVersion,
   }
 }

@@ -16,8 +16,10 @@ export function startLine(options: SimulatorOptions = {}) {
       usualReceipts: [],
 
       read({ method, url, headers, body }) {
-        if (method !== 'POST' || url !== '/v2/bot/message/push') return { reply: refusal('Not found') }
+        const isQuestion = method === 'GET' && url === '/v2/bot/info'
+        if (!isQuestion && (method !== 'POST' || url !== '/v2/bot/message/push')) return { reply: refusal('Not found') }
         if (headers.authorization !== `Bearer ${channelAccessToken}`) return { reply: refusal(wrongToken) }
+        if (isQuestion) return { reply: { status: 200, body: { userId: `U${'0'.repeat(32)}`, basicId: '@account' } } }
         const push = Push.safeParse(parseJson(body)).data
         if (!push) return { reply: refusal('The request body has 1 error(s)') }
         const key = headers['x-line-retry-key']?.toString()

@@ -17,6 +17,10 @@ export function startTelegram(options: SimulatorOptions = {}) {
       read({ method, url, body }) {
         const [, token, call = ''] = url.match(/^\/bot([^/]+)\/(\w+)$/) ?? []
         if (token !== botToken) return { reply: refusal('Unauthorized') }
+        if (call === 'getMe')
+          return {
+            reply: { status: 200, body: { ok: true, result: { id: 110201543, is_bot: true, username: 'a_bot' } } },
+          }
         if (method !== 'POST' || !calls.has(call)) return { reply: refusal('Not Found: method not found') }
         const asked = Call.safeParse(parseJson(body)).data
         if (!asked) return { reply: refusal('Bad Request: chat_id is empty') }

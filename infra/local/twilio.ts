@@ -28,6 +28,8 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
     read(request, deliveries) {
       const { pathname, searchParams } = new URL(request.url, 'http://twilio')
       if (!isGenuine(request)) return { reply: problem('20003') }
+      if (pathname === `/2010-04-01/Accounts/${accountSid}.json`)
+        return { reply: { status: 200, body: { sid: accountSid, status: 'active', type: 'Full' } } }
       if (pathname !== `/2010-04-01/Accounts/${accountSid}/Messages.json`) return { reply: problem('20404') }
       if (request.method === 'GET') return { reply: { status: 200, body: listing(deliveries, searchParams) } }
       const form = new URLSearchParams(request.body)

@@ -49,9 +49,11 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
       receiptRetryDelaysMs: [500, 1000, 2000, 4000, 8000],
 
       read({ method, url, headers, body }) {
-        if (method !== 'POST' || !new RegExp(`^/v\\d+\\.0/${phoneNumberId}/messages$`).test(url))
+        const isQuestion = method === 'GET' && new RegExp(`^/v\\d+\\.0/${phoneNumberId}\\?fields=id$`).test(url)
+        if (!isQuestion && (method !== 'POST' || !new RegExp(`^/v\\d+\\.0/${phoneNumberId}/messages$`).test(url)))
           return { reply: refusal('100') }
         if (headers.authorization !== `Bearer ${accessToken}`) return { reply: refusal('190') }
+        if (isQuestion) return { reply: { status: 200, body: { id: phoneNumberId } } }
         const asked = Message.safeParse(JSON.parse(body)).data
         if (!asked) return { reply: refusal('131009') }
         const { to, text, interactive, biz_opaque_callback_data = '' } = asked

@@ -8,21 +8,18 @@ import { problems } from '../../functions/platform/problems.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { relayVersion } from '../version.ts'
+import { askProvider } from './ask-provider.ts'
 import type { ChannelsOfApp } from './channels-of-app.ts'
 import type { Deployment } from './deployment.ts'
+import { type Finding, skipped, well, wrong } from './findings.ts'
 import { createAccess } from './hubspot-access.ts'
+import type { Monitoring } from './monitoring.ts'
 import { readPortals } from './portal.ts'
 import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
 import { readSecret } from './secret-values.ts'
 import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
-
-/** What was found out about one thing that the relay needs. */
-export type Finding = { result: 'well' | 'wrong' | 'skipped'; sentence: string; remedy?: string }
-
-export const well = (sentence: string): Finding => ({ result: 'well', sentence })
-export const wrong = (sentence: string, remedy: string): Finding => ({ result: 'wrong', sentence, remedy })
-const skipped = (sentence: string, remedy: string): Finding => ({ result: 'skipped', sentence, remedy })
 
 /** Whether the app's secret is filled in, and taken by HubSpot. */
 export async function checkAppSecret(deployment: Deployment) {
@@ -139,7 +136,7 @@ export async function checkChannels({ outputs }: Deployment, channels: ChannelsO
   return [wrong('The app has no channel yet.', `npm run relay -- channel register --app-id ${channels.appId}`)]
 }
 
-/** Whether the secret of each channel and channel account is what its provider needs. */
+/** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
 export async function checkChannelSecrets({ secretsManager, outputs }: Deployment) {
   if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
   const prefix = outputs.ChannelSecretsPrefix
@@ -147,7 +144,7 @@ export async function checkChannelSecrets({ secretsManager, outputs }: Deploymen
   const findings: Finding[] = []
   const ofPrefix = { Filters: [{ Key: 'name' as const, Values: [prefix] }] }
   for await (const { SecretList = [] } of paginateListSecrets({ client: secretsManager }, ofPrefix)) {
-    for (const { Name = '' } of SecretList) findings.push(await checkSecret(Name.slice(prefix.length)))
+    for (const { Name = '' } of SecretList) findings.push(...(await checkSecret(Name.slice(prefix.length))))
   }
   if (findings.length > 0) return findings
   return [wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')]
@@ -155,10 +152,13 @@ export async function checkChannelSecrets({ secretsManager, outputs }: Deploymen
   async function checkSecret(id: string) {
     try {
       const found = await accounts.find({ channelId: id })
-      if (found) return well(`The secret of channel or channel account ${id} is valid (${found.provider}).`)
-      return wrong(`Secret ${prefix}${id} is named after no channel.`, 'Delete it, or name it after a channel.')
+      if (!found)
+        return [wrong(`Secret ${prefix}${id} is named after no channel.`, 'Delete it, or name it after a channel.')]
+      const { provider, account } = found
+      const complete = well(`The secret of channel or channel account ${id} is complete (${provider}).`)
+      return [complete, ...(await askProvider(provider, account, { id, receiptsUrl: outputs.ReceiptsUrl }))]
     } catch (error) {
-      return wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)
+      return [wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)]
     }
   }
 }
@@ -237,13 +237,83 @@ export async function checkQueues(deployment: Deployment) {
   ]
 }
 
-/** Whether no alarm of the stack is raised. */
-export async function checkAlarms({ monitoring }: Deployment) {
+/** Whether no alarm of the stack is raised, and somebody would be told of one. */
+export async function checkAlarms(deployment: Deployment) {
+  const { monitoring } = deployment
   if (!monitoring) return [skipped('The local relay has no alarms.', 'Deployed, it has.')]
-  const { count, raised } = await monitoring.alarms()
-  if (raised.length === 0) return [well(`None of the ${count} alarms is raised.`)]
-  return raised.map(({ name, says }) => wrong(`Alarm ${name} is raised.`, says))
+  const { count, raised, topics } = await monitoring.alarms()
+  const findings =
+    raised.length === 0
+      ? [well(`None of the ${count} alarms is raised.`)]
+      : raised.map(({ name, says }) => wrong(`Alarm ${name} is raised.`, says))
+  if (topics.length === 0)
+    return [
+      ...findings,
+      wrong(
+        'Alarms reach nobody: they have no topic.',
+        deploying(deployment, `'relay.alarmSubscribers=["ops@example.com"]'`),
+      ),
+    ]
+  const subscriptions = await Promise.all(topics.map(async (topic) => checkSubscriptions(topic, monitoring)))
+  return [...findings, ...subscriptions.flat()]
 }
+
+async function checkSubscriptions(topic: string, { subscribers }: Monitoring): Promise<Finding[]> {
+  const found = await subscribers(topic).catch((error: Error) => error.name)
+  if (typeof found === 'string')
+    return [skipped(`Who is told of alarms is not known (${found}).`, `Look at the subscriptions of ${topic}.`)]
+  const { confirmed, pending } = found
+  return [
+    confirmed > 0
+      ? well(`Alarms are sent to ${confirmed} ${confirmed === 1 ? 'subscriber' : 'subscribers'}.`)
+      : wrong(
+          'Alarms reach nobody: no subscription to their topic is confirmed.',
+          pending.length > 0
+            ? 'See the next line.'
+            : `aws sns subscribe --topic-arn ${topic} --protocol email --notification-endpoint ops@example.com`,
+        ),
+    ...pending.map((endpoint) =>
+      wrong(
+        `${endpoint} has not confirmed that it wants to be told of alarms.`,
+        'Follow the link that AWS sent there.',
+      ),
+    ),
+  ]
+}
+
+/** Whether the account lets so many functions run at once that busy queues leave room for HubSpot's webhooks. */
+export async function checkConcurrency(deployment: Deployment) {
+  const { monitoring } = deployment
+  if (!monitoring) return [skipped('The local relay knows no limit of concurrent functions.', 'An AWS account does.')]
+  const { limit, unreserved, ofQueues } = await monitoring.concurrency()
+  const taken = ofQueues.reduce((sum, most) => sum + most, 0)
+  if (taken + roomForRequests <= unreserved)
+    return [well(`The account runs ${limit} functions at once, of which the queues take ${taken} at most.`)]
+  const fitting = Math.max(2, Math.floor((unreserved - roomForRequests) / Math.max(1, ofQueues.length)))
+  return [
+    wrong(
+      `The account runs ${unreserved === limit ? limit : `${unreserved} of ${limit}`} functions at once, and the queues may take ${taken} of them: while they are busy, webhooks would be refused.`,
+      `Ask AWS for more, which costs nothing: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000. Until then: ${deploying(deployment, `relay.maxConcurrency=${fitting}`)}`,
+    ),
+  ]
+}
+
+/** How many functions answer requests at once while all queues are busy: webhooks, receipts, an installation. */
+const roomForRequests = 3
+
+/** Whether the relay that is deployed and this command line are of one version. */
+export async function checkVersion({ name, outputs: { Version } }: Deployment) {
+  if (Version === relayVersion) return [well(`Found ${name}, of version ${Version}.`)]
+  return [
+    wrong(
+      `Found ${name}, of version ${Version ?? 'unknown'}; this command line is of version ${relayVersion}.`,
+      'Deploy this version, or use the command line of the version that is deployed.',
+    ),
+  ]
+}
+
+const deploying = ({ stage }: Deployment, setting: string) =>
+  `npm run deploy -- ${stage ? `-c relay.stage=${stage} ` : ''}-c ${setting}`
 
 const fetchJson = createFetchJson({ timeout: 10_000 })
 

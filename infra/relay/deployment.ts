@@ -1,7 +1,9 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 import { ApiVersion } from '../../functions/hubspot/client.ts'
@@ -30,6 +32,7 @@ const Outputs = z.object({
   HubSpotBaseUrl: z.url().transform(withoutSlash),
   HubSpotApiVersion: ApiVersion,
   MetricsNamespace: z.string(),
+  Version: z.string().optional(),
 })
 
 /** A relay that runs somewhere, and the clients to reach its parts. */
@@ -41,6 +44,8 @@ export type Deployment = {
   sqs: SQSClient
   dynamodb: DynamoDBClient
   secretsManager: SecretsManagerClient
+  /** The stage that the command line names. */
+  stage?: string | undefined
   /** Absent for the local relay, which has neither alarms nor metrics. */
   monitoring?: Monitoring
 }
@@ -75,9 +80,14 @@ async function deploymentInAws({ stage, stack = relayName(stage), ...which }: Wh
       `Deploy it with npm run deploy${stage ? ` -- -c relay.stage=${stage}` : ''}. --stage or --stack name another one; --profile and --region, or AWS_PROFILE and AWS_REGION, say where.`,
     )
   const outputs = found.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]) ?? []
-  const parts = { ...deployment(stack, Object.fromEntries(outputs), account), isLocal: false }
-  const { MetricsNamespace: namespace } = parts.outputs
-  return { ...parts, monitoring: createMonitoring(new CloudWatchClient(account), cloudFormation, { stack, namespace }) }
+  const parts = { ...deployment(stack, Object.fromEntries(outputs), account), isLocal: false, stage }
+  const clients = {
+    cloudFormation,
+    cloudWatch: new CloudWatchClient(account),
+    lambda: new LambdaClient(account),
+    sns: new SNSClient(account),
+  }
+  return { ...parts, monitoring: createMonitoring(clients, { stack, namespace: parts.outputs.MetricsNamespace }) }
 }
 
 type ClientConfig = {

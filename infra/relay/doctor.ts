@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
 import * as checks from './checks.ts'
 import type { Deployment } from './deployment.ts'
+import { type Finding, skipped, wrong } from './findings.ts'
 import { digits } from './given.ts'
 import type { Context } from './relay.ts'
 import type { Terminal } from './terminal.ts'
@@ -22,7 +23,7 @@ export function addDoctorCommand(program: Command, { terminal, deployment }: Con
     })
 }
 
-type Check = (deployment: Deployment, terminal: Terminal) => Promise<checks.Finding[]>
+type Check = (deployment: Deployment, terminal: Terminal) => Promise<Finding[]>
 
 /** Makes checks, says what each finds, and throws Trouble where something is wrong. */
 export async function report(
@@ -31,7 +32,7 @@ export async function report(
   all: Check[],
   { json }: { json?: boolean | undefined },
 ) {
-  const findings: checks.Finding[] = []
+  const findings: Finding[] = []
   for (const check of all) {
     if (terminal.signal.aborted) return
     for (const finding of await check(deployment, terminal).catch(unable)) {
@@ -40,16 +41,20 @@ export async function report(
     }
   }
   if (json) terminal.print(JSON.stringify(findings, undefined, 2))
-  const count = (result: checks.Finding['result']) => findings.filter((finding) => finding.result === result).length
+  const count = (result: Finding['result']) => findings.filter((finding) => finding.result === result).length
   if (count('wrong') > 0)
     throw new Trouble(`Not able to work: ${count('wrong')} of ${findings.length} findings are bad.`)
-  const unseen = count('skipped') > 0 ? ` Not looked at: ${count('skipped')}.` : ''
-  if (!json) terminal.print(`All is well with ${deployment.name}.${unseen}`)
+  if (json) return
+  terminal.print(
+    count('skipped') === 0
+      ? `All is well with ${deployment.name}.`
+      : `Nothing wrong was found with ${deployment.name}. Not looked at: ${count('skipped')}.`,
+  )
 }
 
 /** In the order in which an operator mends them. */
 const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
-  async ({ name }) => [checks.well(`Found ${name}.`)],
+  checks.checkVersion,
   checks.checkAppSecret,
   checks.checkPortals,
   checks.checkRateLimit,
@@ -57,6 +62,7 @@ const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   (deployment) => checks.checkChannels(deployment, channels),
   checks.checkWebhook,
   checks.checkClocks,
+  checks.checkConcurrency,
   checks.checkQueues,
   checks.checkAlarms,
 ]
@@ -67,15 +73,17 @@ async function channelsToCheck(terminal: Terminal, deployment: Deployment, appId
   return channelsOfApp(deployment, { appId, hapikey: await developerApiKey(terminal) })
 }
 
-function unable(error: unknown): checks.Finding[] {
-  if (error instanceof Trouble) return [checks.wrong(error.message, error.remedy ?? 'See --help.')]
+function unable(error: unknown): Finding[] {
+  if (error instanceof Trouble) return [wrong(error.message, error.remedy ?? 'See --help.')]
   const name = error instanceof Error ? error.name : 'unknown error'
-  return [
-    checks.wrong(`AWS did not let this be checked (${name}).`, 'Use a profile that may read the parts of the stack.'),
-  ]
+  const remedy = 'Use a profile that may read the parts of the stack.'
+  // What nobody may look at may be as it should be.
+  if (/AccessDenied|NotAuthorized|AuthorizationError|UnauthorizedOperation/.test(name))
+    return [skipped(`AWS does not let this be checked (${name}).`, remedy)]
+  return [wrong(`AWS did not let this be checked (${name}).`, remedy)]
 }
 
-function print({ print, colors }: Terminal, { result, sentence, remedy }: checks.Finding) {
+function print({ print, colors }: Terminal, { result, sentence, remedy }: Finding) {
   const mark = { well: colors.green('✓'), wrong: colors.red('✗'), skipped: colors.dim('–') }[result]
   print(`${mark} ${sentence}`)
   if (remedy) print(`  → ${remedy}`)

@@ -1,31 +1,74 @@
 import { type CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation'
-import { type CloudWatchClient, GetMetricStatisticsCommand, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch'
+import { type CloudWatchClient, DescribeAlarmsCommand, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch'
+import { GetAccountSettingsCommand, GetEventSourceMappingCommand, type LambdaClient } from '@aws-sdk/client-lambda'
+import { paginateListSubscriptionsByTopic, type SNSClient } from '@aws-sdk/client-sns'
 
-/** What CloudWatch knows of a deployed relay. */
+/** What AWS knows of a deployed relay and of the account that it runs in. */
 export type Monitoring = {
-  /** The stack's alarms: how many there are, and those that are raised, with what they say. */
-  alarms(): Promise<{ count: number; raised: { name: string; says: string }[] }>
+  /** The stack's alarms: how many there are, those that are raised, with what they say, and the topics that they go to. */
+  alarms(): Promise<{ count: number; raised: { name: string; says: string }[]; topics: string[] }>
+  /** Who is subscribed to a topic: how many confirmed it, and the endpoints that have not. */
+  subscribers(topicArn: string): Promise<{ confirmed: number; pending: string[] }>
+  /** How many functions the account runs at once, in all and beside reserved ones, and how many each queue may take. */
+  concurrency(): Promise<{ limit: number; unreserved: number; ofQueues: number[] }>
   /** How much one of a function's metrics came to since a time, in milliseconds since 1970; `by` are its other dimensions. */
   sumSince(functionName: string, metric: string, since: number, by?: Record<string, string>): Promise<number>
 }
 
 /** The monitoring of a stack whose metrics are in a namespace. */
 export function createMonitoring(
-  cloudWatch: CloudWatchClient,
-  cloudFormation: CloudFormationClient,
+  clients: { cloudFormation: CloudFormationClient; cloudWatch: CloudWatchClient; lambda: LambdaClient; sns: SNSClient },
   { stack, namespace }: { stack: string; namespace: string },
 ): Monitoring {
+  const { cloudFormation, cloudWatch, lambda, sns } = clients
+
+  /** The names of the stack's resources of a type. */
+  async function resourcesOf(type: string) {
+    const names: string[] = []
+    for await (const page of paginateListStackResources({ client: cloudFormation }, { StackName: stack }))
+      for (const { ResourceType, PhysicalResourceId } of page.StackResourceSummaries ?? [])
+        if (ResourceType === type && PhysicalResourceId) names.push(PhysicalResourceId)
+    return names
+  }
+
   return {
     async alarms() {
-      const ofStack = new Set<string | undefined>()
-      for await (const page of paginateListStackResources({ client: cloudFormation }, { StackName: stack }))
-        for (const { ResourceType, PhysicalResourceId } of page.StackResourceSummaries ?? [])
-          if (ResourceType === 'AWS::CloudWatch::Alarm') ofStack.add(PhysicalResourceId)
+      const names = await resourcesOf('AWS::CloudWatch::Alarm')
       const raised: { name: string; says: string }[] = []
-      for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, { StateValue: 'ALARM' }))
-        for (const { AlarmName = '', AlarmDescription = '' } of MetricAlarms)
-          if (ofStack.has(AlarmName)) raised.push({ name: AlarmName, says: AlarmDescription })
-      return { count: ofStack.size, raised }
+      const topics = new Set<string>()
+      // So many names are taken at once.
+      for (let from = 0; from < names.length; from += 100) {
+        const AlarmNames = names.slice(from, from + 100)
+        const { MetricAlarms = [] } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames, MaxRecords: 100 }))
+        for (const { AlarmName = '', AlarmDescription = '', StateValue, AlarmActions = [] } of MetricAlarms) {
+          if (StateValue === 'ALARM') raised.push({ name: AlarmName, says: AlarmDescription })
+          for (const action of AlarmActions) if (/^arn:[\w-]+:sns:/.test(action)) topics.add(action)
+        }
+      }
+      return { count: names.length, raised, topics: [...topics] }
+    },
+
+    async subscribers(TopicArn) {
+      const pending: string[] = []
+      let confirmed = 0
+      for await (const { Subscriptions = [] } of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn }))
+        for (const { SubscriptionArn, Endpoint = '' } of Subscriptions)
+          if (SubscriptionArn === 'PendingConfirmation') pending.push(Endpoint)
+          else confirmed++
+      return { confirmed, pending }
+    },
+
+    async concurrency() {
+      const { AccountLimit } = await lambda.send(new GetAccountSettingsCommand())
+      const { ConcurrentExecutions: limit = 0, UnreservedConcurrentExecutions: unreserved = limit } = AccountLimit ?? {}
+      const mappings = await resourcesOf('AWS::Lambda::EventSourceMapping')
+      const ofQueues = await Promise.all(
+        mappings.map(async (UUID) => {
+          const { ScalingConfig } = await lambda.send(new GetEventSourceMappingCommand({ UUID }))
+          return ScalingConfig?.MaximumConcurrency ?? limit
+        }),
+      )
+      return { limit, unreserved, ofQueues }
     },
 
     async sumSince(functionName, metric, since, by = {}) {

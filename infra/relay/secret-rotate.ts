@@ -5,6 +5,7 @@ import { Provider } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import type { Deployment } from './deployment.ts'
 import { createAccess } from './hubspot-access.ts'
+import type { Monitoring } from './monitoring.ts'
 import { rotatingFields } from './questions.ts'
 import type { Context } from './relay.ts'
 import { checked, put, readSecret, secretId } from './secret-values.ts'
@@ -109,7 +110,7 @@ const ofChannel = (id: string): Use => ({
 
 /** Throws Trouble where the previous secret is in use, or where that cannot be known. `since` is when it was rotated. */
 export async function requireUnused(
-  { monitoring }: Pick<Deployment, 'monitoring'>,
+  { monitoring }: { monitoring?: Pick<Monitoring, 'sumSince'> },
   since: number,
   { of, byPrevious, toShowIt, by }: Use,
 ) {

@@ -14,6 +14,7 @@ import { type ForwardReceiver, startForwardReceiver } from '../../infra/local/fo
 import { type HubSpot, type Message, startHubSpot } from '../../infra/local/hubspot.ts'
 import { noteRunning } from '../../infra/local/running.ts'
 import { type LocalStack, startLocalStack } from '../../infra/local/stack.ts'
+import { relayVersion } from '../../infra/version.ts'
 import { runRelay, type Session } from '../support/relay-terminal.ts'
 
 const ids = { portalId: '1001', channelId: '2300310', channelAccountId: '3000000001' }
@@ -75,7 +76,7 @@ describe('an empty deployment', () => {
 
     expect(exitCode).toBe(1)
     expect(printed.split('\n')).toEqual([
-      '✓ Found the local relay.',
+      `✓ Found the local relay, of version ${relayVersion}.`,
       "✗ The app's secret is still empty: clientId and clientSecrets are missing.",
       '  → npm run relay -- --local secret set app',
       '✗ No HubSpot account gives access yet.',
@@ -89,6 +90,8 @@ describe('an empty deployment', () => {
       '  → npm run relay -- --local secret set app',
       "✓ This machine's clock agrees with that of HubSpot.",
       "✓ This machine's clock agrees with that of the relay.",
+      '– The local relay knows no limit of concurrent functions.',
+      '  → An AWS account does.',
       '✓ The queues can be reached, and no jobs wait in them.',
       '✓ There are no dead letters.',
       '– The local relay has no alarms.',

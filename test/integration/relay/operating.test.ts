@@ -256,7 +256,7 @@ describe('secret', () => {
     const { exitCode, printed } = await relay(['secret', 'check'])
 
     expect(exitCode).toBe(0)
-    expect(printed).toContain('The secret of channel or channel account 3000000001 is valid (forward)')
+    expect(printed).toContain('The secret of channel or channel account 3000000001 is complete (forward)')
   })
 
   test('rotate puts the new client secret before the previous one, and both count', async () => {

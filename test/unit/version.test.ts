@@ -1,0 +1,7 @@
+import { expect, test } from 'vitest'
+import { relayVersion } from '../../infra/version.ts'
+import manifest from '../../package.json' with { type: 'json' }
+
+test('the version that a stack tells is that of the package', () => {
+  expect(relayVersion).toBe(manifest.version)
+})
