@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib'
 import {
   Alarm,
   ComparisonOperator,
@@ -8,8 +8,8 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
-import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { MetricName } from './metrics.ts'
 import { metricOf, nameOf, type Watched } from './watched.ts'
@@ -58,15 +58,56 @@ export class Alarms extends Construct {
   }
 }
 
-/** A topic for e-mail addresses and https:// URLs; undefined for none. */
-export function alarmTopicFor(scope: Construct, subscribers: string[]) {
-  if (subscribers.length === 0) return undefined
-  const topic = new Topic(scope, 'AlarmTopic', { enforceSSL: true })
-  for (const subscriber of subscribers)
-    topic.addSubscription(
-      subscriber.startsWith('https://') ? new UrlSubscription(subscriber) : new EmailSubscription(subscriber),
-    )
+/** The topic that alarms go to: the one that is given, or one of the relay's own if it has subscribers; undefined for none. */
+export function alarmTopicFor(scope: Construct, given: ITopic | undefined, subscribers: string[]) {
+  if (!given && subscribers.length === 0) return undefined
+  const topic = given ?? new Topic(scope, 'AlarmTopic', { enforceSSL: true })
+  letAlarmsPublish(scope, topic)
+  const home = new Construct(scope, 'AlarmSubscribers')
+  for (const endpoint of new Set(subscribers)) {
+    const protocol = endpoint.startsWith('https://') ? SubscriptionProtocol.HTTPS : SubscriptionProtocol.EMAIL
+    const subscription = new Subscription(home, endpoint, { topic, endpoint, protocol })
+    Validations.of(subscription).acknowledge({
+      id: 'Serverless::Serverless-SNSRedrivePolicy',
+      reason:
+        'SNS tries for hours; an alarm of which nobody could be told stays raised on the dashboard and in doctor.',
+    })
+  }
   return topic
+}
+
+/**
+ * Lets the alarms of this account and region publish to a topic: a policy, where a topic has one, takes the place of the
+ * default that would let them. A topic that is imported keeps the policy that it has.
+ */
+function letAlarmsPublish(scope: Construct, topic: ITopic) {
+  const stack = Stack.of(scope)
+  const cloudWatch = new ServicePrincipal('cloudwatch.amazonaws.com')
+  const alarms = {
+    service: 'cloudwatch',
+    resource: 'alarm',
+    resourceName: '*',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  }
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [cloudWatch],
+      actions: ['sns:Publish'],
+      resources: [topic.topicArn],
+      conditions: {
+        StringEquals: { 'aws:SourceAccount': stack.account },
+        ArnLike: { 'aws:SourceArn': stack.formatArn(alarms) },
+      },
+    }),
+  )
+  // The key checks no more than who asks: what may be published is for the topic's policy to say.
+  topic.masterKey?.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [cloudWatch],
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+      resources: ['*'],
+    }),
+  )
 }
 
 /** A heading's anchor, as GitHub makes it. */
@@ -164,14 +205,14 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
     },
     {
       name: 'Functions throttled',
-      says: "Lambda has no room for the relay's functions, so webhooks may be refused and work waits. Raise the account's concurrency.",
+      says: "Lambda has no room for the relay's functions, so webhooks may be refused and work waits. Raise the account's concurrency, or lower maxConcurrency.",
       metric: ofFunctions('Throttles'),
       atLeast: 1,
       periods: 2,
     },
     {
       name: 'Functions fail',
-      says: 'A function died, or ran out of time or memory. SQS brings its work back five times, then it is among the dead letters; a webhook is lost unless its sender tries again.',
+      says: 'A function died, or ran out of time or memory. SQS will redeliver its work, for ten hours, then it is among the dead letters; a webhook is lost unless its sender tries again.',
       metric: ofFunctions('Errors'),
       atLeast: 1,
     },

@@ -17,6 +17,8 @@ import { bundledCode } from './bundle.ts'
 export interface FunctionProps {
   readonly timeout: Duration
   readonly memorySize: number
+  /** Concurrency of the account that is its alone. */
+  readonly reservedConcurrency?: number | undefined
   readonly logRetention: RetentionDays
   /** The CloudWatch namespace that its metrics go to. */
   readonly metricsNamespace: string
@@ -46,6 +48,7 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
     architecture: Architecture.ARM_64,
     timeout: props.timeout,
     memorySize: props.memorySize,
+    ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
     environment: {
       POWERTOOLS_SERVICE_NAME: name,
       POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace,

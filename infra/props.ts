@@ -24,8 +24,16 @@ export interface StatusRelayProps {
   readonly tellSent?: 'always' | 'corrections'
   /** How long logs are kept. Default: one month. */
   readonly logRetention?: RetentionDays
-  /** How many batches of each queue are worked off at once, 2 to 1000. Default: 10. */
+  /**
+   * How many batches of each queue are worked off at once, 2 to 1000. Default: 2, so that the three queues leave room for the
+   * webhook in an account that may run ten functions at once, which new ones may. More where the account allows it.
+   */
   readonly maxConcurrency?: number
+  /**
+   * Concurrency that nothing but the webhook may use, where the account can spare it: a hundred of its concurrency must stay
+   * reserved for nothing. Default: none, the webhook takes what is there.
+   */
+  readonly webhookReservedConcurrency?: number
   /** How many requests the HTTP API takes. Default: 500 per second, 1000 at once. */
   readonly throttle?: Throttle
   /** Whether the relay hands messages to their providers itself. Default: true. */
@@ -34,7 +42,15 @@ export interface StatusRelayProps {
   readonly receipts?: boolean
   /** Whether HubSpot accounts are connected by a link to the relay. Default: true. */
   readonly install?: boolean
-  /** Where alarms go. Default: to a topic of the relay's own, if it has subscribers. */
+  /**
+   * Whether DynamoDB refuses to delete the tables until this is turned off. Default: false, for it would also refuse when a
+   * first deployment fails and is rolled back; turn it on once that stands. CloudFormation keeps the tables in any case.
+   */
+  readonly deletionProtection?: boolean
+  /**
+   * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a policy
+   * that does, and with a key of its own, the key as well. Default: to a topic of the relay's own, if it has subscribers.
+   */
   readonly alarmTopic?: ITopic
   /** Who is told of alarms: e-mail addresses and https:// URLs. Default: nobody, alarms are only raised. */
   readonly alarmSubscribers?: string[]
@@ -73,11 +89,13 @@ export function withDefaults(props: StatusRelayProps) {
     giveUpAfter: Duration.hours(24),
     tellSent: 'always' as const,
     logRetention: RetentionDays.ONE_MONTH,
-    maxConcurrency: 10,
+    maxConcurrency: 2,
+    webhookReservedConcurrency: undefined,
     throttle: { rate: 500, burst: 1000 },
     delivery: true,
     receipts: true,
     install: true,
+    deletionProtection: false,
     alarmSubscribers: [],
     runbookUrl: 'docs/runbook.md',
     ...given(props),

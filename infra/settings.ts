@@ -2,42 +2,54 @@ import { Duration } from 'aws-cdk-lib'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Node } from 'constructs'
 import * as z from 'zod'
+import { arns, objectionToArn } from './arn.ts'
+import { durationRange } from './check-props.ts'
 
-const duration = z.iso.duration().transform(Duration.parse)
+const duration = z
+  .string()
+  .regex(
+    /^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?$/,
+    `must be an ISO 8601 duration of days, hours, minutes and seconds, like PT1H or P1DT30M, and ${durationRange.replace('must be ', '')}`,
+  )
+  .transform(Duration.parse)
 
+const arn = (kind: keyof typeof arns) =>
+  z.string().superRefine((text, { addIssue }) => {
+    const objection = objectionToArn(text, arns[kind])
+    if (objection) addIssue(objection)
+  })
+
+// What each may be, the construct says.
 const Settings = z
   .strictObject({
-    stage: z.string().regex(/^[A-Za-z0-9-]+$/),
-    domain: z.strictObject({
-      name: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a host name in lower case'),
-      certificateArn: z.string().startsWith('arn:'),
-    }),
-    publicBaseUrl: z.string().regex(/^https:\/\/[^/?#]+$/, 'must be https:// and a host, and nothing after it'),
+    stage: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and hyphens'),
+    domain: z.strictObject({ name: z.string(), certificateArn: z.string() }),
+    publicBaseUrl: z.string(),
     hubspot: z
       .strictObject({
-        baseUrl: z.url(),
+        baseUrl: z.string(),
         apiVersion: z.enum(['v3', '2026-03', '2026-09']),
-        requestLimit: z.int().positive(),
-        requestShare: z.number().min(0.01).max(1),
-        appBaseUrl: z.url(),
-        scopes: z.array(z.string().regex(/^[\w.-]+$/)).min(1),
+        requestLimit: z.number(),
+        requestShare: z.number(),
+        appBaseUrl: z.string(),
+        scopes: z.array(z.string()),
       })
       .partial(),
     unconfirmedAfter: duration,
     giveUpAfter: duration,
     tellSent: z.enum(['always', 'corrections']),
     logRetention: z.enum(RetentionDays),
-    maxConcurrency: z.int().min(2).max(1000),
-    throttle: z.strictObject({ rate: z.int().positive(), burst: z.int().positive() }),
+    maxConcurrency: z.number(),
+    webhookReservedConcurrency: z.number(),
+    throttle: z.strictObject({ rate: z.number(), burst: z.number() }),
     delivery: z.boolean(),
     receipts: z.boolean(),
     install: z.boolean(),
-    alarmTopicArn: z.string().startsWith('arn:'),
-    alarmSubscribers: z.array(z.union([z.email(), z.url({ protocol: /^https$/ })])),
-    runbookUrl: z.url({ protocol: /^https$/ }),
-    statusSenderArns: z.array(
-      z.string().regex(/^arn:[a-z-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/, 'must be a role or a user'),
-    ),
+    deletionProtection: z.boolean(),
+    alarmTopicArn: arn('topic'),
+    alarmSubscribers: z.array(z.string()),
+    runbookUrl: z.string(),
+    statusSenderArns: z.array(arn('sender')),
   })
   .partial()
 

@@ -3,6 +3,7 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { Alarms, alarmTopicFor } from './alarms.ts'
+import { checkProps } from './check-props.ts'
 import { createDashboard } from './dashboard.ts'
 import { createDelivery } from './delivery.ts'
 import { PublicApi } from './http-api.ts'
@@ -26,6 +27,7 @@ export class StatusRelay extends Construct {
 
   constructor(scope: Construct, id: string, props: StatusRelayProps = {}) {
     super(scope, id)
+    checkProps(this, props)
     const chosen = withDefaults(props)
     const parts = createParts(this, chosen)
     this.#parts = parts
@@ -57,7 +59,7 @@ export class StatusRelay extends Construct {
       functions: this.node.findAll().filter((part) => part instanceof LambdaFunction),
       queues: [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined),
     }
-    const topic = alarmTopic ?? alarmTopicFor(this, alarmSubscribers)
+    const topic = alarmTopicFor(this, alarmTopic, alarmSubscribers)
     const { all } = new Alarms(this, 'Alarms', { watched, topic, runbookUrl })
     createDashboard(this, watched, all)
     saveLogQueries(this, watched.functions)
@@ -74,8 +76,8 @@ export class StatusRelay extends Construct {
 /** What is kept, what lies between the functions, and what they have in common. */
 function createParts(scope: Construct, chosen: Chosen): Parts {
   const { stage, publicBaseUrl, logRetention } = chosen
-  const ledger = createLedger(scope)
-  const portals = createPortals(scope)
+  const ledger = createLedger(scope, chosen)
+  const portals = createPortals(scope, chosen)
   const appSecret = createAppSecret(scope)
   const channels = channelSecrets(scope)
   const queues = createQueues(scope, chosen)

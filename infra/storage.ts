@@ -5,14 +5,18 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 
 /** The ledger: one item per message, with the status known, what HubSpot was told, and what was done when. */
-export function createLedger(scope: Construct) {
-  return new TableV2(scope, 'Ledger', common)
+export function createLedger(scope: Construct, chosen: Lasting) {
+  return new TableV2(scope, 'Ledger', tableProps(chosen))
 }
 
 /** The portals: each one's OAuth tokens, under a key of its own, and its rate limiter. */
-export function createPortals(scope: Construct) {
-  const key = new Key(scope, 'PortalsKey', { enableKeyRotation: true, description: 'Encrypts HubSpot OAuth tokens' })
-  const table = new TableV2(scope, 'Portals', common)
+export function createPortals(scope: Construct, chosen: Lasting) {
+  const key = new Key(scope, 'PortalsKey', {
+    enableKeyRotation: true,
+    description: 'Encrypts HubSpot OAuth tokens',
+    removalPolicy: kept,
+  })
+  const table = new TableV2(scope, 'Portals', tableProps(chosen))
   // What TableEncryptionV2.customerManagedKey would say, which CDK allows only in a stack that is bound to one region.
   const resource = table.node.defaultChild as CfnGlobalTable
   resource.sseSpecification = { sseEnabled: true, sseType: 'KMS' }
@@ -38,7 +42,7 @@ export function createAppSecret(scope: Construct) {
   const secret = new Secret(scope, 'AppSecret', {
     description: 'The HubSpot app: clientId, and clientSecrets with the current one first',
     secretStringValue: SecretValue.unsafePlainText(JSON.stringify({ clientId: '', clientSecrets: [] })),
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: kept,
   })
   Validations.of(secret).acknowledge({
     id: 'AwsSolutions::AwsSolutions-SMG4',
@@ -66,11 +70,17 @@ export function channelSecrets(scope: Construct) {
   return { prefix, arns }
 }
 
+/** How well what is kept is protected from being deleted. */
+type Lasting = { readonly deletionProtection: boolean }
+
+/** What outlives its stack, unless the deployment that made it failed: then it is empty. */
+const kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
 // Billed by the request, which is TableV2's default.
-const common = {
+const tableProps = ({ deletionProtection }: Lasting) => ({
   partitionKey: { name: 'pk', type: AttributeType.STRING },
   timeToLiveAttribute: 'expiresAt',
   pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-  deletionProtection: true,
-  removalPolicy: RemovalPolicy.RETAIN,
-}
+  deletionProtection,
+  removalPolicy: kept,
+})

@@ -11,6 +11,7 @@ export function createWebhook(scope: Construct, parts: Parts) {
   const announced = deliveries ?? statusUpdates
   const lambda = createFunction(scope, 'hubspot-webhook', {
     ...answering,
+    reservedConcurrency: chosen.webhookReservedConcurrency,
     environment: {
       APP_SECRET_ARN: appSecret.secretArn,
       JOBS_QUEUE_URL: announced.queue.queueUrl,

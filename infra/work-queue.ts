@@ -58,8 +58,11 @@ export class WorkQueue extends Construct {
   readonly deadLetters: Queue
   readonly title: string
   readonly impact: string
-  /** How often SQS hands a message out before it becomes a dead letter. */
-  readonly maxReceiveCount = 5
+  /**
+   * How often SQS hands a message out before it becomes a dead letter. Waiting work is sent anew, so this counts crashes and
+   * outages, but also each time that Lambda had no room for the consumer: a hundred, six minutes apart, are ten hours.
+   */
+  readonly maxReceiveCount = 100
   /** The function that works it off. */
   consumer: IFunction | undefined
   readonly #props: WorkQueueProps
@@ -77,7 +80,6 @@ export class WorkQueue extends Construct {
     this.queue = new Queue(this, 'Queue', {
       ...common,
       visibilityTimeout: visibilityTimeout(props.batchingWindow),
-      // Waiting work is sent anew, so this counts only crashes and outages. AWS advises at least five.
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: this.maxReceiveCount },
     })
   }

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Match } from 'aws-cdk-lib/assertions'
+import { App, ArnFormat, Stack } from 'aws-cdk-lib'
+import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { Topic } from 'aws-cdk-lib/aws-sns'
 import { describe, expect, test } from 'vitest'
 import { anchorOf } from '../../infra/alarms.ts'
+import { matches } from '../../infra/local/iam.ts'
 import { metrics } from '../../infra/metrics.ts'
-import { functionsOf, nameOf, type Properties, relayTemplate, resourcesOf } from './relay-template.ts'
+import { StatusRelay, type StatusRelayProps } from '../../infra/status-relay.ts'
+import { functionsOf, nameOf, type Properties, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
@@ -63,6 +68,74 @@ describe('an alarm', () => {
     })
   })
 
+  describe('reaches its topic', () => {
+    const alarmsOf = { service: 'cloudwatch', resource: 'alarm', resourceName: 'Relay-AlarmsSignaturesRefused-1' }
+
+    test.each<[string, (stack: Stack) => StatusRelayProps]>([
+      ["of the relay's own", () => ({ alarmSubscribers: ['night@example.com'] })],
+      ["of the team's, in the same stack", (stack) => ({ alarmTopic: new Topic(stack, 'Ops') })],
+      ['that lets nobody in without TLS', (stack) => ({ alarmTopic: new Topic(stack, 'Ops', { enforceSSL: true }) })],
+      ['that is encrypted', (stack) => ({ alarmTopic: new Topic(stack, 'Ops', { masterKey: new Key(stack, 'Key') }) })],
+      [
+        'that is encrypted, and has subscribers',
+        (stack) => ({
+          alarmTopic: new Topic(stack, 'Ops', { masterKey: new Key(stack, 'Key') }),
+          alarmSubscribers: ['night@example.com'],
+        }),
+      ],
+    ])('%s', (_, propsFor) => {
+      const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
+      const stack = new Stack(app, 'Theirs', { env: { account: '123456789012', region: 'eu-west-1' } })
+      new StatusRelay(stack, 'Relay', propsFor(stack))
+      const told = Template.fromStack(stack)
+      const policies = resourcesOf(told, 'AWS::SNS::TopicPolicy').map(([, { Properties }]) => Properties)
+      const topics = Object.fromEntries(resourcesOf(told, 'AWS::SNS::Topic'))
+      const keys = Object.fromEntries(resourcesOf(told, 'AWS::KMS::Key'))
+      const allAlarms = resourcesOf(told, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
+      const source = { account: '123456789012', arn: stack.resolve(stack.formatArn({ ...alarmsOf, arnFormat })) }
+
+      for (const { AlarmActions } of allAlarms) {
+        expect(AlarmActions).toHaveLength(1)
+        const topic = AlarmActions[0].Ref
+        const statements = policies.filter(({ Topics }) => Topics[0].Ref === topic).flatMap(statementsOf)
+        expect(statements.filter((one) => lets(one, 'sns:Publish', source))).toHaveLength(1)
+        const key = topics[topic]!.Properties?.['KmsMasterKeyId']?.['Fn::GetAtt'][0]
+        if (!key) continue
+        for (const action of ['kms:Decrypt', 'kms:GenerateDataKey*'])
+          expect(keyStatements(keys[key]!).filter((one) => lets(one, action, source))).toHaveLength(1)
+      }
+    })
+
+    test('and nobody else does: other accounts, other services, other sources, or without TLS', () => {
+      const told = relayTemplate({ alarmSubscribers: ['night@example.com'] })
+      const [policy] = resourcesOf(told, 'AWS::SNS::TopicPolicy').map(([, { Properties }]) => Properties)
+
+      const [allow, deny, ...others] = statementsOf(policy!).toSorted((a, b) => (a['Effect'] < b['Effect'] ? -1 : 1))
+
+      expect(others).toEqual([])
+      expect(deny).toMatchObject({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })
+      expect(allow).toMatchObject({
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+          ArnLike: { 'aws:SourceArn': expect.anything() },
+        },
+      })
+      expect(flat(allow!['Condition'].ArnLike['aws:SourceArn'])).toBe(
+        'arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*',
+      )
+    })
+
+    test('that is imported, whose policy is left to its owner', () => {
+      const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
+      const stack = new Stack(app, 'Theirs')
+      const alarmTopic = Topic.fromTopicArn(stack, 'Ops', 'arn:aws:sns:eu-west-1:123456789012:ops')
+      new StatusRelay(stack, 'Relay', { alarmTopic })
+
+      Template.fromStack(stack).resourceCountIs('AWS::SNS::TopicPolicy', 0)
+    })
+  })
+
   test("watches every queue's dead letters and age", () => {
     const watched = (metric: string) => alarms.filter(({ MetricName }) => MetricName === metric).length
     const workQueues = resourcesOf(template, 'AWS::SQS::Queue').filter(([, queue]) => queue.Properties['RedrivePolicy'])
@@ -96,6 +169,20 @@ describe('the dashboard', () => {
     expect(drawn.filter((name) => !(name in metrics))).toEqual([])
   })
 })
+
+const arnFormat = ArnFormat.COLON_RESOURCE_NAME
+const statementsOf = ({ PolicyDocument }: Properties) => PolicyDocument.Statement as Properties[]
+const keyStatements = ({ Properties: { KeyPolicy } }: Resource) => KeyPolicy.Statement as Properties[]
+
+/** Whether a statement lets CloudWatch do something for an alarm of an account. */
+function lets(statement: Properties, action: string, source: { account: string; arn: unknown }) {
+  const { Effect, Principal, Action, Condition = {} } = statement
+  if (Effect !== 'Allow' || Principal?.Service !== 'cloudwatch.amazonaws.com') return false
+  const pattern = Condition.ArnLike?.['aws:SourceArn']
+  const isSource = !pattern || matches(flat(pattern), flat(source.arn))
+  const isAccount = [undefined, source.account].includes(Condition.StringEquals?.['aws:SourceAccount'])
+  return [Action].flat().includes(action) && isSource && isAccount
+}
 
 test('each question of the runbook is a saved query over all functions', () => {
   const queries = resourcesOf(template, 'AWS::Logs::QueryDefinition').map(([, { Properties }]) => Properties)

@@ -37,9 +37,27 @@ describe.each(mappings)('the consumer of $EventSourceArn.Fn::GetAtt.0', ({ queue
   })
 
   test('is held back at its event source, not by reserved concurrency', () => {
-    expect(mapping['ScalingConfig'].MaximumConcurrency).toBe(10)
+    expect(mapping['ScalingConfig'].MaximumConcurrency).toBe(2)
     expect(consumer).not.toHaveProperty('ReservedConcurrentExecutions')
   })
+})
+
+test('in a new account, which may run ten functions at once, the consumers leave four for the webhook and receipts', () => {
+  const atOnce = mappings.reduce((sum, { ScalingConfig }) => sum + ScalingConfig.MaximumConcurrency, 0)
+
+  expect(mappings).toHaveLength(3)
+  expect(atOnce).toBeLessThanOrEqual(10 - 4)
+  // Lambda refuses any in such an account.
+  for (const lambda of Object.values(functionsOf(template)))
+    expect(lambda).not.toHaveProperty('ReservedConcurrentExecutions')
+})
+
+test('the webhook has concurrency of its own where that is chosen, and no other function', () => {
+  const reserved = Object.entries(functionsOf(relayTemplate({ webhookReservedConcurrency: 20 }))).flatMap(
+    ([name, { ReservedConcurrentExecutions: reserved }]) => (reserved === undefined ? [] : [[name, reserved]]),
+  )
+
+  expect(reserved).toEqual([['hubspot-webhook', 20]])
 })
 
 test('a PATCH that may have taken effect is not repeated within two minutes of a crash', () => {
@@ -57,17 +75,26 @@ test('a message to a customer does not wait for a batch to fill', () => {
   expect(mapping['MaximumBatchingWindowInSeconds']).toBe(0)
 })
 
-test.each(workQueues)(
-  '%s has dead letters of its own, kept for 14 days, after five attempts that crashed',
-  (_, queue) => {
-    const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy']
+describe.each(workQueues)('%s', (id, queue) => {
+  const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy']
+
+  test('has dead letters of its own, kept for 14 days', () => {
     const deadLetters = queues.get(deadLetterTargetArn['Fn::GetAtt'][0])!
 
-    expect(maxReceiveCount).toBe(5)
     expect(deadLetters['MessageRetentionPeriod']).toBe(14 * 86_400)
     expect(deadLetters).not.toHaveProperty('RedrivePolicy')
-  },
-)
+  })
+
+  test('a poller that Lambda throttles drives nothing into the dead letters for ten hours', () => {
+    expect(maxReceiveCount * queue['VisibilityTimeout']).toBeGreaterThanOrEqual(10 * 3600)
+  })
+
+  test('its consumer knows how often SQS hands a job out', () => {
+    const { consumer } = mappings.find(({ EventSourceArn }) => EventSourceArn['Fn::GetAtt'][0] === id)!
+
+    expect(consumer['Environment'].Variables.MAX_RECEIVE_COUNT).toBe(String(maxReceiveCount))
+  })
+})
 
 test('no two queues share their dead letters', () => {
   const targets = workQueues.map(([, queue]) => nameOf(queue['RedrivePolicy'].deadLetterTargetArn))

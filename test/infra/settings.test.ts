@@ -1,5 +1,6 @@
 import { App } from 'aws-cdk-lib'
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createRelayApp } from '../../infra/relay-app.ts'
 import { readSettings } from '../../infra/settings.ts'
 
 const settingsFrom = (context: Record<string, unknown>) => readSettings(new App({ context }).node)
@@ -35,23 +36,100 @@ test('null on the command line brings a setting of cdk.json back to its default'
   expect(settingsFrom({ relay, 'relay.publicBaseUrl': 'null' })).toEqual({ stage: 'beta' })
 })
 
-test.each([
-  ['a misspelt name', { 'relay.stgae': 'beta' }],
-  ['a misspelt name within a setting', { relay: { hubspot: { version: 'v3' } } }],
-  ['an API version that HubSpot does not have', { relay: { hubspot: { apiVersion: 'v4' } } }],
-  ['scopes in one string', { relay: { hubspot: { scopes: ['oauth conversations.read'] } } }],
-  ['no scope at all', { relay: { hubspot: { scopes: [] } } }],
-  ['a duration in words', { relay: { giveUpAfter: 'a day' } }],
-  ['a retention that CloudWatch does not offer', { relay: { logRetention: 31 } }],
-  ['more concurrency than SQS event sources offer', { 'relay.maxConcurrency': '1001' }],
-  ['a domain with its scheme', { relay: { domain: { name: 'https://example.com', certificateArn: 'arn:aws:acm:x' } } }],
-  ['a domain without a certificate', { relay: { domain: { name: 'relay.example.com' } } }],
-  ['a base URL with a path, which no route has', { relay: { publicBaseUrl: 'https://example.com/relay' } }],
+test.each<[string, Record<string, unknown>, RegExp]>([
+  ['a misspelt name', { 'relay.stgae': 'beta' }, /stgae/],
+  ['a misspelt name within a setting', { relay: { hubspot: { version: 'v3' } } }, /version/],
+  ['an API version that HubSpot does not have', { relay: { hubspot: { apiVersion: 'v4' } } }, /hubspot\.apiVersion/],
+  ['scopes in one string', { relay: { hubspot: { scopes: ['oauth conversations.read'] } } }, /hubspot\.scopes must be/],
+  ['no scope at all', { relay: { hubspot: { scopes: [] } } }, /hubspot\.scopes must be/],
+  [
+    'more than all of the limit',
+    { relay: { hubspot: { requestShare: 2 } } },
+    /hubspot\.requestShare must be .* 0\.01 to 1/,
+  ],
+  ['half a request', { relay: { hubspot: { requestLimit: 0.5 } } }, /hubspot\.requestLimit must be a whole number/],
+  ['a duration in words', { relay: { giveUpAfter: 'a day' } }, /ISO 8601.*PT1H[\s\S]*giveUpAfter/],
+  ['a duration in years', { 'relay.unconfirmedAfter': 'P1Y' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['a duration in weeks', { 'relay.unconfirmedAfter': 'P2W' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['half a second', { 'relay.unconfirmedAfter': 'PT0.5S' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['no time at all', { 'relay.unconfirmedAfter': 'PT0S' }, /unconfirmedAfter must be .*at least one/],
+  ['a duration of nothing', { 'relay.unconfirmedAfter': 'PT' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['a duration beyond what queues keep', { relay: { giveUpAfter: 'P400D' } }, /giveUpAfter must be .*at most 14 days/],
+  ['a retention that CloudWatch does not offer', { relay: { logRetention: 31 } }, /logRetention/],
+  ['more concurrency than SQS event sources offer', { 'relay.maxConcurrency': '1001' }, /maxConcurrency .*2 to 1000/],
+  ['less concurrency than SQS event sources take', { 'relay.maxConcurrency': '1' }, /maxConcurrency .*2 to 1000/],
+  ['a throttle of nothing', { 'relay.throttle': '{"rate":0,"burst":1}' }, /throttle\.rate must be/],
+  ['a domain with its scheme', domain({ name: 'https://example.com' }), /domain\.name must be a host name/],
+  ['a domain in capitals', domain({ name: 'Relay.example.com' }), /domain\.name must be a host name in lower case/],
+  ['a domain without a certificate', { relay: { domain: { name: 'relay.example.com' } } }, /certificateArn/],
+  ['no certificate', domain({ certificateArn: 'arn:hello' }), /domain\.certificateArn must be a certificate/],
+  [
+    'an ARN of something else',
+    domain({ certificateArn: 'arn:aws:iam::123456789012:server-certificate/relay' }),
+    /domain\.certificateArn must be a certificate/,
+  ],
+  [
+    'a certificate of no account',
+    domain({ certificateArn: 'arn:aws:acm:eu-west-1:1:certificate/1' }),
+    /domain\.certificateArn must be a certificate/,
+  ],
+  ['a topic that is none', { 'relay.alarmTopicArn': 'arn:hello' }, /must be a standard topic[\s\S]*alarmTopicArn/],
+  [
+    'a queue for a topic',
+    { 'relay.alarmTopicArn': 'arn:aws:sqs:eu-west-1:123456789012:ops' },
+    /must be a standard topic[\s\S]*alarmTopicArn/,
+  ],
+  [
+    'a subscription for its topic',
+    { 'relay.alarmTopicArn': 'arn:aws:sns:eu-west-1:123456789012:ops:0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0' },
+    /must be a standard topic[\s\S]*alarmTopicArn/,
+  ],
+  [
+    'a topic in order, which no alarm notifies',
+    { 'relay.alarmTopicArn': 'arn:aws:sns:eu-west-1:123456789012:ops.fifo' },
+    /must be a standard topic[\s\S]*alarmTopicArn/,
+  ],
+  [
+    'a subscriber without TLS',
+    { 'relay.alarmSubscribers': '["http://pager.example.com"]' },
+    /alarmSubscribers must be/,
+  ],
+  ['a subscriber that is nobody', { 'relay.alarmSubscribers': '["ops"]' }, /alarmSubscribers must be/],
+  ['a stage with a quote', { 'relay.stage': "it's" }, /letters[\s\S]*stage/],
+  [
+    'a base URL with a path, which no route has',
+    { relay: { publicBaseUrl: 'https://example.com/relay' } },
+    /publicBaseUrl/,
+  ],
   [
     'a base URL with a slash at its end, which HubSpot does not sign',
     { relay: { publicBaseUrl: 'https://example.com/' } },
+    /publicBaseUrl must be https:\/\/ and a host/,
   ],
-  ['a base URL without TLS', { relay: { publicBaseUrl: 'http://example.com' } }],
-])('%s is refused', (_, context) => {
-  expect(() => settingsFrom(context)).toThrow(/^The relay's settings are not right/)
+  ['a base URL without TLS', { relay: { publicBaseUrl: 'http://example.com' } }, /publicBaseUrl must be/],
+])('%s is refused, in a sentence that names it', (_, context, sentence) => {
+  expect(() => createRelayApp({ ...context, 'aws:cdk:bundling-stacks': [] })).toThrow(sentence)
 })
+
+describe('where the region is known', () => {
+  const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/1'
+  const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:ops'
+  const appIn = (region: string, context: object) => {
+    vi.stubEnv('CDK_DEFAULT_REGION', region)
+    return () => createRelayApp({ ...context, 'aws:cdk:bundling-stacks': [] })
+  }
+  afterEach(() => void vi.unstubAllEnvs())
+
+  test.each([
+    ['domain.certificateArn', domain({ certificateArn })],
+    ['alarmTopic', { 'relay.alarmTopicArn': alarmTopicArn }],
+  ])('%s must be of that region', (prop, context) => {
+    expect(appIn('eu-west-1', context)).toThrow(`${prop} must be in the region of the stack, eu-west-1`)
+    expect(appIn('us-east-1', context)).not.toThrow()
+  })
+})
+
+function domain(part: object) {
+  const whole = { name: 'relay.example.com', certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/1' }
+  return { relay: { domain: { ...whole, ...part } } }
+}

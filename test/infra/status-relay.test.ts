@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, test } from 'vitest'
-import { functionsOf, nameOf, relayTemplate, resourcesOf } from './relay-template.ts'
+import { functionsOf, nameOf, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()
 const functions = Object.entries(functionsOf(template))
@@ -15,12 +15,11 @@ describe('the tables', () => {
   })
 
   test.each(resourcesOf(template, 'AWS::DynamoDB::GlobalTable'))(
-    '%s outlives its stack and can be brought back to any minute of the last month',
+    '%s outlives its stack, save one whose first deployment failed, and can be brought back to any minute of the last month',
     (_, table) => {
       const [replica, ...others] = table.Properties['Replicas']
 
-      expect(table.DeletionPolicy).toBe('Retain')
-      expect(replica.DeletionProtectionEnabled).toBe(true)
+      expect(table).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' })
       expect(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(true)
       expect(others).toEqual([])
     },
@@ -44,8 +43,21 @@ describe('the tables', () => {
 
     expect(portals.Properties['SSESpecification']).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
     expect(nameOf(portals.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId)).toBe('PortalsKey')
-    expect(key).toMatchObject({ DeletionPolicy: 'Retain', Properties: { EnableKeyRotation: true } })
+    expect(key).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', Properties: { EnableKeyRotation: true } })
   })
+})
+
+test('a failed first deployment can delete everything: what it keeps, and what refuses to go', () => {
+  const resources = Object.values(template.toJSON()['Resources'] as Record<string, Resource>)
+
+  expect(resources.filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')).toEqual([])
+  expect(JSON.stringify(resources)).not.toMatch(/"Deletion\w*Protection\w*":true/)
+})
+
+test('the tables are protected from being deleted where that is chosen', () => {
+  const guarded = resourcesOf(relayTemplate({ deletionProtection: true }), 'AWS::DynamoDB::GlobalTable')
+
+  expect(guarded.map(([, { Properties }]) => Properties['Replicas'][0].DeletionProtectionEnabled)).toEqual([true, true])
 })
 
 test('the queues keep their logical ids, and with them what waits in them', () => {
@@ -63,7 +75,7 @@ test('the app secret keeps its logical id and first value: a change would overwr
   expect(resourcesOf(template, 'AWS::SecretsManager::Secret')).toMatchObject([
     [
       'RelayAppSecret80E0E6CF',
-      { DeletionPolicy: 'Retain', Properties: { SecretString: '{"clientId":"","clientSecrets":[]}' } },
+      { DeletionPolicy: 'RetainExceptOnCreate', Properties: { SecretString: '{"clientId":"","clientSecrets":[]}' } },
     ],
   ])
 })
@@ -217,7 +229,7 @@ describe('what can be chosen', () => {
   })
 
   describe('a domain of the team', () => {
-    const domain = { name: 'relay.example.com', certificateArn: 'arn:aws:acm:eu-west-1:1:certificate/1' }
+    const domain = { name: 'relay.example.com', certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/1' }
     const custom = relayTemplate({ domain })
 
     test('leads to the one stage, under the certificate of the team, over TLS 1.2 at least', () => {

@@ -76,6 +76,7 @@ export function environmentOf(cloud: Pick<Cloud, 'awsUrl' | 'hubspotUrl' | 'cert
     JOBS_DEAD_LETTERS_URL: queue('jobs-dead-letters'),
     STATUS_UPDATES_QUEUE_URL: queue('status-updates'),
     STATUS_UPDATES_DEAD_LETTERS_URL: queue('status-updates-dead-letters'),
+    MAX_RECEIVE_COUNT: '100',
     LEDGER_TABLE_NAME: 'ledger',
     PORTALS_TABLE_NAME: 'portals',
     IDEMPOTENCY_TABLE_NAME: 'idempotency',

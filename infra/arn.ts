@@ -1,0 +1,36 @@
+import { Stack, Token } from 'aws-cdk-lib'
+import type { Construct } from 'constructs'
+
+/** What an ARN has to be. */
+type Form = { service: string; resource: RegExp; is: string }
+
+/** The kinds of ARN that a relay is given. */
+export const arns = {
+  certificate: { service: 'acm', resource: /^certificate\/[\w-]+$/, is: 'a certificate of AWS Certificate Manager' },
+  topic: { service: 'sns', resource: /^[\w-]{1,256}$/, is: 'a standard topic of SNS' },
+  sender: { service: 'iam', resource: /^(role|user)\/([\w+=,.@-]+\/)*[\w+=,.@-]+$/, is: 'a role or a user' },
+} satisfies Record<string, Form>
+
+/**
+ * Why a text is not the ARN of such a thing, in a few words; undefined where it is, or where only the deployment knows it.
+ * What belongs to a region must be in that of the scope's stack: an alarm reaches no topic in another, an API uses no
+ * certificate in another. Without a scope, any region will do.
+ */
+export function objectionToArn(arn: string, { service, resource, is }: Form, scope?: Construct) {
+  if (Token.isUnresolved(arn)) return undefined
+  const [prefix, partition = '', ofService, region = '', account = '', ...rest] = arn.split(':')
+  const isForm = prefix === 'arn' && /^aws[a-z-]*$/.test(partition) && /^\d{12}$/.test(account)
+  const isRegional = service !== 'iam'
+  const isRegion = isRegional ? /^[a-z]{2,4}(-[a-z]+)+-\d$/.test(region) : region === ''
+  if (!isForm || ofService !== service || !isRegion || !resource.test(rest.join(':')))
+    return `must be ${is}: arn:aws:${service}:${isRegional ? '<region>' : ''}:<account>:…`
+  const here = scope && regionOf(scope)
+  if (isRegional && here !== undefined && region !== here) return `must be in the region of the stack, ${here}`
+  return undefined
+}
+
+/** The region that a scope is deployed to, as far as it is known: a stack that is bound to none goes where the CLI says. */
+function regionOf(scope: Construct) {
+  const { region } = Stack.of(scope)
+  return Token.isUnresolved(region) ? process.env['CDK_DEFAULT_REGION'] : region
+}

@@ -1,0 +1,86 @@
+import { type Duration, Token } from 'aws-cdk-lib'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { Construct } from 'constructs'
+import { arns, objectionToArn } from './arn.ts'
+import type { StatusRelayProps } from './props.ts'
+
+/** What is wrong with one prop, as the rest of a sentence: `must be …`. */
+type Objection = string | false | undefined
+
+/** Throws an error that names every prop that is not as it has to be. What only the deployment knows passes. */
+export function checkProps(scope: Construct, props: StatusRelayProps) {
+  const objections = Object.entries(objectionsTo(scope, props)).filter(([, objection]) => objection)
+  if (objections.length === 0) return
+  const sentences = objections.map(([prop, objection]) => `- ${prop} ${objection}.`)
+  throw new Error(`${scope.node.path} cannot be made of these props:\n${sentences.join('\n')}`)
+}
+
+function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string, Objection> {
+  const { domain, hubspot = {}, throttle } = props
+  return {
+    'domain.name': unless(domain?.name, isHostName, 'must be a host name in lower case, like relay.example.com'),
+    'domain.certificateArn': domain && objectionToArn(domain.certificateArn, arns.certificate, scope),
+    publicBaseUrl: unless(props.publicBaseUrl, isOrigin, 'must be https:// and a host, and nothing after it'),
+    'hubspot.baseUrl': unless(hubspot.baseUrl, isUrl, 'must be a URL'),
+    'hubspot.apiVersion': oneOf(hubspot.apiVersion, ['v3', '2026-03', '2026-09']),
+    'hubspot.requestLimit': whole(hubspot.requestLimit, 1),
+    'hubspot.requestShare': within(hubspot.requestShare, 0.01, 1),
+    'hubspot.appBaseUrl': unless(hubspot.appBaseUrl, isUrl, 'must be a URL'),
+    'hubspot.scopes': unless(hubspot.scopes, areScopes, 'must be one or more scopes, each a text of its own'),
+    unconfirmedAfter: duration(props.unconfirmedAfter),
+    giveUpAfter: duration(props.giveUpAfter),
+    tellSent: oneOf(props.tellSent, ['always', 'corrections']),
+    logRetention: unless(props.logRetention, isRetention, `must be one of ${retentions.join(', ')} days`),
+    maxConcurrency: whole(props.maxConcurrency, 2, 1000),
+    webhookReservedConcurrency: whole(props.webhookReservedConcurrency, 1),
+    'throttle.rate': whole(throttle?.rate, 1),
+    'throttle.burst': whole(throttle?.burst, 1),
+    alarmTopic: props.alarmTopic && objectionToArn(props.alarmTopic.topicArn, arns.topic, scope),
+    alarmSubscribers: unless(
+      props.alarmSubscribers,
+      (all) => all.every(isSubscriber),
+      'must be e-mail addresses or https:// URLs',
+    ),
+    runbookUrl: unless(props.runbookUrl, (text) => /^\S{1,400}$/.test(text), 'must be a URL or a path, without spaces'),
+  }
+}
+
+/** An objection to a value for which something does not hold. */
+function unless<T>(value: T | undefined, holds: (value: T) => boolean, objection: string): Objection {
+  return value !== undefined && !Token.isUnresolved(value) && !holds(value) && objection
+}
+
+const oneOf = (value: string | undefined, values: string[]) =>
+  unless(value, (one) => values.includes(one), `must be one of ${values.join(', ')}`)
+
+const within = (value: number | undefined, least: number, most: number) =>
+  unless(value, (number) => number >= least && number <= most, `must be a number from ${least} to ${most}`)
+
+function whole(value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER) {
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  const fits = (number: number) => Number.isInteger(number) && number >= least && number <= most
+  return unless(value, fits, `must be a whole number ${range}`)
+}
+
+/** Longer than the longest that a queue keeps its messages, nobody waits; jobs count in whole seconds. */
+const duration = (value: Duration | undefined) =>
+  value?.isUnresolved() ? undefined : unless(value?.toMilliseconds(), isWholeSeconds, durationRange)
+
+const longestDays = 14
+/** What a duration has to be, as the rest of a sentence. */
+export const durationRange = `must be whole seconds, at least one, and at most ${longestDays} days`
+const isWholeSeconds = (milliseconds: number) =>
+  milliseconds % 1000 === 0 && milliseconds >= 1000 && milliseconds <= longestDays * 86_400_000
+
+const isHostName = (text: string) =>
+  text.length <= 253 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(text)
+const isOrigin = (text: string) => /^https:\/\/[^/?#@\s]+$/.test(text) && URL.canParse(text)
+const isUrl = (text: string) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
+const isSubscriber = (text: string) =>
+  Token.isUnresolved(text) ||
+  (/^https:\/\/\S+$/.test(text) ? URL.canParse(text) : /^[^\s@:/]+@[^\s@:/]+\.[^\s@:/]+$/.test(text))
+const areScopes = (all: string[]) =>
+  all.length > 0 && all.every((one) => Token.isUnresolved(one) || /^[\w.-]+$/.test(one))
+
+const retentions = Object.values(RetentionDays).filter((days) => typeof days === 'number')
+const isRetention = (days: RetentionDays) => retentions.includes(days)

@@ -1,0 +1,24 @@
+import { App, Stack, Validations } from 'aws-cdk-lib'
+import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
+import cdk from '../cdk.json' with { type: 'json' }
+import { relayName } from './relay-name.ts'
+import { readSettings } from './settings.ts'
+import { StatusRelay } from './status-relay.ts'
+
+/** The app of this repository: one relay, by its settings. `context` is what the command line adds to that of cdk.json. */
+export function createRelayApp(context: Record<string, unknown> = {}) {
+  // The CDK CLI hands over the context of cdk.json by itself; here it is the same for whoever runs this without it.
+  const app = new App({ context: { ...cdk.context, ...context } })
+  const { stage, alarmTopicArn, statusSenderArns = [], ...props } = readSettings(app.node)
+  const stack = new Stack(app, relayName(stage), {
+    description: 'Keeps the delivery status of messages in HubSpot custom channels true',
+  })
+  const alarmTopic = alarmTopicArn ? Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) : undefined
+  const relay = new StatusRelay(stack, 'Relay', { stage, ...props, alarmTopic })
+  for (const arn of statusSenderArns) relay.grantSendStatuses(new ArnPrincipal(arn))
+
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
+  return app
+}
