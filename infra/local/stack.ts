@@ -34,6 +34,8 @@ export type LocalStackOptions = {
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
+    /** Stands for the receives after which every queue makes a message a dead letter. */
+    maxReceiveCount?: number
     /** Stands for each longer delay of a message. */
     longestDelaySeconds?: number
     /** Whether a grant of the template's policies is left out, to see what comes of it. */
@@ -113,7 +115,11 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       arn,
       taskRoot: template.assetFolder(properties.Code.S3Key),
       properties,
-      environment: { ...awsEnvironment(physicalName, place), ...variables },
+      environment: {
+        ...awsEnvironment(physicalName, place),
+        ...(overrides.maxReceiveCount && { MAX_RECEIVE_COUNT: String(overrides.maxReceiveCount) }),
+        ...variables,
+      },
       onLine(line) {
         if (logs.push(line) > maxLogLines) logs.shift()
         options.onLog?.({ functionName, line })
@@ -130,7 +136,8 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     const shortened = overrides.visibilityTimeoutSeconds && {
       VisibilityTimeout: String(overrides.visibilityTimeoutSeconds + (window ?? 0)),
     }
-    await sqs.send(new CreateQueueCommand({ QueueName: physicalName, Attributes: { ...properties, ...shortened } }))
+    const Attributes = { ...properties, ...shortened, ...givenUpAfter(properties.RedrivePolicy, overrides) }
+    await sqs.send(new CreateQueueCommand({ QueueName: physicalName, Attributes }))
   }
 
   const dynamodb = new DynamoDBClient(clientConfig(operator, place))
@@ -244,6 +251,11 @@ const namelessHere = { 'relay.domain': null, 'relay.publicBaseUrl': null }
 async function synthesizeForNow(context?: object) {
   const folder = await synthesize({ context: { ...context, ...namelessHere } })
   return { folder, close: () => rm(folder, { recursive: true }) }
+}
+
+function givenUpAfter(redrivePolicy: string | undefined, { maxReceiveCount }: { maxReceiveCount?: number }) {
+  if (!redrivePolicy || !maxReceiveCount) return {}
+  return { RedrivePolicy: JSON.stringify({ ...JSON.parse(redrivePolicy), maxReceiveCount }) }
 }
 
 const clientConfig = (caller: string, { region, awsUrl }: Place) => ({

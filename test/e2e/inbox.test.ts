@@ -24,7 +24,11 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
   beforeAll(async () => {
     const environment = { ...shortened.environment, UNCONFIRMED_AFTER_SECONDS: '6' }
     const behaviour = { redeliveryDelaysMs: Array<number>(60).fill(500) }
-    relay = await startLocalRelay({ environment, behaviour, overrides: { visibilityTimeoutSeconds: 5 } })
+    relay = await startLocalRelay({
+      environment,
+      behaviour,
+      overrides: { visibilityTimeoutSeconds: 5, maxReceiveCount: 5 },
+    })
     inbox = await startInbox(relay)
     browser = await startBrowser()
   }, 90_000)

@@ -39,7 +39,7 @@ beforeAll(async () => {
   hubspot = await startHubSpot({ clientId: 'client', clientSecrets: [clientSecret], developerApiKey })
   stack = await startLocalStack({
     environment: ({ url }) => ({ PUBLIC_BASE_URL: url, HUBSPOT_BASE_URL: hubspot.url }),
-    overrides: { visibilityTimeoutSeconds: 1 },
+    overrides: { visibilityTimeoutSeconds: 1, maxReceiveCount: 5 },
   })
   service = await startForwardReceiver({
     secrets: [channelSecret],

@@ -46,5 +46,5 @@ export function createDeadLetters({ sqs, outputs }: LocalStack) {
   }
 }
 
-// As infra/work-queue.ts sets it.
-const maxReceives = 5
+/** After how many receives a message becomes a dead letter here: sooner than when deployed. */
+export const maxReceives = 5

@@ -7,7 +7,7 @@ import { ids, type LocalRelay } from '../local-relay.ts'
 import type { Conduct } from '../provider-simulator.ts'
 import { playedProviders, startProvider } from '../providers.ts'
 import { createEvents } from '../simulator.ts'
-import { createDeadLetters } from './dead-letters.ts'
+import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
 import { places } from './journey.ts'
 import { servePage } from './server.ts'
@@ -16,7 +16,7 @@ import { type MessageView, watchMessages } from './watch.ts'
 /** How a relay is started that somebody watches: what takes minutes when deployed takes seconds. */
 export const shortened = {
   environment: { UNCONFIRMED_AFTER_SECONDS: '30', HUBSPOT_LATE_EFFECT_SECONDS: '6' },
-  overrides: { visibilityTimeoutSeconds: 10 },
+  overrides: { visibilityTimeoutSeconds: 10, maxReceiveCount: maxReceives },
 }
 
 /** What the page can do. */
