@@ -4,21 +4,17 @@ import { readAnew } from './hubspot/events.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
-  claimSend,
-  completeSend,
   type Ledger,
   type LedgerItem,
   ledgerKey,
-  outcomesOf,
   type Part,
+  type Plan,
   putOff,
-  releaseSend,
   type SendClaim,
   SendOutcome,
-  settleSend,
-  wordOf,
 } from './messages/ledger.ts'
 import { cleanReason } from './messages/reasons.ts'
+import { claimSend, completeSend, outcomesOf, releaseSend, settleSend, wordOf } from './messages/sends.ts'
 import type { Threads } from './messages/threads.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { notBefore } from './platform/envelope.ts'
@@ -71,8 +67,16 @@ export function createHandler(deps: Deps) {
     if (!found)
       throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
     const sends = plan(message, found)
-    const outcomes = await makeOneByOne(message, sends, found, run)
-    await lookUp(message, sends, outcomes, found, run)
+    try {
+      const outcomes = await makeOneByOne(message, sends, found, run)
+      await lookUp(message, sends, outcomes, found, run)
+    } catch (error) {
+      if (!(error instanceof PlanChanged)) throw error
+      const { item } = error
+      for (const [index, outcome] of outcomesOf(item).entries())
+        await announceOnce(message, { index, of: item.plan!.of }, outcome, run)
+      telemetry.warn('What is left of the message is not sent: its account was changed meanwhile', about(message))
+    }
   }
 
   /** Before its first send, a message lets those go first that the agent sent earlier in the same thread. */
@@ -106,10 +110,12 @@ export function createHandler(deps: Deps) {
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
     run.carry['provider'] = found.provider
+    await recordCarried(job, run)
+    const plan = { of: sends.length, digest: digestOf(found.provider, sends) }
     const outcomes: SendOutcome[] = []
     for (const [index, send] of sends.entries()) {
       const part = { index, of: sends.length }
-      const outcome = await sendOnce(job, part, claim, run, () => make(send, found, run))
+      const outcome = await sendOnce(job, part, { claim, plan }, run, () => make(send, found, run))
       outcomes.push(outcome)
       await announceOnce(job, part, outcome, run)
     }
@@ -123,26 +129,35 @@ export function createHandler(deps: Deps) {
     run.carry['announced'] = part.index + 1
   }
 
+  /** An earlier run made a send, and could not record what came of it. */
+  async function recordCarried(job: DeliveryJob, run: Run) {
+    const carried = carriedBy(run)
+    if (!carried) return
+    const { part, outcome } = carried
+    const at = new Date(now()).toISOString()
+    await ledger.change(job, (item) => settleSend(item, outcome, { part, at }))
+    delete run.carry['outcome']
+  }
+
   /** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
-  function sendOnce(job: DeliveryJob, part: Part, claim: SendClaim, run: Run, work: () => Promise<SendOutcome>) {
+  function sendOnce(
+    job: DeliveryJob,
+    part: Part,
+    { claim, plan }: { claim: SendClaim; plan: Plan },
+    run: Run,
+    work: () => Promise<SendOutcome>,
+  ) {
     let seen: LedgerItem | undefined
     let unclear = false
-    const record = async (outcome: SendOutcome) => {
-      const at = new Date(now()).toISOString()
-      const { answer } = await ledger.change(job, (item) => completeSend(item, outcome, { part, at }), seen)
-      delete run.carry['outcome']
-      return answer.done
-    }
     const keeping = {
       async begin() {
-        // An earlier run sent the message, and could not record what came of it.
-        const carried = carriedBy(run)
-        if (carried?.part.index === part.index) return { done: await record(carried.outcome) }
         const earlier = claimsOf(run)
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
-        const decide = (item: LedgerItem) => claimSend(item, claim, { part, job, now: now(), earlier })
+        const { index } = part
+        const decide = (item: LedgerItem) => claimSend(item, claim, { plan, index, job, now: now(), earlier })
         const { answer, item } = await ledger.change(job, decide)
+        if (typeof answer === 'object' && 'changed' in answer) throw new PlanChanged(item)
         if (answer === 'claimed') run.carry['claims'] = []
         seen = item
         return answer
@@ -151,7 +166,9 @@ export function createHandler(deps: Deps) {
         run.carry['outcome'] = { part, outcome } satisfies Carried
         // The claim is on the next send as well, which is not made yet.
         sendsNothing(run)
-        await record(outcome)
+        const at = new Date(now()).toISOString()
+        await ledger.change(job, (item) => completeSend(item, outcome, { part, at }), seen)
+        delete run.carry['outcome']
       },
       async release() {
         await ledger.change(job, (item) => releaseSend(item, claim, { unclear }))
@@ -255,7 +272,7 @@ export function createHandler(deps: Deps) {
     const carried = carriedBy(run)
     const known = outcomesOf(item)
     if (carried) known[carried.part.index] ??= carried.outcome
-    const of = carried?.part.of ?? item.sends?.of ?? 1
+    const of = carried?.part.of ?? item.plan?.of ?? 1
     for (const [index, outcome] of known.entries()) await announceOnce(message, { index, of }, outcome, run)
     for (let index = known.length; index < of; index++) await giveVerdict(message, { index, of }, run, reason)
   }
@@ -293,6 +310,27 @@ type Carried = z.infer<typeof Carried>
 const carriedBy = ({ carry }: Run) => Carried.safeParse(carry['outcome']).data
 const announcedIn = ({ carry }: Run) => z.number().catch(0).parse(carry['announced'])
 const providerIn = ({ carry }: Run) => z.string().catch('relay').parse(carry['provider'])
+
+/** Thrown where an account would take other sends by now than those of which some were made. */
+class PlanChanged extends Error {
+  override name = 'PlanChanged'
+  /** What came of all of them. */
+  readonly item: LedgerItem
+
+  constructor(item: LedgerItem) {
+    super('The message would take other sends by now')
+    this.item = item
+  }
+}
+
+/** Tells plans apart. Kept in the ledger, so too short for anybody to find out by trying what was in them. */
+function digestOf(provider: Provider, sends: Planned[]) {
+  const parts = sends.map((send) => ('refused' in send ? send : send.part))
+  return createHash('sha256')
+    .update(JSON.stringify([provider, parts]))
+    .digest('base64url')
+    .slice(0, 4)
+}
 
 type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }
 type Planned = Send<unknown> | { refused: string }

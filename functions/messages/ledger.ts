@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
-import type { DeliveryJob, MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
+import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 
@@ -33,6 +33,10 @@ export type Claim = z.infer<typeof Claim>
 const SendClaim = z.object({ ...Claim.shape, at: z.string().optional(), inDoubt: z.boolean().optional() })
 export type SendClaim = z.infer<typeof SendClaim>
 
+/** How many sends a message takes, and a digest of them, too short to tell what was in them. */
+const Plan = z.object({ of: z.number(), digest: z.string() })
+export type Plan = z.infer<typeof Plan>
+
 /** What is known of a message, or of one of its sends. */
 const Knowledge = z.object({
   /** The highest status heard of. */
@@ -63,6 +67,8 @@ export const LedgerItem = z.object({
   open: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
   /** The send: claimed by a try, and then its outcome. */
   send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
+  /** What the message takes, as the run that first claimed a send had planned it. */
+  plan: Plan.optional(),
   /** Where there are several sends: how many, and what came of those that were made, in their order. */
   sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
   /** What a job of it waits for, and until when, as of its last try. */
@@ -222,107 +228,20 @@ export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
   return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }
 }
 
-/** Which of a message's sends is meant: counted from 0, and of how many. */
-export type Part = { index: number; of: number }
-
-/** What came of a message's sends so far, in their order. */
-export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
-  return sends?.outcomes ?? (send?.result ? [send.result] : [])
-}
-
-/** Whether all of a message's sends have come to an end. */
-export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
-
-/**
- * Claims a send for one try, and those after it, which are made in their order. A try that died, or ended in doubt, may
- * have made it: where the provider would recognise a repetition, and this try goes to the same place, it is made again;
- * else its outcome is unknown, for good. `earlier` names runs of the same job that certainly sent nothing.
- */
-export function claimSend(
-  item: LedgerItem,
-  claim: SendClaim,
-  { part, job, now, earlier }: { part: Part; job: Origin; now: number; earlier: string[] },
-): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } } {
-  const { send } = item
-  const done = outcomesOf(item)[part.index]
-  if (done) return { answer: { done } }
-  if (send?.by === claim.by) return { answer: 'claimed' }
-  const isOthers = send && !earlier.includes(send.by)
-  if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
-  const { channelAccountId, createdAt, traceId } = job
-  const inDoubt = isOthers || send?.inDoubt
-  const claimed = { channelAccountId, createdAt, traceId, ...item, send: { ...claim, ...(inDoubt && { inDoubt }) } }
-  const isRecognised = claim.at !== undefined && claim.at === send?.at
-  if (inDoubt && !isRecognised)
-    return completeSend(claimed, { outcome: 'unknown' }, { part, at: new Date(now).toISOString() })
-  return { next: claimed, answer: 'claimed' }
-}
-
-/** What an item keeps of the first job that claims its send. */
-type Origin = Pick<DeliveryJob, 'channelAccountId' | 'createdAt' | 'traceId'>
-
-/** Records what came of a send; the next one is its claimant's, too. */
-export function completeSend(
-  item: LedgerItem,
-  outcome: SendOutcome,
-  { part: { index, of }, at }: { part: Part; at: string },
-): { next: LedgerItem; answer: { done: SendOutcome } } {
-  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
-  const providerMessageId =
-    ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId
-  const outcomes = [...outcomesOf(item)]
-  outcomes[index] = result
-  const recorded =
-    of > 1
-      ? { ...item, providerMessageId, sends: { of, outcomes }, send: item.send && { ...item.send, inDoubt: undefined } }
-      : { ...item, providerMessageId, send: { by: item.send?.by ?? '', until: item.send?.until ?? 0, result } }
-  const what = `send${which({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
-  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
-}
-
-/** Records what the provider says, when asked, of a send whose outcome was unknown. */
-export function settleSend(
-  item: LedgerItem,
-  outcome: SendOutcome,
-  about: { part: Part; at: string },
-): { next?: LedgerItem; answer: { done: SendOutcome } } {
-  const known = outcomesOf(item)[about.part.index]
-  return known && known.outcome !== 'unknown' ? { answer: { done: known } } : completeSend(item, outcome, about)
-}
-
-/** What is known of a message by its send alone; undefined where that is nothing yet. */
-export function wordOf(
-  outcome: SendOutcome,
-): Pick<StatusUpdate, 'status' | 'reason' | 'providerMessageId'> | undefined {
-  if (outcome.outcome === 'rejected')
-    return { status: 'failed', reason: outcome.reason, providerMessageId: outcome.providerMessageId }
-  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
-  return { status: outcome.status, providerMessageId: outcome.providerMessageId }
-}
-
-/** Frees the send for another try. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
-export function releaseSend(
-  item: LedgerItem,
-  { by }: Claim,
-  { unclear }: { unclear: boolean },
-): { next?: LedgerItem; answer: undefined } {
-  if (item.send?.by !== by || item.send.result) return { answer: undefined }
-  const stands = unclear || item.send.inDoubt
-  return { next: { ...item, send: stands ? { ...item.send, until: 0 } : undefined }, answer: undefined }
-}
-
 /** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
 function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   const { part } = update
   if (!item.parts && !part) return rises(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
   const { known, reason } = item
-  const before = item.parts ?? Array.from({ length: part!.of }, (): Knowledge => ({ known, reason }))
-  const isMeant = (index: number) => !part || (part.index === index && part.of === before.length)
+  const all = item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason }))
+  // A word about a send that nobody planned is a word all the same.
+  const unplanned = Math.max(0, (part?.of ?? 0) - all.length)
+  const before = [...all, ...Array.from({ length: unplanned }, (): Knowledge => ({}))]
   const parts = before.map((of, index) =>
-    isMeant(index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
+    (!part || part.index === index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
   )
   // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
-  const isNews = !item.parts || parts.some((of, index) => of !== before[index])
+  const isNews = !item.parts || unplanned > 0 || parts.some((of, index) => of !== before[index])
   return isNews ? { ...item, parts, ...knownOfAll(parts) } : undefined
 }
 
@@ -356,12 +275,17 @@ function agentReadsTheSame(now: Knowledge, before: Knowledge) {
   return readsTheSame(now.known, before.known) && (wordFor(now.known) !== 'FAILED' || now.reason === before.reason)
 }
 
-const which = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
+/** Which of a message's sends is meant: counted from 0, and of how many. */
+export type Part = { index: number; of: number }
+
+/** Names a send in the timeline, where there are several. */
+export const which = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
 
 // Long enough for any message's ordinary life, short enough that an item stays within one write unit.
 const timelineLength = 12
 
-function noted(
+/** The item with an entry more in its timeline. */
+export function noted(
   item: LedgerItem,
   what: string,
   { occurredAt, source }: { occurredAt: string; source: string },

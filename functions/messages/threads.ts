@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 import type { DeliveryJob } from './jobs.ts'
-import { createLedger, isSent } from './ledger.ts'
+import { createLedger } from './ledger.ts'
+import { isSent } from './sends.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
 const patience = 5 * 60_000

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { isSent, LedgerItem, ledgerKey, messageOf, outcomesOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { LedgerItem, ledgerKey, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { isSent, outcomesOf } from '../../functions/messages/sends.ts'
 import { createTable } from '../../functions/platform/table.ts'
 import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
 import type { Deployment } from './deployment.ts'

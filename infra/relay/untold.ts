@@ -1,5 +1,6 @@
 import { type StatusUpdate, version } from '../../functions/messages/jobs.ts'
-import { type LedgerItem, messageOf, ofMark, outcomesOf, tellingOf, wordOf } from '../../functions/messages/ledger.ts'
+import { type LedgerItem, messageOf, ofMark, tellingOf } from '../../functions/messages/ledger.ts'
+import { outcomesOf, wordOf } from '../../functions/messages/sends.ts'
 
 /** How long a job that has to tell HubSpot may be at it, in milliseconds, before its mark counts as left behind. */
 const patience = 3_600_000

@@ -88,6 +88,8 @@ export function createWorld(
     sends: [] as DeliveryJob[],
     /** How many sends a message takes; where its receipts are to go. */
     parts: 1,
+    /** What each of them is, for whoever compares. */
+    content: 'text',
     receiptsUrl: undefined as string | undefined,
     place: 'https://here.test',
     send: async (_job: DeliveryJob, _index: number): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
@@ -98,7 +100,7 @@ export function createWorld(
   const face: SendFace<unknown> = {
     account: undefined as never,
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
-    plan: () => ({ sends: Array.from({ length: provider.parts }) }),
+    plan: () => ({ sends: Array<string>(provider.parts).fill(provider.content) }),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
     async send({ job, index, receiptsUrl }) {
       provider.sends.push(job)

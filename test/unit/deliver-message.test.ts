@@ -709,6 +709,123 @@ describe('a message that takes several sends', () => {
   })
 })
 
+describe('an account that is changed while a message is on its way', () => {
+  const taken: { index: number; parts: number }[] = []
+  beforeEach(() => {
+    taken.length = 0
+    world.provider.parts = 3
+    world.provider.send = async (_job, index) => {
+      if (index === 1 && world.provider.parts === 3) throw new TryLater('busy')
+      taken.push({ index, parts: world.provider.parts })
+      return { outcome: 'sent', status: 'sent' }
+    }
+  })
+
+  test.each([
+    ['fewer', { parts: 1 }],
+    ['more', { parts: 5 }],
+    ['other', { content: 'other' }],
+  ])('takes %s sends now: what was made is told, and the rest is not sent, with a reason', async (_what, change) => {
+    await deliver()
+    await world.step()
+    Object.assign(world.provider, change)
+    if ('content' in change) world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    const before = sends()
+    await world.rest()
+
+    expect(taken).toEqual([{ index: 0, parts: 3 }])
+    expect(sends()).toBe(before)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      parts: [{ known: 'sent' }, { known: 'failed' }, { known: 'failed' }],
+    })
+    expect(held()).toEqual({
+      statusType: 'FAILED',
+      errorMessage: expect.stringMatching(/^2 of 3 sends failed: Not sent, .*changed meanwhile\. Send it again\.$/),
+    })
+    expect(world.deliveriesDeadLetters.messages).toEqual([])
+  })
+
+  test('where nothing was sent yet, the message goes out as it is planned now', async () => {
+    world.provider.send = async (_job, index) => {
+      if (world.provider.parts === 3) throw new TryLater('the wrong account')
+      taken.push({ index, parts: world.provider.parts })
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await deliver()
+    await world.step()
+    world.provider.parts = 2
+    await world.rest()
+
+    expect(taken).toEqual([
+      { index: 0, parts: 2 },
+      { index: 1, parts: 2 },
+    ])
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a send that may have been made is unknown, and only those after it are told as not sent', async () => {
+    world.provider.send = async (_job, index) => {
+      if (index === 1) throw new Error('the process dies')
+      return { outcome: 'sent', status: 'sent' }
+    }
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() === 2) throw new Error('dead')
+      return put(item)
+    }
+    await deliver()
+    await world.step()
+    world.ledgerTable.putIfNextVersion = put
+    world.provider.parts = 1
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      sends: { outcomes: [{ outcome: 'sent' }, { outcome: 'unknown' }, { outcome: 'rejected' }] },
+    })
+  })
+
+  test('a message that is sent needs no more, whatever it would take now', async () => {
+    world.provider.parts = 1
+    await deliver()
+    await world.step()
+    world.provider.parts = 2
+    await deliver()
+    await world.rest()
+
+    expect(sends()).toBe(1)
+    expect(told()).toEqual(['SENT'])
+  })
+
+  test('what the ledger did not take of an earlier plan is recorded before anything else', async () => {
+    world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
+    const put = world.ledgerTable.putIfNextVersion
+    let refusals = 1
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() === 2 && refusals-- > 0) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return put(item)
+    }
+    await deliver()
+    await world.step()
+    world.provider.parts = 1
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      parts: [{ known: 'delivered' }, { known: 'delivered' }, { known: 'failed' }],
+    })
+  })
+
+  test('its digest is too short to find out by trying what was in it', async () => {
+    await deliver()
+    await world.step()
+
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      plan: { of: 3, digest: expect.stringMatching(/^.{4}$/) },
+    })
+  })
+})
+
 describe('a send in doubt, with a provider that can be asked', () => {
   beforeEach(() => {
     world = createWorld({ looksUp: true })

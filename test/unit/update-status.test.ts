@@ -199,17 +199,26 @@ describe('a message that took several sends', () => {
     })
   })
 
-  test('a part that there cannot be is refused, and one of another number of parts changes nothing', async () => {
-    await send('sent', part(0, 2))
-    await send('sent', part(1, 2))
-    await send('failed', part(2, 3))
+  test('a part that there cannot be is refused', async () => {
     await world.statusUpdates.send({ ...update('failed'), part: { index: 3, of: 3 } }, { group: '1' })
     await world.rest()
 
-    expect(told()).toEqual(['SENT'])
+    expect(told()).toEqual([])
     expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
       { deadLetter: { reason: expect.stringContaining('part') } },
     ])
+  })
+
+  test('a word about a send that nobody knew of is a word all the same', async () => {
+    await send('sent', part(0, 2))
+    await send('sent', part(1, 2))
+    await send('failed', { ...part(2, 3), reason: 'No such number' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({
+      statusType: 'FAILED',
+      errorMessage: '1 of 3 sends failed: No such number',
+    })
   })
 
   test('a verdict on all that comes before the parts reads as one that comes after them', async () => {

@@ -1,0 +1,132 @@
+import type { DeliveryJob, StatusUpdate } from './jobs.ts'
+import {
+  type Claim,
+  type LedgerItem,
+  noted,
+  type Part,
+  type Plan,
+  type SendClaim,
+  type SendOutcome,
+  which,
+} from './ledger.ts'
+import { cleanReason } from './reasons.ts'
+
+/** What came of a message's sends so far, in their order. */
+export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
+  return sends?.outcomes ?? (send?.result ? [send.result] : [])
+}
+
+/** Whether all of a message's sends have come to an end. */
+export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
+
+/** What a try knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
+type Try = { plan: Plan; index: number; job: Origin; now: number; earlier: string[] }
+
+/**
+ * Claims a send for one try, and those after it, which are made in their order. A try that died, or ended in doubt, may
+ * have made it: where the provider would recognise a repetition, and this try goes to the same place, it is made again;
+ * else its outcome is unknown, for good. The first claim settles what the message takes. Where it would take something else
+ * by now, because its account was changed, what was made stands and the rest is not made.
+ */
+export function claimSend(
+  item: LedgerItem,
+  claim: SendClaim,
+  { plan, index, job, now, earlier }: Try,
+): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } | { changed: Plan } } {
+  const { send } = item
+  const outcomes = outcomesOf(item)
+  const isOthers = send !== undefined && send.by !== claim.by && !earlier.includes(send.by)
+  const inDoubt = isOthers || send?.inDoubt
+  const at = new Date(now).toISOString()
+  if (!fits(plan, item) && (outcomes.length > 0 || inDoubt)) {
+    if (isSent(item)) return { answer: { changed: item.plan! } }
+    if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
+    return { next: leaveRest(item, { inDoubt: inDoubt === true, at }), answer: { changed: item.plan! } }
+  }
+  const done = outcomes[index]
+  if (done) return { answer: { done } }
+  if (send?.by === claim.by) return { answer: 'claimed' }
+  if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
+  const { channelAccountId, createdAt, traceId } = job
+  const claimed = {
+    ...{ channelAccountId, createdAt, traceId },
+    ...item,
+    plan,
+    send: { ...claim, ...(inDoubt && { inDoubt }) },
+  }
+  const isRecognised = claim.at !== undefined && claim.at === send?.at
+  if (inDoubt && !isRecognised)
+    return completeSend(claimed, { outcome: 'unknown' }, { part: { index, of: plan.of }, at })
+  return { next: claimed, answer: 'claimed' }
+}
+
+function fits({ of, digest }: Plan, { plan }: LedgerItem) {
+  return plan === undefined || (plan.of === of && plan.digest === digest)
+}
+
+/** Ends a message whose plan does not hold any more: the send that may have been made is unknown, those after it are not made. */
+function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: string }): LedgerItem {
+  const { of } = item.plan!
+  let left = item
+  for (let index = outcomesOf(item).length; index < of; index++) {
+    const isInDoubt = inDoubt && left === item
+    const outcome: SendOutcome = isInDoubt ? { outcome: 'unknown' } : { outcome: 'rejected', reason: planChanged }
+    left = completeSend(left, outcome, { part: { index, of }, at }).next
+  }
+  return left
+}
+
+const planChanged = 'Not sent, because the account of this channel was changed meanwhile. Send it again.'
+
+/** What an item keeps of the first job that claims its send. */
+type Origin = Pick<DeliveryJob, 'channelAccountId' | 'createdAt' | 'traceId'>
+
+/** Records what came of a send; the next one is its claimant's, too. */
+export function completeSend(
+  item: LedgerItem,
+  outcome: SendOutcome,
+  { part: { index, of }, at }: { part: Part; at: string },
+): { next: LedgerItem; answer: { done: SendOutcome } } {
+  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
+  const providerMessageId =
+    ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId
+  const outcomes = [...outcomesOf(item)]
+  outcomes[index] = result
+  const recorded =
+    of > 1
+      ? { ...item, providerMessageId, sends: { of, outcomes }, send: item.send && { ...item.send, inDoubt: undefined } }
+      : { ...item, providerMessageId, send: { by: item.send?.by ?? '', until: item.send?.until ?? 0, result } }
+  const what = `send${which({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
+  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
+}
+
+/** Records what the provider says, when asked, of a send whose outcome was unknown. */
+export function settleSend(
+  item: LedgerItem,
+  outcome: SendOutcome,
+  about: { part: Part; at: string },
+): { next?: LedgerItem; answer: { done: SendOutcome } } {
+  const known = outcomesOf(item)[about.part.index]
+  return known && known.outcome !== 'unknown' ? { answer: { done: known } } : completeSend(item, outcome, about)
+}
+
+/** What is known of a message by its send alone; undefined where that is nothing yet. */
+export function wordOf(
+  outcome: SendOutcome,
+): Pick<StatusUpdate, 'status' | 'reason' | 'providerMessageId'> | undefined {
+  if (outcome.outcome === 'rejected')
+    return { status: 'failed', reason: outcome.reason, providerMessageId: outcome.providerMessageId }
+  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
+  return { status: outcome.status, providerMessageId: outcome.providerMessageId }
+}
+
+/** Frees the send for another try. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
+export function releaseSend(
+  item: LedgerItem,
+  { by }: Claim,
+  { unclear }: { unclear: boolean },
+): { next?: LedgerItem; answer: undefined } {
+  if (item.send?.by !== by || item.send.result) return { answer: undefined }
+  const stands = unclear || item.send.inDoubt
+  return { next: { ...item, send: stands ? { ...item.send, until: 0 } : undefined }, answer: undefined }
+}
