@@ -1,0 +1,33 @@
+import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin'
+
+/** A node of Babel's tree, as far as it is looked at here. */
+type Node = {
+  type: string
+  name?: string
+  callee?: Node
+  object?: Node
+  property?: Node
+  expression?: Node
+}
+type Path = { node: Node; key: string | number | null; listKey?: string; parentPath?: Path | null }
+
+/** What mutants are not planted in: what is said for people to read, which no promise rests on. */
+export const strykerPlugins = [
+  declareValuePlugin(PluginKind.Ignore, 'words', {
+    shouldIgnore(path) {
+      const { node, listKey, parentPath } = path as unknown as Path
+      if (isCall(node) && isTelemetry(node.callee!)) return 'a line of the log, or a metric'
+      const isText = node.type === 'StringLiteral' || node.type === 'TemplateLiteral'
+      if (isText && listKey === 'arguments' && parentPath?.node.type === 'NewExpression') return 'the text of an error'
+      return undefined
+    },
+  }),
+]
+
+const isCall = ({ type }: Node) => type === 'CallExpression' || type === 'OptionalCallExpression'
+
+/** `telemetry.info`, `consumer.telemetry?.count`, `report`, … */
+function isTelemetry({ name, object, property }: Node): boolean {
+  if (object === undefined) return name === 'report' || name === 'telemetry'
+  return object.name === 'telemetry' || object.property?.name === 'telemetry' || property?.name === 'telemetry'
+}

@@ -1,0 +1,6 @@
+import { defineConfig } from 'vitest/config'
+
+/** The unit tests as mutants meet them: patient, since a mutant that takes long is ended by Stryker. */
+export default defineConfig({
+  test: { include: ['test/unit/**/*.test.ts'], testTimeout: 120_000 },
+})
