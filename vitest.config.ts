@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
+import { ample } from './infra/local/pace.ts'
 import { findChromium } from './test/e2e/chromium.ts'
+import LongestFirst from './test/support/longest-first.ts'
 
 if (!findChromium())
   console.warn(
@@ -7,10 +9,22 @@ if (!findChromium())
       'CHROMIUM to the path of any; then npm test runs them.',
   )
 
+// Only what hangs meets these limits, and a busy machine is not to be taken for that. No test has limits of its own.
+const limit = Math.max(120_000, ample(60_000))
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
-    testTimeout: 30_000,
+    // Half of each file is waiting; by itself, Vitest would leave one of two processors to it.
+    maxWorkers: 2,
+    isolate: false,
+    // Node reads TypeScript by itself, in a third of the time.
+    experimental: { viteModuleRunner: false },
+    sequence: { sequencer: LongestFirst },
+    testTimeout: limit,
+    hookTimeout: limit,
+    expect: { poll: { timeout: limit / 2, interval: 20 } },
   },
 })

@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import * as z from 'zod'
 import type { Outcome } from './lambda.ts'
 import { serve } from './loopback.ts'
+import { afterLimit } from './pace.ts'
 
 /** The properties of `AWS::ApiGatewayV2::Route` and `Integration` that are run. */
 export const RouteProperties = z.object({ RouteKey: z.string(), Target: z.string() })
@@ -41,12 +41,10 @@ export async function startHttpApi({ port, accountId }: { port?: number; account
       const parameters = match(route.key, request.method ?? '', path)
       if (!parameters) continue
       const event = createEvent(request, { body, routeKey: route.key, parameters, accountId })
-      const timer = new AbortController()
-      const outcome = await Promise.race([
-        route.invoke(event),
-        wait(route.timeoutMs, undefined, { signal: timer.signal }),
-      ])
-      timer.abort()
+      const outcome = await new Promise<Outcome | undefined>((resolve) => {
+        const callOff = afterLimit(route.timeoutMs, () => resolve(undefined))
+        void route.invoke(event).then(resolve).finally(callOff)
+      })
       return outcome ? interpret(outcome) : message(503, 'Service Unavailable')
     }
     return message(404, 'Not Found')

@@ -7,8 +7,21 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 
 const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER } = process.env
+
+// Time limits of the function's own, of its AWS SDK and its HTTP requests, are for a quiet machine: on a busy one, where
+// everything takes longer, they give as much. `setTimeout` of node:timers/promises, by which a function waits, stays.
+let slowness = Number(process.env.LOCAL_SLOWNESS)
+delete process.env.LOCAL_SLOWNESS
+const { setTimeout: usualTimeout } = globalThis
+globalThis.setTimeout = Object.assign(
+  (act, milliseconds, ...rest) => usualTimeout(act, (milliseconds ?? 1) * slowness, ...rest),
+  { [promisify.custom]: usualTimeout[promisify.custom] },
+)
+const { timeout: usualSignal } = AbortSignal
+AbortSignal.timeout = (milliseconds) => usualSignal.call(AbortSignal, Math.ceil(milliseconds * slowness))
 
 // One connection for a lifetime. When it breaks, whoever started this process is gone, and it must not outlive them.
 const agent = Object.assign(new Agent({ keepAlive: true, maxSockets: 1 }), {
@@ -22,6 +35,7 @@ const handler = await loadHandler().catch(async (error) => {
 for (;;) {
   const { headers, body } = await call('GET', 'invocation/next')
   const requestId = headers['lambda-runtime-aws-request-id']
+  slowness = Number(headers['local-slowness'])
   process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id']
   try {
     const result = await handler(JSON.parse(body), createContext(headers))

@@ -9,6 +9,7 @@ import {
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import { type LambdaFunction, maxEnvironments, type Outcome } from './lambda.ts'
+import { slowness } from './pace.ts'
 
 /** The properties of `AWS::Lambda::EventSourceMapping` that are run; strict, for any other one would change its work. */
 export const EventSourceProperties = z.strictObject({
@@ -29,13 +30,15 @@ export type EventSource = {
   region: string
   properties: z.infer<typeof EventSourceProperties>
   invoke: LambdaFunction['invoke']
+  /** Stands for the queue's visibility timeout; of a quiet machine's time. */
+  visibilityTimeoutSeconds?: number | undefined
 }
 
 /**
  * Lambda's poller for a queue: gathers batches, invokes the function with up to its maximum concurrency at once, and
  * deletes what was done. What was not comes back by itself, after the queue's visibility timeout.
  */
-export function startEventSource({ sqs, queueUrl, region, properties, invoke }: EventSource) {
+export function startEventSource({ sqs, queueUrl, region, properties, invoke, ...shortened }: EventSource) {
   const stopped = new AbortController()
   const maxConcurrency = Math.min(properties.ScalingConfig.MaximumConcurrency ?? maxEnvironments, maxEnvironments)
   const running = new Set<Promise<void>>()
@@ -74,6 +77,9 @@ export function startEventSource({ sqs, queueUrl, region, properties, invoke }: 
           QueueUrl: queueUrl,
           MaxNumberOfMessages: Math.min(atMost, 10),
           WaitTimeSeconds: waitSeconds,
+          ...(shortened.visibilityTimeoutSeconds && {
+            VisibilityTimeout: Math.round(shortened.visibilityTimeoutSeconds * slowness()),
+          }),
           MessageSystemAttributeNames: ['All'],
           MessageAttributeNames: ['All'],
         }),

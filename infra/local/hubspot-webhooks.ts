@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { sign } from '../../functions/hubspot/signature.ts'
 import type { Message, State } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'
+import { limitSignal } from './pace.ts'
 import { isAccepted } from './simulator.ts'
 
 /** How a webhook is signed: the wrong ways are for the refusals. */
@@ -119,7 +120,7 @@ async function post(hubspot: State, channelId: string, event: unknown, signing: 
       method: 'POST',
       headers: { 'content-type': 'application/json', ...signatureHeaders(hubspot, url, body, signing) },
       body,
-      signal: AbortSignal.any([hubspot.stopping, AbortSignal.timeout(hubspot.behaviour.webhookTimeoutMs)]),
+      signal: AbortSignal.any([hubspot.stopping, limitSignal(hubspot.behaviour.webhookTimeoutMs)]),
     })
     await response.arrayBuffer()
     return response.status

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { serve } from './loopback.ts'
+import { afterLimit, slowness } from './pace.ts'
 
 /** The properties of `AWS::Lambda::Function` that are run. */
 export const FunctionProperties = z.object({
@@ -71,8 +72,9 @@ export async function startLambda() {
 
     function dispatch() {
       for (const environment of own) if (waiting.length > 0 && environment.isIdle()) environment.run(waiting.shift()!)
-      const starting = [...own].filter((environment) => environment.isStarting()).length
-      const wanted = Math.min(waiting.length, maxStarting) - starting
+      // One that has just answered asks for the next in a moment.
+      const coming = [...own].filter((environment) => !environment.isIdle() && !environment.isBusy()).length
+      const wanted = Math.min(waiting.length, maxStarting) - coming
       for (let n = Math.min(wanted, maxEnvironments - own.size); n > 0; n--) start()
     }
 
@@ -137,14 +139,14 @@ function startEnvironment(
   /** The process's request for its next invocation, kept open until there is one. */
   let poll: ServerResponse | undefined
   let failure: FunctionError | undefined
-  let timer = setTimeout(fail, initSeconds * 1000, timedOut(initSeconds))
+  let callOffTimeout = limitTo(initSeconds)
 
   const ended = new Promise<void>((resolve) => {
     child.once('error', (error) => end('failed to start', error.message))
     child.once('exit', (code, signal) => end('exited', signal ? `signal: ${signal}` : `exit status ${code}`))
 
     function end(what: string, detail: string) {
-      clearTimeout(timer)
+      callOffTimeout()
       failure ??= { errorType: 'Runtime.ExitError', errorMessage: `Runtime ${what} with error: ${detail}` }
       if (isStarting || current) onLine(`${current?.requestId ?? 'INIT'} ${failure.errorType}: ${failure.errorMessage}`)
       current?.end({ error: failure })
@@ -161,27 +163,32 @@ function startEnvironment(
     child.kill('SIGKILL')
   }
 
+  /** Its timeout, which is for a quiet machine. */
+  function limitTo(seconds: number) {
+    return afterLimit(seconds * 1000, () => fail(timedOut(seconds)))
+  }
+
   function complete(outcome: Outcome) {
-    clearTimeout(timer)
+    callOffTimeout()
     current?.end(outcome)
     current = undefined
   }
 
   return {
     process: child,
-    isStarting: () => isStarting,
     isIdle: () => poll !== undefined && !child.killed,
     isBusy: () => current !== undefined,
 
     run(invocation: Invocation) {
       current = invocation
-      timer = setTimeout(fail, properties.Timeout * 1000, timedOut(properties.Timeout))
+      callOffTimeout = limitTo(properties.Timeout)
       poll?.writeHead(200, {
         'content-type': 'application/json',
         'lambda-runtime-aws-request-id': invocation.requestId,
-        'lambda-runtime-deadline-ms': Date.now() + properties.Timeout * 1000,
+        'lambda-runtime-deadline-ms': Math.floor(Date.now() + properties.Timeout * 1000 * slowness()),
         'lambda-runtime-invoked-function-arn': arn,
         'lambda-runtime-trace-id': `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${randomUUID().replaceAll('-', '').slice(0, 24)};Sampled=0`,
+        'local-slowness': slowness(),
       })
       poll?.end(invocation.event)
       poll = undefined
@@ -190,7 +197,7 @@ function startEnvironment(
     /** The Runtime API. */
     async answer(path: string, request: IncomingMessage, response: ServerResponse) {
       if (path === '2018-06-01/runtime/invocation/next') {
-        if (isStarting) clearTimeout(timer)
+        if (isStarting) callOffTimeout()
         isStarting = false
         poll = response
         return onReady()
@@ -236,6 +243,7 @@ function environmentOf({ name, taskRoot, properties, environment }: FunctionDefi
     _HANDLER: Handler,
     LAMBDA_TASK_ROOT: taskRoot,
     AWS_LAMBDA_RUNTIME_API: runtimeApi,
+    LOCAL_SLOWNESS: String(slowness()),
     AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_FUNCTION_NAME: name,

@@ -6,6 +6,7 @@ import type { Answer, Conduct, Receipt } from './forward-receiver.ts'
 import type { Message, NewMessage, Word } from './hubspot.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
 import { serve } from './loopback.ts'
+import { startLimit } from './pace.ts'
 import type { Conduct as ProviderConduct, Delivery as ProviderDelivery } from './provider-simulator.ts'
 import { startProvider } from './providers.ts'
 import type { TeamStatus } from './team.ts'
@@ -251,12 +252,12 @@ export const scenarios: Scenario[] = [
  * counts as at rest: the duplicate of a status does, until the try that tells HubSpot could no longer be at it.
  */
 export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { timeoutSeconds = 35 } = {}) {
-  const giveUpAt = Date.now() + timeoutSeconds * 1000
+  const limit = startLimit(timeoutSeconds * 1000)
   const plays = await Promise.all(scenarios.map((scenario, index) => begin(relay, scenario, index)))
   const outcomes = (deadLetters: unknown[] = []) => plays.map((play) => outcomeOf(play, deadLetters))
   // Dead letters are looked for once all is at rest.
   const isDone = ({ asExpected, scenario }: Outcome) => asExpected || scenario.expected.deadLetters
-  while (Date.now() < giveUpAt && !outcomes().every(isDone)) await sleep(50)
+  while (!limit.isOver() && !outcomes().every(isDone)) await sleep(50)
   await Promise.all([relay.hubspot, ...plays.map(({ service }) => service)].map((simulator) => simulator.idle()))
   await relay.stack.idle({ withinSeconds: 10, timeoutSeconds: 15 })
   return outcomes(await relay.deadLetters())

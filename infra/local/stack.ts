@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
@@ -8,6 +7,7 @@ import { createDynamoDb, TableProperties } from './dynamodb.ts'
 import { EventSourceProperties, startEventSource } from './event-source.ts'
 import { createIam, type Grant } from './iam.ts'
 import { FunctionProperties, startLambda } from './lambda.ts'
+import { startLimit } from './pace.ts'
 import { accountId, find, goesBy, type Place, placeResources, secretArn } from './resources.ts'
 import { createSecretsManager, initialValue, SecretProperties } from './secrets.ts'
 import { createSqs, QueueProperties } from './sqs.ts'
@@ -130,20 +130,23 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const functionOf = (reference: string) => findBy(functions, ({ ref, arn }) => ref === reference || arn === reference)
 
   const sqs = new SQSClient(clientConfig(operator, place))
+  const shortened = (window = 0) =>
+    overrides.visibilityTimeoutSeconds === undefined ? undefined : overrides.visibilityTimeoutSeconds + window
   for (const { physicalName, properties } of queues) {
-    const window = eventSources.find(({ queue }) => queue.physicalName === physicalName)?.properties
-      .MaximumBatchingWindowInSeconds
-    const shortened = overrides.visibilityTimeoutSeconds && {
-      VisibilityTimeout: String(overrides.visibilityTimeoutSeconds + (window ?? 0)),
+    const source = eventSources.find(({ queue }) => queue.physicalName === physicalName)
+    const visibilityTimeout = shortened(source?.properties.MaximumBatchingWindowInSeconds)
+    const Attributes = {
+      ...properties,
+      ...(visibilityTimeout !== undefined && { VisibilityTimeout: String(visibilityTimeout) }),
+      ...givenUpAfter(properties.RedrivePolicy, overrides),
     }
-    const Attributes = { ...properties, ...shortened, ...givenUpAfter(properties.RedrivePolicy, overrides) }
     await sqs.send(new CreateQueueCommand({ QueueName: physicalName, Attributes }))
   }
 
   const dynamodb = new DynamoDBClient(clientConfig(operator, place))
   for (const { physicalName: TableName, properties } of tables) {
     await dynamodb.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...properties }))
-    await waitUntilTableExists({ client: dynamodb, maxWaitTime: 5, minDelay: 0.01, maxDelay: 0.01 }, { TableName })
+    await waitUntilTableExists({ client: dynamodb, maxWaitTime: 60, minDelay: 0.01, maxDelay: 0.01 }, { TableName })
   }
 
   for (const { physicalName, properties } of secrets) secretsManager.put(physicalName, initialValue(properties))
@@ -164,7 +167,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     const { physicalName, invoke } = functionOf(properties.FunctionName)
     iam.requireEventSource(physicalName, queue.arn)
     const poller = new SQSClient(clientConfig(physicalName, place))
-    closeLater(startEventSource({ sqs: poller, queueUrl: queue.ref, region, properties, invoke }))
+    const visibilityTimeoutSeconds = shortened(properties.MaximumBatchingWindowInSeconds)
+    closeLater(
+      startEventSource({ sqs: poller, queueUrl: queue.ref, region, properties, invoke, visibilityTimeoutSeconds }),
+    )
   }
 
   /** What keeps the stack from being idle, in words. */
@@ -231,14 +237,14 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
 
     /**
      * Resolves when nothing runs and no queue with a consumer has a message, save those delayed for longer than
-     * `withinSeconds` (default 60). Rejects after `timeoutSeconds` (default 30).
+     * `withinSeconds` (default 60). Rejects after `timeoutSeconds` (default 30) of a quiet machine's time.
      */
     async idle({ withinSeconds = 60, timeoutSeconds = 30 } = {}) {
-      const giveUpAt = Date.now() + timeoutSeconds * 1000
+      const limit = startLimit(timeoutSeconds * 1000)
       for (;;) {
         const reasons = await unfinished(withinSeconds)
         if (reasons.length === 0) return
-        if (Date.now() > giveUpAt) throw new Error(`Not idle after ${timeoutSeconds} s: ${reasons.join(', ')}.`)
+        if (limit.isOver()) throw new Error(`Not idle after ${timeoutSeconds} s: ${reasons.join(', ')}.`)
         await wait(20)
       }
     },
@@ -249,8 +255,8 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
 const namelessHere = { 'relay.domain': null, 'relay.publicBaseUrl': null }
 
 async function synthesizeForNow(context?: object) {
-  const folder = await synthesize({ context: { ...context, ...namelessHere } })
-  return { folder, close: () => rm(folder, { recursive: true }) }
+  const { folder, remove } = await synthesize({ context: { ...context, ...namelessHere } })
+  return { folder, close: remove }
 }
 
 function givenUpAfter(redrivePolicy: string | undefined, { maxReceiveCount }: { maxReceiveCount?: number }) {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { hash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
@@ -19,19 +20,41 @@ export type Template = {
 
 const project = join(import.meta.dirname, '../..')
 
+/** A folder with what a CDK app was synthesized to. `remove` when it is no longer needed. */
+export type Assembly = { folder: string; remove(): Promise<void> }
+
 /**
- * Synthesizes a CDK app into a new folder below `cdk.out/`, and returns the folder. `context` is CDK's context, as
- * `-c` sets it. Inside the project, so that what a bundle leaves to Node's module resolution is found there.
+ * Synthesizes a CDK app below `cdk.out/`. `context` is CDK's context, as `-c` sets it. Inside the project, so that what a
+ * bundle leaves to Node's module resolution is found there.
+ *
+ * Where `SHARED_ASSEMBLIES` names a folder, as the tests do, each app is synthesized there once with each context, for
+ * every process; whoever made the folder removes it.
  */
-export async function synthesize({ app = join(project, 'infra/app.ts'), context = {} as object } = {}) {
+export async function synthesize({
+  app = join(project, 'infra/app.ts'),
+  context = {} as object,
+} = {}): Promise<Assembly> {
+  const shared = process.env['SHARED_ASSEMBLIES']
+  if (!shared) return synthesizeAnew(app, context)
+  const folder = join(shared, hash('sha256', JSON.stringify([app, context])).slice(0, 16))
+  if (!existsSync(folder)) {
+    const assembly = await synthesizeAnew(app, context)
+    // Somebody else may have been at it at the same time: the first one's counts.
+    await rename(assembly.folder, folder).catch(assembly.remove)
+  }
+  return { folder, async remove() {} }
+}
+
+async function synthesizeAnew(app: string, context: object): Promise<Assembly> {
   await mkdir(join(project, 'cdk.out'), { recursive: true })
-  const assembly = await mkdtemp(join(project, 'cdk.out/local-'))
+  const folder = await mkdtemp(join(project, 'cdk.out/local-'))
+  const remove = () => rm(folder, { recursive: true })
   try {
-    const env = { ...process.env, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) }
+    const env = { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) }
     await promisify(execFile)(process.execPath, [app], { cwd: project, env })
-    return assembly
+    return { folder, remove }
   } catch (error) {
-    await rm(assembly, { recursive: true })
+    await remove()
     throw error
   }
 }

@@ -9,7 +9,7 @@ let built: Built
 
 beforeAll(async () => {
   built = await buildContenders()
-}, 60_000)
+})
 afterAll(() => built[Symbol.asyncDispose]())
 
 test('a status update of a full batch costs 2.1 writes and a read, and a duplicate one read', async () => {
@@ -39,8 +39,6 @@ test('a status update logs at most 0.6 kB, metrics included, and so does a webho
   expect(webhookBytes).toBeLessThanOrEqual(600)
 })
 
-test('ten PATCHes in each of four invocations, five seconds apart, take ten handshakes', {
-  timeout: 60_000,
-}, async () => {
+test('ten PATCHes in each of four invocations, five seconds apart, take ten handshakes', async () => {
   expect(await countHandshakes(built, 'ours')).toBe(10)
 })

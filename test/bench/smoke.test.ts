@@ -13,7 +13,7 @@ let built: Built
 beforeAll(async () => {
   cloud = await startEmulatedCloud()
   built = await buildContenders()
-}, 60_000)
+})
 afterAll(async () => {
   await cloud.close()
   await built[Symbol.asyncDispose]()

@@ -8,13 +8,12 @@ import { senders } from '../../functions/providers/senders.ts'
 import { type faultLabels, faultNames } from '../../infra/local/inbox/faults.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import { type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { ample } from '../../infra/local/pace.ts'
 import { playedProviders } from '../../infra/local/providers.ts'
 import { startBrowser } from './browser.ts'
 import { findChromium } from './chromium.ts'
 
-const patient = { timeout: 30_000, interval: 50 }
-
-describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
+describe.skipIf(!findChromium())('the inbox page', () => {
   let relay: LocalRelay
   let inbox: Inbox
   let browser: Browser
@@ -31,7 +30,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     })
     inbox = await startInbox(relay)
     browser = await startBrowser()
-  }, 90_000)
+  })
 
   afterAll(async () => {
     await browser?.close()
@@ -41,7 +40,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
 
   beforeEach(async () => {
     page = await browser.newPage({ viewport: { width: 1360, height: 1000 } })
-    page.setDefaultTimeout(patient.timeout)
+    page.setDefaultTimeout(ample(30_000))
     complaints = []
     page.on('pageerror', ({ message }) => complaints.push(message))
     page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()))
@@ -65,7 +64,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
   const customers = (text: string) =>
     page.getByRole('region', { name: 'What the customer got' }).locator('ol > li').filter({ hasText: text })
   const steps = () => page.getByRole('list', { name: 'Steps' })
-  const tick = (text: string) => expect.poll(() => agents(text).locator('b').innerText(), patient)
+  const tick = (text: string) => expect.poll(() => agents(text).locator('b').innerText())
   const flip = (group: keyof typeof faultLabels, label: string) =>
     page.getByRole('group', { name: group }).getByRole('switch', { name: label }).click()
 
@@ -218,9 +217,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     expect(await customers('Not from an agent').count()).toBe(0)
   })
 
-  test('a status that HubSpot refuses becomes a dead letter with its reason; sent back, it is told', {
-    timeout: 150_000,
-  }, async () => {
+  test('a status that HubSpot refuses becomes a dead letter with its reason; sent back, it is told', async () => {
     const letters = page.getByRole('region', { name: 'Dead letters' })
     await flip('HubSpot', 'Refuses the status (400)')
     await send('Back from the dead')
@@ -230,9 +227,9 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     await flip('HubSpot', 'Refuses the status (400)')
     await letters.getByRole('button', { name: 'Redrive' }).click()
 
-    await expect.poll(() => letters.getByRole('listitem').count(), patient).toBe(0)
+    await expect.poll(() => letters.getByRole('listitem').count()).toBe(0)
     // A late effect of the try that was refused must not undo this one: until then it waits.
-    await expect.poll(() => agents('Back from the dead').locator('b').innerText(), { timeout: 90_000 }).toBe('Sent')
+    await expect.poll(() => agents('Back from the dead').locator('b').innerText()).toBe('Sent')
   })
 
   test('the journey has each place with its time, the raw event and PATCH, and the ledger', async () => {
@@ -262,7 +259,7 @@ describe.skipIf(!findChromium())('the inbox page', { timeout: 60_000 }, () => {
     await send('The second of two')
     await press('The second of two', 'Read')
 
-    await expect.poll(() => figure('Read'), patient).toBe(String(before + 1))
+    await expect.poll(() => figure('Read')).toBe(String(before + 1))
     expect(await figure('p50')).toMatch(/ s$/)
   })
 

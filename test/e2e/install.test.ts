@@ -18,7 +18,7 @@ describe.skipIf(!findChromium())('installing the app, in a browser', () => {
     relay = await startLocalRelay()
     base = relay.stack.outputs['InstallUrl']!.replace('/install', '')
     browser = await startBrowser()
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await browser?.close()

@@ -1,10 +1,9 @@
 import { globSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FunctionProperties } from '../../infra/local/lambda.ts'
 import { accountId, find, placeResources, type Resource } from '../../infra/local/resources.ts'
-import { readTemplate, synthesize, type Template } from '../../infra/local/template.ts'
+import { type Assembly, readTemplate, synthesize, type Template } from '../../infra/local/template.ts'
 import type { Started } from '../bench/bench/child.ts'
 import { type Cloud, startCloud } from '../bench/bench/cloud.ts'
 import { environmentOf } from '../bench/bench/contenders.ts'
@@ -12,18 +11,18 @@ import { batch, webhook } from '../bench/bench/events.ts'
 import { runTask } from '../bench/bench/run.ts'
 
 const names = globSync('functions/*.lambda.ts').map((file) => basename(file, '.lambda.ts'))
-let assembly: string
+let assembly: Assembly
 let template: Template
 let cloud: Cloud
 
 beforeAll(async () => {
   assembly = await synthesize()
-  template = readTemplate(assembly)
+  template = readTemplate(assembly.folder)
   cloud = await startCloud()
-}, 60_000)
+})
 afterAll(async () => {
   await cloud.close()
-  await rm(assembly, { recursive: true })
+  await assembly.remove()
 })
 
 test.each(names)('%s starts without undici, HTTP/2 and X-Ray', async (name) => {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await run('npm', ['install', '--offline', '--legacy-peer-deps', `./${tarball}`], app)
   brought = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'))
   linkPeers()
-}, 120_000)
+})
 afterAll(() => rmSync(app, { recursive: true }))
 
 test('the package brings nothing along, and no TypeScript but declarations', () => {

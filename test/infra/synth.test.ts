@@ -8,7 +8,7 @@ const app = new URL('../../infra/app.ts', import.meta.url).pathname
 const first = mkdtempSync(join(tmpdir(), 'synth-'))
 const second = mkdtempSync(join(tmpdir(), 'synth-'))
 
-beforeAll(() => synthesize(first), 60_000)
+beforeAll(() => synthesize(first))
 afterAll(() => [first, second].forEach((folder) => void rmSync(folder, { recursive: true })))
 
 test('synthesis needs no credentials, no Docker and no CDK CLI', () => {

@@ -10,8 +10,6 @@ import { createLinkBrowser } from '../support/link-browser.ts'
 import { readLogs } from '../support/logs.ts'
 
 const [connected, disconnected] = ['3000000001', '3000000002']
-const patience = { timeout: 20_000 }
-
 let folder: string
 let relay: LocalRelay
 const entries: LogEntry[] = []
@@ -28,7 +26,7 @@ beforeAll(async () => {
   })
   await relay.addChannelAccount(connected, { conduct: () => ({}) })
   await relay.addChannelAccount(disconnected, { conduct: () => ({ answers: [{ reply: { status: 503 } }] }) })
-}, 60_000)
+})
 
 afterAll(async () => {
   await relay?.stop()
@@ -38,10 +36,10 @@ afterAll(async () => {
 test('what HubSpot says of a channel account is kept, without its address, the latest word whatever comes last', async () => {
   const account = { ...ids, channelAccountId: '3000000003' }
   await relay.hubspot.sendAccountEvent({ ...account, type: 'CHANNEL_ACCOUNT_CREATED' })
-  await expect.poll(() => keptOf(account.channelAccountId), patience).toMatchObject({ state: 'created' })
+  await expect.poll(() => keptOf(account.channelAccountId)).toMatchObject({ state: 'created' })
 
   await relay.hubspot.sendAccountEvent({ ...account, type: 'CHANNEL_ACCOUNT_PURGED' })
-  await expect.poll(() => keptOf(account.channelAccountId), patience).toMatchObject({ state: 'purged' })
+  await expect.poll(() => keptOf(account.channelAccountId)).toMatchObject({ state: 'purged' })
   const late = { ...account, type: 'CHANNEL_ACCOUNT_UPDATED', eventTimestamp: '2026-01-01T00:00:00Z' }
   const answered = await relay.hubspot.sendEvent(
     { ...late, channelAccountDeliveryIdentifier: '+15550100000' },
@@ -58,7 +56,7 @@ test("a purged account's message is not tried on: the agent reads why", async ()
   const message = await send(disconnected)
   await relay.hubspot.sendAccountEvent({ ...ids, channelAccountId: disconnected, type: 'CHANNEL_ACCOUNT_PURGED' })
 
-  await expect.poll(() => relay.hubspot.message(message.id)?.told, patience).toBe('FAILED')
+  await expect.poll(() => relay.hubspot.message(message.id)?.told).toBe('FAILED')
 
   expect(relay.hubspot.message(message.id)?.patches.at(-1)).toMatchObject({
     errorMessage: expect.stringContaining('disconnected in HubSpot'),
@@ -70,10 +68,10 @@ test('a revoked portal is marked once, its messages wait, and a new installation
   relay.hubspot.uninstallApp(ids.portalId)
   relay.hubspot.expireAccessTokens(ids.portalId)
   const first = await send(connected)
-  await expect.poll(waiting, patience).toEqual([first.id])
+  await expect.poll(waiting).toEqual([first.id])
   const refreshes = tokenCalls()
   const second = await send(connected)
-  await expect.poll(waiting, patience).toEqual([first.id, second.id])
+  await expect.poll(waiting).toEqual([first.id, second.id])
 
   expect(tokenCalls()).toBe(refreshes)
   expect(logs().sumOf('update-status', 'PortalsRevoked')).toBe(1)
@@ -84,7 +82,7 @@ test('a revoked portal is marked once, its messages wait, and a new installation
   await setClocksForward(minutes(15))
 
   expect(page).toMatchObject({ status: 200, text: expect.stringContaining('connected again') })
-  await expect.poll(() => [first, second].map(({ told }) => told), patience).toEqual(['SENT', 'SENT'])
+  await expect.poll(() => [first, second].map(({ told }) => told)).toEqual(['SENT', 'SENT'])
 })
 
 const minutes = (number: number) => number * 60_000

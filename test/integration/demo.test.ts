@@ -1,7 +1,7 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeBody } from '../../functions/platform/queue.ts'
 import { errorFields } from '../../functions/platform/telemetry.ts'
 import type { NewMessage } from '../../infra/local/hubspot.ts'
@@ -25,7 +25,7 @@ beforeAll(async () => {
   lettersOfScenarios = await relay.deadLetters()
   await makeTrouble()
   logs = readLogs(entries)
-}, 120_000)
+})
 
 afterAll(() => relay?.stop())
 
@@ -44,7 +44,7 @@ async function makeTrouble() {
   stack.faults.add(outage)
   const delayed = await send('trouble')
   stack.faults.delete(outage)
-  await vi.waitFor(() => expect(delayed.told).toBe('SENT'), { timeout: 20_000 })
+  await expect.poll(() => delayed.told).toBe('SENT')
   await send('telling')
   await send('trouble', { portalId: '1002' })
   await send('trouble', { faults: [{ answer: { status: 400 } }] })

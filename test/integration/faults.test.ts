@@ -11,7 +11,7 @@ beforeEach(async () => {
     overrides: { visibilityTimeoutSeconds: 3 },
     behaviour: { redeliveryDelaysMs: Array(20).fill(500) },
   })
-}, 30_000)
+})
 afterEach(() => relay?.stop())
 
 const account = '3000000001'
@@ -43,7 +43,6 @@ test.each<Fault>([
   async (fault) => {
     expect(await sendDuring(fault, 2500)).toEqual({ told: 'SENT', receptions: 1 })
   },
-  60_000,
 )
 
 test('an app secret that is no app secret: 503, and the log names the field and not the value', async () => {

@@ -13,7 +13,7 @@ describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
   beforeAll(async () => {
     relay = await startLocalRelay({ settings, environment: shortWaits })
     outcomes = await playScenarios(relay, scenarios)
-  }, 90_000)
+  })
   afterAll(() => relay?.stop())
 
   test.each(scenarios.map(({ name }, index) => ({ name, index })))('$name: HubSpot ends at the truth', ({ index }) => {
@@ -44,7 +44,7 @@ describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
 
   test('a malformed status lies among the dead letters with its reason, and nothing else does', async () => {
     // The scenarios have just looked at them, which hides them for a second.
-    await expect.poll(() => relay.deadLetters(), { timeout: 5000 }).toMatchObject([{ status: 'bounced' }])
+    await expect.poll(() => relay.deadLetters()).toMatchObject([{ status: 'bounced' }])
     expect(relay.stack.functionLogs('update-status').join('\n')).toMatch(/Dead-lettered.*status: invalid value/)
   })
 })

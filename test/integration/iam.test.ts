@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -36,8 +35,8 @@ const fates = {
 }
 
 // The fewer processes of each function, the sooner it is over.
-const assembly = await synthesize({ context: { 'relay.maxConcurrency': 2 } })
-afterAll(() => rm(assembly, { recursive: true }))
+const { folder: assembly, remove } = await synthesize({ context: { 'relay.maxConcurrency': 2 } })
+afterAll(remove)
 
 // Nothing takes longer than all of it did.
 let patienceMs = 60_000
@@ -68,7 +67,6 @@ test.concurrent.each(whole.grants.filter(isSeen).map((grant) => [inWords(grant),
     expect(refusals.join('\n')).toContain(grant.action.split(':')[1])
     expect(came.fates).not.toEqual(fates)
   },
-  90_000,
 )
 
 /** Runs the relay, without one grant perhaps, until the messages have met their fates or will not any more. */

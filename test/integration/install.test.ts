@@ -9,7 +9,7 @@ let relay: LocalRelay
 beforeAll(async () => {
   relay = await startLocalRelay()
   await relay.addChannelAccount(message.channelAccountId)
-}, 120_000)
+})
 afterAll(() => relay?.stop())
 
 test("a portal that is installed by a click has its messages' statuses told", async () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
     overrides: { visibilityTimeoutSeconds: 1 },
   })
   noteRunning(local, note)
-}, 60_000)
+})
 
 afterAll(async () => {
   await local?.stop()
@@ -67,9 +67,9 @@ describe('two customers with two Twilio accounts over one channel', () => {
     await expect.poll(() => slow.messages.length).toBe(1)
 
     await slow.report(message.id, { status: 'delivered' })
-    await expect.poll(() => message.told, { timeout: 9500 }).toBe('SENT')
+    await expect.poll(() => message.told).toBe('SENT')
     expect(slow.deliveries[0]!.answered).toBeUndefined()
-    await expect.poll(() => slow.deliveries[0]!.answered, { timeout: 15_000 }).toBe(201)
+    await expect.poll(() => slow.deliveries[0]!.answered).toBe(201)
 
     expect(slow.deliveries).toHaveLength(1)
     expect(message.patches).toHaveLength(1)
@@ -108,14 +108,14 @@ describe("what a WhatsApp customer writes, and the team's application", () => {
     local.stack.putSecret(local.stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
 
     const taken = await whatsApp.write({ ...ids, channelAccountId }, { from: '15550100014', text: 'Grüße 👋' })
-    await expect.poll(deadLetters, { timeout: 15_000 }).toEqual([expect.stringContaining('HTTP 410')])
+    await expect.poll(deadLetters).toEqual([expect.stringContaining('HTTP 410')])
     const file = join(folder, 'account.json')
     await writeFile(file, JSON.stringify({ ...account, handOnTo: right.url }))
     const put = await relay(['secret', 'set', 'channel', channelAccountId, '--file', file])
     // The function looks for another place than it remembers once in ten seconds.
     local.stack.killEnvironments()
     const redriven = await relay(['dead-letters', 'redrive', '--queue', 'hand-ons', '--yes'])
-    await expect.poll(() => right.requests.length, { timeout: 15_000 }).toBe(2)
+    await expect.poll(() => right.requests.length).toBe(2)
 
     expect([taken, put.exitCode]).toEqual([204, 0])
     expect(redriven.printed).toBe('Sent back: 1, skipped: 0, failed: 0.')

@@ -1,15 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
 import type { ForwardReceiver } from '../../infra/local/forward-receiver.ts'
 import type { Message } from '../../infra/local/hubspot.ts'
 import { FunctionProperties } from '../../infra/local/lambda.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { readTemplate, synthesize } from '../../infra/local/template.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const project = join(import.meta.dirname, '../..')
 const account = { ...ids, channelAccountId: '3000000001' }
@@ -26,9 +24,12 @@ let service: ForwardReceiver
  * version after. Both meet the same queues and tables.
  */
 beforeAll(async () => {
-  assembly = await synthesize()
+  const synthesized = await synthesize()
   // Inside the project, whose node_modules they use.
   releases = mkdtempSync(join(project, 'cdk.out/releases-'))
+  assembly = join(releases, 'assembly')
+  cpSync(synthesized.folder, assembly, { recursive: true })
+  await synthesized.remove()
   const tag = lastTag()
   if (tag) checkOut(tag, releaseFolder('previous'))
   else copySources(releaseFolder('previous'))
@@ -38,11 +39,11 @@ beforeAll(async () => {
     for (const name of all) bundle(name, bundleOf(release, name), releaseFolder(release))
   relay = await startLocalRelay({ assembly, overrides: { longestDelaySeconds: 1 } })
   service = await relay.addChannelAccount(account.channelAccountId, { conduct: () => ({}) })
-}, 120_000)
+})
 
 afterAll(async () => {
   await relay?.stop()
-  for (const folder of [assembly, releases]) if (folder) rmSync(folder, { recursive: true })
+  rmSync(releases, { recursive: true })
 })
 
 // CloudFormation replaces functions one by one, in no order that could be relied on.
@@ -72,7 +73,7 @@ test.each([
     const before = timesLeft(waitsFor)
 
     const message = await send()
-    await expect.poll(() => timesLeft(waitsFor), patience).toBeGreaterThanOrEqual(before + 2)
+    await expect.poll(() => timesLeft(waitsFor)).toBeGreaterThanOrEqual(before + 2)
 
     expect(message.told).toBeUndefined()
     expect(service.receptions(message.id)).toBe(receptions)
@@ -125,11 +126,9 @@ function deploy(release: Release, names: string[]) {
 }
 
 async function isTold(message: Message, word: 'SENT' | 'READ') {
-  await expect.poll(() => message.told, patience).toBe(word)
+  await expect.poll(() => message.told).toBe(word)
   await relay.stack.idle({ withinSeconds: 0 })
 }
-
-const patience = { timeout: 20_000, interval: 20 }
 
 type Release = 'previous' | 'next'
 

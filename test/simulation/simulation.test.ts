@@ -8,7 +8,7 @@ test('in two hundred worlds, whatever goes wrong, every invariant holds', async 
 
     if (violations.length > 0) expect.fail(inWords(await reduce({ seed })))
   }
-}, 120_000)
+})
 
 test('the same seed is the same world, step by step', async () => {
   const [once, again] = [await runWorld({ seed: 23 }), await runWorld({ seed: 23 })]

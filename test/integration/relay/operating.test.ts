@@ -34,7 +34,7 @@ beforeAll(async () => {
   })
   service = await local.addChannelAccount(account, { conduct: () => ({}) })
   noteRunning(local, note)
-}, 60_000)
+})
 
 afterAll(async () => {
   await local?.stop()
@@ -272,7 +272,7 @@ describe('secret', () => {
       (await relay(['sign', '--send', '--secret-stdin'], { input: secret })).printed
     // The function looks for another secret than it remembers once in ten seconds.
     for (const secret of [clientSecret, 'the next client secret'])
-      await expect.poll(() => answerTo(secret), { timeout: 15_000, interval: 500 }).toContain('HTTP 204')
+      await expect.poll(() => answerTo(secret)).toContain('HTTP 204')
   })
 
   test('rotate --finish does not guess whether the previous one is in use', async () => {
