@@ -35,21 +35,14 @@ export function readContent(job: Pick<DeliveryJob, 'text' | 'richText' | 'attach
   }
 }
 
-/** The addresses that a message goes to, each once. */
-export function recipientsOf({ to }: Pick<DeliveryJob, 'to'>) {
-  const addresses = to.map(({ deliveryIdentifier }) => deliveryIdentifier?.value.trim() ?? '')
-  return [...new Set(addresses.filter((address) => address !== ''))]
-}
-
 /** What a channel takes of a message: characters of text (UTF-16), quick replies, kinds of files; absent: none, all kinds. */
 export type Capacity = { text: number; quickReplies?: number; kinds?: readonly MediaFile['kind'][] }
 
 /** Why a channel cannot carry a message, in sentences for the agent; undefined where it can. */
-export function refusal({ text, files, quickReplies, cannot }: Content, recipients: string[], takes: Capacity) {
+export function refusal({ text, files, quickReplies, cannot }: Content, takes: Capacity) {
   const { quickReplies: most = 0, kinds } = takes
   const strange = files.find(({ kind }) => kinds && !kinds.includes(kind))
   const reasons = [
-    recipients.length === 0 && 'The message has no recipient with an address.',
     text === '' && files.length === 0 && cannot.length === 0 && 'The message is empty.',
     text.length > takes.text &&
       `The message is too long: this channel takes up to ${takes.text} characters, it has ${text.length}.`,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import type { Reference } from '../../functions/providers/references.ts'
 import { callbackDataOf, referenceFrom } from '../../functions/providers/whatsapp/callback-data.ts'
+import { isWhatsAppId, isWhatsAppUserId } from '../../functions/providers/whatsapp/ids.ts'
 import { sign } from '../../functions/providers/whatsapp/signature.ts'
 import {
   type Delivery,
@@ -56,10 +57,10 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
         if (isQuestion) return { reply: { status: 200, body: { id: phoneNumberId } } }
         const asked = Message.safeParse(JSON.parse(body)).data
         if (!asked) return { reply: refusal('131009') }
-        const { to, text, interactive, biz_opaque_callback_data = '' } = asked
+        const { to, recipient = '', text, interactive, biz_opaque_callback_data = '' } = asked
         const files = media.flatMap((type) => asked[type] ?? [])
         return {
-          to,
+          to: to ?? recipient,
           text: text?.body ?? interactive?.body.text ?? files[0]?.caption ?? '',
           media: files.map(({ link }) => link),
           reference: referenceFrom(biz_opaque_callback_data),
@@ -115,25 +116,28 @@ const Button = z.object({
 })
 
 /** What Meta takes, with its limits. */
-const Message = z.object({
-  messaging_product: z.literal('whatsapp'),
-  to: z.string().regex(/^\d{7,15}$/),
-  type: z.enum(['text', 'interactive', ...media]),
-  text: z.object({ body: z.string().min(1).max(4096) }).optional(),
-  interactive: z
-    .object({
-      type: z.literal('button'),
-      body: z.object({ text: z.string().min(1).max(1024) }),
-      action: z.object({ buttons: z.array(Button).min(1).max(3) }),
-    })
-    .optional(),
-  image: File,
-  audio: File,
-  video: File,
-  sticker: File,
-  document: File,
-  biz_opaque_callback_data: z.string().max(512).optional(),
-})
+const Message = z
+  .object({
+    messaging_product: z.literal('whatsapp'),
+    to: z.string().refine(isWhatsAppId).optional(),
+    recipient: z.string().refine(isWhatsAppUserId).optional(),
+    type: z.enum(['text', 'interactive', ...media]),
+    text: z.object({ body: z.string().min(1).max(4096) }).optional(),
+    interactive: z
+      .object({
+        type: z.literal('button'),
+        body: z.object({ text: z.string().min(1).max(1024) }),
+        action: z.object({ buttons: z.array(Button).min(1).max(3) }),
+      })
+      .optional(),
+    image: File,
+    audio: File,
+    video: File,
+    sticker: File,
+    document: File,
+    biz_opaque_callback_data: z.string().max(512).optional(),
+  })
+  .refine(({ to, recipient }) => (to === undefined) !== (recipient === undefined))
 
 // Meta's codes, with the HTTP status that it gives them; undefined for those that only receipts bring.
 const published: [code: string, title: string, httpStatus?: number][] = [
@@ -182,7 +186,7 @@ function statusOf({ reference, to, providerMessageId }: Delivery, { status, code
     id: providerMessageId,
     status,
     timestamp: unixTime(),
-    recipient_id: to,
+    ...(isWhatsAppUserId(to) ? { recipient_user_id: to } : { recipient_id: to }),
     ...(code && { errors: [{ code: Number(code), title, message: title, error_data: { details: title } }] }),
     ...(reference && {
       biz_opaque_callback_data: callbackDataOf({ job: reference, ...(reference.part ?? { index: 0, of: 1 }) }),

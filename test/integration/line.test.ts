@@ -6,6 +6,9 @@ import { startLine } from '../../infra/local/line.ts'
 import type { Conduct } from '../../infra/local/provider-simulator.ts'
 import { job, makeSends } from '../support/sends.ts'
 
+const customer = `U${'1'.repeat(32)}`
+const to = [{ deliveryIdentifier: { type: 'CHANNEL_SPECIFIC_OPAQUE_ID', value: customer } }]
+
 const stops: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
@@ -19,7 +22,7 @@ test('a message reaches the customer, with its picture', async () => {
 
   expect(outcomes).toEqual([{ outcome: 'sent', status: 'sent', providerMessageId: expect.stringMatching(/^\d+$/) }])
   expect(simulator.messages).toMatchObject([
-    { to: '1111111', text: job.text, media: ['https://files.example.com/a.png'] },
+    { to: customer, text: job.text, media: ['https://files.example.com/a.png'] },
   ])
 })
 
@@ -75,7 +78,8 @@ test('with a wrong token a message waits', async () => {
 async function setUp(conduct: Conduct = {}) {
   const simulator = await startLine({ conduct: () => conduct })
   stops.push(simulator.stop)
-  const send = (fields?: Partial<DeliveryJob>, holds: object = simulator.account) => makeSends(line, holds, fields)
+  const send = (fields?: Partial<DeliveryJob>, holds: object = simulator.account) =>
+    makeSends(line, holds, { to, ...fields })
   return { simulator, send }
 }
 

@@ -6,6 +6,9 @@ import type { Conduct } from '../../infra/local/provider-simulator.ts'
 import { startTelegram } from '../../infra/local/telegram.ts'
 import { job, makeSends } from '../support/sends.ts'
 
+const customer = '1111111'
+const to = [{ deliveryIdentifier: { type: 'CHANNEL_SPECIFIC_OPAQUE_ID', value: customer } }]
+
 const stops: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
@@ -19,7 +22,7 @@ test('a message reaches the customer, with its file', async () => {
 
   expect(outcomes).toEqual([{ outcome: 'sent', status: 'sent', providerMessageId: expect.stringMatching(/^\d+$/) }])
   expect(simulator.messages).toMatchObject([
-    { to: '1111111', text: job.text, media: ['https://files.example.com/a.png'] },
+    { to: customer, text: job.text, media: ['https://files.example.com/a.png'] },
   ])
 })
 
@@ -75,7 +78,8 @@ test('whatever goes wrong, no outcome and no error tells the token', async () =>
 async function setUp(conduct: Conduct = {}) {
   const simulator = await startTelegram({ conduct: () => conduct })
   stops.push(simulator.stop)
-  const send = (fields?: Partial<DeliveryJob>, holds: object = simulator.account) => makeSends(telegram, holds, fields)
+  const send = (fields?: Partial<DeliveryJob>, holds: object = simulator.account) =>
+    makeSends(telegram, holds, { to, ...fields })
   return { simulator, send }
 }
 

@@ -11,7 +11,7 @@ export const job: DeliveryJob = {
   channelAccountId: '3000000001',
   messageId: 'message/1',
   integrationThreadIds: [],
-  to: [{ deliveryIdentifier: { value: '1111111' } }],
+  to: [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+15550100002' } }],
   text: 'Grüße 👋',
   attachments: [],
   createdAt: '2026-11-22T12:00:00Z',

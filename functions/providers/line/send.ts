@@ -6,8 +6,9 @@ import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { type Content, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import { type Content, type QuickReply, readContent, refusal } from '../content.ts'
 import type { Send, SendFace } from '../provider.ts'
+import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
 import { LineAccount, truth } from './account.ts'
 import { catalogue } from './reasons.ts'
@@ -33,9 +34,11 @@ export const line: SendFace<LineAccount, Push> = {
 
   plan(job) {
     const content = readContent(job)
-    const recipients = recipientsOf(job)
+    const needs = 'LINE needs the id of a user, group or room, which it gives when somebody writes to the account.'
+    const { recipients, refused: noRecipient } = readRecipients(job, idOf, needs)
     const refused = [
-      refusal(content, recipients, { text: 5000, quickReplies: 13, kinds: ['image', 'sticker'] }),
+      noRecipient,
+      refusal(content, { text: 5000, quickReplies: 13, kinds: ['image', 'sticker'] }),
       content.quickReplies.some(({ label }) => label.length > 20) && 'LINE takes quick replies of up to 20 characters.',
     ].filter((reason) => typeof reason === 'string')
     if (refused.length > 0) return { refused: refused.join(' ') }
@@ -62,6 +65,8 @@ export const line: SendFace<LineAccount, Push> = {
     }
   },
 }
+
+const idOf = ({ value }: Identifier) => (/^[UCR][\da-f]{32}$/.test(value) ? value : undefined)
 
 // Neither is ever to be changed: the keys of messages on their way would be others.
 const namespace = '3c8a2713-54f4-40cd-aba5-59d7ffaa8db4'

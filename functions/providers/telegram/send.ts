@@ -4,9 +4,10 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import { type Content, type MediaFile, type QuickReply, readContent, refusal } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
+import { type Identifier, readRecipients } from '../recipients.ts'
 import { TelegramAccount, truth } from './account.ts'
 import { catalogue } from './reasons.ts'
 
@@ -24,9 +25,13 @@ export const telegram: SendFace<TelegramAccount, Call> = {
 
   plan(job) {
     const content = linksInText(readContent(job))
-    const recipients = recipientsOf(job)
-    const refused = refusal(content, recipients, { text: 4096, quickReplies: 100 })
-    return refused === undefined ? { sends: recipients.flatMap((chat) => calls(chat, content)) } : { refused }
+    const needs = 'Telegram needs the id of a chat: the customer has to write to the bot first.'
+    const { recipients, refused: noRecipient } = readRecipients(job, chatOf, needs)
+    const refused = [noRecipient, refusal(content, { text: 4096, quickReplies: 100 })].filter(
+      (one) => one !== undefined,
+    )
+    if (refused.length > 0) return { refused: refused.join(' ') }
+    return { sends: recipients.flatMap((chat) => calls(chat, content)) }
   },
 
   async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson }) {
@@ -40,6 +45,12 @@ export const telegram: SendFace<TelegramAccount, Call> = {
       return lostAnswer(error, 'Telegram could not be reached')
     }
   },
+}
+
+/** A chat's id, or a public channel's name. The digits of a phone number would be the chat of somebody else. */
+function chatOf({ type = '', value }: Identifier) {
+  if (['HS_PHONE_NUMBER', 'HS_SHORT_CODE', 'HS_EMAIL_ADDRESS'].includes(type)) return undefined
+  return /^(-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31})$/.test(value) ? value : undefined
 }
 
 /** A message has one kind of buttons: beside answers to choose, links go into the text. */

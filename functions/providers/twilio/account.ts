@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Reasons } from '../catalogue.ts'
+import { Country } from '../country.ts'
 import { Endpoint } from '../endpoint.ts'
 import { sentOn, type Truth } from '../provider.ts'
 
@@ -36,6 +37,7 @@ export const TwilioAccount = z
       .string()
       .regex(/^MG[\da-f]{32}$/i)
       .optional(),
+    country: Country,
     sentOn: sentOn(truth, 'sent'),
     reasons: Reasons,
     baseUrl: Endpoint.default('https://api.twilio.com'),

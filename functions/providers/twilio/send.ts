@@ -4,10 +4,12 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
-import { type Content, readContent, recipientsOf, refusal } from '../content.ts'
+import { type Content, readContent, refusal } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { Send, SendFace } from '../provider.ts'
+import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { referenceOf, toQuery } from '../references.ts'
+import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
 import { catalogue, transient } from './reasons.ts'
 import { meaningOf } from './status.ts'
@@ -23,13 +25,18 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
   account: TwilioAccount,
   truth,
 
-  plan(job, { channel }) {
+  plan(job, account) {
     const content = readContent(job)
-    const recipients = recipientsOf(job)
-    const refused = refusal(content, recipients, { text: 1600 })
-    if (refused) return { refused }
-    const parts = partsOf(content, channel)
-    return { sends: recipients.flatMap((to) => parts.map((part) => ({ to: addressed(to, channel), ...part }))) }
+    const needs = `This channel needs ${needsCountryCode}`
+    const { recipients, refused: noRecipient } = readRecipients(
+      job,
+      (identifier) => addressOf(identifier, account),
+      needs,
+    )
+    const refused = [noRecipient, refusal(content, { text: 1600 })].filter((reason) => reason !== undefined)
+    if (refused.length > 0) return { refused: refused.join(' ') }
+    const parts = partsOf(content, account.channel)
+    return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
   },
 
   async send(send, account, { fetchJson, now }) {
@@ -76,11 +83,21 @@ function partsOf({ text, files }: Content, channel: TwilioAccount['channel']): O
   return separate ? [{ text, media: [] }, ...parts] : parts
 }
 
-/** An address as Twilio takes it; people write phone numbers with spaces, brackets and dashes. */
+/** A recipient as Twilio takes it: a number in E.164, or an id of WhatsApp's, behind the name of the channel. */
+function addressOf(identifier: Identifier, { channel, country }: TwilioAccount) {
+  const bare = identifier.value.replace(new RegExp(`^${channel}:`, 'i'), '')
+  const number = phoneNumber(bare, country)
+  if (number !== undefined) return addressed(number, channel)
+  if (channel !== 'whatsapp') return undefined
+  if (isWhatsAppUserId(bare)) return addressed(bare, channel)
+  // Twilio's `WaId`, which is the number without its plus.
+  return isProvidersOwn(identifier) && isWhatsAppId(bare) ? addressed(`+${bare}`, channel) : undefined
+}
+
+/** A sender or recipient, behind the name of its channel. A team writes its numbers with spaces, brackets and dashes. */
 function addressed(address: string, channel: TwilioAccount['channel']) {
   const prefix = channel === 'sms' ? '' : `${channel}:`
-  const bare = address.startsWith(prefix) ? address.slice(prefix.length) : address
-  return prefix + (/^[+\d\s().-]+$/.test(bare) ? bare.replace(/[\s().-]/g, '') : bare)
+  return prefix + (/^[+\d\s().-]+$/.test(address) ? address.replace(/[\s().-]/g, '') : address)
 }
 
 function messagesUrl({ baseUrl, accountSid }: TwilioAccount) {

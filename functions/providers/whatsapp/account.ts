@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Reasons } from '../catalogue.ts'
+import { Country } from '../country.ts'
 import { Endpoint } from '../endpoint.ts'
 import { sentOn, type Truth } from '../provider.ts'
 
@@ -20,6 +21,7 @@ const Secrets = z.tuple([z.string().min(1)]).rest(z.string().min(1))
 
 const common = {
   provider: z.literal('whatsapp'),
+  country: Country,
   sentOn: sentOn(truth, 'sent'),
   reasons: Reasons,
   /** Where customers' messages, and whatever else is no status, are handed on to: Meta posts them to the same URL. */

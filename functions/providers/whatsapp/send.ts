@@ -5,16 +5,21 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
-import { type Content, type MediaFile, type QuickReply, readContent, recipientsOf, refusal } from '../content.ts'
+import { type Content, type MediaFile, type QuickReply, readContent, refusal } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
+import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
+import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
 import { keptId } from './message-id.ts'
 import { catalogue, transient } from './reasons.ts'
 
+/** A customer in Meta's words: by phone number, or by user id. */
+type Customer = { to: string } | { recipient: string }
+
 /** What goes to one customer in one send, in Meta's words. */
-type Part = { to: string; type: string; [type: string]: unknown }
+type Part = Customer & { type: string; [type: string]: unknown }
 
 /**
  * Messages over the WhatsApp Cloud API: what may be sent within 24 hours of the customer's last message. It knows no
@@ -24,15 +29,21 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
   account: WhatsAppAccount,
   truth,
 
-  plan(job) {
+  plan(job, { country }) {
     const content = readContent(job)
-    const to = recipientsOf(job)
-    const numbers = to.flatMap((address) => phoneNumber(address) ?? [])
+    const needs = `WhatsApp needs ${needsCountryCode}`
+    const { recipients, refused: noRecipient } = readRecipients(
+      job,
+      (identifier) => customerOf(identifier, country),
+      needs,
+    )
     const messages = messagesOf(content)
-    const sends = numbers.flatMap((number) => messages.map((message) => ({ to: number, ...message })))
+    const sends = recipients
+      .map(written)
+      .flatMap((customer) => messages.map((message) => ({ ...customer, ...message })))
     const refused = [
-      refusal(content, to, { text: content.quickReplies.length > 0 ? longestShortText : 4096, quickReplies: 3 }),
-      numbers.length < to.length && 'WhatsApp needs a phone number with its country code.',
+      noRecipient,
+      refusal(content, { text: content.quickReplies.length > 0 ? longestShortText : 4096, quickReplies: 3 }),
       content.quickReplies.length > 0 && refusalOfButtons(content),
       !fits(job, sends.length) && 'The ids of this message are longer than what WhatsApp returns.',
     ].filter((reason) => typeof reason === 'string')
@@ -52,11 +63,16 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
   },
 }
 
-/** The digits of a phone number in international form; undefined for what is none. */
-function phoneNumber(address: string) {
-  const digits = /^(?:whatsapp:)?\+?[\d\s().-]+$/.test(address) ? address.replace(/\D/g, '') : ''
-  return /^[1-9]\d{6,14}$/.test(digits) ? digits : undefined
+/** A customer's number without its plus, or user id; digits alone are a number only where WhatsApp itself gave them. */
+function customerOf(identifier: Identifier, country: string | undefined) {
+  const bare = identifier.value.replace(/^whatsapp:/i, '')
+  if (isWhatsAppUserId(bare) || (isProvidersOwn(identifier) && isWhatsAppId(bare))) return bare
+  return phoneNumber(bare, country)?.slice(1)
 }
+
+// In `to` Meta would take a user id, and send nothing.
+const written = (customer: string): Customer =>
+  isWhatsAppUserId(customer) ? { recipient: customer } : { to: customer }
 
 /** The most that a caption takes, or a text with buttons below it, in characters. */
 const longestShortText = 1024

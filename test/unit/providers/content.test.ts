@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readContent, recipientsOf, refusal } from '../../../functions/providers/content.ts'
+import { readContent, refusal } from '../../../functions/providers/content.ts'
 import { anyText } from '../../support/arbitraries.ts'
 
 test('a message of text is its text, formatting dropped', () => {
@@ -122,12 +122,6 @@ test.each([
   expect(read({ text: 'Hello', attachments: [attachment, attachment] }).cannot).toEqual([sentence])
 })
 
-test('each recipient counts once, and only with an address', () => {
-  const to = [' +15550100002 ', '+15550100003', '+15550100002', ' '].map((value) => ({ deliveryIdentifier: { value } }))
-
-  expect(recipientsOf({ to: [...to, { actorId: 'V-1' }] })).toEqual(['+15550100002', '+15550100003'])
-})
-
 test('a channel refuses what it cannot carry, and says all of it', () => {
   const content = { text: 'x'.repeat(1601), files: [{ url: 'https://e.com/1', kind: 'sticker' as const }] }
   const more = {
@@ -135,8 +129,8 @@ test('a channel refuses what it cannot carry, and says all of it', () => {
     cannot: ['A contact cannot go.'],
   }
 
-  expect(refusal({ ...content, ...more }, [], { text: 1600, kinds: ['image'] })).toBe(
-    'The message has no recipient with an address. The message is too long: this channel takes up to 1600 characters, ' +
+  expect(refusal({ ...content, ...more }, { text: 1600, kinds: ['image'] })).toBe(
+    'The message is too long: this channel takes up to 1600 characters, ' +
       'it has 1601. This channel takes no quick replies. This channel takes no files of this kind (sticker). A contact cannot go.',
   )
 })
@@ -145,12 +139,12 @@ test('a channel takes what it can carry', () => {
   const quickReplies = [{ label: 'Yes', value: 'Yes', type: 'text' as const }]
   const whole = { text: 'x'.repeat(1600), files: [{ url: 'https://e.com/1', kind: 'image' as const }], quickReplies }
 
-  expect(refusal({ ...whole, cannot: [] }, ['+1'], { text: 1600, quickReplies: 1 })).toBeUndefined()
-  expect(refusal({ ...whole, cannot: [] }, ['+1'], { text: 1600, quickReplies: 1, kinds: ['image'] })).toBeUndefined()
+  expect(refusal({ ...whole, cannot: [] }, { text: 1600, quickReplies: 1 })).toBeUndefined()
+  expect(refusal({ ...whole, cannot: [] }, { text: 1600, quickReplies: 1, kinds: ['image'] })).toBeUndefined()
 })
 
 test('a message without anything in it is refused', () => {
-  expect(refusal(read({ text: ' ', richText: '<p></p>' }), ['+1'], { text: 10 })).toBe('The message is empty.')
+  expect(refusal(read({ text: ' ', richText: '<p></p>' }), { text: 10 })).toBe('The message is empty.')
 })
 
 test('whatever the text and the attachments are, reading never throws', () => {

@@ -9,7 +9,10 @@ import {
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { LineAccount } from '../../../functions/providers/line/account.ts'
 import { line } from '../../../functions/providers/line/send.ts'
-import { job } from '../../support/sends.ts'
+import { job as anyJob } from '../../support/sends.ts'
+
+const customer = `U${'1'.repeat(32)}`
+const job = { ...anyJob, to: [{ deliveryIdentifier: { type: 'CHANNEL_SPECIFIC_OPAQUE_ID', value: customer } }] }
 
 const now = Date.parse('2026-11-22T12:00:05Z')
 const secret = { provider: 'line', channelAccessToken: 'channel+access/token=' }
@@ -28,7 +31,7 @@ test('a message is pushed to its recipient, with the token of the account', asyn
       url: 'https://api.line.me/v2/bot/message/push',
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer channel+access/token=' },
-      body: { to: '1111111', messages: [{ type: 'text', text: 'Grüße 👋' }] },
+      body: { to: customer, messages: [{ type: 'text', text: 'Grüße 👋' }] },
     },
   ])
 })
@@ -80,11 +83,11 @@ test('pictures follow the text, five objects at once, and quick replies are belo
 
   expect(sends).toEqual([
     {
-      to: '1111111',
+      to: customer,
       messages: [{ type: 'text', text: 'Grüße 👋' }, ...files.slice(0, 4).map(({ url }) => image(url))],
     },
     {
-      to: '1111111',
+      to: customer,
       messages: [
         {
           ...image(files[4]!.url),
@@ -101,9 +104,10 @@ test('pictures follow the text, five objects at once, and quick replies are belo
 })
 
 test('each recipient gets a push', () => {
-  const to = ['U1', 'C2', 'U1'].map((value) => ({ deliveryIdentifier: { value } }))
+  const [one, other] = [`U${'1'.repeat(32)}`, `C${'2'.repeat(32)}`]
+  const to = [one, other, one].map((value) => ({ deliveryIdentifier: { value } }))
 
-  expect(plan({ to })?.map(({ to }) => to)).toEqual(['U1', 'C2'])
+  expect(plan({ to })?.map(({ to }) => to)).toEqual([one, other])
 })
 
 test.each<[string, Partial<DeliveryJob>, RegExp]>([

@@ -4,7 +4,10 @@ import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/p
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { TelegramAccount } from '../../../functions/providers/telegram/account.ts'
 import { telegram } from '../../../functions/providers/telegram/send.ts'
-import { job } from '../../support/sends.ts'
+import { job as anyJob } from '../../support/sends.ts'
+
+const customer = '1111111'
+const job = { ...anyJob, to: [{ deliveryIdentifier: { type: 'CHANNEL_SPECIFIC_OPAQUE_ID', value: customer } }] }
 
 const now = Date.parse('2026-11-22T12:00:05Z')
 const secret = { provider: 'telegram', botToken: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw' }

@@ -342,7 +342,6 @@ describe('send', () => {
     ['whatsapp', '+1 555 010 0002', 'whatsapp:+15550100002'],
     ['whatsapp', 'whatsapp:+15550100002', 'whatsapp:+15550100002'],
     ['rcs', '+15550100002', 'rcs:+15550100002'],
-    ['sms', 'ada@example.com', 'ada@example.com'],
   ] as const)('by %s to %j goes to %j', async (channel, value, to) => {
     const { form } = await sent({ account: { ...account, channel }, to: [{ deliveryIdentifier: { value } }] })
 

@@ -1,0 +1,51 @@
+import { type CountryCode, parsePhoneNumberWithError } from 'libphonenumber-js/min'
+import type { DeliveryJob } from '../messages/jobs.ts'
+
+/** An address of HubSpot's. Its type says whether people typed it, or the channel's own integration handed it to HubSpot. */
+export type Identifier = { type?: string | undefined; value: string }
+
+/** Whom a message goes to, as its provider writes them, each once; what `read` does not take is refused by the sentence `needs`. */
+export function readRecipients<Address>(
+  { to }: Pick<DeliveryJob, 'to'>,
+  read: (identifier: Identifier) => Address | undefined,
+  needs: string,
+): { recipients: Address[]; refused?: string } {
+  const identifiers = to.flatMap(({ deliveryIdentifier }) => deliveryIdentifier ?? [])
+  const given = identifiers.map(({ type, value }) => ({ type, value: visible(value) })).filter(({ value }) => value)
+  const addresses = new Map(given.map((identifier) => [identifier, read(identifier)]))
+  const recipients = [...new Set(addresses.values())].filter((address) => address !== undefined)
+  if (given.length === 0) return { recipients, refused: 'The message has no recipient with an address.' }
+  return [...addresses.values()].includes(undefined) ? { recipients, refused: needs } : { recipients }
+}
+
+/** Whether an address is what the channel's integration got from the provider, and nothing that somebody typed. */
+export const isProvidersOwn = ({ type }: Identifier) => type === 'CHANNEL_SPECIFIC_OPAQUE_ID'
+
+/**
+ * A phone number in E.164; undefined for what is none. Nothing is guessed: the number begins with `+`, or it is one of the
+ * country that the account names. An extension, or a second number, makes it none.
+ */
+export function phoneNumber(value: string, country?: string): string | undefined {
+  const isInternational = value.startsWith('+')
+  if (!isInternational && country === undefined) return undefined
+  try {
+    const options = { extract: false, ...(country !== undefined && { defaultCountry: country as CountryCode }) }
+    const parsed = parsePhoneNumberWithError(value, options)
+    // Numbering plans change, and some networks keep to former ones: of a whole number, the provider is the judge.
+    const isWhole = isInternational ? /^\+[1-9]\d{6,14}$/.test(parsed.number) : parsed.isPossible()
+    return isWhole && parsed.ext === undefined ? parsed.number : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What a team is told of a number that nothing tells the country of. */
+export const needsCountryCode = 'a phone number with its country code, such as +49 170 1234567.'
+
+/** The value without what nobody sees and contacts are full of: marks of direction, zero-width spaces, the `tel:` of a link. */
+const visible = (value: string) =>
+  value
+    .normalize('NFKC')
+    .replace(/[\p{Cc}\p{Cf}]/gu, '')
+    .trim()
+    .replace(/^tel:/i, '')
