@@ -2,7 +2,7 @@ import type { HubSpot, MessageStatus, UpdateAnswer } from './hubspot/client.ts'
 import { readAnew, toAnnouncement } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
-import { outcomeOf } from './hubspot/update-outcome.ts'
+import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './hubspot/update-outcome.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
@@ -21,6 +21,7 @@ import {
   type Telling,
   tellingOf,
 } from './messages/ledger.ts'
+import { redact } from './messages/redact.ts'
 import { rises } from './messages/status.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
@@ -122,7 +123,8 @@ export function createHandler(deps: Deps) {
   /** Tells HubSpot its word for what is known now, which may be more than this update says. */
   async function tell(update: StatusUpdate, item: LedgerItem, run: Run): Promise<Told> {
     const telling = tellingOf(item)!
-    const status = { statusType: telling.word, errorMessage: telling.errorMessage }
+    const tries = triesOf(run)
+    const status = { statusType: telling.word, errorMessage: worded(telling.errorMessage, tries.wording) }
     const token = await tokens.get(update.portalId)
     let answer = await patch(token, update, status)
     if (answer.kind === 'unauthorized') {
@@ -130,43 +132,70 @@ export function createHandler(deps: Deps) {
       await waitForSlot(update, run)
       answer = await patch(renewed, update, status)
     }
-    return heed(answer, { update, item, run, telling })
-  }
-
-  async function patch(token: string, update: StatusUpdate, status: MessageStatus): Promise<UpdateAnswer> {
-    const { allowance, ...answer } = await hubspot.updateMessage(token, update, status)
-    if (allowance) await rateLimit.heed(update.portalId, allowance)
-    return answer
-  }
-
-  /** Does what HubSpot's answer calls for: told; or refused for good, after another word had been told; or thrown. */
-  async function heed(answer: UpdateAnswer, { update, item, run, telling }: Attempt): Promise<Told> {
+    const age = now() - (update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since)
     const outcome = outcomeOf(answer, {
       now: now(),
       random: deps.random,
       before: item.told?.word,
       word: telling.word,
-      bornAt: update.messageCreatedAt ? Date.parse(update.messageCreatedAt) : run.since,
-      isPurged: answer.kind === 'not there' && (await channelAccounts.isPurged(update)),
+      errorMessage: status.errorMessage,
+      age,
+      ...(await whenRefused(answer, { update, age, tries })),
+      tries,
       lateEffectSeconds: deps.lateEffectSeconds,
     })
+    return heed(outcome, { update, item, run, telling, tries })
+  }
+
+  async function patch(token: string, update: StatusUpdate, status: MessageStatus): Promise<UpdateAnswer> {
+    const { allowance, ...answer } = await hubspot.updateMessage(token, update, status)
+    if (answer.kind === 'taken') rateLimit.succeeded(update.portalId)
+    if (allowance) await rateLimit.heed(update.portalId, allowance)
+    return withoutSecrets(answer)
+  }
+
+  /** What is known of the channel and its account where HubSpot refuses a status. */
+  async function whenRefused(
+    answer: UpdateAnswer,
+    { update, age, tries }: { update: StatusUpdate; age: number; tries: Tries },
+  ) {
+    if (answer.kind !== 'refused') return { isPurged: false, isSystematic: false }
+    const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(update))
+    const isEarly = isYetToAppear(answer, age) && tries.refused === undefined
+    const { isSystematic, isNews } = await rateLimit.refusals.note(update, { alike: answer.alike, isEarly })
+    if (isNews)
+      telemetry.error('HubSpot refuses every status of a channel', { ...about(update), problem: answer.problem })
+    if (isSystematic || isNews) telemetry.count('RefusedAlike')
+    return { isPurged, isSystematic }
+  }
+
+  /** Does what HubSpot's answer calls for: told; or refused for good, after another word had been told; or thrown. */
+  async function heed(outcome: UpdateOutcome, attempt: Attempt): Promise<Told> {
+    const { update, item, run, telling, tries } = attempt
+    if ('tries' in outcome) run.carry['tries'] = outcome.tries
+    // Whoever tells it anew begins anew.
+    if (['told', 'correction refused', 'give up'].includes(outcome.kind)) delete run.carry['tries']
     switch (outcome.kind) {
       case 'told':
-        if (outcome.surprise) telemetry.count('UnexpectedAnswers')
-        reportTold(outcome.surprise, { update, item, telling })
-        return { telling, refused: false }
+        if (outcome.holds) telemetry.count('HeldOtherwise')
+        if (tries.refused) await rateLimit.refusals.recovered(update)
+        reportTold(outcome.holds, attempt)
+        return { telling, holds: outcome.holds, refused: false }
       case 'correction refused':
         report('HubSpot refused the correction', 'CorrectionsRefused', update, item, {
           statusType: telling.word,
           problem: outcome.problem,
         })
         return { telling, refused: true }
+      case 'reword':
+        report('HubSpot may have refused the reason', 'ReasonsRefused', update, item, { problem: outcome.problem })
+        await waitForSlot(update, run)
+        return tell(update, item, run)
       case 'no access':
         return tokens.refuse(update.portalId, outcome.problem)
       case 'pause portal':
         telemetry.count('RateLimited')
-        await rateLimit.pause(update.portalId, outcome.until)
-        throw new NotYet(outcome.reason, outcome.until)
+        throw new NotYet(outcome.reason, await rateLimit.exceeded(update.portalId, outcome.seconds))
       case 'retry':
         throw new TryLater(outcome.reason, outcome)
       case 'give up':
@@ -174,13 +203,13 @@ export function createHandler(deps: Deps) {
     }
   }
 
-  function reportTold(surprise: string | undefined, { update, item, telling }: Omit<Attempt, 'run'>) {
+  function reportTold(holds: string | undefined, { update, item, telling }: Attempt) {
     const { createdAt = update.messageCreatedAt } = item
     const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
     // The relay's own verdict is queued long before it counts.
     const tellingDelay = update.status === 'unconfirmed' ? undefined : now() - Date.parse(update.occurredAt)
     const { word: statusType, errorMessage: reason } = telling
-    const fields = { statusType, reason, timeToTruth, tellingDelay, surprise }
+    const fields = { statusType, reason, timeToTruth, tellingDelay, holds }
     report('HubSpot told', `Told${statusType}`, update, item, fields)
     if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${statusType}`, timeToTruth, 'Milliseconds')
     if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
@@ -228,8 +257,17 @@ function withoutNews({ status, part }: StatusUpdate, { known, parts }: LedgerIte
   return status === heard ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
 }
 
-type Told = { telling: Telling; refused: boolean }
-type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Telling }
+/** HubSpot's own words may quote a piece of a token, or an address. */
+function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
+  if (!('problem' in answer)) return answer
+  const problem = redact(answer.problem).slice(0, 500)
+  return answer.kind === 'refused' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
+}
+
+type Told = { telling: Telling; refused: boolean; holds?: string | undefined }
+type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Telling; tries: Tries }
+
+const triesOf = ({ carry }: Run) => Tries.catch(Tries.parse({})).parse(carry['tries'] ?? {})
 
 // Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
 const longestWaitHere = 500

@@ -204,6 +204,18 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
       atLeast: 1,
     },
     {
+      name: 'HubSpot refuses the statuses of a channel',
+      says: 'HubSpot refuses message after message of a channel in the same way. Agents see SENT, whatever became of the messages, and new statuses are tried only twice. See what HubSpot says.',
+      metric: own('RefusedAlike'),
+      atLeast: 1,
+    },
+    {
+      name: 'HubSpot holds another status',
+      says: 'HubSpot took a status twice, and answers that it holds another one. Agents see what is not true. See which messages, and compare.',
+      metric: own('HeldOtherwise'),
+      atLeast: 1,
+    },
+    {
       name: 'Functions throttled',
       says: "Lambda has no room for the relay's functions, so webhooks may be refused and work waits. Raise the account's concurrency, or lower maxConcurrency.",
       metric: ofFunctions('Throttles'),

@@ -10,22 +10,23 @@ export type ApiVersion = z.infer<typeof ApiVersion>
 /** A status as HubSpot's "update a message" endpoint takes it. */
 export type MessageStatus = { statusType: 'SENT' | 'FAILED' | 'READ'; errorMessage?: string | undefined }
 
-/** What HubSpot's answer to an update means for us. */
+/** What HubSpot's answer to an update says. What becomes of the update by it: update-outcome.ts. */
 export type UpdateAnswer =
-  /** HubSpot holds the status. `surprise` says how its answer differs from what is documented. */
-  | { kind: 'told'; surprise?: string }
+  /** HubSpot took the status. `held` is what its answer says that it holds now, as far as it says so. */
+  | { kind: 'taken'; held?: HeldStatus | undefined }
   /** The access token is stale or revoked. */
   | { kind: 'unauthorized' }
   /** The portal's consent lacks a scope. */
   | { kind: 'scopes missing' }
-  /** The message is not there yet, or gone; HubSpot documents neither. */
-  | { kind: 'not there'; problem: string }
-  /** HubSpot will never take this. */
-  | { kind: 'refused'; problem: string }
+  /** Refused in a way that HubSpot does not document for this endpoint. Equal refusals have the same `alike`. */
+  | { kind: 'refused'; problem: string; status: number; alike: string }
   /** Nothing was done; try again, after so many seconds where HubSpot says so. */
   | { kind: 'busy'; problem: string; status: number; retryAfter?: number | undefined }
   /** No answer, or the edge's: it may have taken effect, or do so late. */
   | { kind: 'unclear'; problem: string; retryAfter?: number | undefined }
+
+/** What HubSpot says that it holds of a message: a word of its own, and why it failed. */
+export type HeldStatus = { word: string; errorMessage?: string | undefined }
 
 /** Tells HubSpot the status of a message. */
 export type HubSpot = {
@@ -52,7 +53,7 @@ export function createHubSpot(options: {
           headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
           body: JSON.stringify(status),
         })
-        return { ...understand(response, status, now()), allowance: allowanceOf(response) }
+        return { ...understand(response, now()), allowance: allowanceOf(response) }
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         return error.mayHaveArrived
@@ -74,18 +75,27 @@ const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 52
 // Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again".
 const busyStatuses = new Set([408, 423, 425, 429, 477])
 
-function understand(response: HttpResponse, asked: MessageStatus, now: number): UpdateAnswer {
+function understand(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
-  const problem = problemOf(response)
+  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response.json) }
+  const said = problemIn(response)
+  const problem = inALine(response, said)
   const retryAfter =
     retryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
-  if (status >= 200 && status < 300) return told(response, asked)
   if (status === 401) return { kind: 'unauthorized' }
-  if (status === 403 && /MISSING_SCOPES/.test(problem)) return { kind: 'scopes missing' }
-  if (status === 403 || status === 404 || status === 409) return { kind: 'not there', problem }
+  if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
   if (unclearStatuses.has(status)) return { kind: 'unclear', problem, retryAfter }
   if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfter }
-  return { kind: 'refused', problem }
+  const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
+  return { kind: 'refused', problem, status, alike: alike.slice(0, 200) }
+}
+
+// Two forms are seen: a category, and elsewhere in HubSpot's API a sentence alone, which quotes a piece of the token.
+const scopesMissing =
+  /MISSING_SCOPES|does not have proper permissions|requires (any|all|one) of \[|all required scopes/i
+
+function namesScopes({ json, text }: HttpResponse) {
+  return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
 }
 
 // Documented for every answer; some come without.
@@ -100,15 +110,25 @@ function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
   return { max, remaining, intervalMilliseconds: numberIn('x-hubspot-ratelimit-interval-milliseconds') }
 }
 
-const Message = z.object({ status: z.object({ statusType: z.string() }) })
+// By the specification `status` may be missing, and by the guide be a string.
+const Message = z.object({
+  status: z.union([
+    z.string().transform((statusType) => ({ statusType, failureDetails: undefined })),
+    z.object({
+      statusType: z.string(),
+      failureDetails: z
+        .object({ errorMessage: z.string().optional().catch(undefined) })
+        .optional()
+        .catch(undefined),
+    }),
+  ]),
+})
 
-function told({ json }: HttpResponse, { statusType }: MessageStatus): UpdateAnswer {
-  const message = Message.safeParse(json)
-  if (!message.success) return { kind: 'told', surprise: 'answer of another shape' }
-  const held = message.data.status.statusType
-  return held === statusType
-    ? { kind: 'told' }
-    : { kind: 'told', surprise: `holds ${held.slice(0, 20)} after ${statusType}` }
+/** What a message, as HubSpot answers with it, holds; undefined where it does not say. */
+function heldIn(message: unknown): HeldStatus | undefined {
+  const { data } = Message.safeParse(message)
+  if (!data) return undefined
+  return { word: data.status.statusType, errorMessage: data.status.failureDetails?.errorMessage }
 }
 
 // Every field is optional in practice, whatever the specification says; one of another type counts as missing.
@@ -120,23 +140,17 @@ const Problem = z.object({
   correlationId: text,
   policyName: text,
 })
+type Problem = z.infer<typeof Problem>
 
-/** HubSpot's error in a line: status, category, message and the id to quote to HubSpot's support. */
-function problemOf({ status, headers, json }: HttpResponse) {
-  const {
-    message,
-    category,
-    subCategory,
-    policyName,
-    correlationId = headers['x-hubspot-correlation-id'],
-  } = Problem.safeParse(json).data ?? {}
+const problemIn = ({ json }: HttpResponse): Partial<Problem> => Problem.safeParse(json).data ?? {}
+
+/** HubSpot's error in a line: status, category, message and the id to quote to HubSpot's support. Not redacted. */
+function inALine({ status, headers }: HttpResponse, said: Partial<Problem>) {
+  const { message, category, subCategory, policyName, correlationId = headers['x-hubspot-correlation-id'] } = said
   return [
     `HTTP ${status}`,
-    category,
-    subCategory,
-    policyName,
-    message?.slice(0, 300),
-    correlationId && `correlationId ${correlationId}`,
+    ...[category, subCategory, policyName, message].map((part) => part?.slice(0, 1000)),
+    correlationId && `correlationId ${String(correlationId).slice(0, 100)}`,
   ]
     .filter((part) => part !== undefined && part !== '')
     .join(', ')

@@ -1,5 +1,7 @@
 import * as z from 'zod'
+import { namedWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
+import { createRefusals, type Refusals } from './refusals.ts'
 
 /** The limit on an app's requests in one HubSpot account, kept by all Lambdas together. Times are in milliseconds since 1970. */
 export type RateLimit = {
@@ -9,6 +11,15 @@ export type RateLimit = {
   pause(portalId: string, until: number): Promise<void>
   /** What HubSpot says of its limit along with an answer. */
   heed(portalId: string, allowance: Allowance): Promise<void>
+  /**
+   * HubSpot answers that its limit is reached, and perhaps for how many seconds: nobody is to call it for this portal before
+   * the time that is returned, further away each time that this happens again without a success.
+   */
+  exceeded(portalId: string, seconds: number | undefined): Promise<number>
+  /** HubSpot did what it was asked: the next time that its limit is reached is a first time. */
+  succeeded(portalId: string): void
+  /** What is refused over and over uses the limit up in vain. */
+  refusals: Refusals
 }
 
 /** HubSpot's headers `X-HubSpot-RateLimit-*`: how many requests it allows in a rolling interval, and how many are left. */
@@ -32,9 +43,11 @@ export function createRateLimit(options: {
   share: number
   now(): number
   sleep(milliseconds: number): Promise<unknown>
+  random?(): number
 }): RateLimit {
-  const { table, limit, share, now, sleep } = options
+  const { table, limit, share, now, sleep, random = Math.random } = options
   const learnt = new Map<string, Allowance>()
+  const successes = new Map<string, number>()
 
   const takeTogether = together(sleep, async (portalId, count) => {
     const { burst, interval } = pace(share, { max: limit, ...learnt.get(portalId) })
@@ -53,7 +66,35 @@ export function createRateLimit(options: {
     await Promise.all([table.addFrom(slotsKey(portalId), until, 0), table.addFrom(pauseKey(portalId), until, 0)])
   }
 
+  function lengthOfPause(times: number, seconds: number | undefined) {
+    if (seconds !== undefined)
+      return namedWait({ seconds, longest: longestNamedPause }, { isRepeated: times > 0, attempt: times, random })
+    return Math.min(longestPause, 1000 * 2 ** times) * (0.5 + random() / 2)
+  }
+
+  async function exceeded(portalId: string, seconds: number | undefined) {
+    const pk = exceededKey(portalId)
+    for (let tries = 0; ; tries++) {
+      const before = Exceeded.safeParse(await table.get(pk)).data
+      // Requests that were made together are refused together: that is once.
+      if (before && now() < before.until && seconds === undefined) return before.until
+      const isSameTime = before && now() < before.until
+      const isRepeated =
+        before && (successes.get(portalId) ?? 0) <= before.until && now() - before.until < forgottenAfter
+      const times = isSameTime ? before.times : isRepeated ? before.times + 1 : 0
+      const until = Math.max(isSameTime ? before.until : 0, now() + lengthOfPause(times, seconds))
+      const noted = { pk, version: (before?.version ?? 0) + 1, until, times }
+      if (!(await table.putIfNextVersion(noted)) && tries < 3) continue
+      await pause(portalId, until)
+      return until
+    }
+  }
+
   return {
+    refusals: createRefusals({ table, now }),
+    exceeded,
+    succeeded: (portalId) => void successes.set(portalId, now()),
+
     async takeSlot(portalId, kept) {
       if (kept !== undefined && (await holds(portalId, kept))) return kept
       const { answer, place, count } = await takeTogether(portalId)
@@ -74,6 +115,11 @@ export function createRateLimit(options: {
 const staleAfterMilliseconds = 1000
 // In this time, requests leave a full window: a fiftieth of its limit, when they come evenly.
 const fullWindowMilliseconds = 200
+// Where HubSpot names no time, and where it names one again.
+const longestPause = 60_000
+const longestNamedPause = 900
+// What was long ago is no repetition.
+const forgottenAfter = 3_600_000
 // Records of a batch run side by side, and their reads are answered at once: within this each that needs a slot has asked.
 const gatheringMilliseconds = 1
 
@@ -108,7 +154,11 @@ function together<Answer>(
   }
 }
 
+/** When HubSpot's limit was reached last: until when the portal pauses, and how often it happened before without a success. */
+const Exceeded = z.object({ version: z.number(), until: z.number(), times: z.number() })
+
 const Pause = z.object({ value: z.number() }).optional()
 
 const slotsKey = (portalId: string) => `rate-limit#${portalId}`
+const exceededKey = (portalId: string) => `rate-limit-exceeded#${portalId}`
 const pauseKey = (portalId: string) => `rate-limit-pause#${portalId}`

@@ -1,19 +1,35 @@
+import * as z from 'zod'
 import type { Word } from '../messages/status.ts'
 import type { NamedWait } from '../platform/retry.ts'
-import type { UpdateAnswer } from './client.ts'
+import type { HeldStatus, UpdateAnswer } from './client.ts'
+
+/**
+ * What an update remembers of its tries, and takes along while it waits: since when HubSpot refuses it, how often it did,
+ * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
+ */
+export const Tries = z.object({
+  refused: z
+    .object({ since: z.number(), at: z.number(), times: z.number(), alike: z.string(), timesAlike: z.number() })
+    .optional(),
+  wording: z.enum(['whole', 'short', 'none']).default('whole'),
+  heldOther: z.boolean().default(false),
+})
+export type Tries = z.infer<typeof Tries>
 
 /** What becomes of an update, by HubSpot's answer to it. Times are in milliseconds since 1970. */
 export type UpdateOutcome =
-  /** HubSpot was told. `surprise` says how its answer differs from what is documented. */
-  | { kind: 'told'; surprise?: string | undefined }
+  /** HubSpot was told. `holds` says what it holds instead, where that is still something else when it is told again. */
+  | { kind: 'told'; holds?: string | undefined }
   /** HubSpot will not take this word, and keeps the one that it was told before. */
   | { kind: 'correction refused'; problem: string }
+  /** The same again at once, with less of a reason. */
+  | { kind: 'reword'; problem: string; tries: Tries }
   /** The portal gives no access, whatever is asked. */
   | { kind: 'no access'; problem: string }
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
-  | { kind: 'pause portal'; reason: string; until: number }
+  | { kind: 'pause portal'; reason: string; seconds: number | undefined }
   /** Another try, not before a time where there is a reason for one. */
-  | { kind: 'retry'; reason: string; notBefore?: number | undefined; named?: NamedWait | undefined }
+  | { kind: 'retry'; reason: string; notBefore?: number | undefined; named?: NamedWait | undefined; tries?: Tries }
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
 
@@ -21,43 +37,49 @@ export type UpdateOutcome =
 export type Asked = {
   now: number
   random(): number
-  /** HubSpot's word that it was told last, and the one that it was told now. */
+  /** HubSpot's word that it was told last, and what it was told now. */
   before: Word | undefined
   word: Word
-  /** When the message came into being, as far as is known. */
-  bornAt: number
+  errorMessage: string | undefined
+  /** How long ago the message came into being, as far as is known, in milliseconds. */
+  age: number
   /** Whether the channel account of the message was disconnected in HubSpot. */
   isPurged: boolean
+  /** Whether HubSpot refuses message after message of the channel in this way. */
+  isSystematic: boolean
+  tries: Tries
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
 
 /** What an answer of HubSpot's means for an update: the one place where that is decided. */
 export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
-  const { now } = asked
+  const { now, tries } = asked
   switch (answer.kind) {
-    case 'told':
-      return answer
+    case 'taken': {
+      const holds = otherThanAsked(answer.held, asked)
+      if (holds === undefined || tries.heldOther) return { kind: 'told', holds }
+      return {
+        kind: 'retry',
+        reason: `HubSpot ${holds}`,
+        notBefore: now + pauseWhereOtherIsHeld * (1 + asked.random()),
+        tries: { ...tries, heldOther: true },
+      }
+    }
     case 'unauthorized':
       return { kind: 'no access', problem: 'HubSpot refuses a fresh access token (HTTP 401)' }
     case 'scopes missing':
       return { kind: 'no access', problem: 'the scope conversations.custom_channels.write is missing' }
-    case 'not there':
-      return notThere(answer.problem, asked)
     case 'refused':
-      if (!asked.before || asked.before === asked.word)
-        return { kind: 'give up', reason: `HubSpot refuses the status (${answer.problem})` }
-      return { kind: 'correction refused', problem: answer.problem }
-    case 'busy': {
-      const named = namedBy(answer)
+      return refused(answer, asked)
+    case 'busy':
       if (answer.status === 429)
         return {
           kind: 'pause portal',
           reason: `HubSpot answers that its rate limit is reached (${answer.problem})`,
-          until: now + (answer.retryAfter === undefined ? 500 + asked.random() * 500 : answer.retryAfter * 1000),
+          seconds: answer.retryAfter,
         }
-      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, named }
-    }
+      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, named: namedBy(answer) }
     case 'unclear':
       // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
       return {
@@ -69,25 +91,99 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
   }
 }
 
+// In milliseconds.
+const pauseWhereOtherIsHeld = 30_000
+
 // In seconds: for how long an account that is being moved, or has used up its day, is left alone before it is asked again.
 const longestNamedWait = 900
 
 const namedBy = ({ retryAfter: seconds }: { retryAfter?: number | undefined }) =>
   seconds === undefined ? undefined : { seconds, longest: longestNamedWait }
 
-function notThere(problem: string, { now, bornAt, isPurged }: Asked): UpdateOutcome {
-  if (isPurged)
+/** How what HubSpot holds differs from what it was asked to hold; undefined where it does not, or does not say. */
+function otherThanAsked(held: HeldStatus | undefined, { word, errorMessage }: Asked) {
+  if (!held) return undefined
+  if (held.word !== word) return `holds ${/^[A-Z_]{1,30}$/.test(held.word) ? held.word : 'another word'} after ${word}`
+  const isOther =
+    word === 'FAILED' && held.errorMessage !== undefined && inALine(held.errorMessage) !== inALine(errorMessage)
+  return isOther ? 'holds another reason' : undefined
+}
+
+const inALine = (text = '') => text.normalize().replace(/\s+/g, ' ').trim()
+
+// What HubSpot answers where a message is not there yet, or not any more; it documents neither.
+const notThere = new Set([403, 404, 409])
+
+/** Whether HubSpot may say by its refusal that it does not have the message. */
+export const isNotThere = ({ status }: { status: number }) => notThere.has(status)
+
+/** Whether HubSpot may say so because the message was born only just now. */
+export const isYetToAppear = (answer: { status: number }, age: number) => isNotThere(answer) && age < fiveMinutes
+
+/**
+ * Nothing says what a refusal of this endpoint means, so one is no verdict: final is what is answered alike four times, over
+ * at least five minutes. Where message after message is refused so, two times are enough, lest that uses up the portal's limit.
+ */
+function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refused' }>, asked: Asked): UpdateOutcome {
+  const { now, tries, isSystematic } = asked
+  if (asked.isPurged)
     return {
       kind: 'give up',
       reason: `The channel account was disconnected in HubSpot, and the message went with it (${problem})`,
     }
-  if (now - bornAt < minutesToAppear * 60_000)
-    return { kind: 'retry', reason: `HubSpot does not have the message yet (${problem})` }
-  return {
-    kind: 'give up',
-    reason: `HubSpot does not have the message, ${minutesToAppear} minutes after it was sent (${problem})`,
+  const known = tries.refused && now - tries.refused.at < forgottenAfter ? tries.refused : undefined
+  const { since = now, times = 0 } = known ?? {}
+  const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
+  const noted = { ...tries, refused: { since, at: now, times: times + 1, alike, timesAlike } }
+  const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= fiveMinutes
+  if (!isFinal) {
+    const isYoung = isYetToAppear({ status }, asked.age)
+    return {
+      kind: 'retry',
+      reason: isYoung
+        ? `HubSpot does not have the message yet (${problem})`
+        : `HubSpot refuses the status (${problem})`,
+      notBefore: nextAfterRefusal(noted.refused, { ...asked, isYoung }),
+      tries: noted,
+    }
   }
+  if (asked.errorMessage !== undefined && tries.wording !== 'none')
+    return { kind: 'reword', problem, tries: { ...noted, wording: tries.wording === 'whole' ? 'short' : 'none' } }
+  if (!asked.before || asked.before === asked.word)
+    return {
+      kind: 'give up',
+      reason: `HubSpot refuses the status, ${times + 1} times in ${inMinutes(now - since)} (${problem})`,
+    }
+  return { kind: 'correction refused', problem }
 }
 
-// HubSpot does not say when a message that it announced can be updated.
-const minutesToAppear = 5
+const inMinutes = (milliseconds: number) => `${Math.round(milliseconds / 60_000)} minutes`
+
+const fiveMinutes = 300_000
+// A job that lay elsewhere since its last refusal (a portal without access, the dead letters) begins anew.
+const forgottenAfter = 3_600_000
+// Seconds after the first refusal.
+const steps = [5, 30, 120, 300]
+
+function nextAfterRefusal(
+  { since, times }: NonNullable<Tries['refused']>,
+  { now, random, isSystematic, isYoung }: Asked & { isYoung: boolean },
+) {
+  const end = since + fiveMinutes * (1 + random() / 20)
+  if (isSystematic) return Math.max(end, now + 5000)
+  // A message that was just born may be there any moment.
+  if (isYoung) return now + Math.min(60_000, 1000 * 2 ** times) * (0.5 + random() / 2)
+  const step = steps[times - 1]
+  if (step === undefined) return now + fiveMinutes * (1 + random() / 20)
+  return Math.max(step === 300 ? end : since + step * 1000 * (1 + random() / 5), now + 5000)
+}
+
+/** What HubSpot is told of a reason: all of it; a short one, where that is refused; or none. */
+export function worded(reason: string | undefined, wording: Tries['wording']) {
+  if (reason === undefined || wording === 'none') return undefined
+  if (wording === 'whole') return reason
+  const short = reason.slice(0, shortReason).toWellFormed()
+  return short === reason ? 'The message could not be delivered' : short
+}
+
+const shortReason = 100

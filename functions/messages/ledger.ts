@@ -59,8 +59,8 @@ export const LedgerItem = z.object({
   traceId: z.string().optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
-  /** HubSpot's word that HubSpot is known to hold. */
-  told: z.object({ word: Word, at: z.string() }).optional(),
+  /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
+  told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
   /** HubSpot's word that HubSpot refused for good, after another had been told. */
   refused: Word.optional(),
   /** Jobs that raised what is known and have not settled yet: each tells HubSpot before it is done. */
@@ -184,16 +184,22 @@ export function advance(
 /** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now: tell again. */
 export function settle(
   item: LedgerItem,
-  { telling, refused, mark, at }: { telling: Telling; refused: boolean; mark: string; at: string },
+  {
+    telling,
+    refused,
+    holds,
+    mark,
+    at,
+  }: { telling: Telling; refused: boolean; holds?: string | undefined; mark: string; at: string },
 ): { next?: LedgerItem; answer: 'settled' | 'tell' } {
   const { status: known, word, errorMessage: reason } = telling
   if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'tell' }
   const settled = {
     ...item,
-    ...(refused ? { refused: word } : { told: { word, at } }),
+    ...(refused ? { refused: word } : { told: { word, at, holds } }),
     open: item.open.filter((other) => other.mark !== mark),
   }
-  const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}`
+  const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
   return { next: noted(settled, what, { occurredAt: at, source: 'relay' }), answer: 'settled' }
 }
 

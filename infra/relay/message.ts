@@ -177,7 +177,7 @@ function inWords({ hubspot, timeline, waiting, sends = [], ...story }: Story) {
       ({ outcome, known, reason }, index) =>
         `Send ${String(index + 1).padEnd(4)} ${outcome}${known ? `, ${known}` : ''}${reason ? `: ${reason}` : ''}`,
     ),
-    `Told      ${told ? `${told.word}, ${told.at}` : 'nothing yet'}`,
+    `Told      ${told ? `${told.word}, ${told.at}${told.holds ? `: ${told.holds}` : ''}` : 'nothing yet'}`,
     `HubSpot   ${holds}`,
     ...waiting.map((what) => `Waits     ${what}`),
     ...timeline.map(({ at, what, source }) => `${at}  ${what} (${source})`),

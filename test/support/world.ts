@@ -59,7 +59,7 @@ export function createWorld(
     patches: [] as { messageId: string; statusType: string; errorMessage?: string; token: string; at: number }[],
     held: new Map<string, { statusType: string; errorMessage?: string }>(),
     refreshes: 0,
-    answer: async (_patch: { messageId: string; statusType: string; token: string }): Promise<Answer> => ok,
+    answer: async (_patch: Patch): Promise<Answer> => ok,
     refresh: async (): Promise<Answer> => ({
       status: 200,
       json: {
@@ -212,6 +212,7 @@ export function createWorld(
 
 export type World = ReturnType<typeof createWorld>
 
+type Patch = { messageId: string; statusType: string; errorMessage?: string; token: string }
 type Answer = { status: number; json?: unknown; headers?: Record<string, string> }
 const ok: Answer = { status: 200 }
 const response = ({ status, json, headers = {} }: Answer): HttpResponse => ({ status, headers, json, text: '' })

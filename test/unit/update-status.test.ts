@@ -405,19 +405,20 @@ describe("HubSpot's answers", () => {
   })
 
   test("a refusal is dead-lettered with HubSpot's message, category and correlation id", async () => {
-    answerWith({ status: 400, json: { message: 'Invalid input', category: 'VALIDATION_ERROR', correlationId: 'c-2' } })
+    const json = { message: 'Invalid input', category: 'VALIDATION_ERROR', correlationId: 'c-2' }
+    world.hubspot.answer = async () => ({ status: 400, json })
     await send('sent')
     await world.rest()
 
-    const reason = 'HubSpot refuses the status (HTTP 400, VALIDATION_ERROR, Invalid input, correlationId c-2)'
+    const said = '(HTTP 400, VALIDATION_ERROR, Invalid input, correlationId c-2)'
+    const reason = `HubSpot refuses the status, 5 times in 5 minutes ${said}`
     expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason } }])
-    expect(told()).toEqual(['SENT'])
   })
 
   test('a refusal that is redriven is told at once', async () => {
     world.hubspot.answer = async () => ({ status: 400 })
     await world.statusUpdates.send(update('sent'), { group: '1' })
-    await world.step()
+    await world.rest()
     world.hubspot.answer = async () => ({ status: 200 })
     await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
     await world.step()
@@ -426,7 +427,7 @@ describe("HubSpot's answers", () => {
   })
 
   test('a refused correction is final and counted, no dead letter', async () => {
-    answerWith({ status: 200 }, { status: 400 })
+    answerWith({ status: 200 }, ...Array(10).fill({ status: 400 }))
     await send('sent')
     await world.step()
     await send('read')
@@ -437,15 +438,54 @@ describe("HubSpot's answers", () => {
     expect(item().open).toEqual([])
   })
 
-  test('an answer of another shape, or another status than asked, counts as told and is counted', async () => {
-    answerWith({ status: 200, json: 'surprise' }, { status: 200, json: { status: { statusType: 'SENT' } } })
+  test.each([
+    ['no JSON', 'surprise'],
+    ['no status', { id: 'm' }],
+    ['the status in a string', { status: 'SENT' }],
+    ['no word on why it failed', { status: { statusType: 'SENT', failureDetails: null } }],
+  ])('a 200 that says %s is told, and nothing to wonder at', async (_, json) => {
+    answerWith({ status: 200, json })
     await send('sent')
-    await world.step()
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+    expect(item().told).toEqual({ word: 'SENT', at: expect.any(String) })
+    expect(world.counts['HeldOtherwise']).toBeUndefined()
+  })
+
+  test.each([
+    ['another word', 'read', { status: { statusType: 'SENT' } }, 'holds SENT after READ'],
+    ['another word in a string', 'read', { status: 'FAILED' }, 'holds FAILED after READ'],
+    [
+      'another reason',
+      'failed',
+      { status: { statusType: 'FAILED', failureDetails: { errorMessage: 'Something' } } },
+      'holds another reason',
+    ],
+  ] as const)(
+    'HubSpot answers that it holds %s: told once more after a pause, then kept as what it holds',
+    async (_, status, json, holds) => {
+      world.hubspot.answer = async () => ({ status: 200, json })
+      await send(status, { reason: 'No such number' })
+      await world.rest()
+
+      const [first, second] = world.hubspot.patches
+      expect(world.hubspot.patches).toHaveLength(2)
+      expect(second!.at - first!.at).toBeGreaterThanOrEqual(30_000)
+      expect(item()).toMatchObject({ told: { holds }, open: [] })
+      expect(world.counts['HeldOtherwise']).toBe(1)
+      expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    },
+  )
+
+  test('HubSpot answers once that it holds another word, and then the right one: nothing is left of it', async () => {
+    answerWith({ status: 200, json: { status: { statusType: 'FAILED' } } })
     await send('read')
     await world.rest()
 
-    expect(told()).toEqual(['SENT', 'READ'])
-    expect(world.counts['UnexpectedAnswers']).toBe(2)
+    expect(told()).toEqual(['READ', 'READ'])
+    expect(item().told).not.toHaveProperty('holds')
+    expect(world.counts['HeldOtherwise']).toBeUndefined()
   })
 
   test.each([
@@ -461,6 +501,37 @@ describe("HubSpot's answers", () => {
     const [first, second] = world.hubspot.patches
     expect(second!.at - first!.at).toBeGreaterThanOrEqual(120_000)
   })
+
+  test.each([502, 504])('a %i that names a time again is heeded beyond that', async (status) => {
+    const answer = { status, headers: { 'retry-after': '600' } }
+    answerWith(answer, answer)
+    await send('sent')
+    await world.rest()
+
+    const [, second, third] = world.hubspot.patches
+    expect(third!.at - second!.at).toBeGreaterThanOrEqual(600_000)
+  })
+
+  test.each(['0', '-10', 'Sun, 22 Nov 2020 12:00:00 GMT', '86400', '1e9', 'NaN', '30000', '1000000000'])(
+    'a Retry-After of %s makes neither haste nor silence',
+    async (header) => {
+      for (const status of [429, 503, 477]) {
+        world = createWorld()
+        const start = world.now()
+        world.hubspot.answer = async () =>
+          world.now() - start < 7_200_000 ? { status, headers: { 'retry-after': header } } : { status: 200 }
+        await send('sent')
+        await world.rest()
+
+        const within = (seconds: number) => world.hubspot.patches.filter(({ at }) => at - start < seconds * 1000).length
+        expect(within(60)).toBeLessThanOrEqual(10)
+        expect(within(62)).toBeGreaterThanOrEqual(2)
+        expect(within(7200)).toBeGreaterThanOrEqual(8)
+        expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(7_200_000 + 905_000)
+        expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+      }
+    },
+  )
 
   test('a refused connection is tried again soon', async () => {
     answerWith(new NoAnswer('ECONNREFUSED', false))
@@ -497,6 +568,220 @@ test('a status that HubSpot could not be told is in the ledger when its job beco
 
   expect(told()).toEqual(['SENT'])
   expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, open: [] })
+})
+
+describe("a slot of the portal's limit", () => {
+  test('serves one PATCH: the one after a 401 takes another', async () => {
+    world.portalsTable.items.set('rate-limit#1', { pk: 'rate-limit#1', value: world.now() + 5000 })
+    await send('sent')
+    await world.step()
+    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { carry: { slot: expect.any(Number) } } }])
+    const taken = () => Number(world.portalsTable.items.get('rate-limit#1')!['value'])
+    const before = taken()
+    answerWith({ status: 401 })
+    await world.rest()
+
+    expect(told()).toEqual(['SENT', 'SENT'])
+    expect(taken()).toBeGreaterThan(before)
+  })
+})
+
+describe('a refusal that HubSpot does not document', () => {
+  const unexplained = [301, 302, 307, 308, 400, 402, 403, 404, 405, 409, 410, 413, 414, 415, 418, 422, 451, 499]
+
+  test.each(unexplained)('%i for eight seconds, and then taken, is told', async (status) => {
+    const start = world.now()
+    world.hubspot.answer = async () => ({ status: world.now() - start < 8000 ? status : 200 })
+    await send('read')
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(60_000)
+  })
+
+  test.each(unexplained)('one %i in the middle of a good day is not final', async (status) => {
+    world.pass(3600)
+    answerWith({ status })
+    await send('read', { messageCreatedAt: '2026-11-22T12:00:00Z' })
+    await world.rest()
+
+    expect(told()).toEqual(['READ', 'READ'])
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test.each(unexplained)(
+    '%i is final after five tries, of which the last four were answered alike, over five minutes',
+    async (status) => {
+      world.pass(3600)
+      const start = world.now()
+      world.hubspot.answer = async () => ({ status })
+      await send('sent', { messageCreatedAt: '2026-11-22T12:00:00Z' })
+      await world.rest()
+
+      const after = world.hubspot.patches.map(({ at }) => Math.round((at - start) / 1000))
+      expect(after).toHaveLength(5)
+      for (const [index, seconds] of [0, 5, 30, 120, 300].entries()) {
+        expect(after[index]).toBeGreaterThanOrEqual(seconds)
+        expect(after[index]).toBeLessThanOrEqual(seconds * 1.25 + 2)
+      }
+      expect(world.statusUpdatesDeadLetters.messages).toHaveLength(1)
+    },
+  )
+
+  test('answers that differ are no verdict: the fourth of the last kind is', async () => {
+    const answers = [400, 400, 400, 405, 400, 400, 400, 400]
+    let tries = 0
+    world.hubspot.answer = async () => ({ status: answers[tries++] ?? 400 })
+    await send('sent')
+    await world.rest()
+
+    expect(tries).toBe(8)
+    expect(world.statusUpdatesDeadLetters.messages).toHaveLength(1)
+  })
+
+  test('a message that is born just now is looked for more often, and for five minutes at least', async () => {
+    const start = world.now()
+    world.hubspot.answer = async () => ({ status: world.now() - start < 290_000 ? 404 : 200 })
+    await send('sent', { messageCreatedAt: new Date(start).toISOString() })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+    expect(world.hubspot.patches.filter(({ at }) => at - start < 30_000).length).toBeGreaterThanOrEqual(4)
+  })
+
+  test('a dead letter that is redriven begins anew', async () => {
+    world.hubspot.answer = async () => ({ status: 400 })
+    await send('sent')
+    await world.rest()
+    const [letter] = world.statusUpdatesDeadLetters.jobs()
+    const start = world.now()
+    world.hubspot.answer = async () => ({ status: world.now() - start < 8000 ? 400 : 200 })
+    await world.statusUpdates.send(letter!, { group: '1' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('FAILED that is refused for its reason is told with a short one', async () => {
+    const reason = `No such number. ${'Because of this and that. '.repeat(15)}`
+    world.hubspot.answer = async ({ errorMessage = '' }) => ({ status: errorMessage.length > 100 ? 400 : 200 })
+    await send('failed', { reason })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED', errorMessage: reason.slice(0, 100) })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    expect(world.counts['ReasonsRefused']).toBe(1)
+  })
+
+  test('FAILED that is refused for any reason is told without one', async () => {
+    world.hubspot.answer = async ({ errorMessage }) => ({ status: errorMessage === undefined ? 200 : 400 })
+    await send('failed', { reason: 'No such number' })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('FAILED that is refused however it is worded is dead-lettered with its whole reason', async () => {
+    world.hubspot.answer = async () => ({ status: 400 })
+    await send('failed', { reason: 'No such number' })
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ job: { reason: 'No such number' } }])
+    expect(world.hubspot.patches).toHaveLength(7)
+  })
+
+  test('what is refused message after message is tried twice each, and rings', async () => {
+    world.hubspot.answer = async () => ({ status: 400, json: { category: 'VALIDATION_ERROR' } })
+    for (let i = 0; i < 300; i++) await send('sent', { messageId: `m${i}` })
+    await world.rest()
+
+    expect(world.hubspot.patches.length).toBeLessThanOrEqual(20 * 5 + 280 * 2)
+    expect(world.statusUpdatesDeadLetters.messages).toHaveLength(300)
+    expect(world.counts['RefusedAlike']).toBeGreaterThan(0)
+  })
+
+  test('messages that are nowhere to be found, one after another, do not eat up the limit either', async () => {
+    world.hubspot.answer = async () => ({ status: 404 })
+    for (let i = 0; i < 300; i++) await send('sent', { messageId: `m${i}` })
+    await world.rest()
+
+    expect(world.hubspot.patches.length).toBeLessThanOrEqual(300 * 4)
+    expect(world.statusUpdatesDeadLetters.messages).toHaveLength(300)
+  })
+
+  test('another channel of the portal is not judged by it', async () => {
+    world.hubspot.answer = async ({ messageId }) => ({ status: messageId === 'other' ? 404 : 400 })
+    for (let i = 0; i < 30; i++) await send('sent', { messageId: `m${i}` })
+    await world.rest()
+    const before = world.hubspot.patches.length
+    await send('sent', { messageId: 'other', channelId: '9', messageCreatedAt: '2026-11-22T11:00:00Z' })
+    await world.rest()
+
+    expect(world.hubspot.patches.length - before).toBe(5)
+  })
+
+  test('a race that many messages lose at first is no refusal of them all', async () => {
+    const born = new Map<string, number>()
+    world.hubspot.answer = async ({ messageId }) => {
+      if (!born.has(messageId)) born.set(messageId, world.now())
+      return { status: world.now() - born.get(messageId)! < 8000 ? 403 : 200 }
+    }
+    for (let i = 0; i < 200; i++) {
+      await send('sent', { messageId: `m${i}`, messageCreatedAt: '2026-11-22T11:00:00Z' })
+      if (i % 20 === 0) await world.step()
+    }
+    await world.rest()
+
+    expect(world.hubspot.held.size).toBe(200)
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('where all goes well nothing is read or written for it', async () => {
+    await send('sent')
+    await world.rest()
+
+    expect([...world.portalsTable.items.keys()].filter((pk) => pk.startsWith('refusals#'))).toEqual([])
+  })
+})
+
+describe('a piece of a token in what HubSpot says', () => {
+  const quoted = 'This oauth-token (CLHn0vLYMxIOAAEQ…) does not have proper permissions!'
+
+  test('marks the portal, whose messages wait', async () => {
+    answerWith({
+      status: 403,
+      json: { status: 'error', message: `${quoted} (requires any of [conversations.custom_channels.write])` },
+    })
+    await send('sent')
+    await world.step()
+    expect(world.portalsTable.items.get('portal#1')).toMatchObject({ problem: expect.stringContaining('scope') })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('is in no line, item, job or dead letter', async () => {
+    const status = [400, 404, 429, 503, 502, 418]
+    let tries = 0
+    const message = 'Rejected for oauth-token (CLHn0vLYMxIOAAEQ…), token=CLHn0vLYMxIOAAEQ, jane.doe@example.com'
+    world.hubspot.answer = async () => ({
+      status: status[tries++] ?? 400,
+      json: { message, category: message, subCategory: message },
+    })
+    await send('read')
+    await world.rest()
+
+    const kept = JSON.stringify([
+      world.lines,
+      [...world.ledgerTable.items.values(), ...world.portalsTable.items.values()],
+      world.statusUpdatesDeadLetters.jobs(),
+    ])
+    expect(world.statusUpdatesDeadLetters.messages).toHaveLength(1)
+    expect(kept).not.toContain('CLHn0vLY')
+    expect(kept).not.toContain('jane.doe')
+  })
 })
 
 describe('a late effect of a PATCH that gave no answer', () => {

@@ -25,7 +25,7 @@ function sharedLimiter({ clock, sleep }: World, { table, hubspot }: Shared): Por
 
 /** No limiter: every PATCH at once, and after a 429 exponential back-off with full jitter. */
 function backOff({ clock }: World, { hubspot }: Shared): Ports {
-  const rateLimit = { takeSlot: async () => clock.now(), pause: async () => {}, heed: async () => {} }
+  const rateLimit = { ...unlimited(clock.now), takeSlot: async () => clock.now() }
   return { rateLimit, hubspot: withoutPauses(hubspot) }
 }
 
@@ -35,16 +35,24 @@ function bucketPerLambda({ clock, sleep }: World, { hubspot }: Shared): Ports {
   const bucket = createRateLimit({ ...all, table, now: clock.now, sleep })
   return {
     rateLimit: {
+      ...unlimited(clock.now),
       async takeSlot(portalId) {
         await sleep((await bucket.takeSlot(portalId)) - clock.now())
         return clock.now()
       },
-      pause: async () => {},
-      heed: async () => {},
     },
     hubspot: withoutPauses(hubspot),
   }
 }
+
+/** Nothing is shared, and nobody pauses. */
+const unlimited = (now: () => number) => ({
+  pause: async () => {},
+  heed: async () => {},
+  exceeded: async () => now(),
+  succeeded: () => {},
+  refusals: { note: async () => ({ isSystematic: false }), recovered: async () => {} },
+})
 
 /** For update-status a 429 moves the shared limiter. Without one, it is busy like any other server. */
 function withoutPauses(hubspot: HubSpot): HubSpot {

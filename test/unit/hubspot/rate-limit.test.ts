@@ -157,4 +157,50 @@ describe('what HubSpot says', () => {
 
     expect(await limiter().takeSlot('1')).toBeGreaterThan(time)
   })
+
+  test('when its limit is reached again and again, the pause grows, for all Lambdas together', async () => {
+    const pauses: number[] = []
+    for (let i = 0; i < 12; i++) {
+      const until = await limiter().exceeded('1', undefined)
+      pauses.push(until - time)
+      time = until
+    }
+
+    for (const [index, pause] of pauses.entries())
+      expect(pause).toBeLessThanOrEqual(Math.min(60_000, 1000 * 2 ** index))
+    expect(pauses.at(-1)).toBeGreaterThanOrEqual(30_000)
+    expect(await limiter().takeSlot('1')).toBeGreaterThanOrEqual(time)
+  })
+
+  test('requests that were refused together are refused once', async () => {
+    const first = await limiter().exceeded('1', undefined)
+    for (let i = 0; i < 10; i++) expect(await limiter().exceeded('1', undefined)).toBe(first)
+    time = first
+
+    expect((await limiter().exceeded('1', undefined)) - time).toBeLessThanOrEqual(2000)
+  })
+
+  test('a success makes the next time a first time', async () => {
+    const rateLimit = limiter()
+    for (let i = 0; i < 8; i++) time = await rateLimit.exceeded('1', undefined)
+    time += 100
+    rateLimit.succeeded('1')
+    time += 100
+
+    expect((await rateLimit.exceeded('1', undefined)) - time).toBeLessThanOrEqual(1000)
+  })
+
+  test.each([0, 7, 30_000, 86_400, 1e9])(
+    'of %i seconds that it names, a minute is given at first, then a quarter of an hour',
+    async (seconds) => {
+      const first = (await limiter().exceeded('1', seconds)) - time
+      time += first
+      const second = (await limiter().exceeded('1', seconds)) - time
+
+      expect(first).toBeLessThanOrEqual(60_000)
+      expect(first).toBeGreaterThanOrEqual(Math.min(seconds * 1000, 60_000))
+      expect(second).toBeLessThanOrEqual(900_000)
+      expect(second).toBeGreaterThanOrEqual(Math.min(seconds * 1000, 900_000))
+    },
+  )
 })
