@@ -1,0 +1,367 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
+import { advance, endTry, LedgerItem, markOf, putOff, settle, tellingOf } from '../../../functions/messages/ledger.ts'
+import { ladder, type Status } from '../../../functions/messages/status.ts'
+import { update } from '../../support/world.ts'
+
+const item = (fields: Partial<LedgerItem> = {}): LedgerItem =>
+  LedgerItem.parse({ pk: '1#2#m', version: 1, expiresAt: 0, ...fields })
+const at = '2026-11-22T12:00:00.000Z'
+const claim = { by: 'me', until: 100 }
+const when = { now: 50, earlier: [] as string[] }
+const mark = (of: Partial<StatusUpdate> & { status: Status }, by = 'me', until = 100) => ({
+  mark: markOf(update(of.status, of)),
+  by,
+  until,
+})
+
+describe('a job that comes with a status', () => {
+  test.each([
+    // known, told so far, update, answer, known afterwards
+    [undefined, 'sent', 'tell', 'sent'],
+    [undefined, 'unconfirmed', 'tell', 'unconfirmed'],
+    ['sent', 'sent', 'done', 'sent'],
+    ['sent', 'delivered', 'done', 'delivered'],
+    ['delivered', 'sent', 'done', 'delivered'],
+    ['sent', 'failed', 'tell', 'failed'],
+    ['failed', 'sent', 'done', 'failed'],
+    ['unconfirmed', 'failed', 'tell', 'failed'],
+    ['unconfirmed', 'sent', 'tell', 'sent'],
+    ['failed', 'delivered', 'tell', 'delivered'],
+    ['delivered', 'read', 'tell', 'read'],
+    ['read', 'failed', 'done', 'read'],
+  ] as const)('known %s, comes %s: %s, and %s is known', (known, status, answer, after) => {
+    const decided = advance(item({ known }), update(status), claim, when)
+
+    expect(decided.answer).toBe(answer)
+    expect((decided.next ?? item({ known })).known).toBe(after)
+    expect(decided.next?.open ?? []).toEqual(answer === 'tell' ? [mark({ status })] : [])
+  })
+
+  test.each([
+    ['its own, and its try may still be at it', mark({ status: 'sent' }, 'other'), [], { inProgressUntil: 100 }],
+    ['its own, from an earlier run of itself', mark({ status: 'sent' }, 'before'), ['before'], 'tell'],
+    ['its own, from this very run', mark({ status: 'sent' }, 'me'), [], 'tell'],
+    ['its own, from a try that has come to an end', mark({ status: 'sent' }, 'other', 50), [], 'tell'],
+    ["another status's", mark({ status: 'failed' }, 'other'), [], 'done'],
+    ["another part's", mark({ status: 'sent', part: { index: 0, of: 2 } }, 'other'), [], 'done'],
+    ['that of the same status told on purpose', mark({ status: 'sent', id: 'again' }, 'other'), [], 'done'],
+  ] as const)('and finds what is known already, with a mark that is %s', (_, open, earlier, answer) => {
+    const decided = advance(item({ known: 'sent', open: [open] }), update('sent'), claim, {
+      ...when,
+      earlier: [...earlier],
+    })
+
+    expect(decided.answer).toEqual(answer)
+    if (answer === 'tell') expect(decided.next?.open).toEqual([mark({ status: 'sent' })])
+  })
+
+  test('leaves the marks of others as they are', () => {
+    const others = [mark({ status: 'failed' }, 'a', 7), mark({ status: 'sent' }, 'b', 8)]
+
+    const { next } = advance(item({ known: 'failed', open: others }), update('read'), claim, when)
+
+    expect(next?.open).toEqual([...others, mark({ status: 'read' })])
+  })
+
+  test('tells anew on purpose what is known, and nothing where nothing is', () => {
+    expect(advance(item({ known: 'read' }), update('sent', { id: 'again' }), claim, when)).toMatchObject({
+      answer: 'tell',
+      next: { known: 'read', open: [mark({ status: 'sent', id: 'again' })] },
+    })
+    const nothing = advance(
+      item({ parts: [{}, {}] }),
+      update('sent', { id: 'x', part: { index: 0, of: 2 } }),
+      claim,
+      when,
+    )
+    expect(nothing.answer).toBe('done')
+    expect(nothing.next?.open).toEqual([])
+  })
+
+  test('tells nothing of a message whose parts it knows nothing of yet, not even on purpose', () => {
+    const known = item({ parts: [{ known: 'sent' }, {}] })
+
+    expect(advance(known, update('sent', { part: { index: 0, of: 2 }, id: 'again' }), claim, when)).toEqual({
+      answer: 'done',
+    })
+  })
+
+  test.each([
+    ['sent', undefined, 'done'],
+    ['delivered', undefined, 'done'],
+    ['read', undefined, 'tell'],
+    ['failed', undefined, 'tell'],
+    ['sent', 'unconfirmed', 'tell'],
+  ] as const)('where HubSpot shows SENT by itself: %s after %s is %s', (status, known, answer) => {
+    expect(advance(item({ known }), update(status), claim, { ...when, shown: 'sent' }).answer).toBe(answer)
+  })
+
+  test("keeps the provider's id that an earlier one brought, until another brings one", () => {
+    const first = advance(item(), update('sent', { providerMessageId: 'p1' }), claim, when).next!
+    const second = advance(first, update('read'), claim, when).next!
+    const parted = advance(item(), update('sent', { providerMessageId: 'p1', part: { index: 1, of: 2 } }), claim, when)
+    const later = advance(parted.next!, update('read', { part: { index: 1, of: 2 } }), claim, when)
+
+    expect(second.providerMessageId).toBe('p1')
+    expect(advance(first, update('read', { providerMessageId: 'p2' }), claim, when).next!.providerMessageId).toBe('p2')
+    expect(later.next!.parts).toMatchObject([{}, { known: 'read', providerMessageId: 'p1' }])
+  })
+
+  test('leaves the newest dozen in the timeline, and nothing that it waited for', () => {
+    const timeline = Array.from({ length: 12 }, (_, index) => ({ at, what: `entry ${index}`, source: 'relay' }))
+    const waiting = { what: 'status', reason: 'HubSpot is busy', until: at } as const
+
+    const { next } = advance(item({ timeline, waiting }), update('read', { source: 'twilio' }), claim, when)
+
+    expect(next!.timeline.map(({ what }) => what)).toEqual([
+      ...Array.from({ length: 11 }, (_, index) => `entry ${index + 1}`),
+      'read',
+    ])
+    expect(next!.timeline.at(-1)).toEqual({ at: '2026-11-22T12:00:00Z', what: 'read', source: 'twilio' })
+    expect(next!.waiting).toBeUndefined()
+  })
+
+  test.each([
+    ['failed', 'No such number', 'No such number'],
+    ['failed', undefined, 'The message could not be delivered'],
+    ['unconfirmed', 'Nobody answered', 'Nobody answered'],
+    ['failed', 'No route to +49 1515 5550100', 'No route to [number]'],
+    ['sent', 'whatever', undefined],
+    ['read', 'whatever', undefined],
+  ] as const)('%s with the reason %j is kept with %j', (status, reason, kept) => {
+    expect(advance(item(), update(status, { reason }), claim, when).next!.reason).toBe(kept)
+  })
+
+  test('a reason that was told goes with the word', () => {
+    const failed = item({ known: 'failed', reason: 'No such number' })
+
+    expect(advance(failed, update('delivered'), claim, when).next!.reason).toBeUndefined()
+  })
+})
+
+describe('a job that told HubSpot', () => {
+  const open = [mark({ status: 'failed' }), mark({ status: 'sent' }, 'other')]
+  const told = { telling: { status: 'failed', word: 'FAILED', errorMessage: 'No' }, mark: 'failed', at } as const
+
+  test.each([
+    ['the same', { known: 'failed', reason: 'No' }, 'settled'],
+    ['another reason', { known: 'failed', reason: 'Never' }, 'tell'],
+    ['another kind of FAILED', { known: 'unconfirmed', reason: 'No' }, 'tell'],
+    ['another word', { known: 'read' }, 'tell'],
+    ['nothing', {}, 'tell'],
+  ] as const)('settles where an agent reads the same by now, else tells again: %s', (_, fields, answer) => {
+    const settled = settle(item({ ...fields, open }), { ...told, refused: false })
+
+    expect(settled.answer).toBe(answer)
+    expect(settled.next?.open).toEqual(answer === 'settled' ? [open[1]] : undefined)
+  })
+
+  test('of SENT and READ, the reason plays no part', () => {
+    const sent = { telling: { status: 'sent', word: 'SENT', errorMessage: undefined }, mark: 'sent', at } as const
+
+    expect(settle(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }).answer).toBe('settled')
+  })
+
+  test('records the word as told, or as refused beside the one that was told before', () => {
+    const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, open })
+
+    expect(settle(known, { ...told, refused: false }).next).toMatchObject({ told: { word: 'FAILED', at } })
+    expect(settle(known, { ...told, refused: false }).next!.refused).toBeUndefined()
+    expect(settle(known, { ...told, refused: true }).next).toMatchObject({
+      told: { word: 'SENT', at: 'before' },
+      refused: 'FAILED',
+    })
+    expect(settle(known, { ...told, refused: true }).next!.timeline.at(-1)!.what).toBe('HubSpot refused FAILED')
+  })
+})
+
+describe('a try that has come to an end', () => {
+  test('leaves its mark to whoever comes next, and nobody else’s', () => {
+    const open = [mark({ status: 'failed' }), mark({ status: 'sent' })]
+
+    expect(endTry(item({ open }), 'failed', claim).next.open).toEqual([mark({ status: 'failed' }, 'me', 0), open[1]])
+  })
+
+  test('ends no mark that another run has taken over meanwhile', () => {
+    const open = [mark({ status: 'failed' }, 'other')]
+
+    expect(endTry(item({ open }), 'failed', claim).next.open).toEqual(open)
+  })
+})
+
+test('what a job waits for is noted without numbers and addresses', () => {
+  const waiting = { what: 'status', reason: 'No route to +49 1515 5550100', until: at } as const
+
+  expect(putOff(item(), waiting).next.waiting).toEqual({ ...waiting, reason: 'No route to [number]' })
+})
+
+test.each([
+  ['unconfirmed', { word: 'FAILED', errorMessage: 'why' }],
+  ['sent', { word: 'SENT' }],
+  ['failed', { word: 'FAILED', errorMessage: 'why' }],
+  ['delivered', { word: 'SENT' }],
+  ['read', { word: 'READ' }],
+] as const)('of %s, HubSpot is told %j', (known, telling) => {
+  expect(tellingOf(item({ known, reason: 'why' }))).toEqual({ status: known, ...telling })
+})
+
+test('of nothing, HubSpot is told nothing', () => {
+  expect(tellingOf(item())).toBeUndefined()
+})
+
+describe('of several sends', () => {
+  const part = (index: number, of: number) => ({ part: { index, of } })
+
+  test.each<[string, (Status | undefined)[], Status | undefined, string | undefined]>([
+    ['nothing, while nothing is known of one', ['sent', undefined], undefined, undefined],
+    ['the lowest', ['read', 'sent', 'delivered'], 'sent', undefined],
+    ['unconfirmed, where one is', ['unconfirmed', 'read'], 'unconfirmed', '1 of 2 sends not confirmed: reason 0'],
+    ['failed as soon as one is', ['sent', 'failed', undefined], 'failed', '1 of 3 sends failed: reason 1'],
+    ['failed, however many are', ['failed', 'unconfirmed', 'failed'], 'failed', '2 of 3 sends failed: reason 0'],
+    ['read, where all are', ['read', 'read'], 'read', undefined],
+  ])('%s is known of the message', (_, statuses, known, reason) => {
+    let now = item()
+    for (const [index, status] of statuses.entries())
+      if (status)
+        now =
+          advance(now, update(status, { ...part(index, statuses.length), reason: `reason ${index}` }), claim, when)
+            .next ?? now
+
+    expect(now.known).toBe(known)
+    expect(now.reason).toBe(reason)
+  })
+
+  test('whatever order the updates come in, in one run or another, what is known in the end is the same', () => {
+    const updates = fc.array(
+      fc.record({
+        status: fc.constantFrom(...ladder),
+        index: fc.option(fc.nat(2), { nil: undefined }),
+        reason: fc.constant('why'),
+      }),
+      { minLength: 1, maxLength: 8 },
+    )
+    fc.assert(
+      fc.property(updates, fc.infiniteStream(fc.nat()), (some, draws) => {
+        // Of each something is known in the end.
+        const whole = [...some, ...[0, 1, 2].map((index) => ({ status: 'unconfirmed', index, reason: 'why' }) as const)]
+        const shuffled = whole.map((one) => ({ one, place: draws.next().value })).sort((a, b) => a.place - b.place)
+        const knownBy = (list: typeof whole) =>
+          list.reduce((now, { status, index, reason }) => {
+            const named = index === undefined ? {} : part(index, 3)
+            return advance(now, update(status, { ...named, reason }), claim, when).next ?? now
+          }, item())
+
+        const [one, other] = [knownBy(whole), knownBy(shuffled.map(({ one }) => one))]
+
+        expect([other.known, other.reason, other.parts?.map(({ known }) => known)]).toEqual([
+          one.known,
+          one.reason,
+          one.parts?.map(({ known }) => known),
+        ])
+      }),
+    )
+  })
+
+  test('the parts are named in their marks and in the timeline', () => {
+    const { next } = advance(item(), update('failed', { ...part(1, 3), id: 'x#y' }), claim, when)
+
+    expect(next!.open.map(({ mark }) => mark)).toEqual(['failed/1.3#x#y'])
+    expect(next!.timeline.map(({ what }) => what)).toEqual(['failed 2 of 3'])
+  })
+})
+
+/**
+ * Every interleaving of the steps of some jobs of one message, with faults between any two: a process that dies, or a
+ * PATCH whose answer is lost and which takes effect later, but before its job comes back.
+ */
+describe('however the steps of jobs interleave, with two faults anywhere, HubSpot ends at the word for the highest', () => {
+  test.each<Status[][]>([
+    [['sent', 'read']],
+    [['sent', 'failed', 'delivered']],
+    [['failed', 'delivered', 'read']],
+    [['unconfirmed', 'failed', 'read']],
+    [['unconfirmed', 'sent', 'failed']],
+  ])('%j', (statuses) => {
+    const { ends, mostPatchesWithoutFault } = explore(statuses, 2)
+    const highest = ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
+
+    expect(ends).toEqual([tellingOf(item({ known: highest, reason: `it ${highest}` }))!.word])
+    expect(mostPatchesWithoutFault).toBeLessThanOrEqual((statuses.length * (statuses.length + 1)) / 2)
+  })
+
+  test('an advance that leaves no mark would be noticed', () => {
+    const { ends } = explore(['sent', 'read'], 1, (next) => ({ ...next, open: [] }))
+
+    expect(ends.length).toBeGreaterThan(1)
+  })
+})
+
+type Job = { status: Status; step: 'advance' | 'tell' | 'settle' | 'return' | 'done'; runs: number; said: string }
+type State = {
+  item: LedgerItem
+  jobs: Job[]
+  hubspot: string
+  late: { of: number; word: string }[]
+  faults: number
+  patches: number
+}
+
+function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) => next) {
+  const jobs = statuses.map((status): Job => ({ status, step: 'advance', runs: 0, said: '' }))
+  const open: State[] = [{ item: item({ version: 0 }), jobs, hubspot: '', late: [], faults, patches: 0 }]
+  const seen = new Set<string>()
+  const ends = new Set<string>()
+  let mostPatchesWithoutFault = 0
+  for (let state = open.pop(); state; state = open.pop()) {
+    const key = JSON.stringify({ ...state, item: { ...state.item, version: 0, timeline: [] } })
+    if (seen.has(key)) continue
+    seen.add(key)
+    const following = [...next(state)]
+    open.push(...following)
+    if (following.length > 0) continue
+    ends.add(state.hubspot)
+    if (state.faults === faults) mostPatchesWithoutFault = Math.max(mostPatchesWithoutFault, state.patches)
+  }
+  return { ends: [...ends], mostPatchesWithoutFault }
+
+  function* next(state: State): Generator<State> {
+    for (const [index, job] of state.jobs.entries()) {
+      const changed = (change: Partial<State>, fields: Partial<Job>): State => ({
+        ...state,
+        ...change,
+        jobs: state.jobs.map((other, place) => (place === index ? { ...job, ...fields } : other)),
+      })
+      const by = `${job.status} ${job.runs}`
+      const earlier = Array.from({ length: job.runs }, (_, run) => `${job.status} ${run}`)
+      const dies = { step: 'advance', runs: job.runs + 1 } as const
+      const message = update(job.status, { reason: `it ${job.status}` })
+      if (job.step === 'advance') {
+        const decided = advance(state.item, message, { by, until: Number.POSITIVE_INFINITY }, { now: 0, earlier })
+        const item = decided.next ? keep(decided.next) : state.item
+        yield changed({ item }, { step: decided.answer === 'tell' ? 'tell' : 'done' })
+      }
+      if (job.step === 'tell') {
+        const said = JSON.stringify(tellingOf(state.item))
+        const patches = state.patches + 1
+        const { word } = tellingOf(state.item)!
+        yield changed({ hubspot: word, patches }, { step: 'settle', said })
+        if (state.faults > 0) {
+          const late = [...state.late, { of: index, word }]
+          yield changed({ late, patches, faults: state.faults - 1 }, { step: 'return' })
+        }
+      }
+      if (job.step === 'settle') {
+        const settled = settle(state.item, { telling: JSON.parse(job.said), refused: false, mark: markOf(message), at })
+        if (settled.answer === 'settled') yield changed({ item: settled.next! }, { step: 'done', said: '' })
+        else yield changed({}, { step: 'tell', said: '' })
+      }
+      if (job.step === 'return' && !state.late.some(({ of }) => of === index)) yield changed({}, dies)
+      if ((job.step === 'tell' || job.step === 'settle') && state.faults > 0)
+        yield changed({ faults: state.faults - 1 }, { ...dies, said: '' })
+    }
+    for (const [index, { word }] of state.late.entries())
+      yield { ...state, hubspot: word, late: state.late.filter((_, place) => place !== index) }
+  }
+}
