@@ -1,4 +1,4 @@
-import { ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib'
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
 import {
   Alarm,
   ComparisonOperator,
@@ -11,8 +11,9 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 import type { MetricName } from './metrics.ts'
-import { metricOf, nameOf, type Watched } from './watched.ts'
+import { metricOf, nameOf, throttledRequests, type Watched } from './watched.ts'
 import type { WorkQueue } from './work-queue.ts'
 
 /** What raises an alarm: its name is its heading in the runbook. */
@@ -51,7 +52,10 @@ export class Alarms extends Construct {
             treatMissingData: TreatMissingData.NOT_BREACHING,
           },
         )
-        if (topic) alarm.addAlarmAction(new SnsAction(topic))
+        if (topic) {
+          alarm.addAlarmAction(new SnsAction(topic))
+          alarm.addOkAction(new SnsAction(topic))
+        }
         return alarm
       },
     )
@@ -67,7 +71,7 @@ export function alarmTopicFor(scope: Construct, given: ITopic | undefined, subsc
   for (const endpoint of new Set(subscribers)) {
     const protocol = endpoint.startsWith('https://') ? SubscriptionProtocol.HTTPS : SubscriptionProtocol.EMAIL
     const subscription = new Subscription(home, endpoint, { topic, endpoint, protocol })
-    Validations.of(subscription).acknowledge({
+    acknowledge(subscription, {
       id: 'Serverless::Serverless-SNSRedrivePolicy',
       reason:
         'SNS tries for hours; an alarm of which nobody could be told stays raised on the dashboard and in doctor.',
@@ -129,9 +133,10 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { n
     },
     {
       name: `${title} not worked off`,
-      says: `Work lies in the queue for ten minutes, and nobody takes it. ${impact} See whether its function runs.`,
+      says: `Work lies in the queue for half an hour, and nobody takes it. ${impact} See whether its function runs.`,
       metric: queue.metricApproximateAgeOfOldestMessage({ ...minutes(1), statistic: 'Maximum' }),
-      atLeast: 600,
+      // Above the longest delay of a job that waits, and a visibility timeout beside it: such jobs count as old, too.
+      atLeast: 1800,
       periods: 5,
     },
     {
@@ -176,6 +181,12 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
         statistic: 'Sum',
         ...minutes(5),
       }),
+      atLeast: 1,
+    },
+    {
+      name: 'Requests refused by the throttle',
+      says: 'More requests came than the HTTP API takes, and were answered 429 before any function saw them. HubSpot may not send a message again, and then no customer gets it. Raise throttle, or find who floods it.',
+      metric: throttledRequests(namespace, minutes(5)),
       atLeast: 1,
     },
     {

@@ -1,7 +1,8 @@
-import { type Duration, Token } from 'aws-cdk-lib'
+import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { arns, objectionToArn } from './arn.ts'
+import type { Domain } from './http-api.ts'
 import type { StatusRelayProps } from './props.ts'
 
 /** What is wrong with one prop, as the rest of a sentence: `must be …`. */
@@ -19,7 +20,8 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
   const { domain, hubspot = {}, throttle } = props
   return {
     'domain.name': unless(domain?.name, isHostName, 'must be a host name in lower case, like relay.example.com'),
-    'domain.certificateArn': domain && objectionToArn(domain.certificateArn, arns.certificate, scope),
+    'domain.certificateArn': domain && objectionToCertificate(scope, domain),
+    'domain.hostedZone': domain?.hostedZone && objectionToZone(domain.name, domain.hostedZone.zoneName),
     publicBaseUrl: unless(props.publicBaseUrl, isOrigin, 'must be https:// and a host, and nothing after it'),
     'hubspot.baseUrl': unless(hubspot.baseUrl, isUrl, 'must be a URL'),
     'hubspot.apiVersion': oneOf(hubspot.apiVersion, ['v3', '2026-03', '2026-09']),
@@ -32,6 +34,7 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
     tellSent: oneOf(props.tellSent, ['always', 'corrections']),
     logRetention: unless(props.logRetention, isRetention, `must be one of ${retentions.join(', ')} days`),
     maxConcurrency: whole(props.maxConcurrency, 2, 1000),
+    removalPolicy: oneOf(props.removalPolicy, removalPolicies),
     webhookReservedConcurrency: whole(props.webhookReservedConcurrency, 1),
     'throttle.rate': whole(throttle?.rate, 1),
     'throttle.burst': whole(throttle?.burst, 1),
@@ -43,6 +46,16 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
     ),
     runbookUrl: unless(props.runbookUrl, (text) => /^\S{1,400}$/.test(text), 'must be a URL or a path, without spaces'),
   }
+}
+
+function objectionToCertificate(scope: Construct, { certificateArn, hostedZone }: Domain) {
+  if (certificateArn !== undefined) return objectionToArn(certificateArn, arns.certificate, scope)
+  return !hostedZone && 'must be given where there is no domain.hostedZone to validate a certificate by'
+}
+
+function objectionToZone(name: string, zone: string) {
+  const isIn = `.${name}`.endsWith(`.${zone.replace(/\.$/, '')}`)
+  return !Token.isUnresolved(name) && !Token.isUnresolved(zone) && !isIn && `must be one that ${name} lies in`
 }
 
 /** An objection to a value for which something does not hold. */
@@ -71,6 +84,13 @@ const longestDays = 14
 export const durationRange = `must be whole seconds, at least one, and at most ${longestDays} days`
 const isWholeSeconds = (milliseconds: number) =>
   milliseconds % 1000 === 0 && milliseconds >= 1000 && milliseconds <= longestDays * 86_400_000
+
+// What a table can do when it leaves its stack.
+const removalPolicies: string[] = [
+  RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+  RemovalPolicy.RETAIN,
+  RemovalPolicy.DESTROY,
+]
 
 const isHostName = (text: string) =>
   text.length <= 253 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(text)

@@ -11,7 +11,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
 import { type MetricName, metrics } from './metrics.ts'
-import { metricOf, nameOf, type Watched } from './watched.ts'
+import { metricOf, nameOf, throttledRequests, type Watched } from './watched.ts'
 
 /** One screen in the order of the journey: each widget answers the question that is its title, which the runbook explains. */
 export function createDashboard(scope: Construct, watched: Watched, alarms: Alarm[]) {
@@ -45,6 +45,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: Alar
           [own('MessagesAccepted'), own('ChannelAccountEvents'), own('UnknownEvents'), own('UnreadableEvents')],
           [
             ...everyReason('WebhooksRefused', metrics.WebhooksRefused.by.reason),
+            throttledRequests(namespace, { period, label: 'RequestsThrottled' }),
             new Metric({
               namespace: 'AWS/ApiGateway',
               metricName: '5xx',

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import type { Duration } from 'aws-cdk-lib'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
   ApplicationLogLevel,
@@ -9,9 +9,10 @@ import {
   Runtime,
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 import { bundledCode } from './bundle.ts'
+import { createLogGroup, type LogSettings } from './log-group.ts'
 
 /** What one Lambda needs beside its code. */
 export interface FunctionProps {
@@ -19,7 +20,7 @@ export interface FunctionProps {
   readonly memorySize: number
   /** Concurrency of the account that is its alone. */
   readonly reservedConcurrency?: number | undefined
-  readonly logRetention: RetentionDays
+  readonly logs: LogSettings
   /** The CloudWatch namespace that its metrics go to. */
   readonly metricsNamespace: string
   /** Its variables; undefined ones are left out. */
@@ -31,10 +32,7 @@ export interface FunctionProps {
 /** The Lambda `functions/{name}.lambda.ts`, with a log group and a role of its own for just what it may do. */
 export function createFunction(scope: Construct, name: string, props: FunctionProps) {
   const home = new Construct(scope, name)
-  const logGroup = new LogGroup(home, 'Logs', {
-    retention: props.logRetention,
-    removalPolicy: RemovalPolicy.DESTROY,
-  })
+  const logGroup = createLogGroup(home, 'Logs', props.logs)
   const role = new Role(home, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
   logGroup.grantWrite(role)
   for (const [action, resources] of Object.entries(props.may)) {
@@ -62,7 +60,8 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
     systemLogLevelV2: SystemLogLevel.WARN,
     applicationLogLevelV2: ApplicationLogLevel.INFO,
   })
-  Validations.of(lambda).acknowledge(
+  acknowledge(
+    lambda,
     {
       id: 'Serverless::Serverless-LambdaDLQ',
       reason: 'Lambda uses it for asynchronous invocations; API Gateway and SQS invoke this function, and wait.',

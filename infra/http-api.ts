@@ -1,4 +1,3 @@
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   DomainName,
@@ -9,25 +8,36 @@ import {
   SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
-import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
+import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { LogGroup } from 'aws-cdk-lib/aws-logs'
+import { ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53'
+import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
+import { createLogGroup, type LogSettings } from './log-group.ts'
 
 /** What an API's one stage is given. */
 export interface PublicApiProps {
+  /** The relay's name. */
+  readonly identity: string
   /** Requests beyond these are answered 429 without reaching a function. */
   readonly throttle: Throttle
-  readonly logRetention: RetentionDays
+  readonly logs: LogSettings
   readonly domain?: Domain | undefined
 }
 
 /** A domain name of the team's own. */
 export interface Domain {
-  /** `relay.example.com`. Its DNS record is the team's to make, an alias or a CNAME of the output `DomainTarget`. */
+  /** Like `relay.example.com`. */
   readonly name: string
-  /** Its certificate in AWS Certificate Manager, in the region of the stack. */
-  readonly certificateArn: string
+  /** Its certificate in AWS Certificate Manager, in the region of the stack. Default: one that the hosted zone validates. */
+  readonly certificateArn?: string
+  /**
+   * The hosted zone of Route 53 that gets its DNS record. Default: none, the record is the team's to make, an alias or a CNAME
+   * of `domainTarget`.
+   */
+  readonly hostedZone?: IHostedZone
 }
 
 /** How many requests an API takes. */
@@ -42,39 +52,32 @@ export interface Throttle {
 export class PublicApi extends Construct {
   /** `https://` and the host that API Gateway made up, without a slash at the end. */
   readonly url: string
-  /** What CloudWatch knows it by. */
-  readonly id: string
+  readonly api: HttpApi
+  /** Who called what, with what result. */
+  readonly accessLogs: LogGroup
   /** What the DNS record of the domain has to point to; undefined without one. */
   readonly domainTarget: string | undefined
-  readonly #api: HttpApi
 
-  constructor(scope: Construct, id: string, { throttle, logRetention, domain }: PublicApiProps) {
+  constructor(scope: Construct, id: string, { identity, throttle, logs, domain }: PublicApiProps) {
     super(scope, id)
-    this.#api = new HttpApi(this, 'Api', { apiName: Stack.of(this).stackName, createDefaultStage: false })
-    const domainName =
-      domain &&
-      new DomainName(this, 'Domain', {
-        domainName: domain.name,
-        certificate: Certificate.fromCertificateArn(this, 'Certificate', domain.certificateArn),
-        securityPolicy: SecurityPolicy.TLS_1_2,
-      })
-    this.url = this.#api.apiEndpoint
-    this.id = this.#api.apiId
+    this.api = new HttpApi(this, 'Api', { apiName: identity.slice(-128), createDefaultStage: false })
+    // Where groups have names of their own, each lengthens a policy of the account that has room for few of them.
+    this.accessLogs = createLogGroup(this, 'AccessLogs', logs, `/aws/vendedlogs/${identity}/access`)
+    const domainName = domain && createDomain(this, domain)
+    this.url = this.api.apiEndpoint
     this.domainTarget = domainName?.regionalDomainName
-    Validations.of(this.#api).acknowledge({
+    acknowledge(this.api, {
       id: 'AwsSolutions::AwsSolutions-APIG4',
       reason:
         'HubSpot and the providers sign the body, which no authorizer of API Gateway sees; the functions check it.',
     })
     new HttpStage(this, 'Stage', {
-      httpApi: this.#api,
+      httpApi: this.api,
       autoDeploy: true,
       ...(domainName && { domainMapping: { domainName } }),
       throttle: { rateLimit: throttle.rate, burstLimit: throttle.burst },
       accessLogSettings: {
-        destination: new LogGroupLogDestination(
-          new LogGroup(this, 'AccessLogs', { retention: logRetention, removalPolicy: RemovalPolicy.DESTROY }),
-        ),
+        destination: new LogGroupLogDestination(this.accessLogs),
         format: AccessLogFormat.custom(JSON.stringify(accessLogLine)),
       },
     })
@@ -83,8 +86,31 @@ export class PublicApi extends Construct {
   /** Has a function answer requests to these paths. */
   route(methods: HttpMethod[], paths: string[], handler: IFunction) {
     const integration = new HttpLambdaIntegration('Integration', handler)
-    for (const path of paths) this.#api.addRoutes({ path, methods, integration })
+    for (const path of paths) this.api.addRoutes({ path, methods, integration })
   }
+}
+
+function createDomain(scope: Construct, { name, certificateArn, hostedZone }: Domain) {
+  const certificate = certificateArn
+    ? Certificate.fromCertificateArn(scope, 'Certificate', certificateArn)
+    : new Certificate(scope, 'OwnCertificate', {
+        domainName: name,
+        validation: CertificateValidation.fromDns(hostedZone),
+      })
+  const domainName = new DomainName(scope, 'Domain', {
+    domainName: name,
+    certificate,
+    securityPolicy: SecurityPolicy.TLS_1_2,
+  })
+  const { regionalDomainName, regionalHostedZoneId } = domainName
+  if (hostedZone)
+    new ARecord(scope, 'Record', {
+      zone: hostedZone,
+      // With a dot at its end, it is not taken for a name within the zone.
+      recordName: `${name}.`,
+      target: RecordTarget.fromAlias(new ApiGatewayv2DomainProperties(regionalDomainName, regionalHostedZoneId)),
+    })
+  return domainName
 }
 
 /** No query strings and no bodies, and nothing that callers word themselves: the route instead of the path. */
@@ -97,4 +123,6 @@ const accessLogLine = {
   responseMilliseconds: '$context.responseLatency',
   functionStatus: '$context.integration.integrationStatus',
   functionMilliseconds: '$context.integrationLatency',
+  // API Gateway's own words, where it could not invoke the function.
+  problem: '$context.integrationErrorMessage',
 }

@@ -1,4 +1,3 @@
-import { Stack } from 'aws-cdk-lib'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
@@ -56,8 +55,22 @@ export const questions = {
     sort: 'times desc',
   },
   'What went wrong': {
-    fields: ['@timestamp', 'service', 'message', 'error', 'problem', 'cause', 'messageId', 'traceId'],
-    filterStatements: ['level in ["ERROR", "CRITICAL"]'],
+    fields: [
+      '@timestamp',
+      'service',
+      'message',
+      'error',
+      'problem',
+      'cause',
+      'messageId',
+      'traceId',
+      'type',
+      'record.status',
+      'record.errorType',
+      'record.requestId',
+    ],
+    // What Lambda itself says of a function has no level: that it ran out of time or memory, or ended by itself.
+    filterStatements: ['level in ["ERROR", "CRITICAL", "FATAL"] or type like /^platform/'],
   },
   'Which statuses came late': {
     fields: ['@timestamp', 'portalId', 'messageId', 'statusType', 'timeToTruth', 'tellingDelay', 'source'],
@@ -66,12 +79,12 @@ export const questions = {
   },
 } satisfies Record<string, ConstructorParameters<typeof QueryString>[0]>
 
-/** Saves them in the account, under the stack's name. */
-export function saveLogQueries(scope: Construct, functions: LambdaFunction[]) {
+/** Saves them in the account, under the relay's name. */
+export function saveLogQueries(scope: Construct, identity: string, functions: LambdaFunction[]) {
   const home = new Construct(scope, 'LogQueries')
   for (const [question, query] of Object.entries(questions)) {
     new QueryDefinition(home, question.replaceAll(/\W+/g, ''), {
-      queryDefinitionName: `${Stack.of(scope).stackName}/${question}`,
+      queryDefinitionName: `${identity}/${question}`,
       queryString: new QueryString({ sort: '@timestamp desc', limit: 100, ...query }),
       logGroups: functions.map(({ logGroup }) => logGroup),
     })

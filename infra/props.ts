@@ -1,12 +1,11 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Domain, Throttle } from './http-api.ts'
 
 /** What can be chosen about a relay. Everything has a default. */
 export interface StatusRelayProps {
-  /** Tells several relays in one account apart, in the name of their stack and of their metrics. Default: none. */
-  readonly stage?: string
   /** A domain name of your own for the HTTP API. Default: the one that API Gateway makes up. */
   readonly domain?: Domain
   /** `https://` and the host that HubSpot calls, where that is a CDN, for instance. Default: the API's own. */
@@ -24,6 +23,11 @@ export interface StatusRelayProps {
   readonly tellSent?: 'always' | 'corrections'
   /** How long logs are kept. Default: one month. */
   readonly logRetention?: RetentionDays
+  /**
+   * The key that encrypts the logs. A key of the same app is told to let CloudWatch Logs use it; one that is imported must have
+   * a policy that does. Default: a key of CloudWatch's.
+   */
+  readonly logEncryptionKey?: IKey
   /**
    * How many batches of each queue are worked off at once, 2 to 1000. Default: 2, so that the three queues leave room for the
    * webhook in an account that may run ten functions at once, which new ones may. More where the account allows it.
@@ -43,10 +47,17 @@ export interface StatusRelayProps {
   /** Whether HubSpot accounts are connected by a link to the relay. Default: true. */
   readonly install?: boolean
   /**
+   * What becomes of the tables, their key and the app's secret when they leave the stack. `DESTROY` is for stages that hold
+   * nothing of worth. Default: they are kept, unless the deployment that made them failed.
+   */
+  readonly removalPolicy?: RemovalPolicy
+  /**
    * Whether DynamoDB refuses to delete the tables until this is turned off. Default: false, for it would also refuse when a
    * first deployment fails and is rolled back; turn it on once that stands. CloudFormation keeps the tables in any case.
    */
   readonly deletionProtection?: boolean
+  /** The key that encrypts HubSpot's OAuth tokens. Default: one of the relay's own, which is rotated each year. */
+  readonly encryptionKey?: IKey
   /**
    * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a policy
    * that does, and with a key of its own, the key as well. Default: to a topic of the relay's own, if it has subscribers.
@@ -56,6 +67,11 @@ export interface StatusRelayProps {
   readonly alarmSubscribers?: string[]
   /** Where docs/runbook.md is read, which alarms refer to. Default: its path. */
   readonly runbookUrl?: string
+  /**
+   * Whether the stack has outputs for URLs, queues, tables and secrets, by which the command line finds them. They are named
+   * within the construct, so that they meet no other's. Default: true.
+   */
+  readonly outputs?: boolean
 }
 
 /** How HubSpot's API is called. */
@@ -78,28 +94,33 @@ interface HubSpotApi {
 }
 
 /** The props with their defaults in place of what is left out. */
-export type Chosen = ReturnType<typeof withDefaults>
+export type Chosen = Omit<StatusRelayProps, keyof Defaults> & Defaults
+type Defaults = ReturnType<typeof defaults>
 
 /** Fills in what is left out. */
-export function withDefaults(props: StatusRelayProps) {
-  const { domain, hubspot } = props
+export function withDefaults(props: StatusRelayProps): Chosen {
+  const hubspot = { ...hubspotDefaults, ...given(props.hubspot ?? {}) }
+  return { ...defaults(props), ...given(props), hubspot }
+}
+
+function defaults({ domain }: StatusRelayProps) {
   return {
-    publicBaseUrl: domain && `https://${domain.name}`,
+    publicBaseUrl: domain && (`https://${domain.name}` as string),
     unconfirmedAfter: Duration.hours(1),
     giveUpAfter: Duration.hours(24),
-    tellSent: 'always' as const,
+    tellSent: 'always' as NonNullable<StatusRelayProps['tellSent']>,
     logRetention: RetentionDays.ONE_MONTH,
     maxConcurrency: 2,
-    webhookReservedConcurrency: undefined,
-    throttle: { rate: 500, burst: 1000 },
+    throttle: { rate: 500, burst: 1000 } as Throttle,
     delivery: true,
     receipts: true,
     install: true,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     deletionProtection: false,
-    alarmSubscribers: [],
+    alarmSubscribers: [] as string[],
     runbookUrl: 'docs/runbook.md',
-    ...given(props),
-    hubspot: { ...hubspotDefaults, ...given(hubspot ?? {}) } satisfies HubSpotApi,
+    outputs: true,
+    hubspot: hubspotDefaults,
   }
 }
 

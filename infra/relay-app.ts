@@ -1,5 +1,6 @@
-import { App, Stack, Validations } from 'aws-cdk-lib'
+import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib'
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
+import { HostedZone } from 'aws-cdk-lib/aws-route53'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import cdk from '../cdk.json' with { type: 'json' }
@@ -11,14 +12,28 @@ import { StatusRelay } from './status-relay.ts'
 export function createRelayApp(context: Record<string, unknown> = {}) {
   // The CDK CLI hands over the context of cdk.json by itself; here it is the same for whoever runs this without it.
   const app = new App({ context: { ...cdk.context, ...context } })
-  const { stage, alarmTopicArn, statusSenderArns = [], ...props } = readSettings(app.node)
+  const { stage, domain, alarmTopicArn, statusSenderArns = [], ...props } = readSettings(app.node)
   const stack = new Stack(app, relayName(stage), {
     description: 'Keeps the delivery status of messages in HubSpot custom channels true',
   })
   const alarmTopic = alarmTopicArn ? Topic.fromTopicArn(stack, 'AlarmTopic', alarmTopicArn) : undefined
-  const relay = new StatusRelay(stack, 'Relay', { stage, ...props, alarmTopic })
+  const relay = new StatusRelay(stack, 'Relay', {
+    ...props,
+    ...(domain && { domain: withZone(stack, domain) }),
+    alarmTopic,
+  })
+  // The relay is alone in this stack, so its outputs need no prefix and no hash.
+  for (const part of relay.node.children) if (part instanceof CfnOutput) part.overrideLogicalId(part.node.id)
   for (const arn of statusSenderArns) relay.grantSendStatuses(new ArnPrincipal(arn))
 
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
   return app
+}
+
+type DomainSetting = NonNullable<ReturnType<typeof readSettings>['domain']>
+
+function withZone(stack: Stack, { hostedZone, ...domain }: DomainSetting) {
+  if (!hostedZone) return domain
+  const { id: hostedZoneId, name: zoneName } = hostedZone
+  return { ...domain, hostedZone: HostedZone.fromHostedZoneAttributes(stack, 'Zone', { hostedZoneId, zoneName }) }
 }

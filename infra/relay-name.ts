@@ -1,2 +1,2 @@
-/** The name of a stage's relay: of its stack, and of the CloudWatch namespace of its metrics. */
+/** The name of a stage's stack in this repository's own app. */
 export const relayName = (stage?: string) => (stage ? `HubSpotStatusRelay-${stage}` : 'HubSpotStatusRelay')

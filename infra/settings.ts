@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Node } from 'constructs'
 import * as z from 'zod'
@@ -23,7 +23,11 @@ const arn = (kind: keyof typeof arns) =>
 const Settings = z
   .strictObject({
     stage: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and hyphens'),
-    domain: z.strictObject({ name: z.string(), certificateArn: z.string() }),
+    domain: z.strictObject({
+      name: z.string(),
+      certificateArn: z.string().exactOptional(),
+      hostedZone: z.strictObject({ id: z.string().regex(/^Z[A-Z0-9]+$/), name: z.string() }).exactOptional(),
+    }),
     publicBaseUrl: z.string(),
     hubspot: z
       .strictObject({
@@ -45,6 +49,7 @@ const Settings = z
     delivery: z.boolean(),
     receipts: z.boolean(),
     install: z.boolean(),
+    removalPolicy: z.enum(RemovalPolicy).exclude(['SNAPSHOT']),
     deletionProtection: z.boolean(),
     alarmTopicArn: arn('topic'),
     alarmSubscribers: z.array(z.string()),

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
@@ -7,15 +7,17 @@ import { checkProps } from './check-props.ts'
 import { createDashboard } from './dashboard.ts'
 import { createDelivery } from './delivery.ts'
 import { PublicApi } from './http-api.ts'
+import { identityOf } from './identity.ts'
 import { createInstall } from './install.ts'
+import { letLogsUse } from './log-group.ts'
 import { saveLogQueries } from './log-queries.ts'
+import { createOutputs } from './outputs.ts'
 import type { Parts } from './parts.ts'
 import { type Chosen, type StatusRelayProps, withDefaults } from './props.ts'
 import { createReceipts } from './receipts.ts'
-import { relayName } from './relay-name.ts'
 import { createStatusUpdates } from './status-updates.ts'
 import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
-import { relayVersion } from './version.ts'
+import { countThrottledRequests } from './watched.ts'
 import { createWebhook } from './webhook.ts'
 import { consumerTimeout, createQueues } from './work-queue.ts'
 
@@ -23,6 +25,8 @@ export type { StatusRelayProps } from './props.ts'
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
 export class StatusRelay extends Construct {
+  /** The relay's name, under which CloudWatch has its metrics: its stack's, and its path unless that is `Relay`. */
+  readonly metricsNamespace: string
   readonly #parts: Parts
 
   constructor(scope: Construct, id: string, props: StatusRelayProps = {}) {
@@ -31,6 +35,7 @@ export class StatusRelay extends Construct {
     const chosen = withDefaults(props)
     const parts = createParts(this, chosen)
     this.#parts = parts
+    this.metricsNamespace = parts.identity
 
     createWebhook(this, parts)
     if (parts.deliveries) createDelivery(this, parts.deliveries, parts)
@@ -39,7 +44,7 @@ export class StatusRelay extends Construct {
     if (chosen.install) createInstall(this, parts)
 
     this.#watch(chosen)
-    this.#output(valuesOf(parts))
+    if (chosen.outputs) createOutputs(this, parts)
   }
 
   /**
@@ -51,40 +56,38 @@ export class StatusRelay extends Construct {
     return this.#parts.statusUpdates.queue.grant(sender, 'sqs:SendMessage')
   }
 
-  #watch({ stage, alarmTopic, alarmSubscribers, runbookUrl }: Chosen) {
-    const { api, deliveries, statusUpdates, handOns } = this.#parts
+  #watch({ alarmTopic, alarmSubscribers, runbookUrl }: Chosen) {
+    const { identity, api, deliveries, statusUpdates, handOns } = this.#parts
+    countThrottledRequests(this, api.accessLogs, identity)
     const watched = {
-      namespace: relayName(stage),
-      apiId: api.id,
+      namespace: identity,
+      apiId: api.api.apiId,
       functions: this.node.findAll().filter((part) => part instanceof LambdaFunction),
       queues: [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined),
     }
     const topic = alarmTopicFor(this, alarmTopic, alarmSubscribers)
     const { all } = new Alarms(this, 'Alarms', { watched, topic, runbookUrl })
     createDashboard(this, watched, all)
-    saveLogQueries(this, watched.functions)
-  }
-
-  /** What operators and their tools find the parts by, under names without CDK's prefix and hash. */
-  #output(values: Record<string, string | false | undefined>) {
-    for (const [name, value] of Object.entries(values)) {
-      if (value) new CfnOutput(this, name, { value }).overrideLogicalId(name)
-    }
+    saveLogQueries(this, identity, watched.functions)
   }
 }
 
 /** What is kept, what lies between the functions, and what they have in common. */
 function createParts(scope: Construct, chosen: Chosen): Parts {
-  const { stage, publicBaseUrl, logRetention } = chosen
+  const identity = identityOf(scope)
+  const { publicBaseUrl, logEncryptionKey } = chosen
+  const logs = { retention: chosen.logRetention, encryptionKey: logEncryptionKey }
+  if (logEncryptionKey) letLogsUse(logEncryptionKey, scope)
   const ledger = createLedger(scope, chosen)
   const portals = createPortals(scope, chosen)
-  const appSecret = createAppSecret(scope)
-  const channels = channelSecrets(scope)
+  const appSecret = createAppSecret(scope, chosen)
+  const channels = channelSecrets(scope, identity)
   const queues = createQueues(scope, chosen)
-  const api = new PublicApi(scope, 'Api', chosen)
-  const common = { logRetention, metricsNamespace: relayName(stage) }
+  const api = new PublicApi(scope, 'Api', { identity, logs, throttle: chosen.throttle, domain: chosen.domain })
+  const common = { logs, metricsNamespace: identity }
   return {
     chosen,
+    identity,
     api,
     baseUrl: publicBaseUrl ?? api.url,
     ledger,
@@ -96,29 +99,5 @@ function createParts(scope: Construct, chosen: Chosen): Parts {
     answering: { ...common, timeout: Duration.seconds(10), memorySize: 256 },
     // A batch takes up to 20 ms of a whole CPU; with the 0.3 of one at 512 MB, still less than HubSpot takes to answer.
     consuming: { ...common, timeout: consumerTimeout, memorySize: 512 },
-  }
-}
-
-function valuesOf(parts: Parts) {
-  const { chosen, api, baseUrl, deliveries, statusUpdates, handOns, ledger, portals, appSecret, channels } = parts
-  return {
-    WebhookUrl: `${baseUrl}/hubspot/webhook`,
-    ReceiptsUrl: chosen.receipts && `${baseUrl}/receipts`,
-    InstallUrl: chosen.install && `${baseUrl}/oauth/install`,
-    DomainTarget: api.domainTarget,
-    DeliveriesQueueUrl: deliveries?.queue.queueUrl,
-    DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,
-    StatusUpdatesQueueUrl: statusUpdates.queue.queueUrl,
-    StatusUpdatesDeadLettersUrl: statusUpdates.deadLetters.queueUrl,
-    HandOnsQueueUrl: handOns?.queue.queueUrl,
-    HandOnsDeadLettersUrl: handOns?.deadLetters.queueUrl,
-    LedgerTableName: ledger.tableName,
-    PortalsTableName: portals.table.tableName,
-    AppSecretArn: appSecret.secretArn,
-    ChannelSecretsPrefix: channels.prefix,
-    HubSpotBaseUrl: chosen.hubspot.baseUrl,
-    HubSpotApiVersion: chosen.hubspot.apiVersion,
-    MetricsNamespace: relayName(chosen.stage),
-    Version: relayVersion,
   }
 }

@@ -1,6 +1,8 @@
 import type { Duration } from 'aws-cdk-lib'
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
+import type { Construct } from 'constructs'
 import { type MetricName, metrics } from './metrics.ts'
 import type { WorkQueue } from './work-queue.ts'
 
@@ -12,6 +14,25 @@ export interface Watched {
   readonly apiId: string
   readonly queues: WorkQueue[]
 }
+
+/**
+ * Requests that API Gateway refused by itself, since they were too many. It measures no such thing: its `4xx` has the
+ * functions' own refusals as well. So they are counted in the access log: no function answers 429.
+ */
+export function countThrottledRequests(scope: Construct, accessLogs: LogGroup, namespace: string) {
+  new MetricFilter(scope, 'ThrottledRequests', {
+    logGroup: accessLogs,
+    filterPattern: FilterPattern.literal('{ $.status = "429" }'),
+    metricNamespace: namespace,
+    metricName: throttledRequestsName,
+  })
+}
+
+const throttledRequestsName = 'RequestsThrottled'
+
+/** The metric that `countThrottledRequests` makes. */
+export const throttledRequests = (namespace: string, options: { period: Duration; label?: string }) =>
+  new Metric({ namespace, metricName: throttledRequestsName, statistic: 'Sum', ...options })
 
 /** A function's name, by which its metrics are found. */
 export const nameOf = ({ node }: IFunction) => node.scope!.node.id

@@ -1,7 +1,8 @@
-import { Duration, Validations } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 
 /** The timeout of every function that works off a queue. */
 export const consumerTimeout = Duration.seconds(60)
@@ -73,7 +74,7 @@ export class WorkQueue extends Construct {
     this.title = props.title
     this.impact = props.impact
     this.deadLetters = new Queue(this, 'DeadLetters', common)
-    Validations.of(this.deadLetters).acknowledge({
+    acknowledge(this.deadLetters, {
       id: 'Serverless::Serverless-SQSRedrivePolicy',
       reason: 'These are the dead letters, which operators send back.',
     })
@@ -97,7 +98,7 @@ export class WorkQueue extends Construct {
       maxConcurrency,
       reportBatchItemFailures: true,
     })
-    Validations.of(mapping).acknowledge({
+    acknowledge(mapping, {
       id: 'Serverless::Serverless-LambdaEventSourceMappingDestination',
       reason: "Lambda offers that for streams; what fails from an SQS queue goes to that queue's dead letters.",
     })

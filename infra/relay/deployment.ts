@@ -10,6 +10,7 @@ import { ApiVersion } from '../../functions/hubspot/client.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { withoutSlash } from '../../functions/platform/url.ts'
 import { findRunning } from '../local/running.ts'
+import { relaysAmong } from '../outputs.ts'
 import { relayName } from '../relay-name.ts'
 import { createMonitoring, type Monitoring } from './monitoring.ts'
 import { Trouble } from './trouble.ts'
@@ -65,7 +66,8 @@ function localDeployment(note: string | undefined): Deployment {
   return { ...deployment('the local relay', running.outputs, { endpoint, region, credentials }), isLocal: true }
 }
 
-async function deploymentInAws({ stage, stack = relayName(stage), ...which }: Which): Promise<Deployment> {
+async function deploymentInAws({ stage, stack: named = relayName(stage), ...which }: Which): Promise<Deployment> {
+  const [stack = ''] = named.split('/')
   const account = accountOf(which)
   const cloudFormation = new CloudFormationClient(account)
   const { Stacks: [found] = [] } = await cloudFormation
@@ -80,7 +82,7 @@ async function deploymentInAws({ stage, stack = relayName(stage), ...which }: Wh
       `Deploy it with npm run deploy${stage ? ` -- -c relay.stage=${stage}` : ''}. --stage or --stack name another one; --profile and --region, or AWS_PROFILE and AWS_REGION, say where.`,
     )
   const outputs = found.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]) ?? []
-  const parts = { ...deployment(stack, Object.fromEntries(outputs), account), isLocal: false, stage }
+  const parts = { ...deployment(stack, theRelay(named, Object.fromEntries(outputs)), account), isLocal: false, stage }
   const clients = {
     cloudFormation,
     cloudWatch: new CloudWatchClient(account),
@@ -88,6 +90,15 @@ async function deploymentInAws({ stage, stack = relayName(stage), ...which }: Wh
     sns: new SNSClient(account),
   }
   return { ...parts, monitoring: createMonitoring(clients, { stack, namespace: parts.outputs.MetricsNamespace }) }
+}
+
+/** The outputs of a relay by its name, or of the only one of a stack: an app of somebody else's may have several in one. */
+function theRelay(named: string, outputs: Record<string, string>) {
+  const relays = relaysAmong(outputs)
+  const found = relays.find(({ MetricsNamespace }) => MetricsNamespace === named) ?? relays[0]
+  if (relays.length < 2 || found?.['MetricsNamespace'] === named) return found ?? outputs
+  const names = relays.map(({ MetricsNamespace }) => MetricsNamespace)
+  throw new Trouble(`The stack ${named} has several relays.`, `--stack takes each by its name: ${names.join(', ')}.`)
 }
 
 type ClientConfig = {

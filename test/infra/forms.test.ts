@@ -23,6 +23,7 @@ const smallest: Inventory = {
   'AWS::Lambda::Function': ['hubspotwebhookFunction', 'updatestatusFunction'],
   'AWS::Lambda::Permission': ['ApiPOSThubspotwebhookIntegrationPermission'],
   'AWS::Logs::LogGroup': ['ApiAccessLogs', 'hubspotwebhookLogs', 'updatestatusLogs'],
+  'AWS::Logs::MetricFilter': ['ThrottledRequests'],
   'AWS::SQS::Queue': ['StatusUpdatesDeadLetters', 'StatusUpdatesQueue'],
   'AWS::SQS::QueuePolicy': ['StatusUpdatesDeadLettersPolicy', 'StatusUpdatesQueuePolicy'],
   'AWS::SecretsManager::Secret': ['AppSecret'],

@@ -10,7 +10,9 @@ const tries: Record<string, string[]> = {
   stage: ['beta', 'eu-1'],
   domain: [
     '{"name":"relay.example.com","certificateArn":"arn:aws:acm:eu-west-1:123456789012:certificate/0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"}',
+    '{"name":"relay.example.com","hostedZone":{"id":"Z0123456789ABC","name":"example.com"}}',
   ],
+  removalPolicy: ['destroy', 'retain'],
   publicBaseUrl: ['https://cdn.example.com'],
   'hubspot.apiVersion': ['"v3"', '"2026-03"', '"2026-09"'],
   'hubspot.baseUrl': ['"https://api.hubapi.com"'],

@@ -1,6 +1,7 @@
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import cdk from '../../cdk.json' with { type: 'json' }
+import { relaysAmong } from '../../infra/outputs.ts'
 import { relayName } from '../../infra/relay-name.ts'
 import { StatusRelay, type StatusRelayProps } from '../../infra/status-relay.ts'
 
@@ -14,9 +15,15 @@ export type Resource = { Type: string; Properties: Properties; DeletionPolicy?: 
 /** The template of a relay, without the bundles of its functions. */
 export function relayTemplate(props: StatusRelayProps = {}) {
   const app = new App({ context: { ...cdk.context, 'aws:cdk:bundling-stacks': [] } })
-  const stack = new Stack(app, relayName(props.stage))
+  const stack = new Stack(app, relayName())
   new StatusRelay(stack, 'Relay', props)
   return Template.fromStack(stack)
+}
+
+/** The values of a relay's outputs, by their plain names. */
+export function outputsOf(template: Template): Record<string, unknown> {
+  const [outputs = {}] = relaysAmong(template.findOutputs('*'))
+  return Object.fromEntries(Object.entries(outputs).map(([name, { Value }]) => [name, Value]))
 }
 
 /** The resources of one type with their logical ids. */

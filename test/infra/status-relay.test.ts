@@ -1,7 +1,10 @@
-import { Duration } from 'aws-cdk-lib'
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, test } from 'vitest'
-import { functionsOf, nameOf, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
+import { StatusRelay } from '../../infra/status-relay.ts'
+import { functionsOf, nameOf, outputsOf, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()
 const functions = Object.entries(functionsOf(template))
@@ -80,13 +83,18 @@ test('the app secret keeps its logical id and first value: a change would overwr
   ])
 })
 
-test('nothing has a physical name, so that several stages fit into one account', () => {
+test('nothing has a physical name, save by the name of the relay, so that several fit into one account', () => {
   const named = Object.entries(template.toJSON()['Resources'] as Record<string, { Type: string; Properties?: object }>)
     .flatMap(([id, { Properties = {} }]) => Object.keys(Properties).map((property) => `${id}.${property}`))
     .filter((property) => /\.(?!FunctionName$|PolicyName$|StageName$|MetricName$)\w*Name$/.test(property))
 
   // Names of APIs need not be unique; those of saved queries begin with the stack's.
-  expect(named.filter((property) => !property.startsWith('RelayLogQueries'))).toEqual(['RelayApi7D9A0246.Name'])
+  expect(named.filter((property) => !property.startsWith('RelayLogQueries'))).toEqual([
+    'RelayApi7D9A0246.Name',
+    'RelayApiAccessLogs66633A47.LogGroupName',
+    // The log group's, which it filters.
+    'RelayThrottledRequests197474F4.LogGroupName',
+  ])
 })
 
 describe.each(functions)('%s', (name, lambda) => {
@@ -170,6 +178,7 @@ describe('the HTTP API', () => {
       '$context.responseLatency',
       '$context.integration.integrationStatus',
       '$context.integrationLatency',
+      '$context.integrationErrorMessage',
     ])
   })
 
@@ -181,7 +190,7 @@ describe('the HTTP API', () => {
 })
 
 test('operators find every part under a plain name', () => {
-  expect(Object.keys(template.findOutputs('*'))).toEqual([
+  expect(Object.keys(outputsOf(template))).toEqual([
     'WebhookUrl',
     'ReceiptsUrl',
     'InstallUrl',
@@ -198,28 +207,61 @@ test('operators find every part under a plain name', () => {
     'HubSpotBaseUrl',
     'HubSpotApiVersion',
     'MetricsNamespace',
+    'Version',
   ])
 })
 
 describe('what can be chosen', () => {
-  test('a stage has its own channel secrets and metrics', () => {
-    const beta = relayTemplate({ stage: 'beta' })
+  test('what is kept may go with its stack', () => {
+    const fleeting = relayTemplate({ removalPolicy: RemovalPolicy.DESTROY })
+    const kept = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::SecretsManager::Secret']
 
-    for (const { Environment } of Object.values(functionsOf(beta))) {
-      expect(Environment.Variables.POWERTOOLS_METRICS_NAMESPACE).toBe('HubSpotStatusRelay-beta')
-    }
-    expect(beta.findOutputs('*')['ChannelSecretsPrefix']!['Value']).toBe('HubSpotStatusRelay-beta/channels/')
+    for (const type of kept)
+      for (const [id, { DeletionPolicy }] of resourcesOf(fleeting, type))
+        expect([id, DeletionPolicy]).toEqual([id, 'Delete'])
+  })
+
+  test("the tokens may be encrypted under a key of the team's, and then no other is made", () => {
+    const arn = 'arn:aws:kms:eu-west-1:123456789012:key/0b1c2d3e'
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
+    const stack = new Stack(app, 'Theirs')
+    new StatusRelay(stack, 'Relay', { encryptionKey: Key.fromKeyArn(stack, 'Key', arn) })
+    const theirs = Template.fromStack(stack)
+    const [, portals] = resourcesOf(theirs, 'AWS::DynamoDB::GlobalTable')[1]!
+
+    theirs.resourceCountIs('AWS::KMS::Key', 0)
+    expect(portals.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId).toBe(arn)
+    expect(JSON.stringify(resourcesOf(theirs, 'AWS::IAM::Policy'))).toContain(`"Resource":"${arn}"`)
+  })
+
+  test('the logs may be encrypted under a key, which lets CloudWatch Logs use it for them', () => {
+    const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Theirs')
+    new StatusRelay(stack, 'Relay', { logEncryptionKey: new Key(stack, 'LogsKey') })
+    const theirs = Template.fromStack(stack)
+
+    theirs.allResourcesProperties('AWS::Logs::LogGroup', {
+      KmsKeyId: { 'Fn::GetAtt': [Match.stringLikeRegexp('LogsKey'), 'Arn'] },
+    })
+    theirs.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Principal: { Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] } },
+          }),
+        ]),
+      },
+    })
   })
 
   test('a public base URL is the one that signatures are checked against, and the one that is handed out', () => {
     const custom = relayTemplate({ publicBaseUrl: 'https://relay.example.com' })
 
-    const outputs = custom.findOutputs('*')
+    const outputs = outputsOf(custom)
     const told = Object.entries(functionsOf(custom)).filter(
       ([, { Environment }]) => Environment.Variables.PUBLIC_BASE_URL,
     )
-    expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
-    expect(outputs['ReceiptsUrl']!['Value']).toBe('https://relay.example.com/receipts')
+    expect(outputs['WebhookUrl']).toBe('https://relay.example.com/hubspot/webhook')
+    expect(outputs['ReceiptsUrl']).toBe('https://relay.example.com/receipts')
     expect(told.map(([name]) => name)).toEqual([
       'hubspot-webhook',
       'deliver-message',
@@ -245,19 +287,19 @@ describe('what can be chosen', () => {
     })
 
     test('is what signatures are checked against, and handed out, with what its DNS record has to point to', () => {
-      const outputs = custom.findOutputs('*')
+      const outputs = outputsOf(custom)
 
-      expect(outputs['WebhookUrl']!['Value']).toBe('https://relay.example.com/hubspot/webhook')
+      expect(outputs['WebhookUrl']).toBe('https://relay.example.com/hubspot/webhook')
       expect(functionsOf(custom)['hubspot-webhook']!['Environment'].Variables.PUBLIC_BASE_URL).toBe(
         'https://relay.example.com',
       )
-      expect(outputs['DomainTarget']!['Value']['Fn::GetAtt'][1]).toBe('RegionalDomainName')
+      expect(outputs['DomainTarget']).toMatchObject({ 'Fn::GetAtt': [expect.anything(), 'RegionalDomainName'] })
     })
 
     test('may stand behind another host, which is then the one', () => {
       const behind = relayTemplate({ domain, publicBaseUrl: 'https://cdn.example.com' })
 
-      expect(behind.findOutputs('*')['WebhookUrl']!['Value']).toBe('https://cdn.example.com/hubspot/webhook')
+      expect(outputsOf(behind)['WebhookUrl']).toBe('https://cdn.example.com/hubspot/webhook')
     })
   })
 
@@ -270,8 +312,8 @@ describe('what can be chosen', () => {
     })
     expect(resourcesOf(small, 'AWS::ApiGatewayV2::Route')).toHaveLength(1)
     expect(JSON.stringify(small.toJSON())).not.toMatch(/Deliveries(Queue|DeadLetters)/)
-    expect(small.findOutputs('*')).not.toHaveProperty('ReceiptsUrl')
-    expect(small.findOutputs('*')).not.toHaveProperty('InstallUrl')
+    expect(outputsOf(small)).not.toHaveProperty('ReceiptsUrl')
+    expect(outputsOf(small)).not.toHaveProperty('InstallUrl')
   })
 
   test('turning delivery off and on again leaves the tables and the status updates as they are', () => {

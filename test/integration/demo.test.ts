@@ -222,17 +222,33 @@ describe('a saved query', () => {
     const messages = [...text.matchAll(/message = "(.+?)"/g)].map(([, message = '']) => message)
     // No error of the demo has a cause.
     const ofErrors = errorFields(new Error('one', { cause: new Error('its cause') }))
-    const known = new Set([...logs.lines, ofErrors].flatMap((line) => Object.keys(line)))
+    const known = new Set([...logs.lines, ofErrors, platformRecord].flatMap(pathsOf))
 
     expect(messages.filter((message) => logs.saying(message).length === 0)).toEqual([])
     expect(fieldsIn(text).filter((field) => !known.has(field))).toEqual([])
   })
 })
 
+/** What Lambda says of an invocation that it ended. https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html */
+const platformRecord = {
+  time: '2026-11-28T12:00:00.000Z',
+  type: 'platform.report',
+  record: { requestId: '6d68ca91-49c9-448d-89b8-7ca3e6dc66aa', status: 'timeout', errorType: 'Runtime.ExitError' },
+}
+
+/** The names of the fields in a line: `record.status`. */
+function pathsOf(line: object): string[] {
+  return Object.entries(line).flatMap(([name, value]) =>
+    typeof value === 'object' && value && !Array.isArray(value)
+      ? [name, ...pathsOf(value).map((path) => `${name}.${path}`)]
+      : [name],
+  )
+}
+
 /** The fields that a query names, as far as it does not make them itself. */
 function fieldsIn(query: string) {
   const own = [...query.matchAll(/ as (\w+)|\(\?<(\w+)>/g)].map(([, alias, group]) => alias ?? group)
-  const words = query.replaceAll(/"[^"]*"|\/[^/]*\//g, '').match(/(?<!@)\b[a-z]\w*/gi) ?? []
+  const words = query.replaceAll(/"[^"]*"|\/[^/]*\//g, '').match(/(?<![@.])\b[a-z]\w*(?:\.[a-z]\w*)*/gi) ?? []
   return words.filter((word) => !own.includes(word) && !syntax.has(word))
 }
 
