@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { readAnew } from './hubspot/events.ts'
+import type { Undeliverable } from './hubspot/outgoing-message.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
@@ -25,6 +26,7 @@ import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
+import { withoutAddress } from './providers/recipients.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
@@ -48,8 +50,10 @@ export function createHandler(deps: Deps) {
   const { accounts, ledger, threads, channelAccounts, statusUpdates, telemetry, now } = deps
 
   async function handle(job: Delivery, run: Run) {
-    const message = read(job, run)
-    if ('change' in message) return channelAccounts.record(message)
+    const event = read(job, run)
+    if (event.kind === 'account') return channelAccounts.record({ v: version, ...event.job })
+    if (event.kind === 'undeliverable') throw new GiveUp(`The message cannot be delivered: ${event.problem}`)
+    const message = { v: version, ...event.job }
     try {
       await deliver(message, run)
     } catch (error) {
@@ -98,11 +102,14 @@ export function createHandler(deps: Deps) {
     const planned = face.plan(job, account)
     const refused = 'refused' in planned ? planned.refused : undefined
     const parts = 'sends' in planned ? planned.sends : []
-    if (refused !== undefined || parts.length === 0 || parts.length > mostSends)
+    if (refused !== undefined || parts.length === 0 || parts.length + unreachableBy(face, job) > mostSends)
       return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
     const { publicBaseUrl } = deps
     const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
-    return parts.map((part, index) => ({ job, part, index, of: parts.length, receiptsUrl }))
+    // The message fails for each recipient whom it cannot reach.
+    const unreachable = Array.from({ length: unreachableBy(face, job) }, () => ({ refused: nobody }))
+    const of = parts.length + unreachable.length
+    return [...parts.map((part, index) => ({ job, part, index, of, receiptsUrl })), ...unreachable]
   }
 
   async function makeOneByOne(job: DeliveryJob, sends: Planned[], found: Found, run: Run) {
@@ -242,7 +249,7 @@ export function createHandler(deps: Deps) {
   }
 
   function statusUpdate(
-    job: DeliveryJob,
+    job: Omit<Undeliverable, 'eventId'>,
     word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId'>,
     part?: Part,
   ): StatusUpdate {
@@ -266,6 +273,8 @@ export function createHandler(deps: Deps) {
 
   /** Announces what came of the sends that were made, and a verdict on those of which nothing is known. */
   async function beforeEnding(job: Delivery, run: Run, reason?: string) {
+    const event = eventIn(job, run)
+    if (event?.kind === 'undeliverable') return tellUndeliverable(event)
     const message = messageIn(job, run)
     if (!message) return
     const item = await ledger.read(message)
@@ -275,6 +284,13 @@ export function createHandler(deps: Deps) {
     const of = carried?.part.of ?? item.plan?.of ?? 1
     for (const [index, outcome] of known.entries()) await announceOnce(message, { index, of }, outcome, run)
     for (let index = known.length; index < of; index++) await giveVerdict(message, { index, of }, run, reason)
+  }
+
+  /** The agent's message stays SENT in HubSpot otherwise. Any later word replaces this one, of a redrive for instance. */
+  async function tellUndeliverable({ message, reason }: Extract<Event, { kind: 'undeliverable' }>) {
+    const verdict = statusUpdate(message, { source: 'relay', status: 'unconfirmed', reason })
+    await statusUpdates.send(verdict, { group: message.portalId })
+    telemetry.info('Told that the message cannot be delivered', about(message))
   }
 
   /** Without a reason, the job is tried once more: the verdict counts when that has surely come to an end. */
@@ -290,17 +306,33 @@ export function createHandler(deps: Deps) {
   return consume<Delivery>({ ...deps, version, schema, handle, beforeEnding, tellCarried, noteWait, tenantOf, about })
 }
 
-const read = (job: Delivery, run: Run) => ('unread' in job ? { v: version, ...readAnew(job, run.since) } : job)
+type Event = ReturnType<typeof readAnew>
 
-/** The message that a job is about; undefined where it is about none that can be read. */
-function messageIn(job: Delivery, run: Run): DeliveryJob | undefined {
+/** What a job is about, which may be an event as HubSpot posted it. */
+function read(job: Delivery, run: Run): Event {
+  if ('unread' in job) return readAnew(job, run.since)
+  return 'change' in job ? { kind: 'account', job } : { kind: 'message', job }
+}
+
+/** The same; undefined where nothing can be read. */
+function eventIn(job: Delivery, run: Run): Event | undefined {
   try {
-    const message = read(job, run)
-    return 'change' in message ? undefined : message
+    return read(job, run)
   } catch (error) {
     if (error instanceof GiveUp) return undefined
     throw error
   }
+}
+
+/** The message that a job is to deliver; undefined where there is none. */
+function messageIn(job: Delivery, run: Run): DeliveryJob | undefined {
+  const event = eventIn(job, run)
+  return event?.kind === 'message' ? { v: version, ...event.job } : undefined
+}
+
+/** How many of a message's recipients cannot be reached: those that could not be read, and those without an address. */
+function unreachableBy({ needsAddresses = true }: SendFace<unknown>, job: DeliveryJob) {
+  return (job.unreadableRecipients ?? 0) + (needsAddresses ? withoutAddress(job) : 0)
 }
 
 /** What came of a send, where it could not be recorded: it travels with the job. */
@@ -349,4 +381,5 @@ const timeForOneSend = 25_000
 const lookUpAfterSeconds = [30, 120, 600]
 
 const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', unknown: 'DeliveriesUnknown' }
+const nobody = 'A recipient has no address that can be read.'
 const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'

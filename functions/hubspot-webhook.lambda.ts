@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
-import { compileSchemas } from './hubspot/events.ts'
 import { createHandler } from './hubspot-webhook.ts'
 import { about } from './messages/jobs.ts'
 import { createSecretsManager, createSqs } from './platform/aws.ts'
@@ -35,7 +34,6 @@ export const handler = createHandler({
   now: Date.now,
 })
 
-compileSchemas()
-// The schema of its log lines, likewise: 2 ms.
+// Has zod compile the schema of its log lines, which it puts off until one is written: 2 ms.
 about({})
 await warmUp(appSecret(), touchQueue(sqs, env.JOBS_QUEUE_URL))

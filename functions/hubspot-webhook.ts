@@ -1,5 +1,6 @@
 import type { AppSecret, ReadAppSecret } from './hubspot/app-secret.ts'
-import { readEvent, toAccountChange, toAnnouncement, toDelivery } from './hubspot/events.ts'
+import { eventsIn, mostEvents, type ReadEvent, readEvent, toAnnouncement } from './hubspot/events.ts'
+import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
 import { isFresh, verify } from './hubspot/signature.ts'
 import {
   about,
@@ -10,6 +11,7 @@ import {
   type UnreadEvent,
   version,
 } from './messages/jobs.ts'
+import { asItCame } from './messages/unread.ts'
 import { deadLetter } from './platform/envelope.ts'
 import {
   calledUrl,
@@ -20,7 +22,7 @@ import {
   largestBody,
   rawBody,
 } from './platform/http-event.ts'
-import { gzip, type Queue, TooLargeForQueue } from './platform/queue.ts'
+import { type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
 /** What `hubspot-webhook` works with. */
@@ -48,11 +50,10 @@ export function createHandler(deps: Deps) {
   return httpHandler(telemetry, async (event) => {
     const body = rawBody(event)
     const traceId = event.requestContext.requestId
-    if (body.length > largestBody) return refuse(413, 'too large', 'larger than 1 MiB', { traceId, bytes: body.length })
     const url = calledUrl(event, path, deps.publicBaseUrl)
     const refusal = await whyNotHubSpots(event, url, body)
     if (!refusal) return accept(body, traceId)
-    return refuse(401, ...refusal, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    return refuse(...refusal, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
 
   /** Why a request is not HubSpot's, for the metric and for the log; undefined where it is. */
@@ -74,56 +75,116 @@ export function createHandler(deps: Deps) {
     return match < 0 ? ['mismatch', 'signature does not match'] : undefined
   }
 
-  /** A signed body is never refused: one that cannot be read waits among the dead letters for a version that can. */
+  /** What HubSpot signed is never refused: an event that cannot be read waits among the dead letters for a version that can. */
   async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
-    const read = readEvent(body)
-    if (read.kind === 'message') {
-      const message = toDelivery(read.event, body, { traceId, receivedAt: now() })
-      const job: DeliveryJob | MessageAnnounced = { v: version, ...(deps.delivers ? message : toAnnouncement(message)) }
-      await queueInWhateverForm(job, body)
-      return acknowledge('Message queued', 'MessagesAccepted', about(job))
-    }
-    if (read.kind === 'unreadable') {
-      const job: UnreadEvent = { v: version, unread: gzip(body), traceId }
-      const reason = `Unreadable event: ${read.problem}`
-      await deadLetters.send(deadLetter(job, { reason, attempts: 1, since: now(), at: now() }), {
-        group: tenantOf(job),
-      })
-      return acknowledge('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
-    }
-    if (read.kind === 'account') {
-      const job = { v: version, ...toAccountChange(read.event, { traceId, receivedAt: now() }) }
-      await queue.send(job satisfies ChannelAccountChanged, { group: tenantOf(job) })
-      return acknowledge('Channel account event', 'ChannelAccountEvents', { ...about(job), type: read.event.type })
-    }
-    return acknowledge('Event of an unknown type', 'UnknownEvents', { type: read.type, traceId })
-  }
-
-  /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
-  async function queueInWhateverForm(job: DeliveryJob | MessageAnnounced, body: Buffer) {
-    const group = tenantOf(job)
-    try {
-      await queue.send(job, { group })
-    } catch (error) {
-      if (!(error instanceof TooLargeForQueue)) throw error
-      await queue.send({ v: version, unread: gzip(body), traceId: job.traceId } satisfies UnreadEvent, { group })
-    }
-  }
-
-  function acknowledge(message: string, metric: string, fields: object): HttpAnswer {
-    telemetry.info(message, fields)
-    telemetry.count(metric)
+    const events = eventsIn(body)
+    const arrival = { traceId, receivedAt: now() }
+    if (events.length === 0 || events.length > mostEvents)
+      await keep(body, `an array of ${events.length} events`, traceId)
+    // Each is safe before the answer, whatever becomes of the others.
+    else await allOf(events.map((event) => acceptOne(Buffer.from(event), arrival)))
     return { statusCode: 204 }
   }
 
-  function refuse(statusCode: number, reason: Refusal, why: string, fields: object): HttpAnswer {
+  async function acceptOne(body: Buffer, arrival: Arrival) {
+    const event = readEvent(body, arrival)
+    const { traceId } = arrival
+    const unexpected = event.unexpected.length > 0 ? { unexpected: event.unexpected } : {}
+    for (const field of event.unexpected) telemetry.count('UnexpectedFields', 1, { field })
+    switch (event.kind) {
+      case 'message':
+        await (deps.delivers ? queueMessage(event.job, body) : queueWhole(toAnnouncement(event.job)))
+        return say('Message queued', 'MessagesAccepted', { ...about(event.job), ...unexpected })
+      case 'undeliverable':
+        return acceptUndeliverable(event, body, unexpected)
+      case 'account':
+        await queueWhole(event.job)
+        return say('Channel account event', 'ChannelAccountEvents', {
+          ...about(event.job),
+          change: event.job.change,
+          ...unexpected,
+        })
+      case 'trial':
+        return telemetry.info('A trial of the webhook', { traceId })
+      case 'unknown': {
+        const type = /^[\w.:-]{1,60}$/.test(event.type) ? event.type : 'other'
+        telemetry.count('UnknownEvents', 1, { type })
+        return keep(body, `an unknown type, ${type}`, traceId)
+      }
+      case 'unreadable':
+        return keep(body, event.problem, traceId)
+    }
+  }
+
+  /** Whoever works the queue off tells the agent, and keeps the event. Where the team delivers, the message may have gone out. */
+  async function acceptUndeliverable(
+    { message, problem }: Extract<ReadEvent, { kind: 'undeliverable' }>,
+    body: Buffer,
+    fields: object,
+  ) {
+    const { channelAccountId } = message
+    if (deps.delivers) await queueAsItCame(message, body)
+    else if (channelAccountId === undefined) return keep(body, problem, message.traceId)
+    else await queueWhole(toAnnouncement({ ...message, channelAccountId }))
+    telemetry.warn('Message that cannot be delivered', { ...about(message), problem, ...fields })
+    telemetry.count(deps.delivers ? 'MessagesUndeliverable' : 'MessagesAccepted')
+  }
+
+  /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
+  async function queueMessage(job: Omit<DeliveryJob, 'v'>, body: Buffer) {
+    if (body.length > largestBody) return queueAsItCame(job, body)
+    try {
+      await queueWhole(job)
+    } catch (error) {
+      if (!(error instanceof TooLargeForQueue)) throw error
+      await queueAsItCame(job, body)
+    }
+  }
+
+  function queueWhole(job: Jobs) {
+    return queue.send({ v: version, ...job }, { group: tenantOf(job) })
+  }
+
+  /** A body that SQS does not take in one piece waits among the dead letters in several; the first tells the agent. */
+  async function queueAsItCame(message: Undeliverable, body: Buffer) {
+    const { portalId, channelId, channelAccountId, messageId, createdAt, traceId } = message
+    const ids = { portalId, channelId, channelAccountId, messageId, createdAt }
+    const [first, ...others] = asItCame(body, traceId)
+    await allOf(others.map((piece) => keepPiece(piece, 'larger than SQS takes')))
+    await queue.send({ ...first!, ...ids }, { group: portalId })
+  }
+
+  /** Among the dead letters, byte by byte. */
+  async function keep(body: Buffer, problem: string, traceId: string) {
+    const reason = `Unreadable event: ${problem}`
+    await allOf(asItCame(body, traceId).map((piece) => keepPiece(piece, reason)))
+    say('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
+  }
+
+  function keepPiece(job: UnreadEvent, reason: string) {
+    const letter = deadLetter(job, { reason, attempts: 1, since: now(), at: now() })
+    return deadLetters.send(letter, { group: tenantOf(job) })
+  }
+
+  function say(message: string, metric: string, fields: object) {
+    telemetry.info(message, fields)
+    telemetry.count(metric)
+  }
+
+  function refuse(reason: Refusal, why: string, fields: object): HttpAnswer {
     telemetry.warn('Webhook refused', { why, ...fields })
     telemetry.count('WebhooksRefused', 1, { reason })
-    return { statusCode, body: '' }
+    return { statusCode: 401, body: '' }
   }
 }
 
-type Refusal = 'unsigned' | 'stale' | 'mismatch' | 'too large'
+type Refusal = 'unsigned' | 'stale' | 'mismatch'
+type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
+
+/** Waits for all, also where one fails. */
+async function allOf(work: Promise<unknown>[]) {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
+}
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 

@@ -4,7 +4,15 @@ import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
 import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './hubspot/update-outcome.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
-import { about, type MessageAnnounced, StatusJob, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
+import {
+  about,
+  type MessageAnnounced,
+  StatusJob,
+  type StatusUpdate,
+  tenantOf,
+  type UnreadEvent,
+  version,
+} from './messages/jobs.ts'
 import {
   advance,
   announce,
@@ -51,10 +59,18 @@ export function createHandler(deps: Deps) {
   const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
 
   function handle(job: StatusJob, run: Run) {
-    const known = 'unread' in job ? { v: version, ...readAnew(job, run.since) } : job
-    if ('change' in known) return channelAccounts.record(known)
-    if ('original' in known) return record({ v: version, ...toAnnouncement(known) })
-    return 'announced' in known ? record(known) : tellStatus(known, run)
+    if ('unread' in job) return handleUnread(job, run)
+    if ('change' in job) return channelAccounts.record(job)
+    return 'announced' in job ? record(job) : tellStatus(job, run)
+  }
+
+  /** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */
+  function handleUnread(job: UnreadEvent, run: Run) {
+    const event = readAnew(job, run.since)
+    if (event.kind === 'account') return channelAccounts.record({ v: version, ...event.job })
+    const { channelAccountId, ...message } = event.kind === 'message' ? event.job : event.message
+    if (channelAccountId === undefined) throw new GiveUp('The channel account of the message cannot be read')
+    return record({ v: version, ...toAnnouncement({ ...message, channelAccountId }) })
   }
 
   async function tellStatus(update: StatusUpdate, run: Run) {

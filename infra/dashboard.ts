@@ -42,7 +42,14 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: Alar
       [
         graph(
           "Do HubSpot's messages arrive?",
-          [own('MessagesAccepted'), own('ChannelAccountEvents'), own('UnknownEvents'), own('UnreadableEvents')],
+          [
+            own('MessagesAccepted'),
+            own('MessagesUndeliverable'),
+            own('ChannelAccountEvents'),
+            own('UnreadableEvents'),
+            byDimension('UnknownEvents', 'type'),
+            byDimension('UnexpectedFields', 'field'),
+          ],
           [
             ...everyReason('WebhooksRefused', metrics.WebhooksRefused.by.reason),
             throttledRequests(namespace, { period, label: 'RequestsThrottled' }),

@@ -1,162 +1,165 @@
-import * as z from 'zod'
-import type { ChannelAccountChanged, DeliveryJob, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
-import { problems } from '../platform/problems.ts'
+import type { ChannelAccountChanged, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
+import { parseJsonExactly } from '../platform/json.ts'
 import { gunzip } from '../platform/queue.ts'
 import { GiveUp } from '../platform/retry.ts'
+import { createFieldReader, type FieldReader, type Fields } from './event-fields.ts'
+import {
+  type Arrival,
+  type ReadMessage,
+  readOutgoingMessage,
+  type Undeliverable,
+  whichIsMissing,
+} from './outgoing-message.ts'
 
-// HubSpot documents strings for ids and times, and contradicts itself on delivery identifiers; both readings are taken
-// (docs/hubspot.md). What may be missing may be null. Fields that are not named here may come and go.
-const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().transform((value) => value ?? undefined)
-const list = <Schema extends z.ZodType>(element: Schema) => optional(z.array(element)).transform((found) => found ?? [])
-const Digits = z.string().regex(/^\d{1,20}$/)
-const Id = z.string().min(1).max(512)
-const Time = z.iso.datetime({ offset: true })
-const DeliveryIdentifier = z.union([
-  z.string().transform((value) => ({ value })),
-  z.object({ type: optional(z.string()), value: z.string() }),
-])
-const Party = z.object({
-  actorId: optional(z.string()),
-  name: optional(z.string()),
-  deliveryIdentifier: optional(DeliveryIdentifier),
-})
-
-const OutgoingMessage = z.object({
-  type: z.literal('OUTGOING_CHANNEL_MESSAGE_CREATED'),
-  portalId: Digits,
-  channelId: Digits,
-  eventTimestamp: optional(Time),
-  eventId: optional(z.string()),
-  channelIntegrationThreadIds: list(z.string()),
-  message: z.object({
-    id: Id,
-    channelAccountId: Id,
-    conversationsThreadId: optional(z.string()),
-    createdAt: optional(Time),
-    senders: list(Party),
-    recipients: list(Party),
-    text: optional(z.string()).transform((text) => text ?? ''),
-    richText: optional(z.string()),
-    attachments: list(z.unknown()),
-    inReplyToId: optional(z.string()),
-  }),
-})
-
-const AccountEvent = z.object({
-  type: z.enum(['CHANNEL_ACCOUNT_CREATED', 'CHANNEL_ACCOUNT_UPDATED', 'CHANNEL_ACCOUNT_PURGED']),
-  portalId: Digits,
-  channelId: Digits,
-  channelAccountId: Id,
-  eventTimestamp: optional(Time),
-  channelAccountDeliveryIdentifier: optional(DeliveryIdentifier),
-  // Not documented for events; the API's channel accounts have it.
-  authorized: optional(z.boolean()).catch(undefined),
-})
-
-const Event = z.discriminatedUnion('type', [OutgoingMessage, AccountEvent])
-const AnyEvent = z.object({ type: z.string() })
-
-/** An agent's message, as HubSpot announces it. */
-export type OutgoingMessage = z.infer<typeof OutgoingMessage>
-/** A channel account that was created, updated or purged. */
-type AccountEvent = z.infer<typeof AccountEvent>
-
-/** What a webhook's body says. */
+/** What an event says. */
 export type ReadEvent =
-  | { kind: 'message'; event: OutgoingMessage }
-  | { kind: 'account'; event: AccountEvent }
+  | ReadMessage
+  | { kind: 'account'; job: Omit<ChannelAccountChanged, 'v'> }
+  /** What the command line posts to see whether it arrives. */
+  | { kind: 'trial' }
   /** Of a type that HubSpot did not document when this was written. */
   | { kind: 'unknown'; type: string }
   /** What cannot be read; the problem names fields, never values. */
   | { kind: 'unreadable'; problem: string }
 
+const outgoingMessage = 'OUTGOING_CHANNEL_MESSAGE_CREATED'
+const accountChanges = new Map<unknown, ChannelAccountChanged['change']>([
+  ['CHANNEL_ACCOUNT_CREATED', 'created'],
+  ['CHANNEL_ACCOUNT_UPDATED', 'updated'],
+  ['CHANNEL_ACCOUNT_PURGED', 'purged'],
+])
+
+/** The type of the events with which `relay doctor` and `relay sign` try the webhook: acknowledged, and kept nowhere. */
+export const trialType = 'RELAY_TRIAL'
+
+/**
+ * Reads one event. `unexpected` names the fields that were not as HubSpot documents them, and were repaired or dropped.
+ * Never throws, whatever the bytes are. Why so: docs/decisions/0016-events-in-another-form.md.
+ */
+export function readEvent(body: Uint8Array, arrival: Arrival): ReadEvent & { unexpected: string[] } {
+  const fields = createFieldReader(arrival.receivedAt)
+  return { ...read(body, fields, arrival), unexpected: [...fields.unexpected] }
+}
+
+function read(body: Uint8Array, fields: FieldReader, arrival: Arrival): ReadEvent {
+  const original = decode(body)
+  const document = parseJsonExactly(original.text)
+  const event = fields.object('body', document)
+  if (!event && !original.isUtf8) return { kind: 'unreadable', problem: 'not UTF-8' }
+  if (!event) return { kind: 'unreadable', problem: document === undefined ? 'not JSON' : 'document: not an object' }
+  const { type } = event
+  if (type === outgoingMessage) return readOutgoingMessage(event, fields, arrival, original)
+  const change = accountChanges.get(type)
+  if (change) return readAccount(event, change, fields, arrival)
+  if (type === trialType) return { kind: 'trial' }
+  if (typeof type !== 'string') return { kind: 'unreadable', problem: 'type: cannot be read' }
+  return { kind: 'unknown', type: type.slice(0, 100).toWellFormed() }
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+const nearlyUtf8 = new TextDecoder('utf-8', { ignoreBOM: false })
 
-/** Reads a webhook's body. Never throws, whatever the bytes are. */
-export function readEvent(body: Uint8Array): ReadEvent {
-  let document: unknown
+function decode(body: Uint8Array) {
   try {
-    document = JSON.parse(utf8.decode(body))
-  } catch (error) {
-    // A SyntaxError quotes the text.
-    return { kind: 'unreadable', problem: error instanceof TypeError ? 'not UTF-8' : 'not JSON' }
-  }
-  const result = Event.safeParse(document)
-  if (result.success) {
-    const event = result.data
-    return event.type === 'OUTGOING_CHANNEL_MESSAGE_CREATED' ? { kind: 'message', event } : { kind: 'account', event }
-  }
-  const any = AnyEvent.safeParse(document)
-  if (any.success && !documentedTypes.has(any.data.type)) return { kind: 'unknown', type: any.data.type.slice(0, 100) }
-  return { kind: 'unreadable', problem: problems(result.error) }
-}
-
-/** Has zod compile the schemas of a message, which it puts off until one is read: 9 ms of a whole CPU. */
-export function compileSchemas() {
-  const party = { deliveryIdentifier: { value: '' } }
-  const message = { senders: [party], recipients: [party] }
-  Event.safeParse({ type: OutgoingMessage.shape.type.value, message })
-}
-
-/** The message of an event as a job for its provider. `original` is the body that the event was read from. */
-export function toDelivery(
-  event: OutgoingMessage,
-  original: Uint8Array,
-  { traceId, receivedAt }: { traceId: string; receivedAt: number },
-): Omit<DeliveryJob, 'v'> {
-  const { message } = event
-  return {
-    portalId: event.portalId,
-    channelId: event.channelId,
-    channelAccountId: message.channelAccountId,
-    messageId: message.id,
-    conversationsThreadId: message.conversationsThreadId,
-    integrationThreadIds: event.channelIntegrationThreadIds,
-    inReplyToId: message.inReplyToId,
-    from: message.senders[0],
-    to: message.recipients,
-    text: message.text,
-    richText: message.richText,
-    attachments: message.attachments,
-    createdAt: message.createdAt ?? event.eventTimestamp ?? new Date(receivedAt).toISOString(),
-    eventId: event.eventId,
-    traceId,
-    original: Buffer.from(original).toString(),
+    return { text: utf8.decode(body), isUtf8: true }
+  } catch {
+    return { text: nearlyUtf8.decode(body), isUtf8: false }
   }
 }
 
 /** What is kept of an account's event: not its address, which may be a phone number. */
-export function toAccountChange(
-  event: AccountEvent,
-  { traceId, receivedAt }: { traceId: string; receivedAt: number },
-): Omit<ChannelAccountChanged, 'v'> {
-  const { portalId, channelId, channelAccountId, authorized: authorised } = event
-  const at = event.eventTimestamp ?? new Date(receivedAt).toISOString()
-  return { portalId, channelId, channelAccountId, change: changes[event.type], authorised, at, traceId }
+function readAccount(
+  event: Fields,
+  change: ChannelAccountChanged['change'],
+  fields: FieldReader,
+  { traceId, receivedAt }: Arrival,
+): ReadEvent {
+  const portalId = fields.digits('portalId', event['portalId'])
+  const channelId = fields.digits('channelId', event['channelId'])
+  const channelAccountId = fields.id('channelAccountId', event['channelAccountId'])
+  if (portalId === undefined || channelId === undefined || channelAccountId === undefined)
+    return { kind: 'unreadable', problem: whichIsMissing({ portalId, channelId, channelAccountId }) }
+  const at = fields.time('eventTimestamp', event['eventTimestamp']) ?? new Date(receivedAt).toISOString()
+  // Not documented for events; the API's channel accounts have it.
+  const authorised = fields.boolean('authorized', event['authorized'])
+  return { kind: 'account', job: { portalId, channelId, channelAccountId, change, authorised, at, traceId } }
 }
 
-const changes = {
-  CHANNEL_ACCOUNT_CREATED: 'created',
-  CHANNEL_ACCOUNT_UPDATED: 'updated',
-  CHANNEL_ACCOUNT_PURGED: 'purged',
-} as const
+/** The most events that one body may hold: HubSpot's app webhooks have no more. */
+export const mostEvents = 100
+
+/**
+ * The events of a body, each in its own bytes: HubSpot documents one object, and arrays for webhooks of another kind.
+ * A body that is no array is one event. Never throws, and judges nothing.
+ */
+export function eventsIn(body: Uint8Array): Uint8Array[] {
+  const events = elementsOf(body) ?? [body]
+  return events.length > mostEvents ? events : events.flatMap((event) => elementsOf(event) ?? [event])
+}
+
+/** The elements of a JSON array; undefined where it is none, or has no end. */
+function elementsOf(bytes: Uint8Array) {
+  const start = bytes.findIndex((byte, index) => !isSpace(byte) && !(index < 3 && byte === byteOrderMark[index]))
+  if (bytes[start] !== opening) return undefined
+  const elements: Uint8Array[] = []
+  let depth = 0
+  let inText = false
+  let from = start + 1
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    if (inText) {
+      if (byte === backslash) at++
+      else if (byte === quote) inText = false
+    } else if (byte === quote) inText = true
+    else if (byte === opening || byte === openingBrace) depth++
+    else if (byte === closing || byte === closingBrace) depth--
+    if (depth !== 0 && !(depth === 1 && byte === comma && !inText)) continue
+    const element = trimmed(bytes.subarray(from, at))
+    if (depth === 1 || elements.length > 0 || element.length > 0) elements.push(element)
+    from = at + 1
+    if (depth === 0) return bytes.subarray(from).every(isSpace) ? elements : undefined
+  }
+  return undefined
+}
+
+function trimmed(bytes: Uint8Array) {
+  const start = bytes.findIndex((byte) => !isSpace(byte))
+  return start < 0 ? bytes.subarray(0, 0) : bytes.subarray(start, bytes.findLastIndex((byte) => !isSpace(byte)) + 1)
+}
+
+const isSpace = (byte: number) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
+const byteOrderMark = [0xef, 0xbb, 0xbf]
+const [opening, closing, openingBrace, closingBrace, comma, quote, backslash] = Buffer.from('[]{},"\\')
 
 /** What the ledger keeps of a message that the team delivers by its own means. */
-export function toAnnouncement({ createdAt, ...job }: Omit<DeliveryJob, 'v'>): Omit<MessageAnnounced, 'v'> {
-  const { portalId, channelId, channelAccountId, messageId, eventId, traceId } = job
+export function toAnnouncement(message: Undeliverable & { channelAccountId: string }): Omit<MessageAnnounced, 'v'> {
+  const { portalId, channelId, channelAccountId, messageId, createdAt, eventId, traceId } = message
   return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
 }
 
-/** The job of an event that was queued as it came. Throws GiveUp where it still cannot be read, or makes no job. */
-export function readAnew(
-  { unread, traceId }: UnreadEvent,
-  receivedAt: number,
-): Omit<DeliveryJob, 'v'> | Omit<ChannelAccountChanged, 'v'> {
-  const body = gunzip(unread)
-  const read = readEvent(body)
-  if (read.kind === 'message') return toDelivery(read.event, body, { traceId, receivedAt })
-  if (read.kind === 'account') return toAccountChange(read.event, { traceId, receivedAt })
-  throw new GiveUp(`Still no message: ${read.kind === 'unreadable' ? read.problem : `an event of kind ${read.kind}`}`)
+/** An event that says what is to be done. */
+export type EventToHandle = Extract<ReadEvent, { kind: 'message' | 'undeliverable' | 'account' }>
+
+/** Reads an event that was queued as it came. Throws GiveUp where it still says nothing that could be done. */
+export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle {
+  const { unread, piece, traceId } = event
+  if (piece) return inPieces(event, piece, receivedAt)
+  const read = readEvent(gunzip(unread), { traceId, receivedAt })
+  if (read.kind === 'unreadable') throw new GiveUp(`Still not to be read: ${read.problem}`)
+  if (read.kind === 'unknown' || read.kind === 'trial')
+    throw new GiveUp('Still of a type that this version does not know')
+  return read
 }
 
-const documentedTypes: Set<string> = new Set([OutgoingMessage.shape.type.value, ...AccountEvent.shape.type.options])
+/** A message that is too large for SQS cannot be delivered; the first of its pieces knows whose it is. */
+function inPieces(event: UnreadEvent, { index, of }: { index: number; of: number }, receivedAt: number): EventToHandle {
+  const problem = `larger than SQS takes, piece ${index + 1} of ${of}`
+  const { portalId, channelId, channelAccountId, messageId, traceId } = event
+  if (portalId === undefined || channelId === undefined || messageId === undefined) throw new GiveUp(problem)
+  const { createdAt = new Date(receivedAt).toISOString() } = event
+  const message = { portalId, channelId, channelAccountId, messageId, createdAt, traceId }
+  return { kind: 'undeliverable', message, reason: tooLarge, problem }
+}
+
+const tooLarge =
+  'The message was not sent: it is too large. Send it in several messages, and pictures as files instead of within the text.'

@@ -17,8 +17,12 @@ const Version = z
 /** An id of HubSpot's that is a number in its documents: kept as a string, since it may exceed what a number holds. */
 export const Digits = z.string().regex(/^\d{1,20}$/)
 
-/** An id of somebody else's, as it came. */
-export const Id = z.string().min(1).max(512)
+/** An id of somebody else's, as it came, where it can stand in a URL and in a key of DynamoDB's. */
+export const Id = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine((id) => id.isWellFormed() && !/^\.{1,2}$/.test(id), 'no id that can be sent')
 
 /** Somebody who sends or receives a message. */
 const Party = z.object({
@@ -39,6 +43,8 @@ export const DeliveryJob = z.object({
   inReplyToId: z.string().optional(),
   from: Party.optional(),
   to: z.array(Party),
+  /** How many recipients could not be read: the message fails for them. */
+  unreadableRecipients: z.int().min(1).optional(),
   text: z.string(),
   richText: z.string().optional(),
   attachments: z.array(z.unknown()),
@@ -65,11 +71,19 @@ export const MessageAnnounced = z.object({
 })
 export type MessageAnnounced = z.infer<typeof MessageAnnounced>
 
-/** A signed event of HubSpot's that could not be understood, kept until a version comes that does. */
+/** A signed event of HubSpot's as it came: too large for a job, or not to be understood, and kept until a version comes that does. */
 export const UnreadEvent = z.object({
   v: Version,
   /** HubSpot's body, gzipped, in base64. */
   unread: z.string(),
+  /** Where that is more than SQS takes, which piece of it this is, counted from 0. */
+  piece: z.object({ index: z.int().min(0), of: z.int().min(2) }).optional(),
+  /** The message that it is about, where that could be read. */
+  portalId: Digits.optional(),
+  channelId: Digits.optional(),
+  channelAccountId: Id.optional(),
+  messageId: Id.optional(),
+  createdAt: z.iso.datetime({ offset: true }).optional(),
   traceId: z.string(),
 })
 export type UnreadEvent = z.infer<typeof UnreadEvent>

@@ -6,3 +6,47 @@ export function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+/**
+ * As `parseJson`, but numbers that JavaScript would round stay as they are written, for `wholeNumber` to read and for
+ * `JSON.stringify` to write. In a document that is nested thousands deep they are rounded.
+ */
+export function parseJsonExactly(text: string): unknown {
+  const document = parseJson(text)
+  return document === undefined || !mayBeRounded.test(text) ? document : (parseKeepingNumbers(text) ?? document)
+}
+
+/** A whole number, not below zero, in digits; undefined where it is none, or was rounded. */
+export function wholeNumber(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? String(value) : undefined
+  if (!exact.isRawJSON(value)) return undefined
+  const [, whole = '', fraction = '', exponent = '0'] =
+    /^(\d+)(?:\.(\d*?)0*)?(?:e\+?(\d+))?$/i.exec(value.rawJSON) ?? []
+  const zeros = Number(exponent) - fraction.length
+  if (whole === '' || zeros < 0 || zeros > longestNumber) return undefined
+  return (whole + fraction + '0'.repeat(zeros)).replace(/^0+(?=\d)/, '')
+}
+
+/** Whether a value is a number that stays as it is written. */
+export const isExactNumber = (value: unknown) => exact.isRawJSON(value)
+
+// A number has sixteen digits or an exponent where it is to be rounded. It may stand within a text, which costs time alone.
+const mayBeRounded = /[:,[]\s*-?(?:\d[\d.]{15}|\d[\d.]*e)/i
+const longestNumber = 40
+
+function parseKeepingNumbers(text: string): unknown {
+  try {
+    return JSON.parse(text, ((_: string, value: unknown, { source }: { source: string }) =>
+      typeof value === 'number' && Math.abs(value) >= 2 ** 52 ? exact.rawJSON(source) : value) as Reviver)
+  } catch {
+    return undefined
+  }
+}
+
+type Reviver = Parameters<typeof JSON.parse>[1]
+
+// ECMAScript's "JSON.parse source text access", which TypeScript does not know yet.
+const exact = JSON as unknown as {
+  rawJSON(source: string): unknown
+  isRawJSON(value: unknown): value is { rawJSON: string }
+}

@@ -22,6 +22,8 @@ export type SendFace<Account, Part = unknown> = {
   /** What the secret of a channel, or of a channel account, holds for this provider. */
   account: z.ZodType<Account>
   truth: Truth
+  /** False where a recipient without an address may be reached all the same. */
+  needsAddresses?: boolean
   /**
    * Where each try of a send carries the same key and is recognised by it, so that it may be made there again in doubt,
    * but nowhere else. Undefined, or without this: a send that ended in doubt is not made again. The age of the message

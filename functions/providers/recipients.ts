@@ -18,6 +18,10 @@ export function readRecipients<Address>(
   return [...addresses.values()].includes(undefined) ? { recipients, refused: needs } : { recipients }
 }
 
+/** How many recipients have no address that could be read: the message fails for them. */
+export const withoutAddress = ({ to }: Pick<DeliveryJob, 'to'>) =>
+  to.filter(({ deliveryIdentifier }) => !visible(deliveryIdentifier?.value ?? '')).length
+
 /** Whether an address is what the channel's integration got from the provider, and nothing that somebody typed. */
 export const isProvidersOwn = ({ type }: Identifier) => type === 'CHANNEL_SPECIFIC_OPAQUE_ID'
 

@@ -18,7 +18,7 @@ import type { Monitoring } from './monitoring.ts'
 import { readPortals } from './portal.ts'
 import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
 import { readSecret } from './secret-values.ts'
-import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
+import { post, signedWebhook, trialEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Whether the app's secret is filled in, and taken by HubSpot. */
@@ -179,7 +179,7 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
       refuses,
       skipped('Whether it takes what is signed shows once the app has its secret.', 'npm run relay -- secret set app'),
     ]
-  const send = () => post(signedWebhook(WebhookUrl, unknownEvent(), secret.clientSecrets[0]))
+  const send = () => post(signedWebhook(WebhookUrl, trialEvent(), secret.clientSecrets[0]))
   let signed = await send()
   // For ten seconds the function remembers a secret that was no good, for up to as long one that was rotated.
   if (!signed.startsWith('HTTP 2')) {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
 import * as checks from './checks.ts'
 import type { Deployment } from './deployment.ts'
+import { checkEvents } from './events.ts'
 import { type Finding, skipped, wrong } from './findings.ts'
 import { digits } from './given.ts'
 import type { Context } from './relay.ts'
@@ -64,6 +65,7 @@ const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   checks.checkClocks,
   checks.checkConcurrency,
   checks.checkQueues,
+  checkEvents,
   checks.checkAlarms,
 ]
 

@@ -84,8 +84,13 @@ export function shown(job: unknown, { withText }: { withText?: boolean }): unkno
   )
 }
 
+/** A piece of a body that was too large for SQS stays as it is: only all of them together can be unpacked. */
 function inFull(key: string, value: unknown) {
-  return key === 'unread' && typeof value === 'string' ? gunzip(value).toString() : value
+  try {
+    return key === 'unread' && typeof value === 'string' ? gunzip(value).toString() : value
+  } catch {
+    return value
+  }
 }
 
 function veiled(key: string, value: unknown) {
@@ -96,6 +101,7 @@ function veiled(key: string, value: unknown) {
 const hidden = '(hidden)'
 const harmless = new Set([
   'v',
+  'piece',
   'portalId',
   'channelId',
   'channelAccountId',

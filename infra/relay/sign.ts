@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { endpoint, readGiven } from './given.ts'
 import { createAccess } from './hubspot-access.ts'
 import type { Context } from './relay.ts'
-import { post, signedWebhook, unknownEvent } from './signed-webhook.ts'
+import { post, signedWebhook, trialEvent } from './signed-webhook.ts'
 import { Trouble } from './trouble.ts'
 
 /** `sign`: a webhook signed as HubSpot signs, to try the relay out. */
@@ -19,7 +19,7 @@ export function addSignCommand(program: Command, { terminal, deployment }: Conte
       if (file === '-' && secretStdin)
         throw new Trouble('The standard input cannot be both the body and the secret.', 'Give the body as a file.')
       const found = await deployment()
-      const body = file === undefined ? unknownEvent() : await readGiven(terminal, file)
+      const body = file === undefined ? trialEvent() : await readGiven(terminal, file)
       const secret = secretStdin
         ? (await terminal.readInput()).trim()
         : (await createAccess(found).appSecret()).clientSecrets[0]

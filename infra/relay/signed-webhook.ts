@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { trialType } from '../../functions/hubspot/events.ts'
 import { sign } from '../../functions/hubspot/signature.ts'
 import { createFetchJson, type HttpRequest } from '../../functions/platform/fetch-json.ts'
 
@@ -19,8 +20,8 @@ export function signedWebhook(url: string, body: string, clientSecret: string): 
   }
 }
 
-/** An event of a type that nobody knows: it is acknowledged, and goes nowhere. */
-export const unknownEvent = () => JSON.stringify({ type: 'RELAY_TRIAL', eventId: randomUUID() })
+/** An event that is acknowledged, and goes nowhere. */
+export const trialEvent = () => JSON.stringify({ type: trialType, eventId: randomUUID() })
 
 /** Posts a webhook. Resolves with `HTTP` and the status, or with `no answer`. */
 export async function post({ url, ...request }: Omit<HttpRequest, 'method'> & { url: string }) {

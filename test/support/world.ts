@@ -90,6 +90,9 @@ export function createWorld(
     parts: 1,
     /** What each of them is, for whoever compares. */
     content: 'text',
+    plan: (_job: DeliveryJob): { sends: unknown[] } | { refused: string } => ({
+      sends: Array<string>(provider.parts).fill(provider.content),
+    }),
     receiptsUrl: undefined as string | undefined,
     place: 'https://here.test',
     send: async (_job: DeliveryJob, _index: number): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
@@ -100,7 +103,7 @@ export function createWorld(
   const face: SendFace<unknown> = {
     account: undefined as never,
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
-    plan: () => ({ sends: Array<string>(provider.parts).fill(provider.content) }),
+    plan: (job) => provider.plan(job),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
     async send({ job, index, receiptsUrl }) {
       provider.sends.push(job)
@@ -179,6 +182,7 @@ export function createWorld(
     hubspot,
     provider,
     accounts,
+    telemetry,
     lines,
     counts,
     pass: (seconds: number) => {

@@ -1007,12 +1007,12 @@ describe('an event that could not be read', () => {
   })
 
   test('goes back to the dead letters where it still cannot be read', async () => {
-    await world.deliveries.send(unread({ ...event, portalId: 1 }), { group: '1' })
+    await world.deliveries.send(unread({ ...event, portalId: 'one' }), { group: '1' })
     await world.rest()
 
     expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
       {
-        deadLetter: { reason: 'Still no message: portalId: expected string' },
+        deadLetter: { reason: 'Still not to be read: portalId: cannot be read' },
         job: { traceId: 'trace' },
       },
     ])

@@ -339,7 +339,7 @@ test.each(['created', 'updated', 'purged'])(
         portalId: '243842089',
         channelId: '2300310',
         channelAccountId: '3000000001',
-        type: `CHANNEL_ACCOUNT_${name.toUpperCase()}`,
+        change: name,
         traceId: 'request-1',
       },
     ])
@@ -348,27 +348,39 @@ test.each(['created', 'updated', 'purged'])(
   },
 )
 
-test('an event of a type that HubSpot did not document is acknowledged and counted', async () => {
-  const { post, sqs, lines, counts } = setUp()
+test('an event of a type that HubSpot did not document is kept among the dead letters, and counted by its type', async () => {
+  const { post, deliveries, deadLetters, lines, counts } = setUp()
+  const event = '{"type":"CHANNEL_ACCOUNT_RENAMED","name":"Ada"}'
 
-  expect(await post({ body: '{"type":"CHANNEL_ACCOUNT_RENAMED","name":"Ada"}' })).toEqual({ statusCode: 204 })
+  expect(await post({ body: event })).toEqual({ statusCode: 204 })
+  const reason = 'Unreadable event: an unknown type, CHANNEL_ACCOUNT_RENAMED'
+  expect(deliveries()).toEqual([])
+  expect(deadLetters()).toMatchObject([{ deadLetter: { reason } }])
+  expect(gunzip(deadLetters()[0]!.job.unread).toString()).toBe(event)
+  expect(lines).toMatchObject([{ message: 'Unreadable event, kept among the dead letters', reason }])
+  expect(counts).toEqual({ UnknownEvents: 1, UnreadableEvents: 1 })
+})
+
+test('a trial of the webhook is acknowledged, and goes nowhere', async () => {
+  const { post, sqs, counts } = setUp()
+
+  expect(await post({ body: '{"type":"RELAY_TRIAL"}' })).toEqual({ statusCode: 204 })
   expect(sqs.messages).toEqual([])
-  expect(lines).toEqual([
-    { level: 'info', message: 'Event of an unknown type', type: 'CHANNEL_ACCOUNT_RENAMED', traceId: 'request-1' },
-  ])
-  expect(counts).toEqual({ UnknownEvents: 1 })
+  expect(counts).toEqual({})
 })
 
 test.each<[string, Buffer, string]>([
-  ["an app's webhooks, which are an array", Buffer.from(example('hubspot/app-webhook')), 'document: expected object'],
-  ['an empty body', Buffer.alloc(0), 'not JSON'],
-  ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x00, 0x22, 0x7d]), 'not UTF-8'],
-  ['a message without its id', Buffer.from(body.replace('"id"', '"it"')), 'message.id: expected string'],
   [
-    'a message whose channel is a number',
-    Buffer.from(body.replace('"2300310"', '2300310')),
-    'channelId: expected string',
+    "one of an app's webhooks, of which HubSpot posts arrays",
+    Buffer.from(example('hubspot/app-webhook')),
+    'type: cannot be read',
   ],
+  ['an empty body', Buffer.alloc(0), 'not JSON'],
+  ['an array of nothing', Buffer.from('[]'), 'an array of 0 events'],
+  ['an array of far too many events', Buffer.from(JSON.stringify(Array(101).fill({}))), 'an array of 101 events'],
+  ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x00, 0x22, 0x7d]), 'not UTF-8'],
+  ['a message without its id', Buffer.from(body.replace('"id"', '"it"')), 'message.id: cannot be read'],
+  ['a message whose portal is a word', Buffer.from(body.replace('"243842089"', '"Ada"')), 'portalId: cannot be read'],
 ])('%s is acknowledged and kept among the dead letters, byte by byte', async (_, bytes, problem) => {
   const { post, sqs, deliveries, deadLetters, lines, counts } = setUp()
 
@@ -382,40 +394,144 @@ test.each<[string, Buffer, string]>([
       job: { v: 1, unread: expect.any(String), traceId: 'request-1' },
     },
   ])
-  expect(gunzip(deadLetters()[0]!.job.unread)).toEqual(bytes)
+  expect(bytes.toString()).toContain(gunzip(deadLetters()[0]!.job.unread).toString().trim())
   expect(sqs.messages).toHaveLength(1)
   expect(deliveries()).toEqual([])
-  expect(lines).toEqual([
+  expect(lines).toMatchObject([
     { level: 'info', message: 'Unreadable event, kept among the dead letters', traceId: 'request-1', reason },
   ])
-  expect(counts).toEqual({ UnreadableEvents: 1 })
+  expect(counts).toMatchObject({ UnreadableEvents: 1 })
 })
 
-test('a body of a mebibyte is taken, one byte more is too large, signed or not', async () => {
-  const { post, deliveries, lines, counts } = setUp()
-  const largest = messageOf('x'.repeat(mebibyte - messageOf('').length))
-  const tooLarge = `${largest} `
+test('the events of an array have each their own fate', async () => {
+  const { post, deliveries, deadLetters, counts } = setUp()
+  const another = body.replace('0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e', 'another')
 
-  expect(await post({ body: largest })).toEqual({ statusCode: 204 })
-  expect(await post({ body: tooLarge })).toEqual({ statusCode: 413, body: '' })
-  expect(await post({ body: tooLarge, headers: {} })).toEqual({ statusCode: 413, body: '' })
-  expect(deliveries()).toMatchObject([{ original: largest }])
-  expect(lines.slice(1)).toEqual(
-    Array(2).fill({
-      level: 'warn',
-      message: 'Webhook refused',
-      why: 'larger than 1 MiB',
-      traceId: 'request-1',
-      bytes: mebibyte + 1,
-    }),
-  )
-  expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 2 })
+  expect(
+    await post({ body: `[${body}, 7, {"type":"RENAMED"}, ${example('hubspot/channel-account-created')}, ${another}]` }),
+  ).toEqual({ statusCode: 204 })
+
+  expect(deliveries()).toMatchObject([
+    { messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e' },
+    { change: 'created' },
+    { messageId: 'another', original: another.trim() },
+  ])
+  expect(deadLetters().map(({ job }) => gunzip(job.unread).toString())).toEqual(['7', '{"type":"RENAMED"}'])
+  expect(counts).toMatchObject({ MessagesAccepted: 2, ChannelAccountEvents: 1, UnreadableEvents: 2, UnknownEvents: 1 })
 })
 
-test('characters count in bytes, as they travel', async () => {
-  const { post } = setUp()
+test('what is not as documented, and not needed, is repaired or dropped, and counted by its name', async () => {
+  const { post, deliveries, lines, counts, everything } = setUp()
+  const event = JSON.parse(body)
+  const strange = {
+    ...event,
+    portalId: 243842089,
+    eventTimestamp: 1795348800500,
+    eventId: { hunter2: true },
+    channelIntegrationThreadIds: '0f3c9a5b7d1e4c2f8a6b0d9e3f5a7c1b',
+    message: { ...event.message, createdAt: 'hunter2', senders: 'hunter2' },
+  }
 
-  expect(await post({ body: messageOf('👋'.repeat(mebibyte / 4)) })).toEqual({ statusCode: 413, body: '' })
+  expect(await post({ body: JSON.stringify(strange) })).toEqual({ statusCode: 204 })
+
+  expect(deliveries()).toMatchObject([
+    {
+      portalId: '243842089',
+      createdAt: '2026-11-22T12:00:00.500Z',
+      integrationThreadIds: ['0f3c9a5b7d1e4c2f8a6b0d9e3f5a7c1b'],
+      text: 'Your parcel arrives tomorrow.',
+    },
+  ])
+  const unexpected = [
+    'portalId',
+    'eventTimestamp',
+    'message.createdAt',
+    'eventId',
+    'channelIntegrationThreadIds',
+    'message.senders',
+  ]
+  expect(lines).toMatchObject([{ message: 'Message queued', unexpected }])
+  expect(counts).toEqual({ MessagesAccepted: 1, UnexpectedFields: 6 })
+  expect(everything()).not.toContain('hunter2')
+})
+
+test('a message that cannot be delivered goes to whoever tells the agent, as it came and with its ids', async () => {
+  const { post, deliveries, deadLetters, lines, counts } = setUp()
+  const event = body.replace('"text": "', '"text": 7, "was": "')
+
+  expect(await post({ body: event })).toEqual({ statusCode: 204 })
+
+  const ids = {
+    portalId: '243842089',
+    channelId: '2300310',
+    channelAccountId: '3000000001',
+    messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
+  }
+  expect(deliveries()).toEqual([
+    { v: 1, ...ids, createdAt: '2026-11-22T12:00:00Z', unread: expect.any(String), traceId: 'request-1' },
+  ])
+  expect(gunzip((deliveries() as [{ unread: string }])[0].unread).toString()).toBe(event)
+  expect(deadLetters()).toEqual([])
+  expect(lines).toMatchObject([
+    { level: 'warn', message: 'Message that cannot be delivered', ...ids, problem: 'message.text: cannot be read' },
+  ])
+  expect(counts).toEqual({ MessagesUndeliverable: 1, UnexpectedFields: 1 })
+})
+
+test('without delivery, a message that could not be delivered is announced all the same: it may have gone out', async () => {
+  const { post, deliveries, deadLetters, counts } = setUp({ delivers: false })
+
+  await post({ body: body.replace('"text": "', '"text": 7, "was": "') })
+  expect(deliveries()).toMatchObject([{ announced: '2026-11-22T12:00:00Z', channelAccountId: '3000000001' }])
+  expect(counts).toMatchObject({ MessagesAccepted: 1 })
+
+  await post({ body: body.replace('"3000000001"', '{"value": "3000000001"}') })
+  expect(deliveries()).toHaveLength(1)
+  expect(deadLetters()).toMatchObject([
+    { deadLetter: { reason: 'Unreadable event: message.channelAccountId: cannot be read' } },
+  ])
+})
+
+test('a body of more than a mebibyte is taken, if it is signed', async () => {
+  const { post, deliveries, counts } = setUp()
+  const large = messageOf('x'.repeat(5 * mebibyte))
+
+  expect(await post({ body: large, headers: {} })).toEqual({ statusCode: 401, body: '' })
+  expect(await post({ body: large })).toEqual({ statusCode: 204 })
+  const [job] = deliveries() as [{ unread: string }]
+  expect(gunzip(job.unread).toString()).toBe(large)
+  expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 1 })
+})
+
+test.each([900_000, 3_000_000])(
+  '%i bytes that do not compress are kept in pieces, and the first says which message it is',
+  async (bytes) => {
+    const { post, deliveries, deadLetters } = setUp()
+    const large = messageOf(randomBytes(bytes).toString('base64'))
+
+    expect(await post({ body: large })).toEqual({ statusCode: 204 })
+
+    const first = deliveries()[0] as { unread: string; piece: { of: number } }
+    expect(first).toMatchObject({ messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e', piece: { index: 0 } })
+    const pieces = [first, ...deadLetters().map(({ job }) => job)]
+    expect(pieces).toHaveLength(first.piece.of)
+    expect(gunzip(pieces.map(({ unread }) => unread).join('')).toString()).toBe(large)
+  },
+)
+
+test.each([790_000, 2_000_000])('%i bytes that are no event are kept in pieces, too', async (bytes) => {
+  const { post, deliveries, deadLetters } = setUp()
+  const large = randomBytes(bytes)
+
+  expect(await post({ body: large })).toEqual({ statusCode: 204 })
+  expect(deliveries()).toEqual([])
+  expect(
+    gunzip(
+      deadLetters()
+        .map(({ job }) => job.unread)
+        .join(''),
+    ),
+  ).toEqual(large)
 })
 
 test('every character of a text reaches the queue', async () => {

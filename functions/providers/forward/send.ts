@@ -14,6 +14,8 @@ import { ForwardAccount, truth } from './account.ts'
 export const forward: SendFace<ForwardAccount, undefined> = {
   account: ForwardAccount,
   truth,
+  // The endpoint may know them by the thread.
+  needsAddresses: false,
   repeatableAt: ({ url }) => url,
   plan: () => ({ sends: [undefined] }),
 

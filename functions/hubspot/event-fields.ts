@@ -1,0 +1,150 @@
+import { isExactNumber, parseJsonExactly, wholeNumber } from '../platform/json.ts'
+import { readTime } from './times.ts'
+
+/** A document's fields, of which nothing is known yet. */
+export type Fields = Record<string, unknown>
+
+/** The fields of HubSpot's events that are read. */
+export const eventFields = [
+  'body',
+  'portalId',
+  'channelId',
+  'channelAccountId',
+  'eventTimestamp',
+  'eventId',
+  'channelIntegrationThreadIds',
+  'authorized',
+  'message',
+  'message.id',
+  'message.channelAccountId',
+  'message.conversationsThreadId',
+  'message.createdAt',
+  'message.inReplyToId',
+  'message.senders',
+  'message.recipients',
+  'message.text',
+  'message.richText',
+  'message.attachments',
+] as const
+export type EventField = (typeof eventFields)[number]
+
+/** Who sends or receives a message. */
+export type Party = {
+  actorId?: string | undefined
+  name?: string | undefined
+  deliveryIdentifier?: { type?: string; value: string } | undefined
+  /** Set where there is an address that cannot be read. */
+  isUnreadable?: boolean
+}
+
+/** Reads the fields of an event. */
+export type FieldReader = ReturnType<typeof createFieldReader>
+
+/**
+ * Reads fields that may come in another form than HubSpot documents: what can be repaired is, and the rest dropped.
+ * `unexpected` collects which they were. What is missing or null is as documented.
+ */
+export function createFieldReader(receivedAt: number) {
+  const unexpected = new Set<EventField>()
+
+  /** What is documented as it is; else what can be made of it. */
+  function read<T>(field: EventField, value: unknown, documented: Reading<T>, repaired: Reading<T> = nothing) {
+    if (isMissing(value)) return undefined
+    const asDocumented = documented(value)
+    if (asDocumented !== undefined) return asDocumented
+    unexpected.add(field)
+    return repaired(value)
+  }
+
+  const id = (field: EventField, value: unknown) => read(field, value, textId, wholeNumber)
+  const list = (field: EventField, value: unknown) => read(field, value, asList, (value) => [value]) ?? []
+
+  function party(field: EventField, value: unknown): Party | undefined {
+    const fields = read(field, value, asFields)
+    const identifier = fields?.['deliveryIdentifier']
+    return (
+      fields && {
+        actorId: id(field, fields['actorId']),
+        name: read(field, fields['name'], text),
+        deliveryIdentifier: read(field, identifier, readIdentifier),
+        ...(!isMissing(identifier) && !readIdentifier(identifier) && { isUnreadable: true }),
+      }
+    )
+  }
+
+  return {
+    unexpected,
+    id,
+    party,
+
+    /** A number in HubSpot's documents, in digits. */
+    digits: (field: EventField, value: unknown) =>
+      read(
+        field,
+        value,
+        (value) => asDigits(textId(value)),
+        (value) => asDigits(wholeNumber(value)),
+      ),
+
+    /** A time in ISO 8601. */
+    time: (field: EventField, value: unknown) =>
+      read(field, value, isoTime, (value) => {
+        const time = readTime(value, receivedAt)
+        return time === undefined ? undefined : new Date(time).toISOString()
+      }),
+
+    /** A list of ids; one that stands alone is a list, too. */
+    ids: (field: EventField, value: unknown) => list(field, value).flatMap((one) => id(field, one) ?? []),
+
+    boolean: (field: EventField, value: unknown) =>
+      read(field, value, (value) => (typeof value === 'boolean' ? value : undefined)),
+
+    /** An object, or the JSON of one: HubSpot's guide calls `message` a string in one place. */
+    object: (field: EventField, value: unknown) =>
+      read(field, value, asFields, (value) =>
+        typeof value === 'string' ? asFields(parseJsonExactly(value)) : undefined,
+      ),
+
+    /** A text that can be written in UTF-8: an emoji that was cut in two loses its half. */
+    text: (field: EventField, value: unknown) =>
+      read(field, value, text, (value) => (typeof value === 'string' ? value.toWellFormed() : undefined)),
+
+    list: (field: EventField, value: unknown) => read(field, value, asList),
+  }
+}
+
+/** What a value is, undefined where it is something else. */
+type Reading<T> = (value: unknown) => T | undefined
+const nothing = () => undefined
+
+/** Whether a field is left out: what may be missing may be null. */
+export const isMissing = (value: unknown) => value === undefined || value === null
+
+const asFields: Reading<Fields> = (value) =>
+  typeof value === 'object' && !isMissing(value) && !Array.isArray(value) && !isExactNumber(value)
+    ? (value as Fields)
+    : undefined
+const asList: Reading<unknown[]> = (value) => (Array.isArray(value) ? value : undefined)
+const text: Reading<string> = (value) => (typeof value === 'string' && value.isWellFormed() ? value : undefined)
+const asDigits: Reading<string> = (value) => (/^\d{1,20}$/.test(String(value)) ? String(value) : undefined)
+
+// As the schema of jobs has it.
+const textId: Reading<string> = (value) =>
+  typeof value === 'string' && value !== '' && value.length <= 512 && value.isWellFormed() && !/^\.{1,2}$/.test(value)
+    ? value
+    : undefined
+
+const isoDateTime =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/
+
+function isoTime(value: unknown) {
+  const isTime = typeof value === 'string' && isoDateTime.test(value) && readTime(value, 0) !== undefined
+  return isTime ? value : undefined
+}
+
+/** HubSpot documents a text in one table, and an object in another. An opaque id may be a number, a telephone number may not. */
+const readIdentifier: Reading<NonNullable<Party['deliveryIdentifier']>> = (identifier) => {
+  const { type, value } = typeof identifier === 'string' ? { value: identifier } : (asFields(identifier) ?? {})
+  const known = text(value) ?? (type === 'CHANNEL_SPECIFIC_OPAQUE_ID' ? wholeNumber(value) : undefined)
+  return known === undefined ? undefined : { ...(typeof type === 'string' && { type }), value: known }
+}
