@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { readAnew } from './hubspot/events.ts'
 import type { Undeliverable } from './hubspot/outgoing-message.ts'
+import type { Speaker } from './messages/authority.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
@@ -25,6 +26,7 @@ import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
 import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
+import { speakerOf } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 import { withoutAddress } from './providers/recipients.ts'
 
@@ -119,10 +121,11 @@ export function createHandler(deps: Deps) {
     run.carry['provider'] = found.provider
     await recordCarried(job, run)
     const plan = { of: sends.length, digest: digestOf(found.provider, sends) }
+    const speaker = speakerOf(found)
     const outcomes: SendOutcome[] = []
     for (const [index, send] of sends.entries()) {
       const part = { index, of: sends.length }
-      const outcome = await sendOnce(job, part, { claim, plan }, run, () => make(send, found, run))
+      const outcome = await sendOnce(job, part, { claim, plan, speaker }, run, () => make(send, found, run))
       outcomes.push(outcome)
       await announceOnce(job, part, outcome, run)
     }
@@ -150,7 +153,7 @@ export function createHandler(deps: Deps) {
   function sendOnce(
     job: DeliveryJob,
     part: Part,
-    { claim, plan }: { claim: SendClaim; plan: Plan },
+    { claim, plan, speaker }: { claim: SendClaim; plan: Plan; speaker: Speaker },
     run: Run,
     work: () => Promise<SendOutcome>,
   ) {
@@ -162,7 +165,7 @@ export function createHandler(deps: Deps) {
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
         const { index } = part
-        const decide = (item: LedgerItem) => claimSend(item, claim, { plan, index, job, now: now(), earlier })
+        const decide = (item: LedgerItem) => claimSend(item, claim, { plan, index, job, speaker, now: now(), earlier })
         const { answer, item } = await ledger.change(job, decide)
         if (typeof answer === 'object' && 'changed' in answer) throw new PlanChanged(item)
         if (answer === 'claimed') run.carry['claims'] = []
@@ -364,7 +367,7 @@ function digestOf(provider: Provider, sends: Planned[]) {
     .slice(0, 4)
 }
 
-type Found = { provider: Provider; face: SendFace<unknown>; account: unknown }
+type Found = { id: string; provider: Provider; face: SendFace<unknown>; account: unknown }
 type Planned = Send<unknown> | { refused: string }
 
 /** What a provider says of a refusal may quote numbers and addresses. */

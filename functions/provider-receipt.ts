@@ -1,3 +1,4 @@
+import { fingerprintOf, type VerifiedBy } from './messages/authority.ts'
 import { about, Digits, type HandOnJob, Id, type StatusUpdate, version } from './messages/jobs.ts'
 import { cleanReason } from './messages/reasons.ts'
 import {
@@ -12,8 +13,9 @@ import {
 } from './platform/http-event.ts'
 import { gzip, type Queue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
-import type { Accounts } from './providers/accounts.ts'
+import type { Accounts, Provider } from './providers/accounts.ts'
 import type { HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
+import { receiptKeys } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 
 /** What `provider-receipt` works with. */
@@ -29,7 +31,7 @@ export type Deps = {
 
 /**
  * Takes providers' receipts, posted to `/receipts/{channelId}` or `/receipts/{channelId}/{channelAccountId}`: verifies
- * them with the secret that belongs to the URL, translates them, queues what they say, and what else is to be handed on.
+ * them with a secret that belongs to the URL, translates them, queues what they say, and what else is to be handed on.
  */
 export function createHandler(deps: Deps) {
   const { accounts, statusUpdates, handOns, telemetry, now } = deps
@@ -41,37 +43,58 @@ export function createHandler(deps: Deps) {
     const refuse = (statusCode: number, why: string) => answer(statusCode, why, { ...ids, traceId })
     if (!ids) return refuse(404, 'a channel id is a number')
     if (rawBody(event).length > largestBody) return refuse(413, 'larger than 1 MiB')
-    let found = await accounts.find(ids)
-    if (!found) return refuse(404, 'no secret for this channel')
-    let receipt = read(event, ids, found)
-    if (receipt?.kind === 'refused') {
-      // The secret may have been rotated since it was read.
-      found = (await accounts.find(ids, { fresh: true })) ?? found
-      receipt = read(event, ids, found)
-    }
+    let received = await receive(event, ids)
+    if (!received) return refuse(404, 'no secret for this channel')
+    // The secret may have been rotated since it was read.
+    if (received.receipt?.kind === 'refused') received = (await receive(event, ids, { fresh: true })) ?? received
+    const { receipt, found } = received
     if (!receipt) return refuse(404, 'this provider sends no receipts')
     if (receipt.kind === 'refused') return refuse(401, receipt.why)
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
-    countSecret(event, ids, found)
+    const verifiedBy = verifierOf(event, ids, found)
     if (receipt.kind === 'unreadable') return refuse(400, receipt.problem)
     const { provider: source, face, account } = found
     await Promise.all([
-      accept(receipt, ids, source, traceId),
-      receipt.handOn && handOn(receipt.handOn, event, { ...ids, traceId }, face?.handOnTo?.(account)),
+      accept(receipt, { ...ids, source, traceId, verifiedBy }),
+      receipt.handOn && handOn(receipt.handOn, event, { ...found.ids, traceId }, face?.handOnTo?.(account)),
     ])
     return { statusCode: 204 }
   })
 
-  function read(event: HttpEvent, ids: Ids, { face, account }: Found) {
+  /**
+   * By the account's own secret, else by its channel's: messages that went out before the account had one of its own have
+   * receipts of the channel's. Whose word counts for a message, update-status decides.
+   */
+  async function receive(event: HttpEvent, ids: Ids, options?: { fresh: boolean }) {
+    const { channelId } = ids
+    let first: { found: Found; receipt: Receipt | undefined } | undefined
+    for (const names of ids.channelAccountId === undefined ? [ids] : [ids, { channelId }]) {
+      const account = await accounts.find(names, options)
+      if (!account || account.id === first?.found.id) continue
+      const found = { ...account, ids: first ? names : ids }
+      const receipt = read(event, ids, found)
+      if (receipt && receipt.kind !== 'refused') return { found, receipt }
+      first ??= { found, receipt }
+    }
+    return first
+  }
+
+  function read(event: HttpEvent, ids: Ids, { face, account }: Pick<Found, 'face' | 'account'>) {
     return face?.receive(request(event, ids), account)
   }
 
-  /** While two secrets verify, says which did: the previous one has to stay for as long as it is used. */
-  function countSecret(event: HttpEvent, ids: Ids, { id, face, account }: Found) {
-    const withoutPrevious = face?.withoutPrevious?.(account)
-    if (withoutPrevious === undefined) return
-    const isNeeded = read(event, ids, { id, face, account: withoutPrevious })?.kind === 'refused'
-    telemetry.count(isNeeded ? 'ReceiptsByPreviousSecret' : 'ReceiptsByCurrentSecret', 1, { account: id })
+  /** What verifies a request. Of two keys it is counted which: the previous one has to stay for as long as it is used. */
+  function verifierOf(event: HttpEvent, ids: Ids, { id, provider, face, account }: Found): VerifiedBy {
+    const ring = receiptKeys[provider]
+    const keys = ring?.keys(account) ?? []
+    const verifies = (key: string) =>
+      read(event, ids, { face, account: ring!.withOnly(account, key) })?.kind !== 'refused'
+    const key = keys.length > 1 ? keys.find(verifies) : keys[0]
+    if (keys.length > 1) {
+      const metric = key === keys[0] ? 'ReceiptsByCurrentSecret' : 'ReceiptsByPreviousSecret'
+      telemetry.count(metric, 1, { account: id })
+    }
+    return { secret: id, key: key === undefined ? '' : fingerprintOf(key) }
   }
 
   function shakeHands(body: string, ids: Ids): HttpAnswer {
@@ -79,13 +102,13 @@ export function createHandler(deps: Deps) {
     return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body }
   }
 
-  async function accept({ statuses, ignored }: Statuses, ids: Ids, source: string, traceId: string) {
+  async function accept({ statuses, ignored }: Statuses, common: Common) {
     const updates = statuses.map((status): StatusUpdate => {
       const reason = status.reason === undefined ? undefined : cleanReason(status.reason)
-      return { v: version, ...status, ...ids, reason, source, traceId }
+      return { v: version, ...status, ...common, reason }
     })
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
-    for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source })
+    for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     telemetry.count('ReceiptsAccepted', updates.length)
     telemetry.count('ReceiptsIgnored', ignored)
   }
@@ -132,7 +155,15 @@ export function createHandler(deps: Deps) {
   }
 }
 
-type Found = { id: string; face: ReceiptFace<unknown> | undefined; account: unknown }
+type Found = {
+  /** The ids by which what is handed on finds this account again. */
+  ids: Ids
+  id: string
+  provider: Provider
+  face: ReceiptFace<unknown> | undefined
+  account: unknown
+}
+type Common = Ids & Pick<StatusUpdate, 'source' | 'traceId' | 'verifiedBy'>
 type Statuses = Extract<Receipt, { kind: 'statuses' }>
 
 /** What a request's URL tells. What it leaves open is left to the receipt; over what it tells, a receipt has no say. */

@@ -15,10 +15,14 @@ import { createTable, touchTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { withoutSlash } from './platform/url.ts'
 import { warmUp } from './platform/warm-up.ts'
+import { createAccounts } from './providers/accounts.ts'
+import { receiptKeys } from './providers/receipt-keys.ts'
 import { createHandler } from './update-status.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
+  /** How the names of the providers' secrets begin; absent where announcements say nothing of receipts. */
+  CHANNEL_SECRETS_PREFIX: z.string().optional(),
   LEDGER_TABLE_NAME: z.string(),
   PORTALS_TABLE_NAME: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
@@ -39,6 +43,7 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const prefix = env.CHANNEL_SECRETS_PREFIX
 const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs()
 const dynamoDb = createDynamoDb()
@@ -57,6 +62,7 @@ const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HU
 export const handler = createHandler({
   ...clock,
   ledger: createLedger(ledger, Date.now),
+  accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, faces: receiptKeys }),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
   tokens: createTokens({

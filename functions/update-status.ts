@@ -17,7 +17,6 @@ import {
   advance,
   announce,
   endTry,
-  isOfOtherAccount,
   keptForDays,
   type Ledger,
   type LedgerItem,
@@ -34,10 +33,14 @@ import { rises } from './messages/status.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
 import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
+import type { Accounts } from './providers/accounts.ts'
+import { type ReceiptKeys, speakerOf } from './providers/receipt-keys.ts'
 
 /** What `update-status` works with. */
 export type Deps = ConsumerDeps & {
   ledger: Ledger
+  /** Tells whose receipts count for a message that the team delivers by its own means; undefined where there is none. */
+  accounts: Accounts<ReceiptKeys<unknown> | undefined> | undefined
   channelAccounts: ChannelAccounts
   hubspot: HubSpot
   tokens: Tokens
@@ -55,7 +58,7 @@ export type Deps = ConsumerDeps & {
  * The rule, and why it holds, is in docs/decisions/0001-telling-hubspot.md.
  */
 export function createHandler(deps: Deps) {
-  const { ledger, channelAccounts, hubspot, tokens, rateLimit, telemetry, now } = deps
+  const { ledger, accounts, channelAccounts, hubspot, tokens, rateLimit, telemetry, now } = deps
   const shown = deps.tellSent === 'corrections' ? 'sent' : undefined
 
   function handle(job: StatusJob, run: Run) {
@@ -81,7 +84,8 @@ export function createHandler(deps: Deps) {
 
   /** Without delivery, the webhook's messages come here, to be looked up later. */
   async function record(message: MessageAnnounced) {
-    await ledger.change(message, (item) => announce(item, message))
+    const found = await accounts?.find(message)
+    await ledger.change(message, (item) => announce(item, message, found && speakerOf(found)))
     telemetry.info('Message recorded', about(message))
   }
 
@@ -90,15 +94,15 @@ export function createHandler(deps: Deps) {
     const mark = markOf(update)
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
+    const mayWait = now() - run.since < timeToAnnounce
     const decide = (latest: LedgerItem) => {
       before = latest
-      return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown })
+      return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown, mayWait })
     }
     let item = await ledger.read(update)
     let before = item
     let isOver = false
-    if (isOfOtherAccount(item, update))
-      return report('Ignored, it came by another channel account', 'UpdatesOfOtherAccounts', update, item)
+    let isHeard = true
 
     const keeping = {
       async begin() {
@@ -111,7 +115,10 @@ export function createHandler(deps: Deps) {
         run.carry['claims'] = [...claimsOf(run), claim.by]
         const advanced = await ledger.change(update, decide, item)
         item = advanced.item
-        if (advanced.answer === 'done') return { done: undefined }
+        if (advanced.answer === 'not yet')
+          throw new NotYet('HubSpot has not announced the message yet', now() + timeBetweenLooks)
+        isHeard = advanced.answer !== 'unheard'
+        if (advanced.answer === 'done' || advanced.answer === 'unheard') return { done: undefined }
         if (advanced.answer !== 'tell') return advanced.answer
         return 'claimed' as const
       },
@@ -133,7 +140,8 @@ export function createHandler(deps: Deps) {
         throw error
       }
     })
-    if (!told) report('Nothing new', withoutNews(update, before), update, before)
+    if (!isHeard) report('Ignored, it may not speak for this message', 'UpdatesOfOtherAccounts', update, before)
+    else if (!told) report('Nothing new', withoutNews(update, before), update, before)
   }
 
   /** Tells HubSpot its word for what is known now, which may be more than this update says. */
@@ -285,6 +293,9 @@ type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Tell
 
 const triesOf = ({ carry }: Run) => Tries.catch(Tries.parse({})).parse(carry['tries'] ?? {})
 
+// Milliseconds. A receipt may overtake the announcement of its message, by as much as SQS delays the one or the other.
+const timeToAnnounce = 30_000
+const timeBetweenLooks = 5000
 // Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
 const longestWaitHere = 500
 // SQS's whole seconds and the batching window make a job up to two seconds late. Requests that come late come in bunches,

@@ -6,12 +6,15 @@ import { useOf } from './storage.ts'
 
 /** What tells HubSpot. */
 export function createStatusUpdates(scope: Construct, parts: Parts) {
-  const { chosen, appSecret, ledger, portals, statusUpdates, consuming } = parts
+  const { chosen, appSecret, channels, ledger, portals, statusUpdates, consuming } = parts
+  // Where the relay delivers, deliver-message says whose receipts count for a message.
+  const judges = !chosen.delivery && chosen.receipts
   const { hubspot } = chosen
   const lambda = createFunction(scope, 'update-status', {
     ...consuming,
     environment: {
       APP_SECRET_ARN: appSecret.secretArn,
+      CHANNEL_SECRETS_PREFIX: judges ? channels.prefix : undefined,
       LEDGER_TABLE_NAME: ledger.tableName,
       PORTALS_TABLE_NAME: portals.table.tableName,
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
@@ -27,7 +30,7 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
       GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
     } satisfies Env,
     may: {
-      'secretsmanager:GetSecretValue': [appSecret.secretArn],
+      'secretsmanager:GetSecretValue': judges ? [appSecret.secretArn, channels.arns] : [appSecret.secretArn],
       'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
       'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
       'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],

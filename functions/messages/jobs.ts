@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { VerifiedBy } from './authority.ts'
 import { Status } from './status.ts'
 
 /**
@@ -125,6 +126,8 @@ export const StatusUpdate = z.object({
   part: Part.optional(),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
   id: z.string().max(128).optional(),
+  /** Whose signature a receipt bears; absent where the sender is known to AWS. */
+  verifiedBy: VerifiedBy.optional(),
   providerMessageId: z.string().max(512).optional(),
   /** When it happened, in ISO 8601. */
   occurredAt: z.iso.datetime({ offset: true }),

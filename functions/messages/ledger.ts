@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
+import { hearingOf, Speaker } from './authority.ts'
 import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
@@ -59,6 +60,8 @@ export const LedgerItem = z.object({
   traceId: z.string().optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
+  /** Who may speak for it, as of its announcement or its sends. */
+  speakers: z.array(Speaker).optional(),
   /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
   told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
   /** HubSpot's word that HubSpot refused for good, after another had been told. */
@@ -118,22 +121,18 @@ export function messageOf(pk: string): MessageKey {
   return { portalId, channelId, messageId: messageId.join('#') }
 }
 
-/** Records that HubSpot announced a message, unless more is known of it already. */
+/** Records what HubSpot's announcement of a message tells, whenever it comes: of that, what is not known yet. */
 export function announce(
   item: LedgerItem,
   { announced, channelAccountId, traceId }: MessageAnnounced,
+  speaker: Speaker | undefined,
 ): { next?: LedgerItem; answer: undefined } {
-  if (item.version > 0) return { answer: undefined }
-  const next = noted({ ...item, createdAt: announced, channelAccountId, traceId }, 'announced', {
-    occurredAt: announced,
-    source: 'hubspot',
-  })
+  const told = { createdAt: announced, channelAccountId, traceId, speakers: speaker && [speaker] }
+  const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
+  const isNews = Object.entries(told).some(([name, value]) => value !== undefined && !(name in known))
+  if (!isNews) return { answer: undefined }
+  const next = noted({ ...item, ...told, ...known }, 'announced', { occurredAt: announced, source: 'hubspot' })
   return { next, answer: undefined }
-}
-
-/** Whether an update came by another channel account than the message goes out by: that one has no say in it. */
-export function isOfOtherAccount({ channelAccountId }: LedgerItem, update: StatusUpdate) {
-  return update.channelAccountId !== undefined && ![undefined, update.channelAccountId].includes(channelAccountId)
 }
 
 /** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
@@ -163,8 +162,10 @@ export function advance(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
-  { now, earlier, shown }: { now: number; earlier: string[]; shown?: Status | undefined },
-): { next?: LedgerItem; answer: 'tell' | 'done' | { inProgressUntil: number } } {
+  { now, earlier, shown, mayWait }: { now: number; earlier: string[]; shown: Status | undefined; mayWait: boolean },
+): { next?: LedgerItem; answer: 'tell' | 'done' | 'unheard' | 'not yet' | { inProgressUntil: number } } {
+  const hearing = hearingOf(item, update, { mayWait })
+  if (hearing !== 'heard') return { answer: hearing }
   const mark = markOf(update)
   const mine = item.open.find((other) => other.mark === mark)
   const claimed = { open: [...item.open.filter((other) => other !== mine), { mark, ...claim }] }
@@ -210,9 +211,8 @@ export function remember(
   by: string,
   { now, shown }: { now: number; shown: Status | undefined },
 ): { next?: LedgerItem; answer: undefined } {
-  if (isOfOtherAccount(item, update) || item.open.some(({ mark }) => mark === markOf(update)))
-    return { answer: undefined }
-  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
+  if (item.open.some(({ mark }) => mark === markOf(update))) return { answer: undefined }
+  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown, mayWait: false })
   return { ...(next && { next }), answer: undefined }
 }
 

@@ -1,3 +1,4 @@
+import { type Speaker, withSpeaker } from './authority.ts'
 import type { DeliveryJob, StatusUpdate } from './jobs.ts'
 import {
   type Claim,
@@ -20,7 +21,7 @@ export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
 export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
 
 /** What a try knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
-type Try = { plan: Plan; index: number; job: Origin; now: number; earlier: string[] }
+type Try = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: number; earlier: string[] }
 
 /**
  * Claims a send for one try, and those after it, which are made in their order. A try that died, or ended in doubt, may
@@ -31,7 +32,7 @@ type Try = { plan: Plan; index: number; job: Origin; now: number; earlier: strin
 export function claimSend(
   item: LedgerItem,
   claim: SendClaim,
-  { plan, index, job, now, earlier }: Try,
+  { plan, index, job, speaker, now, earlier }: Try,
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } | { changed: Plan } } {
   const { send } = item
   const outcomes = outcomesOf(item)
@@ -52,6 +53,8 @@ export function claimSend(
     ...{ channelAccountId, createdAt, traceId },
     ...item,
     plan,
+    // Of what was sent, or may have been, others may speak as well.
+    speakers: withSpeaker(outcomes.length > 0 || inDoubt ? (item.speakers ?? []) : [], speaker),
     send: { ...claim, ...(inDoubt && { inDoubt }) },
   }
   const isRecognised = claim.at !== undefined && claim.at === send?.at

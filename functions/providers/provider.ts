@@ -65,8 +65,6 @@ export type ReceiptFace<Account> = {
   account: z.ZodType<Account>
   /** Verifies and translates a request. Never throws, whatever the request is. */
   receive(request: ReceiptRequest, account: Account): Receipt
-  /** The account as if its previous secrets were gone, where it has any: what is refused by then still needs them. */
-  withoutPrevious?(account: Account): Account | undefined
   /** Where requests are handed on that say `handOn`: a URL of the account, if it names one. */
   handOnTo?(account: Account): string | undefined
 }

@@ -13,6 +13,7 @@ import { createSecrets } from '../../functions/platform/secrets.ts'
 import type { Table } from '../../functions/platform/table.ts'
 import * as providerReceipt from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
+import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import * as updateStatus from '../../functions/update-status.ts'
@@ -199,6 +200,9 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           handlers.update({
             ...base,
             ...clockOf,
+            accounts: delivers
+              ? undefined
+              : createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receiptKeys }),
             hubspot: createHubSpotClient({ ...api, ...clockOf }),
             tokens: createTokens({
               ...clockOf,

@@ -1,3 +1,4 @@
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import * as deliverMessage from '../../functions/deliver-message.ts'
 import { createHubSpot } from '../../functions/hubspot/client.ts'
@@ -10,7 +11,11 @@ import { createLedger, type SendOutcome } from '../../functions/messages/ledger.
 import { createThreads } from '../../functions/messages/threads.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
+import { createSecrets } from '../../functions/platform/secrets.ts'
+import { type Accounts, createAccounts, type Provider } from '../../functions/providers/accounts.ts'
 import type { SendFace } from '../../functions/providers/provider.ts'
+import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
+import { senders } from '../../functions/providers/senders.ts'
 import * as updateStatus from '../../functions/update-status.ts'
 import { createMemoryTable } from './memory-table.ts'
 import { sqsEvent } from './sqs-event.ts'
@@ -24,6 +29,9 @@ export function createWorld(
     looksUp?: boolean
     giveUpAfterSeconds?: number
     tellSent?: 'always' | 'corrections'
+    /** Real providers with the secrets that are here, under `channels/`, and this way to them, in place of the provider below. */
+    providers?: { secretsManager: SecretsManagerClient; fetchJson: FetchJson }
+    delivers?: boolean
   } = {},
 ) {
   let time = Date.parse('2026-11-22T12:00:00Z')
@@ -124,6 +132,13 @@ export function createWorld(
   const tools = { fetchJson: hubspotHttp, now, signForHubSpot: async () => '' }
   const secret = { clientId: 'client', clientSecrets: ['secret'] as [string] }
   const accounts = { found: true }
+  const account = { secrets: ['the key of the channel'] }
+
+  function real<Faces extends Parameters<typeof createAccounts>[0]['faces']>(faces: Faces) {
+    if (!options.providers) return undefined
+    const secrets = createSecrets(options.providers.secretsManager, now)
+    return createAccounts({ secrets, prefix: 'channels/', faces }) as Accounts<Faces[Provider]>
+  }
 
   /** Handlers as a fresh execution environment has them: nothing remembered. */
   function handlers() {
@@ -131,11 +146,10 @@ export function createWorld(
     return {
       deliver: deliverMessage.createHandler({
         ...clock,
-        accounts: {
-          find: async () =>
-            accounts.found ? { id: 'account', provider: 'forward' as const, face, account: {} } : undefined,
+        accounts: real(senders) ?? {
+          find: async () => (accounts.found ? { id: '2', provider: 'forward' as const, face, account } : undefined),
         },
-        tools,
+        tools: { ...tools, ...(options.providers && { fetchJson: options.providers.fetchJson }) },
         ledger,
         threads: createThreads(ledgerTable, now),
         channelAccounts,
@@ -151,6 +165,7 @@ export function createWorld(
       update: updateStatus.createHandler({
         ...clock,
         ledger,
+        accounts: options.delivers === false ? real(receiptKeys) : undefined,
         channelAccounts,
         hubspot: createHubSpot(api),
         tokens: createTokens({ ...clock, table: portalsTable, oauth: createOAuth(api), appSecret: async () => secret }),

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { fingerprintOf } from '../../functions/messages/authority.ts'
 import { HandOnJob, StatusUpdate } from '../../functions/messages/jobs.ts'
 import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -40,6 +41,7 @@ test("a provider's receipt is queued as a status update, and only then acknowled
       providerMessageId: 'SM0123456789',
       occurredAt: '2026-11-22T12:00:05Z',
       traceId: 'request-1',
+      verifiedBy: { secret: '2300310', key: fingerprintOf(channelsOwn) },
     },
   ])
   expect(lines).toEqual([
@@ -74,6 +76,7 @@ test('a receipt for a channel as a whole names no account, and a failure keeps i
       source: 'forward',
       occurredAt: '2026-11-22T12:00:05+01:00',
       traceId: 'request-1',
+      verifiedBy: { secret: '2300310', key: fingerprintOf(channelsOwn) },
     },
   ])
   expect(sqs.messages).toMatchObject([{ group: '243842089' }])
@@ -108,7 +111,7 @@ test('of several signatures one that fits is enough', async () => {
   expect(updates()).toHaveLength(1)
 })
 
-test("a channel account's own secret verifies its receipts, not those of the channel, nor the other way round", async () => {
+test("a channel account's receipts are verified by its own secret, else by its channel's, and what is queued says by which", async () => {
   const { post, secretsManager, updates } = setUp()
   secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))
   const channel = { channelId: '2300310' }
@@ -121,9 +124,12 @@ test("a channel account's own secret verifies its receipts, not those of the cha
     await post({ ...channel, secrets: [accountsOwn] }),
   ].map((answer) => answer?.statusCode)
 
-  expect(statusCodes).toEqual([204, 401, 204, 401])
-  expect(updates()).toMatchObject([{ channelAccountId: '3000000001' }, { channelId: '2300310' }])
-  expect(updates()).toHaveLength(2)
+  expect(statusCodes).toEqual([204, 204, 204, 401])
+  expect(updates()).toMatchObject([
+    { channelAccountId: '3000000001', verifiedBy: { secret: '3000000001', key: fingerprintOf(accountsOwn) } },
+    { channelAccountId: '3000000001', verifiedBy: { secret: '2300310', key: fingerprintOf(channelsOwn) } },
+    { channelId: '2300310', verifiedBy: { secret: '2300310', key: fingerprintOf(channelsOwn) } },
+  ])
 })
 
 test('two customers over one channel: neither can speak in the name of the other', async () => {

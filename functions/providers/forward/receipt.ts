@@ -26,11 +26,6 @@ export const forward: ReceiptFace<ForwardAccount> = {
     if (!refusals.includes(undefined)) return { kind: 'refused', why: refusals[0] ?? 'no secret' }
     return read(request.body)
   },
-
-  withoutPrevious(account) {
-    const [current, ...previous] = account.secrets
-    return previous.length > 0 ? { ...account, secrets: [current] } : undefined
-  },
 }
 
 /** Why a request is not signed with a secret; undefined where it is. */

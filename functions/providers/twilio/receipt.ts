@@ -50,11 +50,6 @@ export const twilio: ReceiptFace<TwilioAccount> = {
     const occurredAt = new Date(now).toISOString()
     return { kind: 'statuses', statuses: [{ ...ids, status, reason, providerMessageId, occurredAt }], ignored: 0 }
   },
-
-  withoutPrevious(account) {
-    const [current, ...previous] = account.authTokens
-    return previous.length > 0 ? { ...account, authTokens: [current] } : undefined
-  },
 }
 
 /** The URL as a send names it, letter by letter, whatever became of its query on the way. */

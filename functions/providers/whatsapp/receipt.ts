@@ -60,12 +60,6 @@ export const whatsapp: ReceiptFace<WhatsAppAccount> = {
     return { kind: 'statuses', statuses, ignored: items.length - statuses.length, ...(entries > 0 && { handOn }) }
   },
 
-  withoutPrevious(account) {
-    const [current, ...previous] = ('appSecrets' in account ? account.appSecrets : account.platformSecrets) ?? []
-    if (current === undefined || previous.length === 0) return undefined
-    return 'appSecrets' in account ? { ...account, appSecrets: [current] } : { ...account, platformSecrets: [current] }
-  },
-
   handOnTo: ({ handOnTo }) => handOnTo,
 }
 

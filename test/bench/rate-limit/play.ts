@@ -80,6 +80,7 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
       lateEffectSeconds: 120,
       giveUpAfterSeconds: 86_400,
       maxReceives: 5,
+      accounts: undefined,
     })
   })
 

@@ -257,13 +257,6 @@ describe('receipt', () => {
     expect(receive(read('receipt-delivered'), { token: 'f'.repeat(32) })).toMatchObject({ kind: 'refused' })
   })
 
-  test('an account is known without its previous tokens, as long as it has any', () => {
-    const current = receiptFace.withoutPrevious?.(account)
-
-    expect(current).toEqual({ ...account, authTokens: [authToken] })
-    expect(receiptFace.withoutPrevious?.(current!)).toBeUndefined()
-  })
-
   test('with a field that nobody heard of is taken', () => {
     expect(receive({ ...read('receipt-delivered'), NewField: 'Grüße 👋' })).toMatchObject({
       statuses: [{ status: 'delivered' }],

@@ -2,6 +2,7 @@ import { sign as referenceSign, verify as referenceVerify } from '@octokit/webho
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Receipt } from '../../../functions/providers/provider.ts'
+import { receiptKeys } from '../../../functions/providers/receipt-keys.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
 import { callbackDataOf } from '../../../functions/providers/whatsapp/callback-data.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
@@ -191,17 +192,16 @@ test.each([
 })
 
 test.each([
-  ['at Meta', meta, { appSecrets: ['app-secret'] }],
+  ['at Meta', meta, ['app-secret', 'previous-secret'], { appSecrets: ['previous-secret'] }],
   [
     'at 360dialog',
-    WhatsAppAccount.parse({ ...dialog360, platformSecrets: ['current', 'previous'] }),
-    { platformSecrets: ['current'] },
+    WhatsAppAccount.parse({ ...dialog360, platformSecrets: ['current', 'previous-secret'] }),
+    ['current', 'previous-secret'],
+    { platformSecrets: ['previous-secret'] },
   ],
-])('an account %s is known without its previous secrets, as long as it has any', (_, account, secrets) => {
-  const current = whatsapp.withoutPrevious?.(account)
-
-  expect(current).toEqual({ ...account, ...secrets })
-  expect(whatsapp.withoutPrevious?.(current!)).toBeUndefined()
+])('the keys of an account %s are known, and the account with one of them alone', (_, account, keys, only) => {
+  expect(receiptKeys.whatsapp!.keys(account)).toEqual(keys)
+  expect(receiptKeys.whatsapp!.withOnly(account, 'previous-secret')).toEqual({ ...account, ...only })
 })
 
 const body = example('whatsapp/status-sent')

@@ -1,0 +1,47 @@
+import type * as z from 'zod'
+import { fingerprintOf, type Speaker } from '../messages/authority.ts'
+import type { Provider } from './accounts.ts'
+import { ForwardAccount } from './forward/account.ts'
+import { TwilioAccount } from './twilio/account.ts'
+import { WhatsAppAccount } from './whatsapp/account.ts'
+
+/** What verifies a provider's receipts. */
+export type ReceiptKeys<Account> = {
+  account: z.ZodType<Account>
+  /** The keys that do, the current one first. */
+  keys(account: Account): string[]
+  /** The account as if it had only this one of them. */
+  withOnly(account: Account, key: string): Account
+}
+
+const forward: ReceiptKeys<ForwardAccount> = {
+  account: ForwardAccount,
+  keys: ({ secrets }) => secrets,
+  withOnly: (account, key) => ({ ...account, secrets: [key] }),
+}
+
+const twilio: ReceiptKeys<TwilioAccount> = {
+  account: TwilioAccount,
+  keys: ({ authTokens }) => authTokens,
+  withOnly: (account, key) => ({ ...account, authTokens: [key] }),
+}
+
+const whatsapp: ReceiptKeys<WhatsAppAccount> = {
+  account: WhatsAppAccount,
+  keys: (account) =>
+    'appSecrets' in account ? account.appSecrets : (account.platformSecrets ?? account.webhookHeader?.secrets ?? []),
+  withOnly(account, key) {
+    if ('appSecrets' in account) return { ...account, appSecrets: [key] }
+    const { platformSecrets, webhookHeader } = account
+    if (platformSecrets) return { ...account, platformSecrets: [key] }
+    return { ...account, webhookHeader: webhookHeader && { ...webhookHeader, secrets: [key] } }
+  },
+}
+
+/** What verifies the receipts of each provider that posts any. */
+export const receiptKeys: Partial<Record<Provider, ReceiptKeys<unknown>>> = { forward, twilio, whatsapp }
+
+/** Who may speak for the messages that go out by an account: whoever knows its secret's name, or one of its keys. */
+export function speakerOf({ id, provider, account }: { id: string; provider: Provider; account: unknown }): Speaker {
+  return { secret: id, keys: receiptKeys[provider]?.keys(account).map(fingerprintOf) ?? [] }
+}
