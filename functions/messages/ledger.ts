@@ -162,7 +162,12 @@ export function advance(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
-  { now, earlier, shown, mayWait }: { now: number; earlier: string[]; shown: Status | undefined; mayWait: boolean },
+  {
+    now,
+    earlier,
+    shown,
+    mayWait = false,
+  }: { now: number; earlier: string[]; shown?: Status | undefined; mayWait?: boolean },
 ): { next?: LedgerItem; answer: 'tell' | 'done' | 'unheard' | 'not yet' | { inProgressUntil: number } } {
   const hearing = hearingOf(item, update, { mayWait })
   if (hearing !== 'heard') return { answer: hearing }
@@ -212,7 +217,7 @@ export function remember(
   { now, shown }: { now: number; shown: Status | undefined },
 ): { next?: LedgerItem; answer: undefined } {
   if (item.open.some(({ mark }) => mark === markOf(update))) return { answer: undefined }
-  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown, mayWait: false })
+  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
   return { ...(next && { next }), answer: undefined }
 }
 

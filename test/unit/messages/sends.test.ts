@@ -17,7 +17,8 @@ const job = { channelAccountId: '3', createdAt: '2026-11-22T12:00:00Z', traceId:
 const one = { of: 1, digest: 'abcd' }
 const three = { of: 3, digest: 'abcd' }
 const claim = { by: 'me', until: 100 }
-const when = { plan: one, index: 0, job, now: 50, earlier: [] as string[] }
+const speaker = { secret: '2', keys: ['the print of a key'] }
+const when = { plan: one, index: 0, job, speaker, now: 50, earlier: [] as string[] }
 const sent = { outcome: 'sent', status: 'sent' } as const
 const unknown = { outcome: 'unknown' } as const
 const rejected = { outcome: 'rejected', reason: 'No' } as const
@@ -281,7 +282,11 @@ test('whatever tries come, die and come again, no send is made twice, and each c
         const earlier = surelyNot[copy]!
         for (let index = outcomesOf(ledger).length; index < of; index++) {
           if (dies === 'before the claim') break
-          const { next, answer } = claimSend(ledger, { by, until: now + 100 }, { plan, index, job, now, earlier })
+          const { next, answer } = claimSend(
+            ledger,
+            { by, until: now + 100 },
+            { plan, index, job, speaker, now, earlier },
+          )
           ledger = next ?? ledger
           if (typeof answer === 'object' && 'done' in answer) continue
           if (answer !== 'claimed' || dies === 'before the send') break
