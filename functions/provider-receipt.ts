@@ -1,6 +1,7 @@
-import { fingerprintOf, type VerifiedBy } from './messages/authority.ts'
+import type { VerifiedBy } from './messages/authority.ts'
 import { about, Digits, type HandOnJob, Id, type StatusUpdate, version } from './messages/jobs.ts'
 import { cleanReason } from './messages/reasons.ts'
+import { fingerprintOf } from './platform/hmac.ts'
 import {
   calledUrl,
   type HttpAnswer,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import * as z from 'zod'
 
 /** Who may speak for a message: the name of the secret that it goes out by, and fingerprints of the keys that verify its receipts. */
@@ -8,10 +7,6 @@ export type Speaker = z.infer<typeof Speaker>
 /** What verified a receipt: the name of a secret, and the fingerprint of the key in it. */
 export const VerifiedBy = z.object({ secret: z.string().max(512), key: z.string().max(64) })
 export type VerifiedBy = z.infer<typeof VerifiedBy>
-
-/** A key's fingerprint: tells keys apart, and not what they are. 96 bits, so that nobody finds another key to it. */
-export const fingerprintOf = (key: string) =>
-  createHash('sha256').update('receipt key ').update(key).digest('base64url').slice(0, 16)
 
 /** The speakers of a message with one more; one that was there already counts once. */
 export function withSpeaker(speakers: Speaker[], { secret, keys }: Speaker): Speaker[] {

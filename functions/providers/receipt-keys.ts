@@ -1,5 +1,6 @@
 import type * as z from 'zod'
-import { fingerprintOf, type Speaker } from '../messages/authority.ts'
+import type { Speaker } from '../messages/authority.ts'
+import { fingerprintOf } from '../platform/hmac.ts'
 import type { Provider } from './accounts.ts'
 import { ForwardAccount } from './forward/account.ts'
 import { TwilioAccount } from './twilio/account.ts'

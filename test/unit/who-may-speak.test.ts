@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { fingerprintOf } from '../../functions/messages/authority.ts'
 import type { FetchJson } from '../../functions/platform/fetch-json.ts'
+import { fingerprintOf } from '../../functions/platform/hmac.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
