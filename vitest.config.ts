@@ -10,7 +10,7 @@ if (!findChromium())
   )
 
 // Only what hangs meets these limits, and a busy machine is not to be taken for that. No test has limits of its own.
-const limit = Math.max(120_000, ample(60_000))
+const limit = Math.max(120_000, ample(20_000))
 
 export default defineConfig({
   test: {

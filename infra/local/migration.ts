@@ -8,15 +8,16 @@ import { relay as relayCommand } from '../relay/relay.ts'
 import type { Answer, Conduct } from './forward-receiver.ts'
 import type { Message, Word } from './hubspot.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
+import { startLimit } from './pace.ts'
 import { noteRunning } from './running.ts'
 import { shortWaits } from './scenarios.ts'
 import { isAccepted } from './simulator.ts'
 
 /** How a relay is started for the migration: HubSpot repeats webhooks soon, and its rate limit makes nobody wait. */
-export const briskly = {
-  environment: { ...shortWaits, HUBSPOT_REQUEST_LIMIT: '1000' },
+export const briskly = () => ({
+  environment: { ...shortWaits(), HUBSPOT_REQUEST_LIMIT: '1000' },
   behaviour: { requestsPer10Seconds: 1000, redeliveryDelaysMs: Array<number>(20).fill(1000) },
-}
+})
 
 /** How the messages of one step came out. */
 export type StepOutcome = {
@@ -30,6 +31,8 @@ export type StepOutcome = {
   throughRelay: number
   deadLetters: number
   asExpected: boolean
+  /** Whether it is not as expected, and the steps were not played to their end. */
+  isUnfinished: boolean
 }
 
 /** The messages of this account get a service of their own. */
@@ -117,7 +120,14 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
   }
 
   hubspot.registerChannel(ids.channelId, old.service.url)
-  for (const step of steps) await play(step)
+  let isFinished = true
+  const playAll = async () => {
+    for (const step of steps) await play(step)
+  }
+  await playAll().catch((error) => {
+    isFinished = false
+    print(pc.red(String(error)))
+  })
 
   const messages = await Promise.all(sent.map(async ({ step, message }) => ({ step, message: await message })))
   const isToldRight = (message: Message) => {
@@ -127,11 +137,14 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
   }
   const receptions = ({ id }: Message) => services.reduce((sum, service) => sum + service.receptions(id), 0)
 
-  const giveUpAt = Date.now() + 30_000
+  const limit = startLimit(30_000)
   const isDone = (message: Message) => isToldRight(message) && receptions(message) > 0
-  while (Date.now() < giveUpAt && !messages.every(({ message }) => isDone(message))) await sleep(50)
+  while (!limit.isOver() && !messages.every(({ message }) => isDone(message))) await sleep(50)
   await Promise.all(services.map((service) => service.idle()))
-  await stack.idle({ withinSeconds: 10 })
+  await stack.idle({ withinSeconds: 10 }).catch((error) => {
+    isFinished = false
+    print(pc.red(String(error)))
+  })
   const letters = (await relay.deadLetters()).map((letter) => about(letter).messageId)
   const handedOver = stack.functionLogs('deliver-message').filter((line) => line.includes('Handed to the provider'))
 
@@ -142,8 +155,9 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
     const receivedOnce = ofStep.filter((message) => receptions(message) === 1).length
     const throughRelay = ofStep.filter(({ id }) => handedOver.some((line) => line.includes(id))).length
     const deadLetters = ofStep.filter(({ id }) => letters.includes(id)).length
-    const asExpected = toldRight === count && receivedOnce === count && deadLetters === 0
-    return { step: name, messages: count, toldRight, receivedOnce, throughRelay, deadLetters, asExpected }
+    const asExpected = count > 0 && toldRight === count && receivedOnce === count && deadLetters === 0
+    const isUnfinished = !asExpected && !isFinished
+    return { step: name, messages: count, toldRight, receivedOnce, throughRelay, deadLetters, asExpected, isUnfinished }
   })
 }
 

@@ -2,8 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 
-/** The note in which a relay that runs on this machine says where its parts are. Holds no secret that is not local. */
-const runningNote = fileURLToPath(new URL('../../cdk.out/local-relay.json', import.meta.url))
+/**
+ * The note in which a relay that runs on this machine says where its parts are; `LOCAL_RELAY_NOTE` names another place.
+ * Holds no secret that is not local.
+ */
+const runningNote =
+  process.env['LOCAL_RELAY_NOTE'] ?? fileURLToPath(new URL('../../cdk.out/local-relay.json', import.meta.url))
 
 const Running = z.object({
   /** The process that runs it. */

@@ -1,12 +1,15 @@
 import { once } from 'node:events'
 import { InvalidArgumentError, Option, program } from 'commander'
 import pc from 'picocolors'
+import { onEndOfParent } from './end-with-parent.ts'
 import { type Form, formNames, forms } from './forms.ts'
 import type { Message } from './hubspot.ts'
 import { playExamples } from './inbox/examples.ts'
 import { shortened, startInbox } from './inbox/inbox.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
 import { narrate } from './narrate.ts'
+import { afterLimit } from './pace.ts'
+import { showProgress } from './progress.ts'
 import { noteRunning } from './running.ts'
 import type { TeamStatus } from './team.ts'
 
@@ -41,10 +44,13 @@ const teamAccounts: Record<string, { name: string; statuses: TeamStatus[] }> = {
 }
 
 const { settings } = forms[options.form]
+let isReady = false
 const interrupted = interruption()
 const startedAt = Date.now()
-console.log('Building and starting the relay …')
+const stopSaying = showProgress('Building and starting the relay', console.log)
 const { relay, inbox } = await start()
+stopSaying()
+isReady = true
 await using running = new AsyncDisposableStack()
 running.use(relay)
 if (inbox) running.defer(inbox.stop)
@@ -125,17 +131,21 @@ function directions({ stack, hubspot }: LocalRelay) {
   ].join('\n')
 }
 
-/** Aborted by the first Ctrl-C; one that comes later ends the process at once. */
+/** Aborted by the first Ctrl-C, and when nobody is there any more; a Ctrl-C that comes later ends the process at once. */
 function interruption() {
   const controller = new AbortController()
   let since: number | undefined
   function interrupt() {
     // npm hands Ctrl-C on to its script, so it arrives twice.
-    if (since !== undefined && Date.now() - since > 500) process.exit(130)
+    if (!isReady || (since !== undefined && Date.now() - since > 500)) process.exit(130)
     since ??= Date.now()
     controller.abort()
+    afterLimit(10_000, () => process.exit(1))
   }
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt)
+  onEndOfParent(interrupt)
+  // Who reads along has ended: nothing can be said to it, nor to whoever else there was.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', interrupt)
   return controller.signal
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { promisify } from 'node:util'
@@ -40,7 +40,8 @@ export async function synthesize({
   if (!existsSync(folder)) {
     const assembly = await synthesizeAnew(app, context)
     // Somebody else may have been at it at the same time: the first one's counts.
-    await rename(assembly.folder, folder).catch(assembly.remove)
+    await rename(assembly.folder, folder).catch(() => {})
+    await assembly.remove()
   }
   return { folder, async remove() {} }
 }
@@ -48,10 +49,19 @@ export async function synthesize({
 async function synthesizeAnew(app: string, context: object): Promise<Assembly> {
   await mkdir(join(project, 'cdk.out'), { recursive: true })
   const folder = await mkdtemp(join(project, 'cdk.out/local-'))
-  const remove = () => rm(folder, { recursive: true })
+  const env = { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) }
+  const synthesis = promisify(execFile)(process.execPath, [app], { cwd: project, env })
+  function removeNow() {
+    synthesis.child.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', removeNow)
+  async function remove() {
+    process.off('exit', removeNow)
+    await rm(folder, { recursive: true, force: true })
+  }
   try {
-    const env = { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) }
-    await promisify(execFile)(process.execPath, [app], { cwd: project, env })
+    await synthesis
     return { folder, remove }
   } catch (error) {
     await remove()

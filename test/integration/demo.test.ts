@@ -20,7 +20,7 @@ let logs: ReturnType<typeof readLogs>
 const entries: LogEntry[] = []
 
 beforeAll(async () => {
-  relay = await startLocalRelay({ environment: shortWaits, onLog: (entry) => entries.push(entry) })
+  relay = await startLocalRelay({ environment: shortWaits(), onLog: (entry) => entries.push(entry) })
   outcomes = await playScenarios(relay, scenarios)
   lettersOfScenarios = await relay.deadLetters()
   await makeTrouble()

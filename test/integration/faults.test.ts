@@ -7,7 +7,7 @@ import { shortWaits } from '../../infra/local/scenarios.ts'
 let relay: LocalRelay
 beforeEach(async () => {
   relay = await startLocalRelay({
-    environment: shortWaits,
+    environment: shortWaits(),
     overrides: { visibilityTimeoutSeconds: 3 },
     behaviour: { redeliveryDelaysMs: Array(20).fill(500) },
   })

@@ -11,7 +11,7 @@ describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
   let relay: LocalRelay
   let outcomes: Outcome[]
   beforeAll(async () => {
-    relay = await startLocalRelay({ settings, environment: shortWaits })
+    relay = await startLocalRelay({ settings, environment: shortWaits() })
     outcomes = await playScenarios(relay, scenarios)
   })
   afterAll(() => relay?.stop())

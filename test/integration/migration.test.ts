@@ -8,7 +8,7 @@ let outcomes: StepOutcome[]
 const deliveries: (Delivery & { service: string })[] = []
 
 beforeAll(async () => {
-  relay = await startLocalRelay(briskly)
+  relay = await startLocalRelay(briskly())
   relay.onEvent((event) => {
     if (event.type === 'delivery' && 'format' in event.delivery)
       deliveries.push({ ...event.delivery, service: event.channelAccountId })

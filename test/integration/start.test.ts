@@ -1,0 +1,73 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+
+const project = join(import.meta.dirname, '../..')
+const note = join(mkdtempSync(join(tmpdir(), 'start-')), 'relay.json')
+let npm: ChildProcess
+let printed = ''
+
+/** Starts an npm script as a person, an editor or a supervisor does. */
+function run(...args: string[]) {
+  printed = ''
+  npm = spawn('npm', args, {
+    cwd: project,
+    env: { ...process.env, LOCAL_RELAY_NOTE: note },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  for (const stream of [npm.stdout!, npm.stderr!]) stream.on('data', (text) => (printed += text))
+}
+
+afterEach(() => {
+  for (const pid of descendantsOf(npm.pid!)) process.kill(pid, 'SIGKILL')
+  npm.kill('SIGKILL')
+})
+
+describe.skipIf(process.platform === 'win32')('npm start', () => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)('of whose npm %s makes an end leaves nothing running', async (signal) => {
+    run('start', '--', '--no-messages')
+    await expect.poll(() => printed).toContain('Ready after')
+    await fetch(/http:\S+hubspot\/webhook/.exec(printed)?.[0] ?? '', { method: 'POST' })
+    const started = descendantsOf(npm.pid!)
+    // A shell, the relay, and Lambdas at the least.
+    expect(started.length).toBeGreaterThan(2)
+
+    npm.kill(signal)
+    await once(npm, 'exit')
+
+    await expect.poll(() => alive(started)).toEqual([])
+    expect(existsSync(note)).toBe(false)
+  })
+
+  test('says in its first second what it does, and ends while it does it', async () => {
+    run('start')
+    await expect.poll(() => printed).toContain('Building and starting the relay …')
+    const started = descendantsOf(npm.pid!)
+
+    npm.kill('SIGTERM')
+
+    await expect.poll(() => alive(started)).toEqual([])
+    expect(printed).not.toContain('Ready after')
+  })
+})
+
+/** All that a process has started, and that have. */
+function descendantsOf(pid: number): number[] {
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number))
+  const below = (parent: number): number[] =>
+    pairs.flatMap(([child = 0, of]) => (of === parent ? [child, ...below(child)] : []))
+  return below(pid)
+}
+
+/** Those of the processes that run; what only waits to be reaped does not. */
+function alive(pids: number[]) {
+  const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).trim().split('\n')
+  return lines.filter((line) => {
+    const [pid = '', stat = ''] = line.trim().split(/\s+/)
+    return pids.includes(Number(pid)) && !stat.startsWith('Z')
+  })
+}
