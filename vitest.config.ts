@@ -15,6 +15,7 @@ const limit = Math.max(120_000, ample(20_000))
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test/report/results.json' }]] : ['default'],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
     // Half of each file is waiting; by itself, Vitest would leave one of two processors to it.
