@@ -14,7 +14,7 @@ import { type MetricName, metrics } from './metrics.ts'
 import { metricOf, nameOf, throttledRequests, type Watched } from './watched.ts'
 
 /** One screen in the order of the journey: each widget answers the question that is its title, which the runbook explains. */
-export function createDashboard(scope: Construct, watched: Watched, alarms: Alarm[]) {
+export function createDashboard(scope: Construct, watched: Watched, alarms: readonly Alarm[]) {
   const { namespace, apiId, queues, functions } = watched
   const period = Duration.minutes(5)
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
@@ -38,7 +38,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: Alar
     periodOverride: PeriodOverride.AUTO,
     defaultInterval: Duration.hours(24),
     widgets: [
-      [new AlarmStatusWidget({ title: 'Is anything wrong?', alarms, width: 24, height: 3 })],
+      [new AlarmStatusWidget({ title: 'Is anything wrong?', alarms: [...alarms], width: 24, height: 3 })],
       [
         graph(
           "Do HubSpot's messages arrive?",

@@ -9,11 +9,11 @@ export function createOutputs(scope: Construct, parts: Parts) {
 }
 
 function valuesOf(parts: Parts) {
-  const { chosen, api, baseUrl, deliveries, statusUpdates, handOns, ledger, portals, appSecret, channels } = parts
+  const { chosen, api, urls, deliveries, statusUpdates, handOns, ledger, portals, appSecret, channels } = parts
   return {
-    WebhookUrl: `${baseUrl}/hubspot/webhook`,
-    ReceiptsUrl: chosen.receipts && `${baseUrl}/receipts`,
-    InstallUrl: chosen.install && `${baseUrl}/oauth/install`,
+    WebhookUrl: urls.webhook,
+    ReceiptsUrl: urls.receipts,
+    InstallUrl: urls.install,
     DomainTarget: api.domainTarget,
     DeliveriesQueueUrl: deliveries?.queue.queueUrl,
     DeliveriesDeadLettersUrl: deliveries?.deadLetters.queueUrl,

@@ -1,50 +1,123 @@
-import { Duration } from 'aws-cdk-lib'
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
+import type { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { Alarms, alarmTopicFor } from './alarms.ts'
+import { alarmTopicFor } from './alarm-topic.ts'
+import { Alarms } from './alarms.ts'
 import { checkProps } from './check-props.ts'
 import { createDashboard } from './dashboard.ts'
 import { createDelivery } from './delivery.ts'
-import { PublicApi } from './http-api.ts'
-import { identityOf } from './identity.ts'
+import { type Granted, grantOperate, grantSupport } from './grants.ts'
 import { createInstall } from './install.ts'
-import { letLogsUse } from './log-group.ts'
 import { saveLogQueries } from './log-queries.ts'
+import type { MetricName } from './metrics.ts'
 import { createOutputs } from './outputs.ts'
-import type { Parts } from './parts.ts'
-import { type Chosen, type StatusRelayProps, withDefaults } from './props.ts'
+import { createParts } from './parts.ts'
+import { type StatusRelayProps, withDefaults } from './props.ts'
 import { createReceipts } from './receipts.ts'
 import { createStatusUpdates } from './status-updates.ts'
-import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
-import { countThrottledRequests } from './watched.ts'
+import { countThrottledRequests, type MetricChoice, metricOf } from './watched.ts'
 import { createWebhook } from './webhook.ts'
-import { consumerTimeout, createQueues } from './work-queue.ts'
 
 export type { StatusRelayProps } from './props.ts'
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
 export class StatusRelay extends Construct {
+  /** Where HubSpot posts a channel's events: the channel's webhook URL. */
+  readonly webhookUrl: string
+  /** What the URL begins with that providers post receipts to; `/{channelId}` follows. Absent without `receipts`. */
+  readonly receiptsUrl: string | undefined
+  /** What an administrator opens to connect a HubSpot account. Absent without `install`. */
+  readonly installUrl: string | undefined
+  /** What the DNS record of `domain` has to point to. Absent without one. */
+  readonly domainTarget: string | undefined
+  /** The HTTP API that HubSpot and the providers call. */
+  readonly api: HttpApi
+
+  /** Agents' messages on their way to their providers. Absent without `delivery`. */
+  readonly deliveriesQueue: IQueue | undefined
+  readonly deliveriesDeadLetterQueue: IQueue | undefined
+  /** Statuses on their way to HubSpot. */
+  readonly statusUpdatesQueue: IQueue
+  readonly statusUpdatesDeadLetterQueue: IQueue
+  /** Customers' messages on their way to the team's own application. Absent without `receipts`. */
+  readonly handOnsQueue: IQueue | undefined
+  readonly handOnsDeadLetterQueue: IQueue | undefined
+
+  /** One item per message: the status known, what HubSpot was told, and what was done when. */
+  readonly ledgerTable: ITable
+  /** HubSpot accounts with their OAuth tokens, encrypted under `encryptionKey`. */
+  readonly portalsTable: ITable
+  readonly encryptionKey: IKey
+  /** The HubSpot app's client id and secrets, for operators to fill in. */
+  readonly appSecret: ISecret
+  /** How the name of each channel's secret begins; the id of the channel or channel account follows. */
+  readonly channelSecretsPrefix: string
+
+  /** The functions, by their names: `hubspot-webhook`, `update-status` and so on. */
+  readonly functions: Readonly<Record<string, LambdaFunction>>
+  /** The functions' logs, and the HTTP API's access log at the end. */
+  readonly logGroups: readonly ILogGroup[]
+  /** One for each thing that an operator has to do something about. */
+  readonly alarms: readonly Alarm[]
+  /** Where they go. Absent where nobody is told. */
+  readonly alarmTopic: ITopic | undefined
   /** The relay's name, under which CloudWatch has its metrics: its stack's, and its path unless that is `Relay`. */
   readonly metricsNamespace: string
-  readonly #parts: Parts
+
+  readonly #granted: Granted
 
   constructor(scope: Construct, id: string, props: StatusRelayProps = {}) {
     super(scope, id)
     checkProps(this, props)
     const chosen = withDefaults(props)
     const parts = createParts(this, chosen)
-    this.#parts = parts
-    this.metricsNamespace = parts.identity
+    const { api, identity, statusUpdates, deliveries, handOns } = parts
 
     createWebhook(this, parts)
-    if (parts.deliveries) createDelivery(this, parts.deliveries, parts)
-    if (parts.handOns) createReceipts(this, parts.handOns, parts)
+    if (deliveries) createDelivery(this, deliveries, parts)
+    if (handOns) createReceipts(this, handOns, parts)
     createStatusUpdates(this, parts)
     if (chosen.install) createInstall(this, parts)
+    const functions = this.node.findAll().filter((part) => part instanceof LambdaFunction)
 
-    this.#watch(chosen)
+    const queues = [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined)
+    const watched = { namespace: identity, apiId: api.api.apiId, functions, queues }
+    countThrottledRequests(this, api.accessLogs, identity)
+    this.alarmTopic = alarmTopicFor(this, chosen.alarmTopic, chosen.alarmSubscribers)
+    const { runbookUrl } = chosen
+    this.alarms = new Alarms(this, 'Alarms', { watched, topic: this.alarmTopic, runbookUrl }).all
+    createDashboard(this, watched, this.alarms)
+    saveLogQueries(this, identity, functions)
     if (chosen.outputs) createOutputs(this, parts)
+
+    this.webhookUrl = parts.urls.webhook
+    this.receiptsUrl = parts.urls.receipts
+    this.installUrl = parts.urls.install
+    this.domainTarget = api.domainTarget
+    this.api = api.api
+    this.deliveriesQueue = deliveries?.queue
+    this.deliveriesDeadLetterQueue = deliveries?.deadLetters
+    this.statusUpdatesQueue = statusUpdates.queue
+    this.statusUpdatesDeadLetterQueue = statusUpdates.deadLetters
+    this.handOnsQueue = handOns?.queue
+    this.handOnsDeadLetterQueue = handOns?.deadLetters
+    this.ledgerTable = parts.ledger
+    this.portalsTable = parts.portals.table
+    this.encryptionKey = parts.portals.key
+    this.appSecret = parts.appSecret
+    this.channelSecretsPrefix = parts.channels.prefix
+    this.functions = Object.fromEntries(functions.map((one) => [one.node.scope!.node.id, one]))
+    this.logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs]
+    this.metricsNamespace = identity
+    this.#granted = { parts, functions, alarmTopic: this.alarmTopic }
   }
 
   /**
@@ -52,52 +125,43 @@ export class StatusRelay extends Construct {
    * (`new ArnPrincipal('arn:aws:iam::…:role/…')`) must exist when this is deployed; of another account, its own policies
    * must allow `sqs:SendMessage` as well.
    */
-  grantSendStatuses(sender: IGrantable) {
-    return this.#parts.statusUpdates.queue.grant(sender, 'sqs:SendMessage')
+  grantSendStatuses(grantee: IGrantable) {
+    return this.#granted.parts.statusUpdates.queue.grant(grantee, 'sqs:SendMessage')
   }
 
-  #watch({ alarmTopic, alarmSubscribers, runbookUrl }: Chosen) {
-    const { identity, api, deliveries, statusUpdates, handOns } = this.#parts
-    countThrottledRequests(this, api.accessLogs, identity)
-    const watched = {
-      namespace: identity,
-      apiId: api.api.apiId,
-      functions: this.node.findAll().filter((part) => part instanceof LambdaFunction),
-      queues: [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined),
-    }
-    const topic = alarmTopicFor(this, alarmTopic, alarmSubscribers)
-    const { all } = new Alarms(this, 'Alarms', { watched, topic, runbookUrl })
-    createDashboard(this, watched, all)
-    saveLogQueries(this, identity, watched.functions)
+  /**
+   * Lets somebody of this account operate the relay: just what the command line needs. It may set and read secrets, use HubSpot
+   * accounts' tokens, and read and send back what lies among the dead letters.
+   */
+  grantOperate(grantee: IGrantable) {
+    return grantOperate(grantee, this, this.#granted)
   }
-}
 
-/** What is kept, what lies between the functions, and what they have in common. */
-function createParts(scope: Construct, chosen: Chosen): Parts {
-  const identity = identityOf(scope)
-  const { publicBaseUrl, logEncryptionKey } = chosen
-  const logs = { retention: chosen.logRetention, encryptionKey: logEncryptionKey }
-  if (logEncryptionKey) letLogsUse(logEncryptionKey, scope)
-  const ledger = createLedger(scope, chosen)
-  const portals = createPortals(scope, chosen)
-  const appSecret = createAppSecret(scope, chosen)
-  const channels = channelSecrets(scope, identity)
-  const queues = createQueues(scope, chosen)
-  const api = new PublicApi(scope, 'Api', { identity, logs, throttle: chosen.throttle, domain: chosen.domain })
-  const common = { logs, metricsNamespace: identity }
-  return {
-    chosen,
-    identity,
-    api,
-    baseUrl: publicBaseUrl ?? api.url,
-    ledger,
-    portals,
-    appSecret,
-    channels,
-    ...queues,
-    // 256 MB bring a seventh of a CPU: enough for one request, since what is slow happens during init, at full speed.
-    answering: { ...common, timeout: Duration.seconds(10), memorySize: 256 },
-    // A batch takes up to 20 ms of a whole CPU; with the 0.3 of one at 512 MB, still less than HubSpot takes to answer.
-    consuming: { ...common, timeout: consumerTimeout, memorySize: 512 },
+  /**
+   * Lets somebody of this account explain what became of a message: the ledger, the logs, alarms and figures. No secrets, no
+   * tokens, and no queued message with its text.
+   */
+  grantSupport(grantee: IGrantable) {
+    return grantSupport(grantee, this, this.#granted)
+  }
+
+  /** One of the metrics that the functions write: docs/metrics.md says what each means. Default: its sum in five minutes. */
+  metric(name: MetricName, options: MetricChoice = {}): Metric {
+    return metricOf(this.metricsNamespace, name, options)
+  }
+
+  /** Agents' messages that HubSpot sent. */
+  metricMessagesAccepted(options?: MetricChoice) {
+    return this.metric('MessagesAccepted', options)
+  }
+
+  /** How often HubSpot was told a status. */
+  metricTold(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
+    return this.metric(`Told${status}`, options)
+  }
+
+  /** Milliseconds from the agent's Send to HubSpot told. Default: the 99th percentile of five minutes. */
+  metricTimeToTruth(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
+    return this.metric(`TimeToTruth${status}`, { statistic: 'p99', ...options })
   }
 }

@@ -1,5 +1,5 @@
 import type { Duration } from 'aws-cdk-lib'
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch'
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
@@ -37,12 +37,16 @@ export const throttledRequests = (namespace: string, options: { period: Duration
 /** A function's name, by which its metrics are found. */
 export const nameOf = ({ node }: IFunction) => node.scope!.node.id
 
+/** How a metric is looked at: as CDK has it, and by which function and further dimensions. */
+export interface MetricChoice extends Omit<MetricOptions, 'dimensionsMap'> {
+  /** The function that writes it. Default: the first that does. */
+  readonly of?: string
+  /** What a metric that is split is split by: `{ reason: 'mismatch' }`. */
+  readonly dimensions?: Record<string, string>
+}
+
 /** A metric of one function, as CloudWatch finds it. */
-export function metricOf(
-  namespace: string,
-  name: MetricName,
-  options: { of?: string; statistic?: string; period: Duration; label?: string; dimensions?: Record<string, string> },
-) {
+export function metricOf(namespace: string, name: MetricName, options: MetricChoice) {
   const { of = metrics[name].of[0], statistic = 'Sum', dimensions, ...rest } = options
   // As Powertools names the function.
   return new Metric({ namespace, metricName: name, dimensionsMap: { service: of, ...dimensions }, statistic, ...rest })

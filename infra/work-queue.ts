@@ -66,6 +66,7 @@ export class WorkQueue extends Construct {
   readonly maxReceiveCount = 100
   /** The function that works it off. */
   consumer: IFunction | undefined
+  mapping: EventSourceMapping | undefined
   readonly #props: WorkQueueProps
 
   constructor(scope: Construct, id: string, props: WorkQueueProps) {
@@ -89,7 +90,7 @@ export class WorkQueue extends Construct {
   feed(consumer: IFunction) {
     const { batchingWindow, maxConcurrency } = this.#props
     this.consumer = consumer
-    const mapping = new EventSourceMapping(this, 'Consumer', {
+    this.mapping = new EventSourceMapping(this, 'Consumer', {
       target: consumer,
       eventSourceArn: this.queue.queueArn,
       batchSize: 10,
@@ -98,12 +99,14 @@ export class WorkQueue extends Construct {
       maxConcurrency,
       reportBatchItemFailures: true,
     })
-    acknowledge(mapping, {
+    acknowledge(this.mapping, {
       id: 'Serverless::Serverless-LambdaEventSourceMappingDestination',
       reason: "Lambda offers that for streams; what fails from an SQS queue goes to that queue's dead letters.",
     })
     // Lambda refuses to set up a mapping whose function may not read the queue yet.
-    this.queue.grant(consumer, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes').applyBefore(mapping)
+    this.queue
+      .grant(consumer, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes')
+      .applyBefore(this.mapping)
   }
 }
 

@@ -80,6 +80,52 @@ describe('in an app of somebody else', () => {
     }
   })
 
+  test('what a team builds on it, it finds on the construct', () => {
+    const relay = new StatusRelay(new Stack(guestApp(), 'Theirs'), 'Relay', {
+      publicBaseUrl: 'https://relay.example.com',
+      alarmSubscribers: ['ops@example.com'],
+    })
+    const [sent, told] = [
+      relay.metricTimeToTruth('SENT'),
+      relay.metric('WebhooksRefused', { dimensions: { reason: 'stale' } }),
+    ]
+
+    expect(relay).toMatchObject({
+      webhookUrl: 'https://relay.example.com/hubspot/webhook',
+      receiptsUrl: 'https://relay.example.com/receipts',
+      installUrl: 'https://relay.example.com/oauth/install',
+      channelSecretsPrefix: 'Theirs/channels/',
+    })
+    expect(Object.keys(relay.functions).toSorted()).toEqual([
+      'deliver-message',
+      'hand-on',
+      'hubspot-webhook',
+      'oauth-install',
+      'provider-receipt',
+      'update-status',
+    ])
+    expect(relay.alarms.length).toBeGreaterThan(15)
+    expect(relay.logGroups).toHaveLength(7)
+    for (const part of ['api', 'appSecret', 'ledgerTable', 'portalsTable', 'encryptionKey', 'alarmTopic'] as const)
+      expect(relay[part]).toBeDefined()
+    for (const queue of ['deliveries', 'statusUpdates', 'handOns'] as const) {
+      expect(relay[`${queue}Queue`]!.queueArn).toBeDefined()
+      expect(relay[`${queue}DeadLetterQueue`]!.queueArn).not.toBe(relay[`${queue}Queue`]!.queueArn)
+    }
+    expect(sent).toMatchObject({ namespace: 'Theirs', metricName: 'TimeToTruthSENT', statistic: 'p99' })
+    expect(told.dimensions).toEqual({ service: 'hubspot-webhook', reason: 'stale' })
+  })
+
+  test('of a smaller form, what is not there is absent', () => {
+    const small = { delivery: false, receipts: false, install: false }
+    const relay = new StatusRelay(new Stack(guestApp(), 'Theirs'), 'Relay', small)
+
+    const { receiptsUrl, installUrl, deliveriesQueue, handOnsQueue, alarmTopic, domainTarget } = relay
+    expect([receiptsUrl, installUrl, deliveriesQueue, handOnsQueue, alarmTopic, domainTarget]).toEqual(
+      Array(6).fill(undefined),
+    )
+  })
+
   test('outputs can be left out', () => {
     const stack = new Stack(guestApp(), 'Theirs')
     new StatusRelay(stack, 'Relay', { outputs: false })

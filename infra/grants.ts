@@ -1,0 +1,78 @@
+import { Stack } from 'aws-cdk-lib'
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { Construct } from 'constructs'
+import type { Parts } from './parts.ts'
+import { useOf } from './storage.ts'
+
+/** What grants are about, beside the parts themselves. */
+export interface Granted {
+  readonly parts: Parts
+  readonly functions: readonly LambdaFunction[]
+  readonly alarmTopic: ITopic | undefined
+}
+
+// AWS checks these on everything or not at all.
+const anywhere = ['*']
+
+/** Everything that the command line does: repairs included, and the secrets and tokens that it sets and tries. */
+export function grantOperate(grantee: IGrantable, scope: Construct, granted: Granted) {
+  const { ledger, portals, appSecret, channels, statusUpdates, deliveries, handOns } = granted.parts
+  const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
+  const sources = queues.map(({ queue }) => queue.queueArn)
+  const deadLetters = queues.map((queue) => queue.deadLetters.queueArn)
+  const secrets = [appSecret.secretArn, channels.arns]
+  return grantEach(grantee, {
+    'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
+    'cloudformation:ListStackResources': [Stack.of(scope).stackId],
+    'cloudwatch:DescribeAlarms': anywhere,
+    'cloudwatch:GetMetricStatistics': anywhere,
+    'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
+    'dynamodb:DeleteItem': [ledger.tableArn, portals.table.tableArn],
+    'dynamodb:PutItem': [portals.table.tableArn],
+    'dynamodb:Scan': [ledger.tableArn, portals.table.tableArn],
+    'dynamodb:UpdateItem': [portals.table.tableArn],
+    ...useOf(portals.key),
+    'lambda:GetAccountSettings': anywhere,
+    'lambda:GetEventSourceMapping': queues.flatMap(({ mapping }) => mapping?.eventSourceMappingArn ?? []),
+    'secretsmanager:CreateSecret': [channels.arns],
+    'secretsmanager:GetSecretValue': secrets,
+    'secretsmanager:ListSecrets': anywhere,
+    'secretsmanager:PutSecretValue': secrets,
+    ...(granted.alarmTopic && { 'sns:ListSubscriptionsByTopic': [granted.alarmTopic.topicArn] }),
+    'sqs:ChangeMessageVisibility': deadLetters,
+    'sqs:DeleteMessage': deadLetters,
+    'sqs:GetQueueAttributes': [...sources, ...deadLetters],
+    'sqs:ReceiveMessage': deadLetters,
+    'sqs:SendMessage': sources,
+  })
+}
+
+/** What explains a message to somebody who asks: its item in the ledger, the logs, the figures. No secret, body or token. */
+export function grantSupport(grantee: IGrantable, scope: Construct, { parts, functions }: Granted) {
+  const { ledger, api, statusUpdates, deliveries, handOns } = parts
+  const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
+  const logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs].map(({ logGroupArn }) => logGroupArn)
+  return grantEach(grantee, {
+    'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
+    'cloudwatch:DescribeAlarms': anywhere,
+    'cloudwatch:GetDashboard': anywhere,
+    'cloudwatch:GetMetricData': anywhere,
+    'cloudwatch:GetMetricStatistics': anywhere,
+    'dynamodb:BatchGetItem': [ledger.tableArn],
+    'dynamodb:Scan': [ledger.tableArn],
+    'logs:DescribeQueryDefinitions': anywhere,
+    'logs:FilterLogEvents': logGroups,
+    'logs:GetQueryResults': anywhere,
+    'logs:StartQuery': logGroups,
+    'sqs:GetQueueAttributes': queues.flatMap(({ queue, deadLetters }) => [queue.queueArn, deadLetters.queueArn]),
+  })
+}
+
+function grantEach(grantee: IGrantable, may: Record<string, string[]>) {
+  const grants = Object.entries(may).map(([action, resourceArns]) =>
+    Grant.addToPrincipal({ grantee, actions: [action], resourceArns }),
+  )
+  return grants.reduce((all, one) => all.combine(one))
+}
