@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib'
 import Table from 'cli-table3'
 import { program } from 'commander'
 import pc from 'picocolors'
+import { compare } from '../simulation/others.ts'
+import { runWorld } from '../simulation/run.ts'
 import { type Cloud, startCloud, times } from './bench/cloud.ts'
 import { type Built, buildContenders, type Contender, contenders } from './bench/contenders.ts'
 import { costPerMillion, gigabytes, prices, type Status, type Used, usedBy } from './bench/cost.ts'
@@ -57,6 +59,12 @@ rows.push(
   plainRow('webhook in → HubSpot told, local stack: p99', `${figureOf(whole.p99)} ms`),
   plainRow('messages told, local stack', `${figureOf(whole.toldPerSecond)} /s`),
   plainRow('calls that its emulators alone answer (a message takes ten)', `${figureOf(whole.awsCallsPerSecond)} /s`),
+)
+const lies = await lieSeconds(quick ? 200 : 1000)
+rows.push(
+  plainRow('HubSpot shows a wrong word of a message, where nobody tells it', lies.nobody),
+  plainRow('… with a plain relay, in the same simulated worlds', lies.plain),
+  plainRow('… with this one', lies.relay),
 )
 
 if (markdown) showMarkdown()
@@ -175,6 +183,20 @@ async function countAll(built: Built) {
 
 function withGoal(row: Row, verdict: Row['verdicts'][number]): Row {
   return { ...row, verdicts: [...row.verdicts, verdict] }
+}
+
+/** Over simulated worlds, for a message, within its first day. */
+async function lieSeconds(worlds: number) {
+  const sum = { nobody: 0, plain: 0, relay: 0 }
+  let messages = 0
+  for (let seed = 0; seed < worlds; seed++) {
+    const { world } = await runWorld({ seed })
+    const lies = await compare({ seed }, world)
+    messages += world.fates.length
+    for (const who of ['nobody', 'plain', 'relay'] as const) sum[who] += lies[who]
+  }
+  const inSeconds = (seconds: number) => `${figureOf(seconds / messages)} s`
+  return { nobody: inSeconds(sum.nobody), plain: inSeconds(sum.plain), relay: inSeconds(sum.relay) }
 }
 
 function plainRow(figure: string, value: string): Row {

@@ -17,10 +17,12 @@ type Status = { statusType: string; errorMessage?: string }
 export function createHubSpot(
   { clock, draws, faults, note }: Ground,
   { call }: Network,
-  { limit, showsSent }: { limit: number; showsSent: boolean },
+  { limit, showsSent, changed }: { limit: number; showsSent: boolean; changed?: (messageId: string) => void },
 ) {
   const held = new Map<string, Status>()
   const told = new Set<string>()
+  /** When which word took the place of the one before; it calls every message SENT at first. */
+  const history: { messageId: string; at: number; word: string }[] = []
   const patches: { messageId: string; answered200: boolean }[] = []
   /** When each message can be updated. */
   const appears = new Map<string, number>()
@@ -33,6 +35,8 @@ export function createHubSpot(
   function apply(messageId: string, status: Status, how = '') {
     held.set(messageId, status)
     told.add(messageId)
+    history.push({ messageId, at: clock.now(), word: status.statusType })
+    changed?.(messageId)
     note('HubSpot', `${messageId} is ${status.statusType}${how}`)
   }
 
@@ -129,6 +133,7 @@ export function createHubSpot(
 
   return {
     held,
+    history,
     patches,
     http,
     /** HubSpot knows of the message from now on, and can update it from a moment on that may be later. */

@@ -7,6 +7,8 @@ export type Process = {
   alive: boolean
   /** A delivery could not be sent anew: what its run had learned travels no further. */
   forgot: boolean
+  /** No process of the relay's, but of somebody beside whom it is measured: he never dies, nor does AWS fail him. */
+  neverDies?: true
   die(why: string): void
 }
 
@@ -74,12 +76,13 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
     const travel = () => draws.magnitude(`latency of ${place}`, latency.low, latency.high)
     return new Promise((resolve, reject) => {
       if (!process.alive) return
-      if (faults.strikes('the process dies before a call', place)) return process.die(`dies before: ${place}`)
+      const dies = (kind: 'the process dies before a call' | 'the process dies after a call') =>
+        !process.neverDies && faults.strikes(kind, place)
+      if (dies('the process dies before a call')) return process.die(`dies before: ${place}`)
       clock.after(travel(), async () => {
         const answer = await outcome(effect)
         clock.after(travel(), () => {
-          if (process.alive && faults.strikes('the process dies after a call', place))
-            process.die(`dies after: ${place}`)
+          if (process.alive && dies('the process dies after a call')) process.die(`dies after: ${place}`)
           if (!process.alive) return
           if ('error' in answer) reject(answer.error)
           else resolve(answer.value)
@@ -90,6 +93,7 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
 
   /** Calls AWS through its SDK, which tries twice. */
   function aws<Answer>(process: Process, place: string, effect: () => Answer | Promise<Answer>) {
+    if (process.neverDies) return call(process, place, effect)
     return call(process, place, async () => {
       if (faults.strikes('AWS refuses a call', place)) throw failed(process, place, 'refused')
       const answer = await effect()

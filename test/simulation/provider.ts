@@ -22,8 +22,9 @@ export type Send = {
   key: string | undefined
   /** The provider took it, for the first time. */
   taken: boolean
-  /** What the provider decided. */
+  /** What the provider decided, and when. */
   said?: SendAnswer
+  saidAt?: number
   /** The caller heard that. */
   heard: boolean
   /** The caller heard that nothing was sent. */
@@ -34,11 +35,11 @@ export type Send = {
 export function createProvider(
   { clock, draws, faults, note }: Ground,
   { call }: Network,
-  options: { fates: Fate[]; post(receipt: Issued, done: () => void): void },
+  options: { fates: Fate[]; post(receipt: Issued, done: () => void): void; knows?: (messageId: string) => void },
 ) {
   const sends: Send[] = []
   /** What it says that became of each send: the truth. */
-  const issued: Issued[] = []
+  const issued: (Issued & { at: number })[] = []
   const keys = new Set<string>()
   const fateOf = (id: string) => options.fates.find((fate) => fate.id === id)!
 
@@ -87,6 +88,8 @@ export function createProvider(
     const part = { index: send.part, of: parts.length }
     note('provider', `takes ${id}, ${send.part + 1} of ${parts.length}: ${said}`)
     send.said = said
+    send.saidAt = clock.now()
+    options.knows?.(id)
     const isNew = send.key === undefined || !keys.has(send.key)
     if (isNew) {
       send.taken = said !== 'rejected'
@@ -100,7 +103,8 @@ export function createProvider(
   /** Posts a receipt until it is taken, and now and then again. */
   function issue(receipt: Issued) {
     const { messageId, status, part } = receipt
-    issued.push(receipt)
+    issued.push({ ...receipt, at: clock.now() })
+    options.knows?.(messageId)
     note('provider', `${messageId}, ${part.index + 1} of ${part.of}, is ${status}`)
     const post = () => options.post(receipt, () => {})
     options.post(receipt, () => {

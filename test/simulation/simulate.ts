@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Command, InvalidArgumentError } from 'commander'
+import type { Lies } from './others.ts'
 import { describe, reduce, runWorld } from './run.ts'
 import type { Report } from './worker.ts'
 
@@ -26,6 +27,7 @@ async function replay(seed: number) {
 async function simulate(from: number, count: number) {
   const begun = performance.now()
   const total = { worlds: 0, messages: 0, updates: 0, patches: 0, redriven: 0, virtualHours: 0 }
+  const lies: Lies & { messages: number } = { nobody: 0, plain: 0, relay: 0, allKnowing: 0, messages: 0 }
   const faults: Record<string, number> = {}
   let next = from
   let failed: number | undefined
@@ -46,6 +48,8 @@ async function simulate(from: number, count: number) {
         total.worlds++
         for (const key of ['messages', 'updates', 'patches', 'redriven', 'virtualHours'] as const)
           total[key] += report[key]
+        if (report.lies) lies.messages += report.messages
+        for (const [who, seconds] of Object.entries(report.lies ?? {})) lies[who as keyof Lies] += seconds
         for (const kind of report.faults) faults[kind] = (faults[kind] ?? 0) + 1
         if (report.failed) failed = Math.min(failed ?? report.seed, report.seed)
         if (process.stdout.isTTY)
@@ -64,10 +68,21 @@ async function simulate(from: number, count: number) {
   )
   for (const [kind, times] of Object.entries(faults).sort(([, a], [, b]) => b - a))
     console.log(`${String(times).padStart(8)} × ${kind}`)
+  showLies(lies)
   if (failed === undefined)
     return console.log(stopped ? 'Stopped; until then every invariant held.' : 'Every invariant held.')
   console.log(`\n${describe(await reduce({ seed: failed }))}\n\nReplay: npm run simulate -- --seed ${failed}`)
   process.exitCode = 1
+}
+
+/** For how long HubSpot shows another word than what the provider's side knows, a message, by who tells it. */
+function showLies({ messages, nobody, plain, relay, allKnowing }: Lies & { messages: number }) {
+  if (messages === 0) return
+  const each = (seconds: number) => `${(seconds / messages).toFixed(1)} s`
+  console.log(
+    `HubSpot shows a wrong word of a message, within its first day, for ${each(nobody)} where nobody tells it, ` +
+      `${each(plain)} by a plain relay, ${each(relay)} by this one, and ${each(allKnowing)} by one who knows everything at once.`,
+  )
 }
 
 function bar(done: number) {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { compare } from './others.ts'
 import { describe as inWords, reduce, runWorld } from './run.ts'
 import { variants } from './variants.ts'
 
@@ -15,6 +16,34 @@ test('the same seed is the same world, step by step', async () => {
 
   expect(again.world.trace()).toEqual(once.world.trace())
   expect(again.world.faults.happened).toEqual(once.world.faults.happened)
+})
+
+describe('how long HubSpot shows a wrong word', () => {
+  test('where nothing goes wrong: the time of queues and of HubSpot, and no more', async () => {
+    for (let seed = 0, calm = 0; calm < 20; seed++) {
+      const { world } = await runWorld({ seed })
+      if (!world.faults.calm) continue
+      calm++
+      const { relay, allKnowing } = await compare({ seed }, world)
+
+      // A second in which the queue gathers a batch, and a dozen calls of AWS of up to 60 ms, for each word.
+      expect(relay - allKnowing).toBeLessThan(1.75 * Math.max(1, world.hubspot.patches.length))
+    }
+  })
+
+  test('whatever goes wrong: a hundredth of what others let it', async () => {
+    const sum = { nobody: 0, plain: 0, relay: 0 }
+    for (let seed = 0; seed < 60; seed++) {
+      const { world } = await runWorld({ seed })
+      const { nobody, plain, relay } = await compare({ seed }, world)
+      sum.nobody += nobody
+      sum.plain += plain
+      sum.relay += relay
+    }
+
+    expect(sum.relay * 100).toBeLessThan(sum.nobody)
+    expect(sum.relay * 50).toBeLessThan(sum.plain)
+  })
 })
 
 describe('a relay that is wrong is noticed:', () => {

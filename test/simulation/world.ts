@@ -72,6 +72,8 @@ export type WorldOptions = {
   /** Of all faults and messages that the seed has, only these. */
   onlyFaults?: Set<string>
   onlyMessages?: Set<string>
+  /** Somebody beside the relay who is told at once what changes at the provider or at HubSpot, and never dies. */
+  observer?: (world: World, deps: updateStatus.Deps) => (messageId: string) => unknown
 }
 
 const start = Date.parse('2026-11-22T12:00:00Z')
@@ -90,7 +92,7 @@ export const confidential = [
 ]
 
 /** The relay's real code in a world of its own, under a seed: everything happens as it is drawn from that. */
-export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessages }: WorldOptions) {
+export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessages, observer }: WorldOptions) {
   const clock = createClock(start)
   const draws = createDraws(seed)
   const until = start + draws.magnitude('trouble', 5 * minute, 180 * minute)
@@ -124,8 +126,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const ledgerTable = createMemoryTable()
   const portals = createMemoryTable()
   portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
-  const hubspot = createHubSpot(ground, network, { limit, showsSent: tellSent === 'corrections' })
-  const provider = createProvider(ground, network, { fates, post: postReceipt })
+  const hubspot = createHubSpot(ground, network, { limit, showsSent: tellSent === 'corrections', changed: observe })
+  const provider = createProvider(ground, network, { fates, post: postReceipt, knows: observe })
   const { telemetry, lines, everything: allTelemetry } = collectTelemetry()
 
   const handlers = { ...realHandlers, ...variant }
@@ -191,35 +193,35 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     createLambda(ground, {
       name: 'update-status',
       timeout: minute,
-      create(process) {
-        const api = { fetchJson: hubspot.http(process), baseUrl: 'https://hubspot.test', version: 'v3' } as const
-        const base = consumer(process)
-        const clockOf = { now: base.now, random: base.random, sleep: network.sleep(process) }
-        const table = remote(process, 'portals', portals)
-        return asPromise(
-          handlers.update({
-            ...base,
-            ...clockOf,
-            accounts: delivers
-              ? undefined
-              : createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receiptKeys }),
-            hubspot: createHubSpotClient({ ...api, ...clockOf }),
-            tokens: createTokens({
-              ...clockOf,
-              table,
-              oauth: createOAuth(api),
-              appSecret: () => secrets(process).require('app', AppSecret),
-            }),
-            rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
-            queue: statusUpdates.queue(process),
-            deadLetters: statusUpdates.deadLetterQueue(process),
-            tellSent,
-            lateEffectSeconds: 120,
-          }),
-        )
-      },
+      create: (process) => asPromise(handlers.update(updater(process))),
     }),
   )
+
+  function updater(process: Process): updateStatus.Deps {
+    const api = { fetchJson: hubspot.http(process), baseUrl: 'https://hubspot.test', version: 'v3' } as const
+    const base = consumer(process)
+    const clockOf = { now: base.now, random: base.random, sleep: network.sleep(process) }
+    const table = remote(process, 'portals', portals)
+    return {
+      ...base,
+      ...clockOf,
+      accounts: delivers
+        ? undefined
+        : createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receiptKeys }),
+      hubspot: createHubSpotClient({ ...api, ...clockOf }),
+      tokens: createTokens({
+        ...clockOf,
+        table,
+        oauth: createOAuth(api),
+        appSecret: () => secrets(process).require('app', AppSecret),
+      }),
+      rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
+      queue: statusUpdates.queue(process),
+      deadLetters: statusUpdates.deadLetterQueue(process),
+      tellSent,
+      lateEffectSeconds: 120,
+    }
+  }
 
   function consumer(process: Process) {
     const random = () => draws.next(`random of ${process.name}`)
@@ -259,7 +261,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const client = {
       send: (command: Parameters<typeof manager.client.send>[0]) =>
         network.call(process, 'read of a secret', () => {
-          if (faults.strikes('a secret cannot be read', process.name)) throw new Error('Simulated')
+          if (!process.neverDies && faults.strikes('a secret cannot be read', process.name))
+            throw new Error('Simulated')
           return manager.client.send(command)
         }),
     }
@@ -306,11 +309,14 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     })
   }
 
-  return {
+  const world = {
     faults,
     fates,
     hasKey,
     tellSent,
+    unconfirmedAfterSeconds,
+    /** When HubSpot has a message first, and calls it SENT. */
+    startOf: ({ at }: Fate) => start + at,
     /** Everybody's steps, in their order. */
     trace: () => trace.map(({ what, ...step }) => ({ ...step, what: typeof what === 'string' ? what : what() })),
     deliveries,
@@ -333,6 +339,12 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       })
     },
   }
+  const bystander: Process = { name: 'observer', alive: true, forgot: false, neverDies: true, die() {} }
+  const look = observer?.(world, updater(bystander))
+  function observe(messageId: string) {
+    look?.(messageId)
+  }
+  return world
 }
 
 export type World = ReturnType<typeof createWorld>
