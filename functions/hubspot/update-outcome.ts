@@ -147,7 +147,8 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
       tries: noted,
     }
   }
-  if (asked.errorMessage !== undefined && tries.wording !== 'none')
+  // Another wording brings no message back that is not there, and its agent would read less than is known.
+  if (asked.errorMessage !== undefined && tries.wording !== 'none' && !isNotThere({ status }))
     return { kind: 'reword', problem, tries: { ...noted, wording: tries.wording === 'whole' ? 'short' : 'none' } }
   if (!asked.before || asked.before === asked.word)
     return {

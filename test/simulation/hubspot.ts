@@ -23,7 +23,7 @@ export function createHubSpot(
   const told = new Set<string>()
   /** When which word took the place of the one before; it calls every message SENT at first. */
   const history: { messageId: string; at: number; word: string }[] = []
-  const patches: { messageId: string; answered200: boolean }[] = []
+  const patches: { messageId: string; answered200: boolean; status?: number }[] = []
   /** When each message can be updated. */
   const appears = new Map<string, number>()
   const requests: number[] = []
@@ -53,9 +53,10 @@ export function createHubSpot(
         `PATCH of ${messageId}`,
         async () => {
           note(process.name, `PATCH ${messageId} ${status.statusType}`)
-          const patch = { messageId, answered200: false }
+          const patch: (typeof patches)[number] = { messageId, answered200: false }
           patches.push(patch)
           const answered = await update(messageId, status, token)
+          patch.status = answered.status
           patch.answered200 = answered.status === 200
           if (!patch.answered200) note('HubSpot', `PATCH ${messageId} ${status.statusType}: HTTP ${answered.status}`)
           return answered
