@@ -40,7 +40,7 @@ const day = 86_400_000
  * For how many seconds, up to a day, HubSpot shows another word of a message than what the provider's side knows by then.
  * SENT is one of what nobody took. Of what was taken and not heard of again, SENT is none, nor is FAILED after the deadline.
  */
-export function lieSeconds(world: World, fate: Fate, shown = world.hubspot.history) {
+function lieSeconds(world: World, fate: Fate, shown = world.hubspot.history) {
   const { id } = fate
   const begin = world.startOf(fate)
   const end = begin + day
