@@ -4,6 +4,7 @@ import type { Node } from 'constructs'
 import * as z from 'zod'
 import { arns, objectionToArn } from './arn.ts'
 import { durationRange } from './check-props.ts'
+import { meant, unknownFields } from './unknown-fields.ts'
 
 const duration = z
   .string()
@@ -59,23 +60,82 @@ const Settings = z
   .partial()
 
 /**
- * The relay's settings: the object `relay` in the context of `cdk.json`, and over it, one by one, what the command line
- * says: `-c relay.stage=beta -c relay.maxConcurrency=20 -c 'relay.hubspot={"apiVersion":"2026-03"}'`.
- * `null` brings a setting back to its default.
+ * The relay's settings: the object `relay` in the context of `cdk.json`, and over it what the command line says, each
+ * setting by its dotted name: `-c relay.stage=beta -c relay.hubspot.requestShare=0.5`. What is an object is merged,
+ * `-c 'relay.hubspot={"apiVersion":"2026-03"}'`; `null` brings a setting back to its default.
  * They are named as in `StatusRelayProps`, which tells their meaning and defaults; durations are ISO 8601 (`PT1H`),
  * `logRetention` is in days, `alarmTopicArn` stands for `alarmTopic`, and each of `statusSenderArns` for a call of
  * `grantSendStatuses`.
  */
 export function readSettings(node: Node) {
-  const fromCommandLine = Object.entries<unknown>(node.getAllContext())
+  const context: Record<string, unknown> = node.getAllContext()
+  const strays = Object.keys(context).flatMap(strayed)
+  if (strays.length > 0) throw new Error(`The relay's settings are not right.\n${strays.join('\n')}`)
+  const fromCommandLine = Object.entries(context)
     .filter(([key]) => key.startsWith('relay.'))
-    .map(([key, value]) => [key.slice('relay.'.length), fromJson(value)])
-  const given = { ...node.tryGetContext('relay'), ...Object.fromEntries(fromCommandLine) }
-  const chosen = Object.entries(given).filter(([, value]) => value !== null)
-  const result = Settings.safeParse(Object.fromEntries(chosen))
-  if (!result.success) throw new Error(`The relay's settings are not right.\n${z.prettifyError(result.error)}`)
+    .map(([key, value]) => ({ path: key.split('.').slice(1), value: fromJson(value) }))
+    // What is said of a part counts beside what is said of the whole, in whatever order.
+    .toSorted((a, b) => a.path.length - b.path.length)
+  const given = fromCommandLine.reduce(
+    (settings, { path, value }) => merged(settings, nested(path, value)),
+    node.tryGetContext('relay') ?? {},
+  )
+  const result = Settings.safeParse(chosenOf(given))
+  if (!result.success)
+    throw new Error(
+      `The relay's settings are not right.\n${z.prettifyError({ issues: result.error.issues.map(suggesting) })}`,
+    )
   return result.data
 }
+
+/** What a key of the context that is not the relay's was probably meant to be; empty for CDK's own, and for others. */
+function strayed(key: string) {
+  if (key === 'relay' || key.startsWith('relay.') || /[@:/]/.test(key)) return []
+  const [first = '', ...rest] = key.split('.')
+  const sentence = (name: string) => [`"${key}" is no setting. Did you mean "${name}"?`]
+  if (meant(first, ['relay'])) return sentence(['relay', ...rest].join('.'))
+  const setting = meant(first, Object.keys(Settings.shape))
+  return setting ? sentence(['relay', setting, ...rest].join('.')) : []
+}
+
+/** An issue of zod's about names that are not known, with those that are meant. */
+function suggesting(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'unrecognized_keys') return issue
+  const fields = issue.keys.map((name) => [...issue.path, name].join('.'))
+  const known = unknownFields(
+    Settings,
+    nested(issue.path.map(String), Object.fromEntries(issue.keys.map((key) => [key, 0]))),
+  )
+  const suggestions = known.flatMap(({ path, meant }) => (meant && fields.includes(path) ? [`"${meant}"`] : []))
+  return suggestions.length === 0
+    ? issue
+    : { ...issue, message: `${issue.message}. Did you mean ${suggestions.join(', ')}?` }
+}
+
+const nested = (path: string[], value: unknown): unknown =>
+  path.reduceRight((inner: unknown, name) => ({ [name]: inner }), value)
+
+/** Objects are merged, everything else is replaced. */
+function merged(before: unknown, over: unknown): unknown {
+  if (!isObject(before) || !isObject(over)) return over
+  const names = new Set([...Object.keys(before), ...Object.keys(over)])
+  return Object.fromEntries(
+    [...names].map((name) => [name, name in over ? merged(before[name], over[name]) : before[name]]),
+  )
+}
+
+/** Without what is `null`, at any depth. */
+function chosenOf(given: unknown): unknown {
+  if (!isObject(given)) return given
+  return Object.fromEntries(
+    Object.entries(given)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, chosenOf(value)]),
+  )
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The command line knows only strings: `true`, `20` and `{…}` are read as JSON, anything else as it stands. */
 function fromJson(value: unknown) {

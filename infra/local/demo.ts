@@ -1,6 +1,6 @@
-import Table from 'cli-table3'
 import { Option, program } from 'commander'
 import pc from 'picocolors'
+import { tableOf } from '../relay/table.ts'
 import { onEndOfParent } from './end-with-parent.ts'
 import { type Form, formNames, forms } from './forms.ts'
 import { startLocalRelay } from './local-relay.ts'
@@ -42,36 +42,31 @@ async function demonstrate({ settings, scenarios }: (typeof forms)[Form]) {
   stopSaying()
   narrate(relay, (channelAccountId) => names.get(channelAccountId) ?? '', print)
   const outcomes = await playScenarios(relay, scenarios)
-  return { outcomes, table: tableOf(outcomes) }
+  return { outcomes, table: tableOfOutcomes(outcomes) }
 }
 
 async function demonstrateMigration() {
   await using relay = await startLocalRelay(briskly())
   stopSaying()
   const outcomes = await playMigration(relay, print)
-  const table = new Table({
-    head: ['Step', 'Messages', 'Through the relay', 'HubSpot right', 'Customer gets it once', 'Dead letters'],
-    style: { head: [], border: [], compact: true },
-  })
-  for (const { step, messages, throughRelay, toldRight, receivedOnce, deadLetters } of outcomes)
-    table.push([step, messages, throughRelay, toldRight, receivedOnce, deadLetters])
-  return { outcomes, table: table.toString() }
+  const table = tableOf(
+    ['Step', 'Messages', 'Through the relay', 'HubSpot right', 'Customer gets it once', 'Dead letters'],
+    outcomes.map(({ step, messages, throughRelay, toldRight, receivedOnce, deadLetters }) =>
+      [step, messages, throughRelay, toldRight, receivedOnce, deadLetters].map(String),
+    ),
+    process.stdout.columns,
+  )
+  return { outcomes, table }
 }
 
-function tableOf(outcomes: Outcome[]) {
+function tableOfOutcomes(outcomes: Outcome[]) {
   const head = ['What happens to the message', 'HubSpot is told', 'PATCHes', 'Customer gets it', 'As it must be']
-  const table = new Table({
-    head,
-    style: { head: [], border: [], compact: true },
-    colWidths: [null, 44],
-    wordWrap: true,
-  })
-  for (const outcome of outcomes) {
+  const rows = outcomes.map((outcome) => {
     const { scenario, patches, asExpected, isUnfinished } = outcome
     const verdict = asExpected ? pc.green('yes') : pc.red(`${isUnfinished ? 'unfinished' : 'no'}: ${wanted(outcome)}`)
-    table.push([scenario.name, statusOf(outcome), patches, receptionsOf(outcome), verdict])
-  }
-  return table.toString()
+    return [scenario.name, statusOf(outcome), String(patches), receptionsOf(outcome), verdict]
+  })
+  return tableOf(head, rows, process.stdout.columns)
 }
 
 function wanted({ scenario: { expected } }: Outcome) {

@@ -46,6 +46,8 @@ export type LambdaFunction = {
   pending(): number
   /** The processes that stand for its execution environments. */
   processes(): ChildProcess[]
+  /** Has no process take another invocation: those to come get new ones, which remember nothing. */
+  retire(): void
 }
 
 /** At once per function; Lambda's own default of 1,000 for an account would be too much for a laptop. */
@@ -104,6 +106,9 @@ export async function startLambda() {
         }),
       pending: () => waiting.length + [...own].filter((environment) => environment.isBusy()).length,
       processes: () => [...own].map((environment) => environment.process),
+      retire() {
+        for (const environment of own) environment.retire()
+      },
     }
   }
 
@@ -135,6 +140,7 @@ function startEnvironment(
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', onLine)
 
   let isStarting = true
+  let isRetired = false
   let current: Invocation | undefined
   /** The process's request for its next invocation, kept open until there is one. */
   let poll: ServerResponse | undefined
@@ -177,6 +183,10 @@ function startEnvironment(
   return {
     process: child,
     isIdle: () => poll !== undefined && !child.killed,
+    retire() {
+      isRetired = true
+      if (poll) child.kill('SIGKILL')
+    },
     isBusy: () => current !== undefined,
 
     run(invocation: Invocation) {
@@ -199,6 +209,8 @@ function startEnvironment(
       if (path === '2018-06-01/runtime/invocation/next') {
         if (isStarting) callOffTimeout()
         isStarting = false
+        // What began before it was retired may have read what is remembered no more.
+        if (isRetired) return void child.kill('SIGKILL')
         poll = response
         return onReady()
       }

@@ -10,9 +10,13 @@ export function narrate(relay: LocalRelay, nameOf: (channelAccountId: string) =>
     const [name, step, answered] = describe(event, nameOfMessage, nameOf)
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(2).padStart(6)
     const answer = answered === undefined ? '' : (isAccepted(answered) ? pc.green : pc.yellow)(` ${answered}`)
-    print(`${pc.dim(seconds)}  ${name.padEnd(32)}${step}${answer}`)
+    print(`${pc.dim(seconds)}  ${column(name)}  ${step}${answer}`)
   })
 }
+
+/** A name of its own width, that the step beside it stays in line. */
+const column = (name: string) => (name.length > nameWidth ? `${name.slice(0, nameWidth - 1)}…` : name.padEnd(nameWidth))
+const nameWidth = 32
 
 function describe(
   event: LocalRelayEvent,

@@ -19,8 +19,8 @@ export function initialValue({ SecretString, GenerateSecretString }: z.infer<typ
   return JSON.stringify({ ...JSON.parse(SecretStringTemplate), [GenerateStringKey]: generated })
 }
 
-/** Secrets Manager in memory: GetSecretValue, CreateSecret, PutSecretValue, and ListSecrets by the beginning of their names. */
-export function createSecretsManager(arnOf: (name: string) => string) {
+/** Secrets Manager in memory: GetSecretValue, CreateSecret, PutSecretValue, and ListSecrets by the beginning of their names. `onChange` is told of each that is set. */
+export function createSecretsManager(arnOf: (name: string) => string, onChange: () => void = () => {}) {
   const secrets = new Map<string, { value: string; versionId: string; createdAt: number }>()
 
   /** Gives the secret of this name a value; creates it where there is none. */
@@ -43,7 +43,10 @@ export function createSecretsManager(arnOf: (name: string) => string) {
     if (operation === 'CreateSecret' && exists) return refused('ResourceExistsException', 'The secret already exists.')
     if (operation !== 'CreateSecret' && !exists)
       return refused('ResourceNotFoundException', "Secrets Manager can't find the specified secret.")
-    if (operation !== 'GetSecretValue') put(name!, SecretString)
+    if (operation !== 'GetSecretValue') {
+      put(name!, SecretString)
+      onChange()
+    }
 
     const { value, versionId, createdAt } = secrets.get(name!)!
     const version = { ARN: arnOf(name!), Name: name, VersionId: versionId, VersionStages: ['AWSCURRENT'] }

@@ -89,7 +89,13 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const template = readTemplate(assembly)
 
   const sqsEmulator = closeLater(createSqs(overrides))
-  const secretsManager = createSecretsManager((name) => secretArn(place, name))
+  const secretsManager = createSecretsManager(
+    (name) => secretArn(place, name),
+    // Nobody waits for minutes here until the functions have forgotten what they remember.
+    () => {
+      for (const { retire } of functions) retire()
+    },
+  )
   const emulators = { sqs: sqsEmulator.emulate, dynamodb: createDynamoDb(), secretsmanager: secretsManager.emulate }
   const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call), options.onAwsCall))
   const lambda = closeLater(await startLambda())

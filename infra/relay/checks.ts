@@ -8,6 +8,7 @@ import { problems } from '../../functions/platform/problems.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { inWords, unknownFields } from '../unknown-fields.ts'
 import { relayVersion } from '../version.ts'
 import { askProvider } from './ask-provider.ts'
 import type { ChannelsOfApp } from './channels-of-app.ts'
@@ -155,7 +156,15 @@ export async function checkChannelSecrets({ secretsManager, outputs }: Deploymen
       if (!found)
         return [wrong(`Secret ${prefix}${id} is named after no channel.`, 'Delete it, or name it after a channel.')]
       const { provider, account } = found
-      const complete = well(`The secret of channel or channel account ${id} is complete (${provider}).`)
+      const { document } = await readSecret(secretsManager, prefix + id)
+      const unknown = unknownFields(senders[provider].account, document)
+      const complete =
+        unknown.length === 0
+          ? well(`The secret of channel or channel account ${id} is complete (${provider}).`)
+          : wrong(
+              `The secret of ${id} has fields that nobody reads: ${inWords(unknown)}.`,
+              `npm run relay -- secret set channel ${id}`,
+            )
       return [complete, ...(await askProvider(provider, account, { id, receiptsUrl: outputs.ReceiptsUrl }))]
     } catch (error) {
       return [wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)]

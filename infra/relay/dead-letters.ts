@@ -4,7 +4,6 @@ import {
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
 } from '@aws-sdk/client-sqs'
-import Table from 'cli-table3'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { tenantOf } from '../../functions/messages/jobs.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
@@ -13,6 +12,7 @@ import { digits } from './given.ts'
 import { type Filters, isMeant, type Letter, readLetter, shown, toRedrive } from './letter.ts'
 import { type QueueName, queueNames, queuesOf, type WorkQueue } from './queues.ts'
 import type { Context } from './relay.ts'
+import { tableOf } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 
@@ -21,18 +21,22 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
   const deadLetters = program.command('dead-letters').description('what could not be done: why, and bringing it back')
 
   withFilters(deadLetters.command('list').description('lists dead letters, without texts'))
+    .option('--by-reason', 'one line for each reason; more than twenty letters are listed so unless you say --each')
+    .addOption(new Option('--each', 'one line for each letter').conflicts('byReason'))
     .option('--json', 'print them as JSON')
-    .action(async (options: Selection & { json?: boolean }) =>
+    .action(async (options: Selection & { byReason?: boolean; each?: boolean; json?: boolean }) =>
       look(await deployment(), terminal, options, async ({ meant, seen }) => {
-        if (options.json) return terminal.print(inJson(meant.map(summaryOf)))
-        if (meant.length > 0) terminal.print(tableOf(meant))
+        const byReason = options.byReason || (meant.length > mostLetters && !options.each)
+        if (options.json) return terminal.print(inJson(options.byReason ? reasonsOf(meant) : meant.map(summaryOf)))
+        if (meant.length > 0) terminal.print(byReason ? tableByReason(meant, terminal) : tableByLetter(meant, terminal))
         terminal.print(`${count(meant.length, 'dead letter')}${meant.length === seen ? '' : ` of ${seen}`}.`)
       }),
     )
 
-  withQueues(deadLetters.command('show').description('shows one dead letter, without its text'))
+  withQueues(deadLetters.command('show').description('shows one dead letter as JSON, without its text'))
     .argument('<id>', "its id in the list, or the beginning of it, or HubSpot's message id")
     .option('--with-text', 'with its text and addresses')
+    .addOption(new Option('--json', 'print it as JSON, as it is anyway').hideHelp())
     .action(async (id: string, options: Selection & { withText?: boolean }) =>
       look(await deployment(), terminal, options, async ({ meant }) => {
         const letters = meant.filter((letter) => letter.id.startsWith(id) || letter.about.messageId === id)
@@ -44,7 +48,8 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
   withFilters(deadLetters.command('redrive').description('sends dead letters back to their queues, to be tried anew'))
     .option('--given-up', 'also messages that were given up, and that the agent may have sent again by hand')
     .option('--yes', 'do it; without this, only say what would be done')
-    .action(async (options: Selection & { givenUp?: boolean; yes?: boolean }) => {
+    .option('--json', 'print what was done, or would be, as JSON')
+    .action(async (options: Selection & { givenUp?: boolean; yes?: boolean; json?: boolean }) => {
       const found = await deployment()
       await look(found, terminal, options, async ({ meant, remove }) => {
         const chosen = meant.filter(({ givenUp }) => options.givenUp || !givenUp)
@@ -54,6 +59,7 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
             `${count(spared, 'message')} given up: the agent was told, and may have sent again by hand. ` +
               'Left alone, unless you say --given-up.',
           )
+        if (!options.yes && options.json) return terminal.print(inJson({ wouldSendBack: chosen.map(summaryOf) }))
         if (!options.yes)
           return terminal.print(`Would send back ${byQueue(chosen)}. Nothing is changed; --yes does it.`)
         const account = await forEach(chosen, terminal, 'Sent back', async (letter) => {
@@ -61,19 +67,21 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
           await createQueue(found.sqs, source).send(toRedrive(letter, Date.now()), { group: tenantOf(letter.job) })
           await remove(letter)
         })
-        conclude(terminal, 'Sent back', { ...account, skipped: spared })
+        conclude(terminal, 'Sent back', { ...account, skipped: spared }, options)
       })
     })
 
   withFilters(deadLetters.command('purge').description('deletes dead letters for good'))
     .option('--yes', 'do it; without this, only say what would be done')
-    .action(async (options: Selection & { yes?: boolean }) => {
+    .option('--json', 'print what was done, or would be, as JSON')
+    .action(async (options: Selection & { yes?: boolean; json?: boolean }) => {
       const found = await deployment()
       await look(found, terminal, options, async ({ meant, remove }) => {
+        if (!options.yes && options.json) return terminal.print(inJson({ wouldDelete: meant.map(summaryOf) }))
         if (!options.yes)
           return terminal.print(`Would delete ${byQueue(meant)} for good. Nothing is changed; --yes does it.`)
         const account = await forEach(meant, terminal, 'Deleted', remove)
-        conclude(terminal, 'Deleted', { ...account, skipped: 0 })
+        conclude(terminal, 'Deleted', { ...account, skipped: 0 }, options)
         if (account.done > 0)
           terminal.note('Statuses that HubSpot was not told are found by: npm run relay -- reconcile')
       })
@@ -223,10 +231,12 @@ function conclude(
   terminal: Terminal,
   what: string,
   { done, failed, notReached, skipped }: Account & { skipped: number },
+  { json }: { json?: boolean },
 ) {
   for (const failure of failed) terminal.note(failure)
   const interrupted = notReached > 0 ? `, not reached: ${notReached}` : ''
-  terminal.print(`${what}: ${done}, skipped: ${skipped}, failed: ${failed.length}${interrupted}.`)
+  if (json) terminal.print(inJson({ done, skipped, failed, notReached }))
+  else terminal.print(`${what}: ${done}, skipped: ${skipped}, failed: ${failed.length}${interrupted}.`)
   if (failed.length > 0)
     throw new Trouble(
       'Some dead letters are still there, though they may have been sent back.',
@@ -246,25 +256,62 @@ function summaryOf({ id, queue, reason, attempts, since, givenUp, about }: Lette
 
 const inJson = (value: unknown) => JSON.stringify(value, undefined, 2)
 
-function tableOf(letters: Letter[]) {
-  const table = new Table({
-    head: ['Id', 'Queue', 'Portal', 'Message', 'Tried', 'Since', 'Reason'],
-    style: { head: [], border: [] },
-    colWidths: [10, null, null, null, null, null, 50],
-    wordWrap: true,
-  })
-  for (const { id, queue, about, attempts, since, reason } of letters)
-    table.push([
+/** From so many letters on, a list of each is no overview. */
+const mostLetters = 20
+
+const minute = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
+
+const tableByLetter = (letters: Letter[], { columns }: Terminal) =>
+  tableOf(
+    ['Id', 'Queue', 'Portal', 'Message', 'Tried', 'Since', 'Reason'],
+    letters.map(({ id, queue, about, attempts, since, reason }) => [
       id.slice(0, 8),
       queue,
       about.portalId ?? '',
       about.messageId ?? '',
       `${attempts} ×`,
-      new Date(since).toISOString().slice(0, 16).replace('T', ' '),
+      minute(since),
       reason,
-    ])
-  return table.toString()
+    ]),
+    columns,
+  )
+
+const tableByReason = (letters: Letter[], { columns }: Terminal) =>
+  tableOf(
+    ['Letters', 'Queue', 'Portals', 'Oldest', 'Newest', 'One of them', 'Reason'],
+    reasonsOf(letters).map(({ letters, queue, portals, oldest, newest, example, reason }) => [
+      String(letters),
+      queue,
+      String(portals),
+      minute(Date.parse(oldest)),
+      minute(Date.parse(newest)),
+      example.slice(0, 8),
+      reason,
+    ]),
+    columns,
+  )
+
+/** The letters of each reason, the most frequent one first. What differs from one letter to the next does not tell reasons apart. */
+function reasonsOf(letters: Letter[]) {
+  const groups = Map.groupBy(letters, ({ queue, reason }) => `${queue} ${reason.replaceAll(individual, '…')}`)
+  return [...groups.values()]
+    .map((group) => {
+      const times = group.map(({ since }) => since)
+      return {
+        reason: group[0]!.reason.replaceAll(individual, '…'),
+        queue: group[0]!.queue,
+        letters: group.length,
+        portals: new Set(group.map(({ about }) => about.portalId)).size,
+        oldest: new Date(Math.min(...times)).toISOString(),
+        newest: new Date(Math.max(...times)).toISOString(),
+        example: group[0]!.id,
+      }
+    })
+    .toSorted((a, b) => b.letters - a.letters)
 }
+
+/** Ids of requests, messages and portals. */
+const individual = /[\da-f]{8}-[\da-f]{4}-[\da-f-]{22}|\b[\da-f]{16,}\b|\b\d{4,}\b/gi
 
 function byQueue(letters: Letter[]) {
   const parts = queueNames

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { TryLater } from '../../functions/platform/retry.ts'
+import { relayVersion } from '../version.ts'
 import { addChannelCommands } from './channel.ts'
 import { addDeadLettersCommands } from './dead-letters.ts'
 import { type Deployment, findDeployment, type Which } from './deployment.ts'
@@ -24,12 +25,13 @@ export type Context = {
 
 /**
  * The operator's command line. Resolves to the exit code: 0 for well done, 1 where something is wrong or failed, 2 for a
- * command that does not exist like that, 130 after Ctrl-C. `note` is where a local relay left word of itself.
+ * command that does not exist like that, 130 after Ctrl-C, 141 where nobody read on. `note` is where a local relay left word of itself.
  */
 export async function relay(args: string[], { note, ...options }: { terminal: Terminal; note?: string }) {
   const terminal = repeatingFlags(options.terminal, () => program.opts<Which>())
   const program = new Command('relay')
     .description('Operates a HubSpot status relay: in AWS, or the one that npm start runs on this machine.')
+    .version(relayVersion, '--version', 'print the version of this command line')
     .option('--local', 'the relay that runs on this machine, instead of one in AWS')
     .option('--stage <name>', 'the relay of this stage, where the account has several')
     .option('--stack <name>', 'the CloudFormation stack, where it has another name')
@@ -56,10 +58,11 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
 
   try {
     await program.parseAsync(args, { from: 'user' })
-    return terminal.signal.aborted ? 130 : 0
+    return exitCodeOf(terminal) ?? 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (terminal.signal.aborted || isInterruption(error)) return 130
+    if (isInterruption(error)) return exitCodeOf(terminal) ?? 130
+    if (terminal.signal.aborted) return exitCodeOf(terminal)
     tell(error, terminal)
     return 1
   }
@@ -81,6 +84,10 @@ function repeatingFlags(terminal: Terminal, which: () => Which): Terminal {
     note: (text) => terminal.note(repeated(text)),
   }
 }
+
+/** The exit code of a command that was ended from outside; undefined where it was not. */
+const exitCodeOf = ({ signal }: Terminal) =>
+  signal.aborted ? (typeof signal.reason === 'number' ? signal.reason : 130) : undefined
 
 /** A prompt that was left by Ctrl-C. */
 const isInterruption = (error: unknown) => error instanceof Error && error.name === 'ExitPromptError'

@@ -8,7 +8,7 @@ import { createAccess } from './hubspot-access.ts'
 import type { Monitoring } from './monitoring.ts'
 import { rotatingFields } from './questions.ts'
 import type { Context } from './relay.ts'
-import { checked, put, readSecret, secretId } from './secret-values.ts'
+import { checked, put, readSecret, secretId, whenUsed } from './secret-values.ts'
 import type { Terminal } from './terminal.ts'
 import { Trouble } from './trouble.ts'
 
@@ -21,6 +21,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     command
       .option('--finish', 'remove the previous secret, unless it was used in the last 24 hours')
       .option('--force', 'with --finish: remove it, whether it is used or not')
+      .option('--json', 'print what was done as JSON')
 
   withOptions(rotate.command('app').description("the HubSpot app's client secret")).action(async (options: Options) => {
     const found = await deployment()
@@ -35,7 +36,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     const changed = checked(AppSecret, { ...app, clientSecrets })
     if (!options.finish) await tryAtHubSpot(found, changed)
     await put(found.secretsManager, AppSecretArn, changed)
-    conclude(terminal, options)
+    conclude(terminal, found, options)
   })
 
   withOptions(rotate.command('channel').description("a secret of a provider's account"))
@@ -58,11 +59,11 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
       const changed = options.finish ? dropPrevious(terminal, secrets) : await addCurrent(terminal, secrets)
       if (!changed) return
       await put(secretsManager, name, checked(schema, { ...account, [field]: changed }))
-      conclude(terminal, options)
+      conclude(terminal, found, options)
     })
 }
 
-type Options = { finish?: boolean; force?: boolean }
+type Options = { finish?: boolean; force?: boolean; json?: boolean }
 
 const Account = z.looseObject({ provider: Provider })
 
@@ -136,10 +137,13 @@ export async function requireUnused(
     )
 }
 
-function conclude({ print }: Terminal, { finish }: Options) {
+function conclude({ print }: Terminal, deployment: Deployment, { finish, json }: Options) {
+  if (json)
+    return print(JSON.stringify({ result: finish ? 'previous secret removed' : 'new secret set' }, undefined, 2))
+  const forAWhile = deployment.isLocal ? '' : ' The functions know it for another five minutes.'
   print(
     finish
-      ? 'The previous secret is removed. The functions know it for another five minutes.'
-      : 'The new secret is the current one; the previous one stays valid until --finish. The functions use it within five minutes.',
+      ? `The previous secret is removed.${forAWhile}`
+      : `The new secret is the current one; the previous one stays valid until --finish. ${whenUsed(deployment)}`,
   )
 }

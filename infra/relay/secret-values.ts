@@ -9,6 +9,7 @@ import { InvalidArgumentError } from 'commander'
 import type * as z from 'zod'
 import { parseJson } from '../../functions/platform/json.ts'
 import { problems } from '../../functions/platform/problems.ts'
+import { inWords, unknownFields } from '../unknown-fields.ts'
 import { Trouble } from './trouble.ts'
 
 /** A document that the functions could read. Throws Trouble, which names the field and never the value. */
@@ -16,6 +17,15 @@ export function checked<Schema extends z.ZodType>(schema: Schema, document: unkn
   const result = schema.safeParse(document)
   if (result.success) return result.data
   throw new Trouble(`Nothing is changed. The secret is not as it should be: ${problems(result.error)}.`)
+}
+
+/** The same for what somebody writes by hand: a field that nobody reads is refused, since it is misspelt. */
+export function strictlyChecked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
+  const result = checked(schema, document)
+  const unknown = unknownFields(schema, document)
+  if (unknown.length > 0)
+    throw new Trouble(`Nothing is changed. The secret has fields that nobody reads: ${inWords(unknown)}.`)
+  return result
 }
 
 /** What a secret holds, as text and as JSON, and since when (milliseconds since 1970). Throws Trouble where there is none. */
@@ -46,6 +56,10 @@ export async function put(client: SecretsManagerClient, id: string, document: un
     return 'created'
   }
 }
+
+/** When the functions know of a secret that was changed. */
+export const whenUsed = ({ isLocal }: { isLocal: boolean }) =>
+  isLocal ? 'The functions use it from now on.' : 'The functions use it within five minutes.'
 
 /** What `functions/providers/accounts.ts` looks for. */
 export function secretId(id: string) {

@@ -9,7 +9,7 @@ import { readDocument } from './given.ts'
 import { askFor } from './questions.ts'
 import type { Context } from './relay.ts'
 import { addRotateCommands } from './secret-rotate.ts'
-import { checked, put, secretId } from './secret-values.ts'
+import { checked, put, secretId, strictlyChecked, whenUsed } from './secret-values.ts'
 
 /** `secret set | check | rotate`: what the functions read from Secrets Manager. */
 export function addSecretCommands(program: Command, context: Context) {
@@ -24,11 +24,13 @@ export function addSecretCommands(program: Command, context: Context) {
       '--file <path>',
       'JSON: {"clientId": "…", "clientSecrets": ["current", "previous"?]}; - for the standard input',
     )
-    .action(async ({ file }: { file?: string }) => {
-      const { secretsManager, outputs } = await deployment()
+    .option('--json', 'print what was done as JSON')
+    .action(async ({ file, json }: { file?: string; json?: boolean }) => {
+      const { secretsManager, outputs, isLocal } = await deployment()
       const document = file === undefined ? await askFor(AppSecret, terminal) : await readDocument(terminal, file)
-      await put(secretsManager, outputs.AppSecretArn, checked(AppSecret, document))
-      terminal.print("The app's secret is set. The functions use it within five minutes.")
+      await put(secretsManager, outputs.AppSecretArn, strictlyChecked(AppSecret, document))
+      if (json) return terminal.print(JSON.stringify({ secret: outputs.AppSecretArn, result: 'set' }, undefined, 2))
+      terminal.print(`The app's secret is set. ${whenUsed({ isLocal })}`)
     })
 
   set
@@ -36,14 +38,18 @@ export function addSecretCommands(program: Command, context: Context) {
     .description("a provider's credentials, for a channel or for one channel account")
     .argument('<id>', 'the channel id, or the channel account id', secretId)
     .addOption(new Option('--provider <name>', 'whose; asked for when absent').choices(Provider.options))
-    .option('--file <path>', 'JSON, as the README describes it; - for the standard input')
-    .action(async (id: string, { provider, file }: { provider?: Provider; file?: string }) => {
-      const { secretsManager, outputs } = await deployment()
+    .option('--file <path>', "JSON, as the provider's page in docs/providers shows it; - for the standard input")
+    .option('--json', 'print what was done as JSON')
+    .action(async (id: string, options: { provider?: Provider; file?: string; json?: boolean }) => {
+      const { provider, file, json } = options
+      const { secretsManager, outputs, isLocal } = await deployment()
       const document = file === undefined ? await askForAccount(provider) : await readDocument(terminal, file)
       const named = checked(Named, document)
-      const account = checked(senders[named.provider].account, document)
-      const made = await put(secretsManager, outputs.ChannelSecretsPrefix + id, account)
-      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. The functions use it within five minutes.`)
+      const account = strictlyChecked(senders[named.provider].account, document)
+      const secret = outputs.ChannelSecretsPrefix + id
+      const made = await put(secretsManager, secret, account)
+      if (json) return terminal.print(JSON.stringify({ secret, provider: named.provider, result: made }, undefined, 2))
+      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. ${whenUsed({ isLocal })}`)
     })
 
   async function askForAccount(given: Provider | undefined) {

@@ -19,7 +19,9 @@ export type Terminal = {
   /** Whether somebody can be asked. */
   isInteractive: boolean
   colors: Pick<typeof pc, 'bold' | 'dim' | 'green' | 'red'>
-  /** Aborted by Ctrl-C. */
+  /** How many columns a line has; undefined where results go to no terminal. */
+  columns?: number | undefined
+  /** Aborted by Ctrl-C, by SIGTERM, and where nobody reads the results any more; the reason is the exit code that follows. */
   signal: AbortSignal
 }
 
@@ -61,22 +63,38 @@ export function processTerminal(): Terminal {
     isInteractive,
     // Results and what is said beside them may go to different places.
     colors: pc.createColors(stdout.isTTY === true && stderr.isTTY === true && pc.isColorSupported),
+    columns: stdout.isTTY ? stdout.columns : undefined,
     signal,
   }
 }
 
-/** Aborted by the first Ctrl-C; one that comes later ends the process at once. */
+/**
+ * Aborted by the first signal to end, so that what is held is given back; one that comes later ends the process at once.
+ * Where the reader of the results goes away (`| head`), nobody is left to work for: that is the same, without another word.
+ */
 function interruption() {
   const controller = new AbortController()
   let since: number | undefined
-  process.on('SIGINT', () => {
-    // npm hands Ctrl-C on to its script, so it arrives twice.
-    if (since !== undefined && Date.now() - since > 500) process.exit(130)
-    since ??= Date.now()
-    controller.abort()
-  })
+  for (const [signal, exitCode] of Object.entries(exitCodes)) {
+    process.on(signal, () => {
+      // npm hands Ctrl-C on to its script, so it arrives twice.
+      if (since !== undefined && Date.now() - since > 500) process.exit(exitCode)
+      since ??= Date.now()
+      controller.abort(exitCode)
+    })
+  }
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EOF') throw error
+      controller.abort(readerGone)
+    })
+  }
   return controller.signal
 }
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+/** That of a program which SIGPIPE ends. */
+const readerGone = 141
 
 function bar(part: number) {
   const filled = Math.round(Math.min(1, part) * 20)

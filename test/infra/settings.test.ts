@@ -36,6 +36,52 @@ test('null on the command line brings a setting of cdk.json back to its default'
   expect(settingsFrom({ relay, 'relay.publicBaseUrl': 'null' })).toEqual({ stage: 'beta' })
 })
 
+test('a part is named by its dotted name, as the README writes it, and objects are merged', () => {
+  const relay = { hubspot: { requestLimit: 100, requestShare: 0.8 } }
+
+  expect(settingsFrom({ relay, 'relay.hubspot.requestShare': '0.5' })).toEqual({
+    hubspot: { requestLimit: 100, requestShare: 0.5 },
+  })
+  expect(settingsFrom({ relay, 'relay.hubspot.requestShare': '0.5', 'relay.hubspot': '{"requestLimit":50}' })).toEqual({
+    hubspot: { requestLimit: 50, requestShare: 0.5 },
+  })
+  expect(settingsFrom({ relay, 'relay.hubspot.requestShare': 'null' })).toEqual({ hubspot: { requestLimit: 100 } })
+  expect(settingsFrom({ relay, 'relay.hubspot': 'null' })).toEqual({})
+  expect(settingsFrom({ 'relay.throttle.rate': '5', 'relay.throttle.burst': '9' })).toEqual({
+    throttle: { rate: 5, burst: 9 },
+  })
+  expect(
+    settingsFrom({ relay: { alarmSubscribers: ['a@example.com'] }, 'relay.alarmSubscribers': '["b@example.com"]' }),
+  ).toEqual({
+    alarmSubscribers: ['b@example.com'],
+  })
+})
+
+test.each([
+  ['delivery', 'relay.delivery'],
+  ['realy.delivery', 'relay.delivery'],
+  ['Relay.stage', 'relay.stage'],
+  ['hubspot.requestShare', 'relay.hubspot.requestShare'],
+  ['delivry', 'relay.delivery'],
+  ['stage', 'relay.stage'],
+])('-c %s=… is named, since it would change nothing', (given, right) => {
+  expect(() => settingsFrom({ [given]: 'false' })).toThrow(`"${given}" is no setting. Did you mean "${right}"?`)
+})
+
+test.each([
+  [{ 'relay.stgae': 'beta' }, 'Unrecognized key: "stgae". Did you mean "stage"?'],
+  [{ 'relay.hubspot.requestshare': '0.5' }, 'Unrecognized key: "requestshare". Did you mean "requestShare"?'],
+  [{ relay: { hubspot: { apiVersio: 'v3' } } }, 'Did you mean "apiVersion"?'],
+])('a misspelt name is told with the one that is meant: %j', (context, sentence) => {
+  expect(() => settingsFrom(context)).toThrow(sentence)
+})
+
+test("CDK's own context, and that of others, is left alone", () => {
+  expect(
+    settingsFrom({ '@aws-cdk/core:newStyleStackSynthesis': true, 'aws:cdk:bundling-stacks': [], team: 'a' }),
+  ).toEqual({})
+})
+
 test.each<[string, Record<string, unknown>, RegExp]>([
   ['a misspelt name', { 'relay.stgae': 'beta' }, /stgae/],
   ['a misspelt name within a setting', { relay: { hubspot: { version: 'v3' } } }, /version/],

@@ -238,7 +238,7 @@ describe('channel', () => {
     expect(JSON.parse(findings)).toContainEqual({
       result: 'wrong',
       sentence: expect.stringMatching(/^HubSpot posts the messages of channel 24\d+ nowhere\.$/),
-      remedy: expect.stringMatching(/^npm run relay -- channel set-webhook 24\d+ --app-id 77$/),
+      remedy: expect.stringMatching(/^npm run relay -- --local channel set-webhook 24\d+ --app-id 77$/),
     })
   })
 
