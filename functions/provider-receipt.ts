@@ -103,7 +103,7 @@ export function createHandler(deps: Deps) {
     return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body }
   }
 
-  async function accept({ statuses, ignored }: Statuses, common: Common) {
+  async function accept({ statuses, ignored, unknownFields = [] }: Statuses, common: Common) {
     const updates = statuses.map((status): StatusUpdate => {
       const reason = status.reason === undefined ? undefined : cleanReason(status.reason)
       return { v: version, ...status, ...common, reason }
@@ -112,6 +112,11 @@ export function createHandler(deps: Deps) {
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     telemetry.count('ReceiptsAccepted', updates.length)
     telemetry.count('ReceiptsIgnored', ignored)
+    if (unknownFields.length === 0) return
+    const { channelId, channelAccountId, source } = common
+    const fields = unknownFields.slice(0, 5)
+    telemetry.warn('A receipt has fields that are not known', { channelId, channelAccountId, source, fields })
+    telemetry.count('ReceiptFieldsUnknown', unknownFields.length)
   }
 
   async function handOn(

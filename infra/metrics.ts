@@ -51,6 +51,7 @@ export const metrics = {
 
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptFieldsUnknown: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsRefused: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsByCurrentSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   ReceiptsByPreviousSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },

@@ -83,8 +83,8 @@ export type ReceiptRequest = {
 
 /** What a provider's request says. */
 export type Receipt =
-  /** `ignored` counts what is none of our business, such as messages of other systems. */
-  | { kind: 'statuses'; statuses: ReceivedStatus[]; ignored: number; handOn?: HandOn }
+  /** `ignored` counts what is none of our business, such as messages of other systems; `unknownFields` are misspelt, maybe. */
+  | { kind: 'statuses'; statuses: ReceivedStatus[]; ignored: number; unknownFields?: string[]; handOn?: HandOn }
   /** A question whether this URL is ours, with the answer to it. */
   | { kind: 'handshake'; answer: string }
   /** Not signed by the provider. The reason is for the log. */

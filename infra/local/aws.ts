@@ -3,10 +3,15 @@ import { text } from 'node:stream/consumers'
 import { serve } from './loopback.ts'
 
 /** The AWS services that are emulated, by their prefix of `X-Amz-Target`. */
-const services = { AmazonSQS: 'sqs', DynamoDB_20120810: 'dynamodb', secretsmanager: 'secretsmanager' } as const
+const services = {
+  AmazonSQS: 'sqs',
+  DynamoDB_20120810: 'dynamodb',
+  secretsmanager: 'secretsmanager',
+  Logs_20140328: 'logs',
+} as const
 export type Service = (typeof services)[keyof typeof services]
 
-/** A call of an AWS SDK; all three services speak AWS's JSON protocol. */
+/** A call of an AWS SDK; all these services speak AWS's JSON protocol. */
 export type AwsCall = {
   service: Service
   /** `SendMessage`, for instance. */

@@ -85,6 +85,7 @@ const refusedBy = {
   sqs: { error: 'AccessDenied', statusCode: 403 },
   dynamodb: { error: 'AccessDeniedException', statusCode: 400 },
   secretsmanager: { error: 'AccessDeniedException', statusCode: 400 },
+  logs: { error: 'AccessDeniedException', statusCode: 400 },
 }
 
 const Input = z.object({

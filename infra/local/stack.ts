@@ -7,6 +7,7 @@ import { createDynamoDb, TableProperties } from './dynamodb.ts'
 import { EventSourceProperties, startEventSource } from './event-source.ts'
 import { createIam, type Grant } from './iam.ts'
 import { FunctionProperties, startLambda } from './lambda.ts'
+import { createLogs } from './logs.ts'
 import { startLimit } from './pace.ts'
 import { accountId, find, goesBy, type Place, placeResources, secretArn } from './resources.ts'
 import { createSecretsManager, initialValue, SecretProperties } from './secrets.ts'
@@ -89,6 +90,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const template = readTemplate(assembly)
 
   const sqsEmulator = closeLater(createSqs(overrides))
+  const logsEmulator = createLogs()
   const secretsManager = createSecretsManager(
     (name) => secretArn(place, name),
     // Nobody waits for minutes here until the functions have forgotten what they remember.
@@ -96,7 +98,12 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       for (const { retire } of functions) retire()
     },
   )
-  const emulators = { sqs: sqsEmulator.emulate, dynamodb: createDynamoDb(), secretsmanager: secretsManager.emulate }
+  const emulators = {
+    sqs: sqsEmulator.emulate,
+    dynamodb: createDynamoDb(),
+    secretsmanager: secretsManager.emulate,
+    logs: logsEmulator.emulate,
+  }
   const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call), options.onAwsCall))
   const lambda = closeLater(await startLambda())
   const httpApi = closeLater(await startHttpApi({ port: options.port, accountId }))
@@ -128,6 +135,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       },
       onLine(line) {
         if (logs.push(line) > maxLogLines) logs.shift()
+        logsEmulator.write(`/aws/lambda/${physicalName}`, line)
         options.onLog?.({ functionName, line })
       },
     })

@@ -4,11 +4,11 @@ import {
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
 } from '@aws-sdk/client-sqs'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { tenantOf } from '../../functions/messages/jobs.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import type { Deployment } from './deployment.ts'
-import { digits } from './given.ts'
+import { ageInMilliseconds, digits, positive } from './given.ts'
 import { type Filters, isMeant, type Letter, readLetter, shown, toRedrive } from './letter.ts'
 import { type QueueName, queueNames, queuesOf, type WorkQueue } from './queues.ts'
 import type { Context } from './relay.ts'
@@ -335,18 +335,5 @@ const withFilters = (command: Command) =>
     .option('--portal <id>', 'only those of one HubSpot account', digits)
     .option('--message <id>', "only those about one message, by HubSpot's id")
     .option('--reason <text>', 'only those whose reason contains this')
-    .option('--older-than <age>', 'only those of jobs first sent longer ago: 90s, 15m, 2h, 3d', milliseconds)
-    .option('--newer-than <age>', 'only those of jobs first sent within this time', milliseconds)
-
-function positive(text: string) {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 999999.')
-  return Number(text)
-}
-
-const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-function milliseconds(text: string) {
-  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
-  if (!number || !unit) throw new InvalidArgumentError('It must be a number and a unit: 90s, 15m, 2h or 3d.')
-  return Number(number) * units[unit]!
-}
+    .option('--older-than <age>', 'only those of jobs first sent longer ago: 90s, 15m, 2h, 3d', ageInMilliseconds)
+    .option('--newer-than <age>', 'only those of jobs first sent within this time', ageInMilliseconds)

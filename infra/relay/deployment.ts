@@ -1,5 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { CloudWatchLogsClient, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -12,6 +13,7 @@ import { withoutSlash } from '../../functions/platform/url.ts'
 import { findRunning } from '../local/running.ts'
 import { relaysAmong } from '../outputs.ts'
 import { relayName } from '../relay-name.ts'
+import { createLogs, type Logs } from './logs.ts'
 import { createMonitoring, type Monitoring } from './monitoring.ts'
 import { Trouble } from './trouble.ts'
 
@@ -45,6 +47,8 @@ export type Deployment = {
   sqs: SQSClient
   dynamodb: DynamoDBClient
   secretsManager: SecretsManagerClient
+  /** What its functions have logged. */
+  logs: Logs
   /** The stage that the command line names. */
   stage?: string | undefined
   /** Absent for the local relay, which has neither alarms nor metrics. */
@@ -63,7 +67,14 @@ function localDeployment(note: string | undefined): Deployment {
   const running = findRunning(note)
   if (!running) throw new Trouble('No local relay is running.', 'Start one with npm start, in another terminal.')
   const { endpoint, region, ...credentials } = running.aws
-  return { ...deployment('the local relay', running.outputs, { endpoint, region, credentials }), isLocal: true }
+  const config = { endpoint, region, credentials }
+  const client = new CloudWatchLogsClient(config)
+  const groups = async () => {
+    const { logGroups = [] } = await client.send(new DescribeLogGroupsCommand())
+    return logGroups.map(({ logGroupName = '' }) => logGroupName)
+  }
+  const logs = createLogs(client, groups, { hasInsights: false })
+  return { ...deployment('the local relay', running.outputs, config), logs, isLocal: true }
 }
 
 async function deploymentInAws({ stage, stack: named = relayName(stage), ...which }: Which): Promise<Deployment> {
@@ -82,14 +93,16 @@ async function deploymentInAws({ stage, stack: named = relayName(stage), ...whic
       `Deploy it with npm run deploy${stage ? ` -- -c relay.stage=${stage}` : ''}. --stage or --stack name another one; --profile and --region, or AWS_PROFILE and AWS_REGION, say where.`,
     )
   const outputs = found.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]) ?? []
-  const parts = { ...deployment(stack, theRelay(named, Object.fromEntries(outputs)), account), isLocal: false, stage }
+  const parts = deployment(stack, theRelay(named, Object.fromEntries(outputs)), account)
   const clients = {
     cloudFormation,
     cloudWatch: new CloudWatchClient(account),
     lambda: new LambdaClient(account),
     sns: new SNSClient(account),
   }
-  return { ...parts, monitoring: createMonitoring(clients, { stack, namespace: parts.outputs.MetricsNamespace }) }
+  const monitoring = createMonitoring(clients, { stack, namespace: parts.outputs.MetricsNamespace })
+  const logs = createLogs(new CloudWatchLogsClient(account), monitoring.logGroups, { hasInsights: true })
+  return { ...parts, isLocal: false, stage, monitoring, logs }
 }
 
 /** The outputs of a relay by its name, or of the only one of a stack: an app of somebody else's may have several in one. */

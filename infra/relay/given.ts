@@ -52,3 +52,18 @@ export function messageId(text: string) {
     throw new InvalidArgumentError('It must be an id, as HubSpot or the provider shows it.')
   return text
 }
+
+/** A count, as an argument. */
+export function positive(text: string) {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 999999.')
+  return Number(text)
+}
+
+/** How long ago, as an argument, in milliseconds. */
+export function ageInMilliseconds(text: string) {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (!number || !unit) throw new InvalidArgumentError('It must be a number and a unit: 90s, 15m, 2h or 3d.')
+  return Number(number) * units[unit]!
+}
+
+const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -1,11 +1,15 @@
 import type { Command } from 'commander'
-import { LedgerItem, ledgerKey, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { LedgerItem, ledgerKey, messageOf, ofMark, tellingOf } from '../../functions/messages/ledger.ts'
 import { isSent, outcomesOf } from '../../functions/messages/sends.ts'
 import { createTable } from '../../functions/platform/table.ts'
 import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
+import { look } from './dead-letters.ts'
 import type { Deployment } from './deployment.ts'
 import { digits, messageId } from './given.ts'
 import { createAccess } from './hubspot-access.ts'
+import type { Letter } from './letter.ts'
+import { addMessageListCommand } from './message-list.ts'
+import type { QueueName } from './queues.ts'
 import type { Context } from './relay.ts'
 import { isOfMessage, scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,9 +18,9 @@ import { verdictOn } from './untold.ts'
 
 /** `message show <messageId>`: what became of a message, and whether HubSpot shows it. */
 export function addMessageCommands(program: Command, { terminal, deployment }: Context) {
-  const show = program
-    .command('message')
-    .description('single messages')
+  const message = program.command('message').description('single messages, and which there are')
+  addMessageListCommand(message, { terminal, deployment })
+  const show = message
     .command('show')
     .description('shows what became of a message, what it waits for, and what HubSpot holds of it')
   narrowed(show)
@@ -36,9 +40,10 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
         sends: sendsOf(item),
         told: item.told,
         refused: item.refused,
-        waiting: waitingFor(item, Date.now()),
+        waiting: waitingFor(item, await lettersOf(found, terminal, item), Date.now()),
         hubspot: await askHubSpot(found, item),
-        timeline: item.timeline,
+        // A provider's times are its own, and receipts overtake each other.
+        timeline: item.timeline.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at)),
       }
       terminal.print(json ? JSON.stringify(story, undefined, 2) : inWords(story))
     })
@@ -104,14 +109,35 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
   return found
 }
 
-/** What still has to happen, and when, as far as the ledger tells: queues cannot be looked into. */
-function waitingFor(item: LedgerItem, now: number): string[] {
+/** The dead letters about a message. They are only looked for where something of it is unfinished. */
+async function lettersOf(deployment: Deployment, terminal: Terminal, item: LedgerItem): Promise<Letter[]> {
+  const isFinished = item.open.length === 0 && !item.waiting && (!item.send || isSent(item))
+  if (isFinished) return []
+  const { messageId } = messageOf(item.pk)
+  let found: Letter[] = []
+  await look(deployment, terminal, { message: messageId, limit: 10_000 }, async ({ meant }) => {
+    found = meant
+  })
+  return found
+}
+
+/** What still has to happen, when, and where its job is: among the dead letters, or else in the queue, which nobody can look into. */
+function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] {
   const time = (at: number) => new Date(at).toISOString()
-  const waiting = item.open.map(({ mark, until }) =>
-    until > now
-      ? `a job is telling HubSpot "${mark}"; if it died, another may from ${time(until)}`
-      : `a job has to tell HubSpot "${mark}", and waits in the queue or lies among the dead letters`,
-  )
+  const { messageId } = messageOf(item.pk)
+  const jobIs = (queue: QueueName) => {
+    const letter = letters.find((one) => one.queue === queue)
+    return letter
+      ? `its job lies among the dead letters (${letter.reason}): npm run relay -- dead-letters redrive --message ${messageId} --yes`
+      : 'its job waits in the queue for its next try'
+  }
+  const waiting = item.open.map(({ mark, until }) => {
+    const { status, part } = ofMark(mark)
+    const what = `${status}${part ? ` of send ${part.index + 1} of ${part.of}` : ''}`
+    return until > now
+      ? `HubSpot is being told "${what}"; if that try died, another may be made from ${time(until)}`
+      : `HubSpot has to be told "${what}"; ${jobIs('status-updates')}`
+  })
   if (item.waiting && Date.parse(item.waiting.until) > now) {
     const { what, reason, until } = item.waiting
     waiting.push(`the next try of its ${what}, at ${until}: ${reason}`)
@@ -121,7 +147,7 @@ function waitingFor(item: LedgerItem, now: number): string[] {
     waiting.push(
       send.until > now
         ? `it is being sent, until ${time(send.until)} at the latest`
-        : 'a send began and did not end; its job comes back, or lies among the dead letters',
+        : `a send began and did not end; ${jobIs('deliveries')}`,
     )
   if (send && isSent(item) && item.known === undefined)
     waiting.push('a word of the provider; without one it counts as unconfirmed when unconfirmedAfter is over')

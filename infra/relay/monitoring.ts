@@ -11,6 +11,8 @@ export type Monitoring = {
   subscribers(topicArn: string): Promise<{ confirmed: number; pending: string[] }>
   /** How many functions the account runs at once, in all and beside reserved ones, and how many each queue may take. */
   concurrency(): Promise<{ limit: number; unreserved: number; ofQueues: number[] }>
+  /** The log groups of the stack. */
+  logGroups(): Promise<string[]>
   /** How much one of a function's metrics came to since a time, in milliseconds since 1970; `by` are its other dimensions. */
   sumSince(functionName: string, metric: string, since: number, by?: Record<string, string>): Promise<number>
 }
@@ -70,6 +72,8 @@ export function createMonitoring(
       )
       return { limit, unreserved, ofQueues }
     },
+
+    logGroups: () => resourcesOf('AWS::Logs::LogGroup'),
 
     async sumSince(functionName, metric, since, by = {}) {
       const { Datapoints = [] } = await cloudWatch.send(

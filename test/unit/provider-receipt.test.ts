@@ -111,6 +111,26 @@ test('of several signatures one that fits is enough', async () => {
   expect(updates()).toHaveLength(1)
 })
 
+test('a misspelt field of a receipt is ignored, named in the log and counted', async () => {
+  const { post, updates, counts, lines, everything } = setUp()
+  const { data, ...receipt } = JSON.parse(body)
+
+  const answer = await post({
+    body: JSON.stringify({ ...receipt, data: { ...data, resaon: 'secret words', 'x y': 1 }, sent: true }),
+  })
+
+  expect(answer).toEqual({ statusCode: 204 })
+  expect(updates()).toHaveLength(1)
+  expect(counts).toMatchObject({ ReceiptFieldsUnknown: 3 })
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      message: 'A receipt has fields that are not known',
+      fields: ['sent', 'data.resaon', 'data.(no word)'],
+    }),
+  )
+  expect(everything()).not.toContain('secret words')
+})
+
 test("a channel account's receipts are verified by its own secret, else by its channel's, and what is queued says by which", async () => {
   const { post, secretsManager, updates } = setUp()
   secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))

@@ -40,10 +40,19 @@ function refusal({ header, body }: ReceiptRequest, secret: string) {
   }
 }
 
+/** The names in a document that its schema did not take over. What is no word is not repeated. */
+function dropped(document: unknown, taken: object, prefix = '') {
+  return Object.keys(Object(document)).flatMap((name) =>
+    name in taken ? [] : [prefix + (/^\w{1,40}$/.test(name) ? name : '(no word)')],
+  )
+}
+
 function read(bytes: Uint8Array): Receipt {
   const document = parseJson(Buffer.from(bytes).toString())
   if (document === undefined) return { kind: 'unreadable', problem: 'not JSON' }
   const body = Body.safeParse(document)
   if (!body.success) return { kind: 'unreadable', problem: problems(body.error) }
-  return { kind: 'statuses', statuses: [{ ...body.data.data, occurredAt: body.data.timestamp }], ignored: 0 }
+  const { data, timestamp } = body.data
+  const unknownFields = [...dropped(document, body.data), ...dropped(Object(document).data, data, 'data.')]
+  return { kind: 'statuses', statuses: [{ ...data, occurredAt: timestamp }], ignored: 0, unknownFields }
 }

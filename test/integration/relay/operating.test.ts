@@ -95,6 +95,29 @@ describe('message show', () => {
     expect(printed).toContain('holds FAILED (by somebody else), which does not agree')
   })
 
+  test('says where its job is now, in words, and its times in their order', async () => {
+    const { id } = await send({ faults: [{ method: 'PATCH', answer: { status: 400 } }] })
+    const item = await itemOf(id)
+    const timeline = [
+      { at: '2026-11-22T12:00:09Z', what: 'delivered', source: 'twilio' },
+      { at: '2026-11-22T13:00:05+01:00', what: 'sent', source: 'twilio' },
+    ]
+    const past = item.open.map((mark: object) => ({ ...mark, until: 1 }))
+    await put('Ledger', { ...item, open: [...past, { mark: 'failed/0.2#operator-1', by: 'a', until: 1 }], timeline })
+
+    const story = JSON.parse((await relay(['message', 'show', id, '--json'])).printed)
+    await relay(['dead-letters', 'purge', '--message', id, '--yes'])
+    const purged = JSON.parse((await relay(['message', 'show', id, '--json'])).printed)
+
+    expect(story.waiting).toEqual([
+      expect.stringMatching(/^HubSpot has to be told "sent"; its job lies among the dead letters \(.*HTTP 400/),
+      expect.stringMatching(/^HubSpot has to be told "failed of send 1 of 2"; its job lies/),
+      expect.stringContaining('HubSpot was not told'),
+    ])
+    expect(story.timeline.map(({ what }: { what: string }) => what)).toEqual(['sent', 'delivered'])
+    expect(purged.waiting[0]).toBe('HubSpot has to be told "sent"; its job waits in the queue for its next try')
+  })
+
   test('says what it waits for', async () => {
     const { id } = await send()
     await put('Ledger', {
@@ -112,10 +135,50 @@ describe('message show', () => {
     const nothing = JSON.parse((await relay(['message', 'show', id, '--json'])).printed)
 
     expect(waiting).toEqual([
-      expect.stringMatching(/^a job is telling HubSpot "failed"; if it died, another may from 2/),
+      expect.stringMatching(/^HubSpot is being told "failed"; if that try died, another may be made from 2/),
       'the next try of its status, at 2999-01-01T00:00:00.000Z: HubSpot cannot take it now',
     ])
     expect(nothing.waiting).toEqual([])
+  })
+})
+
+describe('message list', () => {
+  const list = async (...options: string[]) =>
+    JSON.parse((await relay(['message', 'list', '--json', ...options])).printed) as Record<string, unknown>[]
+
+  test('finds what HubSpot was told of without an id: failed ones, of a portal, since when, by their reason', async () => {
+    const { id } = await send()
+    await relay(['status', 'set', id, 'failed', '--reason', 'The customer called'])
+    await local.stack.idle()
+
+    const failed = await list('--failed', '--since', '1h')
+    const others = await list('--failed', '--portal', '1002')
+    const byReason = await list('--reason', 'CUSTOMER CALLED')
+    const { printed } = await relay(['message', 'list', '--failed', '--limit', '1'])
+
+    expect(failed).toContainEqual({
+      at: expect.stringMatching(/^2/),
+      ...ids,
+      messageId: id,
+      statusType: 'FAILED',
+      reason: 'The customer called',
+      source: 'operator',
+    })
+    expect(others).toEqual([])
+    expect(byReason.map(({ messageId }) => messageId)).toContain(id)
+    expect(printed).toContain('The customer called')
+    expect(printed).toContain('1 message')
+  })
+
+  test('shows what is last: a message that was told READ since is not among the failed', async () => {
+    const { id } = await send()
+    for (const status of ['failed', 'read']) {
+      await relay(['status', 'set', id, status])
+      await local.stack.idle()
+    }
+
+    expect((await list('--failed')).map(({ messageId }) => messageId)).not.toContain(id)
+    expect((await list('--status', 'read')).map(({ messageId }) => messageId)).toContain(id)
   })
 })
 
@@ -257,6 +320,32 @@ describe('secret', () => {
 
     expect(exitCode).toBe(0)
     expect(printed).toContain('The secret of channel or channel account 3000000001 is complete (forward)')
+  })
+
+  test('set here counts at once, since nobody waits for minutes on this machine', async () => {
+    const current = await secretOf('AppSecret')
+    const signed = async (secret: string) =>
+      (await relay(['sign', '--send', '--secret-stdin'], { input: secret })).printed
+    expect(await signed(clientSecret)).toContain('HTTP 204')
+
+    const set = await relay(['secret', 'set', 'app', '--file', '-'], {
+      input: JSON.stringify({ ...current, clientSecrets: ['another client secret'] }),
+    })
+
+    expect(set.printed).toContain('The functions use it from now on.')
+    expect(await signed('another client secret')).toContain('HTTP 204')
+    expect(await signed(clientSecret)).toContain('HTTP 401')
+    await relay(['secret', 'set', 'app', '--file', '-'], { input: JSON.stringify(current) })
+  })
+
+  test('set refuses a misspelt optional field, and names the one that is meant', async () => {
+    const account = { provider: 'telegram', botToken: '1:a', sentOm: 'accepted' }
+    const { exitCode, said } = await relay(['secret', 'set', 'channel', '3000000099', '--file', '-'], {
+      input: JSON.stringify(account),
+    })
+
+    expect(exitCode).toBe(1)
+    expect(said).toContain('sentOm (did you mean sentOn?)')
   })
 
   test('rotate puts the new client secret before the previous one, and both count', async () => {
