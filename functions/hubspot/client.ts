@@ -66,9 +66,12 @@ export function createHubSpot(options: {
 
 /** The path of a message: `/conversations/v3/custom-channels/…`, or `/conversations/custom-channels/2026-03/…`. */
 export function messagePath(version: string, { channelId, messageId }: { channelId: string; messageId: string }) {
-  const channels = version === 'v3' ? '/conversations/v3/custom-channels' : `/conversations/custom-channels/${version}`
-  return `${channels}/${encodeURIComponent(channelId)}/messages/${encodeURIComponent(messageId)}`
+  return `${channelsPath(version)}/${encodeURIComponent(channelId)}/messages/${encodeURIComponent(messageId)}`
 }
+
+/** The path below which channels are. */
+export const channelsPath = (version: string) =>
+  version === 'v3' ? '/conversations/v3/custom-channels' : `/conversations/custom-channels/${version}`
 
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
 const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])

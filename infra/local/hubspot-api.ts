@@ -15,7 +15,7 @@ export function publicApi(hubspot: State) {
     // Bodies are judged by the handlers, so that every call is recorded and open to faults, whatever it carries.
     keepRawBody(app)
 
-    for (const path of messagePaths)
+    for (const path of channelPaths)
       app.route<MessageRoute>({
         method: ['GET', 'PATCH'],
         url: `${path}/:channelId/messages/:messageId`,
@@ -53,7 +53,8 @@ export function publicApi(hubspot: State) {
   }
 }
 
-const messagePaths = [
+/** Below which channels are, in every version. */
+export const channelPaths = [
   '/conversations/v3/custom-channels',
   ...['2025-09', '2026-03', '2026-09'].map((version) => `/conversations/custom-channels/${version}`),
 ]
@@ -65,14 +66,15 @@ type MessageRoute = { Params: { channelId: string; messageId: string } }
 /** What a call is answered, and what it changes once it takes effect. */
 type Answer = Exclude<Reply, string> & { effect?: () => unknown }
 
-function record(hubspot: State, request: FastifyRequest, details: Partial<Call>) {
+/** Keeps a call, for whoever looks at what was asked. */
+export function record(hubspot: State, request: FastifyRequest, details: Partial<Call>) {
   const call: Call = { at: hubspot.now(), method: request.method, path: request.url, ...details }
   hubspot.calls.push(call)
   return call
 }
 
 /** Sends the true answer, or what a fault makes of it. */
-async function respond(hubspot: State, call: Call, truth: Answer, reply: FastifyReply) {
+export async function respond(hubspot: State, call: Call, truth: Answer, reply: FastifyReply) {
   const fault = takeFault(hubspot.faults, call)
   // Stopping ends the pauses by an AbortError.
   const pause = (ms: number) => sleep(ms, undefined, { signal: hubspot.stopping }).catch(() => {})
@@ -222,7 +224,8 @@ function publicMessage(message: Message) {
   }
 }
 
-function portalOf(hubspot: State, authorization = '') {
+/** Whose access token it is. */
+export function portalOf(hubspot: State, authorization = '') {
   const granted = hubspot.accessTokens.get(authorization.replace(/^Bearer /, ''))
   return granted && granted.expiresAt > hubspot.now() ? hubspot.portals.get(granted.portalId) : undefined
 }
@@ -409,7 +412,7 @@ function tokenRefusal(error: string, status: string, message: string): Answer {
 }
 
 /** What HubSpot answers with a status code when nothing more particular is known, in its documented error shapes. */
-function usualAnswer(status: number, errors?: object[]): Answer {
+export function usualAnswer(status: number, errors?: object[]): Answer {
   const correlationId = randomUUID()
   const headers = { 'x-hubspot-correlation-id': correlationId }
   if (status === 429) {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import fastify from 'fastify'
+import { accountsApi } from './hubspot-accounts.ts'
 import { publicApi } from './hubspot-api.ts'
 import { type Behaviour, type Fault, usualBehaviour } from './hubspot-behaviour.ts'
 import { consentPage } from './hubspot-consent.ts'
@@ -33,6 +34,7 @@ export async function startHubSpot(options: {
     portals: new Map(),
     accessTokens: new Map(),
     codes: new Map(),
+    stagingTokens: new Map(),
     channels: new Map(),
     messages: new Map(),
     calls: [],
@@ -135,6 +137,12 @@ export async function startHubSpot(options: {
         id,
         webhookUrl,
       }),
+    /** An administrator begins to connect an account on HubSpot's page. Returns the token that the redirect URL is given. */
+    stageAccount(inboxId: string) {
+      const accountToken = randomToken()
+      state.stagingTokens.set(accountToken, inboxId)
+      return accountToken
+    },
     /** Puts a new client secret before the current one. */
     rotateClientSecret: (secret: string) => void state.clientSecrets.unshift(secret),
     installApp,
@@ -159,9 +167,11 @@ export async function startHubSpot(options: {
     },
   }
 
+  const accounts = accountsApi(state)
   async function listen(port: number) {
     const app = fastify({ forceCloseConnections: true })
     await app.register(publicApi(state))
+    await app.register(accounts)
     await app.register(consentPage(state))
     await app.register(controlApi(hubspot), { prefix: '/_control' })
     await app.listen({ port, host: '127.0.0.1' })
@@ -187,6 +197,8 @@ export type State = {
   accessTokens: Map<string, { portalId: string; expiresAt: number }>
   /** What was consented to, by the code that stands for it until it is exchanged. */
   codes: Map<string, { portalId: string; redirectUri: string; scopes: string[] }>
+  /** Inboxes of accounts whose connection began on HubSpot's page, by the token that ends it. */
+  stagingTokens: Map<string, string>
   channels: Map<string, Channel>
   messages: Map<string, Message>
   calls: Call[]

@@ -4,6 +4,7 @@ import { open as openBody } from '../../functions/platform/envelope.ts'
 import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
 import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
 import type { Behaviour } from './hubspot-behaviour.ts'
+import { startLiveService } from './live-service.ts'
 import type { ProviderEvent, ProviderSimulator } from './provider-simulator.ts'
 import { createEvents } from './simulator.ts'
 import { type LocalStackOptions, type LogEntry, startLocalStack } from './stack.ts'
@@ -22,6 +23,12 @@ type ServiceOptions = Pick<Parameters<typeof startForwardReceiver>[0], 'conduct'
   format?: 'job' | 'hubspot'
 }
 
+type LiveOptions = { url: string; format?: 'job' | 'hubspot' | undefined }
+
+/** The secret of a service that a channel account's messages are forwarded to. */
+export const whsecFor = (channelAccountId: string) =>
+  `whsec_${Buffer.from(`the secret of local account ${channelAccountId}`).toString('base64')}`
+
 /** The portal and the channel that are there from the start. */
 export const ids = { portalId: '1001', channelId: '2300310' }
 
@@ -38,19 +45,23 @@ export async function startLocalRelay(
     settings?: Record<string, unknown>
     /** The API that the relay calls. Default: the simulated HubSpot's. */
     hubspotUrl?: string
+    /** The port of the simulated HubSpot. Default: a free one. */
+    hubspotPort?: number
     behaviour?: Partial<Behaviour>
     /** Variables for every function, over those of the template. */
     environment?: Record<string, string>
   } = {},
 ) {
-  const { settings = {}, hubspotUrl, behaviour = {}, environment = {}, ...stackOptions } = options
+  const { settings = {}, hubspotUrl, hubspotPort = 0, behaviour = {}, environment = {}, ...stackOptions } = options
   const { emit, onEvent } = createEvents<LocalRelayEvent>()
   const logs = createEvents<LogEntry>()
   if (options.onLog) logs.onEvent(options.onLog)
   const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
   await using starting = new AsyncDisposableStack()
 
-  const hubspot = starting.adopt(await startHubSpot({ ...app, behaviour }), (started) => started.stop())
+  const hubspot = starting.adopt(await startHubSpot({ ...app, behaviour, port: hubspotPort }), (started) =>
+    started.stop(),
+  )
   hubspot.onEvent(emit)
   const stack = starting.adopt(
     await startLocalStack({
@@ -77,7 +88,7 @@ export async function startLocalRelay(
 
   /** Starts a service of the team's, with what the secret of its channel or channel account has to hold. */
   async function startService(channelAccountId: string, { format = 'job', ...options }: ServiceOptions = {}) {
-    const secrets = [`whsec_${Buffer.from(`the secret of local account ${channelAccountId}`).toString('base64')}`]
+    const secrets = [whsecFor(channelAccountId)]
     const service = await startForwardReceiver({
       ...options,
       secrets,
@@ -94,6 +105,16 @@ export async function startLocalRelay(
     const { service, account } = await startService(channelAccountId, options)
     stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
     return service
+  }
+
+  /** Connects a channel account to a service that is being written on this machine, in place of whatever it had. */
+  async function addLiveService(channelAccountId: string, { url, format = 'job' }: LiveOptions) {
+    const secrets = [whsecFor(channelAccountId)]
+    const emitted = (event: ForwardReceiverEvent) => emit({ ...event, channelAccountId })
+    const service = await startLiveService({ url, clientSecret, emit: emitted })
+    everything.defer(service.stop)
+    const account = { provider: 'forward', url: service.url, format, secrets }
+    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
   }
 
   /** Connects a channel account to a simulated provider, which ends with the relay. */
@@ -127,6 +148,7 @@ export async function startLocalRelay(
     installApp,
     startService,
     addChannelAccount,
+    addLiveService,
     addProvider,
     sendStatus: createStatusSender(stack, emit),
     deadLetters,

@@ -13,6 +13,8 @@ const Running = z.object({
   /** The process that runs it. */
   pid: z.number(),
   outputs: z.record(z.string(), z.string()),
+  /** Where it can be made to do something. */
+  controlUrl: z.url().optional(),
   /** What an AWS SDK needs to talk to it. */
   aws: z.object({ endpoint: z.url(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
 })
@@ -21,13 +23,15 @@ const Running = z.object({
 type Noted = {
   stack: { outputs: Record<string, string>; environment: Record<string, string> }
   hubspot: { url: string }
+  controlUrl?: string
 }
 
 /** Leaves the note for a relay that runs in this process. Returns the way to remove it. */
-export function noteRunning({ stack: { outputs, environment }, hubspot }: Noted, note = runningNote) {
+export function noteRunning({ stack: { outputs, environment }, hubspot, controlUrl }: Noted, note = runningNote) {
   const running: z.input<typeof Running> = {
     pid: process.pid,
     outputs: { ...outputs, HubSpotBaseUrl: hubspot.url },
+    ...(controlUrl && { controlUrl }),
     aws: {
       endpoint: environment['AWS_ENDPOINT_URL'] ?? '',
       region: environment['AWS_REGION'] ?? '',

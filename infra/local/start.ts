@@ -6,12 +6,14 @@ import { type Form, formNames, forms } from './forms.ts'
 import type { Message } from './hubspot.ts'
 import { playExamples } from './inbox/examples.ts'
 import { shortened, startInbox } from './inbox/inbox.ts'
-import { clientSecret, ids, type LocalRelay, startLocalRelay } from './local-relay.ts'
+import { clientSecret, ids, type LocalRelay, startLocalRelay, whsecFor } from './local-relay.ts'
 import { narrate } from './narrate.ts'
 import { afterLimit } from './pace.ts'
+import { freeOrAny, usualPorts } from './ports.ts'
 import { showProgress } from './progress.ts'
 import { noteRunning } from './running.ts'
 import type { TeamStatus } from './team.ts'
+import { serveTriggers } from './trigger.ts'
 
 const options = program
   .name('npm start --')
@@ -21,13 +23,36 @@ const options = program
     '\nIn the full form, a page shows both sides: what the agent reads, and what the customer gets.',
   )
   .addOption(new Option('--form <form>', 'which form of the relay').choices(formNames).default('full'))
-  .option('--port <number>', "the port of the relay's API; a free one when absent", port)
-  .option('--inbox-port <number>', 'the port of the inbox page; a free one when absent', port)
+  .option('--port <number>', `the port of the relay's API; ${usualPorts.relay}, or else a free one, when absent`, port)
+  .option('--inbox-port <number>', `the port of the inbox page; ${usualPorts.inbox} or a free one when absent`, port)
+  .option(
+    '--hubspot-port <number>',
+    `the port of the simulated HubSpot; ${usualPorts.hubspot} or a free one when absent`,
+    port,
+  )
   .option('--hubspot <url>', 'the HubSpot API that the relay calls; the simulated one when absent', url)
+  .option('--forward-to <url>', 'a service of yours that messages of your own service are forwarded to, live', url)
+  .addOption(
+    new Option('--forward-format <format>', "what it is sent: the relay's job, or HubSpot's own webhook")
+      .choices(['job', 'hubspot'])
+      .default('job'),
+  )
   .option('--no-messages', 'do not send a few messages at the start')
   .option('--logs', "print the functions' log lines as well")
   .parse()
-  .opts<{ form: Form; port?: number; inboxPort?: number; hubspot?: string; messages: boolean; logs?: boolean }>()
+  .opts<Options>()
+
+type Options = {
+  form: Form
+  port?: number
+  inboxPort?: number
+  hubspotPort?: number
+  hubspot?: string
+  forwardTo?: string
+  forwardFormat: 'job' | 'hubspot'
+  messages: boolean
+  logs?: boolean
+}
 
 /** Where the team delivers by its own means: channel accounts, by what the team says of their messages. */
 const teamAccounts: Record<string, { name: string; statuses: TeamStatus[] }> = {
@@ -42,6 +67,10 @@ const teamAccounts: Record<string, { name: string; statuses: TeamStatus[] }> = {
     statuses: [{ status: 'sent' }, { status: 'failed', reason: 'The handset is switched off', afterMs: 1500 }],
   },
 }
+
+/** The channel account of the team's own service. */
+const liveAccount = '3000000001'
+const liveSecret = whsecFor(liveAccount)
 
 const { settings } = forms[options.form]
 let isReady = false
@@ -58,7 +87,13 @@ const accounts: Record<string, { name: string }> = inbox
   ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
   : teamAccounts
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
-const forget = noteRunning({ ...relay, hubspot: { url: options.hubspot ?? relay.hubspot.url } })
+const triggers = await serveTriggers({ relay, inbox, accounts: Object.keys(accounts) })
+running.defer(triggers.stop)
+const forget = noteRunning({
+  ...relay,
+  hubspot: { url: options.hubspot ?? relay.hubspot.url },
+  controlUrl: triggers.url,
+})
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
 if (!inbox) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
 if (options.messages && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)
@@ -73,20 +108,36 @@ async function start() {
       settings,
       // Nobody watches a page for an hour. HubSpot itself is given its time.
       ...(options.hubspot === undefined && settings.delivery && shortened),
-      ...(options.port !== undefined && { port: options.port }),
+      port: await portFor('relay', options.port),
+      hubspotPort: await portFor('hubspot', options.hubspotPort),
       ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
       ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
     })
-    if (settings.delivery) return { relay, inbox: await startInbox(relay, { port: options.inboxPort ?? 0 }) }
+    if (settings.delivery) {
+      const inbox = await startInbox(relay, { port: await portFor('inbox', options.inboxPort) })
+      if (options.forwardTo)
+        await relay.addLiveService(liveAccount, { url: options.forwardTo, format: options.forwardFormat })
+      return { relay, inbox }
+    }
+    if (options.forwardTo) program.error('--forward-to needs a form that delivers: --form full.')
     for (const id of Object.keys(teamAccounts)) await relay.addChannelAccount(id)
     return { relay, inbox: undefined }
   } catch (error) {
     // A terminal's Ctrl-C reaches the processes that build, too.
     if (interrupted.aborted) process.exit(130)
     const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    if (isPortTaken) program.error('The port is in use. Choose another one with --port or --inbox-port.')
+    if (isPortTaken)
+      program.error('The port is in use. Choose another one with --port, --inbox-port or --hubspot-port.')
     throw error
   }
+}
+
+/** The port that was asked for, or else the usual one, if it is free. */
+async function portFor(name: keyof typeof usualPorts, given: number | undefined) {
+  if (given !== undefined) return given
+  const port = await freeOrAny(usualPorts[name])
+  if (port === 0) console.log(`Port ${usualPorts[name]} is taken, so the ${name}'s is another one.`)
+  return port
 }
 
 function sendMessages({ hubspot }: LocalRelay) {
@@ -117,6 +168,9 @@ function directions({ stack, hubspot }: LocalRelay) {
       hubspot.url,
       'simulated; what it holds is at /_control/messages, how it behaves at /_control/behaviour',
     ],
+    ...(options.forwardTo
+      ? [['Forwarded', options.forwardTo, `the messages of account ${liveAccount}; ${liveSecretIsFor(relay)}`]]
+      : []),
     ...Object.entries(accounts).map(([id, { name }]) => ['Account', id, inbox ? name : `its messages are ${name}`]),
   ]
   return [
@@ -125,10 +179,19 @@ function directions({ stack, hubspot }: LocalRelay) {
     'Send a message of your own, or let HubSpot fail the next call:',
     `  curl ${hubspot.url}/_control/messages -H 'content-type: application/json' -d '${message}'`,
     `  curl ${hubspot.url}/_control/faults -H 'content-type: application/json' -d '{"method":"PATCH","answer":{"status":500}}'`,
-    'Operate it as if it were deployed:',
+    'Operate it as if it were deployed, or make something happen:',
     '  npm run relay -- --local doctor',
+    '  npm run relay -- --local trigger',
+    '  npm run relay -- --local tail',
     'Ctrl-C stops everything.',
   ].join('\n')
+}
+
+/** What a live service needs to know: what signs its calls, and its receipts, and where they go. */
+function liveSecretIsFor({ stack }: LocalRelay) {
+  const receipts = `${stack.outputs['ReceiptsUrl']}/${ids.channelId}/${liveAccount}`
+  const signed = options.forwardFormat === 'job' ? liveSecret : `HubSpot's client secret, ${clientSecret}`
+  return `signed with ${signed}; post receipts to ${receipts}, signed with ${liveSecret}`
 }
 
 /** Aborted by the first Ctrl-C, and when nobody is there any more; a Ctrl-C that comes later ends the process at once. */

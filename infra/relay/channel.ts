@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { problems } from '../../functions/platform/problems.ts'
 import { Capabilities } from './capabilities.ts'
+import { addConnectCommands } from './channel-connect.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
 import { digits, endpoint, readDocument } from './given.ts'
 import type { Context } from './relay.ts'
@@ -68,15 +69,25 @@ export function addChannelCommands(program: Command, { terminal, deployment }: C
       if (channels.length === 0) terminal.print('The app has no channel yet.')
     })
 
+  addConnectCommands(channel, { terminal, deployment })
+
   ofApp(channel.command('set-webhook').description("points a channel's webhook URL at the relay, or back"))
     .argument('<channelId>', "the channel's id", digits)
     .option('--url <url>', "another URL than the relay's, to go back to", endpoint)
     .option('--dry-run', 'only say what would be changed')
-    .action(async (channelId: string, { appId, url, dryRun }: { appId: string; url?: string; dryRun?: boolean }) => {
+    .option('--json', 'print it as JSON')
+    .action(async (channelId: string, { appId, url, dryRun, json }: SetWebhookOptions) => {
       const { outputs } = await deployment()
       const webhookUrl = url ?? outputs.WebhookUrl
       const channels = await channelsOf(appId)
       const before = (await channels.get(channelId)).webhookUrl
+      if (json) {
+        const isMoved = before !== webhookUrl && !dryRun
+        if (isMoved) await channels.setWebhook(channelId, webhookUrl)
+        return terminal.print(
+          JSON.stringify({ channelId, from: before ?? null, to: webhookUrl, isMoved }, undefined, 2),
+        )
+      }
       if (before === webhookUrl) return terminal.print(`Channel ${channelId} posts to ${webhookUrl} already.`)
       const change = `from ${before ?? 'nowhere'} to ${webhookUrl}`
       if (dryRun) return terminal.print(`Would move the webhooks of channel ${channelId} ${change}.`)
@@ -84,6 +95,8 @@ export function addChannelCommands(program: Command, { terminal, deployment }: C
       terminal.print(`The webhooks of channel ${channelId} are moved ${change}.`)
     })
 }
+
+type SetWebhookOptions = { appId: string; url?: string; dryRun?: boolean; json?: boolean }
 
 type RegisterOptions = {
   appId: string

@@ -47,6 +47,8 @@ export type Deployment = {
   sqs: SQSClient
   dynamodb: DynamoDBClient
   secretsManager: SecretsManagerClient
+  /** Where a relay on this machine is made to do something. */
+  controlUrl?: string | undefined
   /** What its functions have logged. */
   logs: Logs
   /** The stage that the command line names. */
@@ -74,7 +76,12 @@ function localDeployment(note: string | undefined): Deployment {
     return logGroups.map(({ logGroupName = '' }) => logGroupName)
   }
   const logs = createLogs(client, groups, { hasInsights: false })
-  return { ...deployment('the local relay', running.outputs, config), logs, isLocal: true }
+  return {
+    ...deployment('the local relay', running.outputs, config),
+    logs,
+    isLocal: true,
+    controlUrl: running.controlUrl,
+  }
 }
 
 async function deploymentInAws({ stage, stack: named = relayName(stage), ...which }: Which): Promise<Deployment> {

@@ -10,7 +10,7 @@ import { parseJson } from '../../functions/platform/json.ts'
 import { Trouble } from './trouble.ts'
 
 /** A line that a function wrote: when, in milliseconds since 1970, and its fields. */
-type LogLine = z.infer<typeof Line> & { at: number }
+export type LogLine = z.infer<typeof Line> & { at: number }
 
 const Line = z.looseObject({
   message: z.string(),

@@ -58,7 +58,8 @@ export function addPortalCommands(program: Command, context: Context) {
       'the refresh token alone; - for the standard input, which is the default without a terminal',
     )
     .option('--no-check', 'keep it without asking HubSpot')
-    .action(async (portalId: string, { file, check }: { file?: string; check: boolean }) => {
+    .option('--json', 'print what was done as JSON')
+    .action(async (portalId: string, { file, check, json }: { file?: string; check: boolean; json?: boolean }) => {
       const found = await deployment()
       const source = file ?? (terminal.isInteractive ? undefined : '-')
       const given =
@@ -69,6 +70,7 @@ export function addPortalCommands(program: Command, context: Context) {
 
       if (check) await keepIfItWorks(found, portalId, refreshToken)
       else await keepUntried(found, portalId, refreshToken)
+      if (json) return terminal.print(JSON.stringify({ portalId, isChecked: check }, undefined, 2))
       terminal.print(
         check
           ? `Portal ${portalId} is imported: HubSpot gives access.`

@@ -13,7 +13,9 @@ import { addReconcileCommand } from './reconcile.ts'
 import { addSecretCommands } from './secret.ts'
 import { addSignCommand } from './sign.ts'
 import { addStatusCommands } from './status.ts'
+import { addTailCommand } from './tail.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
+import { addTriggerCommand } from './trigger.ts'
 import { Trouble } from './trouble.ts'
 
 /** What every command works with. */
@@ -55,6 +57,8 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
   addStatusCommands(program, context)
   addSignCommand(program, context)
   addProbeCommand(program, context)
+  addTriggerCommand(program, context)
+  addTailCommand(program, context)
 
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -74,7 +78,7 @@ function repeatingFlags(terminal: Terminal, which: () => Which): Terminal {
     const { local, ...named } = which()
     const flags = [
       ...(local ? ['--local'] : []),
-      ...Object.entries(named).map(([name, value]) => `--${name} ${/^[\w.-]+$/.test(value) ? value : `'${value}'`}`),
+      ...Object.entries(named).map(([name, value]) => `--${name} ${/^[\w./-]+$/.test(value) ? value : `'${value}'`}`),
     ]
     return text.replaceAll(/npm run relay -- (?!--)/g, `npm run relay -- ${flags.map((flag) => `${flag} `).join('')}`)
   }

@@ -54,5 +54,10 @@ function read(bytes: Uint8Array): Receipt {
   if (!body.success) return { kind: 'unreadable', problem: problems(body.error) }
   const { data, timestamp } = body.data
   const unknownFields = [...dropped(document, body.data), ...dropped(Object(document).data, data, 'data.')]
-  return { kind: 'statuses', statuses: [{ ...data, occurredAt: timestamp }], ignored: 0, unknownFields }
+  return {
+    kind: 'statuses',
+    statuses: [{ ...data, occurredAt: timestamp }],
+    ignored: 0,
+    ...(unknownFields.length > 0 && { unknownFields }),
+  }
 }

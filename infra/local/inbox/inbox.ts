@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { queueNames } from '../../relay/queues.ts'
+import type { NewMessage } from '../hubspot.ts'
 import { messageEvent } from '../hubspot-webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import type { Conduct } from '../provider-simulator.ts'
@@ -181,10 +182,16 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
   return {
     url: page.url,
     providers,
-    /** Sends a message whose fate is settled, for something to look at. */
-    play(channelAccountId: string, text: string, fate: Conduct) {
+    /** Sends a message whose fate is settled, for something to look at; `more` is what HubSpot does with it. */
+    play(channelAccountId: string, text: string, fate: Conduct, more: Partial<NewMessage> = {}) {
       fates.set(`${channelAccountId} ${text}`, fate)
-      return hubspot.sendMessage({ ...ids, channelAccountId, to: [providerOf(channelAccountId).customer], text })
+      return hubspot.sendMessage({
+        ...ids,
+        channelAccountId,
+        to: [providerOf(channelAccountId).customer],
+        text,
+        ...more,
+      })
     },
     async stop() {
       stopping.abort()

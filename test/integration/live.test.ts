@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
+import { Signature } from '@hubspot/api-client'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
+import {
+  clientSecret,
+  ids,
+  type LocalRelay,
+  type LocalRelayEvent,
+  startLocalRelay,
+  whsecFor,
+} from '../../infra/local/local-relay.ts'
+import { freeOrAny } from '../../infra/local/ports.ts'
+import { noteRunning } from '../../infra/local/running.ts'
+import { serveTriggers, triggers } from '../../infra/local/trigger.ts'
+import { runRelay } from '../support/relay-terminal.ts'
+
+/** A relay to develop against, as npm start runs it, and a service that somebody writes. */
+const account = '3000000001'
+let folder: string
+let note: string
+let relay: LocalRelay
+let inbox: Inbox
+let control: Awaited<ReturnType<typeof serveTriggers>>
+let service: Awaited<ReturnType<typeof startService>>
+const events: LocalRelayEvent[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'relay-'))
+  note = join(folder, 'note.json')
+  relay = await startLocalRelay(shortened)
+  inbox = await startInbox(relay)
+  control = await serveTriggers({
+    relay,
+    inbox,
+    accounts: inbox.providers.map(({ channelAccountId }) => channelAccountId),
+  })
+  service = await startService()
+  relay.onEvent((event) => events.push(event))
+  noteRunning({ ...relay, controlUrl: control.url }, note)
+}, 120_000)
+afterAll(async () => {
+  await control?.stop()
+  await inbox?.stop()
+  await relay?.stop()
+  await service?.close()
+  await rm(folder, { recursive: true })
+})
+beforeEach(() => {
+  service.calls.splice(0)
+  service.answer = { status: 200, body: {} }
+})
+
+const local = (...args: string[]) => runRelay(note, args)
+
+describe('trigger', () => {
+  test('lists what can be made to happen, and suggests what is meant', async () => {
+    const { printed } = await local('trigger')
+    const misspelt = await local('trigger', 'delivred')
+
+    for (const [name, { says }] of Object.entries(triggers))
+      expect(printed).toMatch(new RegExp(`^${name} +${says}`, 'm'))
+    expect(misspelt).toMatchObject({ exitCode: 1, said: expect.stringContaining('Did you mean delivered?') })
+  })
+
+  test.each([
+    ['read', 'READ'],
+    ['failed', 'FAILED'],
+    ['refused', 'FAILED'],
+    ['rate-limited', 'SENT'],
+    ['twice', 'SENT'],
+  ])('%s ends as %s', async (name, told) => {
+    const { printed } = await local('trigger', name, '--account', '3000000002', '--json')
+    const { messageId } = JSON.parse(printed)
+
+    await vi.waitUntil(() => relay.hubspot.message(messageId)?.told === told, { timeout: 60_000, interval: 50 })
+  })
+
+  test('sends events that are no messages, and forged ones', async () => {
+    expect((await local('trigger', 'account-created')).printed).toContain('answered HTTP 204')
+    expect((await local('trigger', 'unknown')).printed).toContain('answered HTTP 204')
+    const { messageId } = JSON.parse((await local('trigger', 'forged', '--json')).printed)
+    await vi.waitUntil(() => relay.hubspot.message(messageId)?.webhooks[0]?.answered === 401, { timeout: 30_000 })
+  })
+})
+
+test('tail shows what happens, until it is interrupted', async () => {
+  const interrupted = new AbortController()
+  const following = runRelay(note, ['tail', '--since', '1s'], { signal: interrupted.signal })
+  const { messageId } = JSON.parse((await local('trigger', 'delivered', '--account', '3000000002', '--json')).printed)
+  await vi.waitUntil(() => relay.hubspot.message(messageId)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+  await new Promise((end) => setTimeout(end, 1000))
+  interrupted.abort()
+
+  const { printed, exitCode } = await following
+  expect(exitCode).toBe(130)
+  expect(printed).toMatch(
+    new RegExp(`update-status +HubSpot told +message ${messageId}, portal 1001 +statusType: SENT`),
+  )
+})
+
+describe('a service that is being written', () => {
+  test('gets the messages, signed by Standard Webhooks, and its answer is told', async () => {
+    await relay.addLiveService(account, { url: service.url })
+    relay.stack.killEnvironments('deliver-message')
+    service.answer = { status: 422, body: { reason: 'No such customer' } }
+
+    const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
+    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'FAILED', { timeout: 60_000, interval: 50 })
+
+    const [call] = service.calls
+    expect(new Webhook(whsecFor(account)).verify(call!.body, call!.headers)).toMatchObject({ messageId: id })
+    expect(relay.hubspot.message(id)).toMatchObject({ errorMessage: 'No such customer' })
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'delivery',
+        delivery: expect.objectContaining({ messageId: id, answered: 422 }),
+      }),
+    )
+  })
+
+  test("gets HubSpot's own webhook where it wants that, signed for its own URL", async () => {
+    await relay.addLiveService(account, { url: service.url, format: 'hubspot' })
+    relay.stack.killEnvironments('deliver-message')
+
+    const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
+    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+
+    const { body, headers } = service.calls[0]!
+    const isValid = Signature.isValid({
+      signatureVersion: 'v3',
+      signature: headers['x-hubspot-signature-v3']!,
+      clientSecret,
+      requestBody: body,
+      url: service.url,
+      method: 'POST',
+      timestamp: Number(headers['x-hubspot-request-timestamp']),
+    })
+    expect(isValid).toBe(true)
+    expect(JSON.parse(body)).toMatchObject({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', message: { id } })
+  })
+
+  test('is waited for while it is not running', async () => {
+    await relay.addLiveService(account, { url: 'http://127.0.0.1:1/' })
+    relay.stack.killEnvironments('deliver-message')
+
+    const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
+    await vi.waitUntil(() => events.some((event) => event.type === 'delivery' && event.delivery.messageId === id), {
+      timeout: 60_000,
+    })
+
+    expect(relay.hubspot.message(id)?.told).not.toBe('FAILED')
+  })
+})
+
+test('a port that is taken is not insisted on', async () => {
+  const { port } = new URL(service.url)
+
+  expect(await freeOrAny(Number(port))).toBe(0)
+})
+
+async function startService() {
+  const calls: { body: string; headers: Record<string, string> }[] = []
+  const made = { calls, answer: { status: 200, body: {} as object }, url: '', close: () => {} }
+  const server = createServer(async (request, response) => {
+    calls.push({ body: await readAll(request), headers: request.headers as Record<string, string> })
+    response.writeHead(made.answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(made.answer.body))
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  made.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/hubspot`
+  made.close = () => void server.close()
+  return made
+}
