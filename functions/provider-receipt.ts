@@ -1,5 +1,5 @@
 import type { VerifiedBy } from './messages/authority.ts'
-import { about, Digits, type HandOnJob, Id, type StatusUpdate, version } from './messages/jobs.ts'
+import { about, Digits, type HandOnJob, Id, StatusUpdate, version } from './messages/jobs.ts'
 import { cleanReason } from './messages/reasons.ts'
 import { fingerprintOf } from './platform/hmac.ts'
 import {
@@ -104,10 +104,7 @@ export function createHandler(deps: Deps) {
   }
 
   async function accept({ statuses, ignored, unknownFields = [] }: Statuses, common: Common) {
-    const updates = statuses.map((status): StatusUpdate => {
-      const reason = status.reason === undefined ? undefined : cleanReason(status.reason)
-      return { v: version, ...status, ...common, reason }
-    })
+    const updates = statuses.map((status) => inOurForm({ v: version, ...status, ...common }))
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     telemetry.count('ReceiptsAccepted', updates.length)
@@ -117,6 +114,13 @@ export function createHandler(deps: Deps) {
     const fields = unknownFields.slice(0, 5)
     telemetry.warn('A receipt has fields that are not known', { channelId, channelAccountId, source, fields })
     telemetry.count('ReceiptFieldsUnknown', unknownFields.length)
+  }
+
+  /** What a sender of its own may have written in another form is repaired or dropped, so that no status is lost by it. */
+  function inOurForm(update: StatusUpdate): StatusUpdate {
+    const { unexpected = [], ...read }: StatusUpdate = StatusUpdate.safeParse(update).data ?? update
+    for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
+    return { ...read, reason: read.reason === undefined ? undefined : cleanReason(read.reason) }
   }
 
   async function handOn(

@@ -76,7 +76,16 @@ export function createHandler(deps: Deps) {
     return record({ v: version, ...toAnnouncement({ ...message, channelAccountId }) })
   }
 
+  /** A team that sends statuses itself may see by this what it writes in another form. Counted at a job's first run alone. */
+  function countUnexpected({ unexpected = [], ...update }: StatusUpdate, run: Run) {
+    if (unexpected.length === 0 || run.carry['unexpected']) return
+    run.carry['unexpected'] = true
+    telemetry.warn('Not as documented, repaired or dropped', { ...about(update), unexpected })
+    for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
+  }
+
   async function tellStatus(update: StatusUpdate, run: Run) {
+    countUnexpected(update, run)
     if (isForgotten(update, now()))
       return report('Ignored, the message is older than the ledger', 'UpdatesIgnored', update)
     while (!(await settled(advanceAndTell(update, run)))) telemetry.count('ToldAgain')

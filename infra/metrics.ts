@@ -59,6 +59,13 @@ export const metrics = {
   EntriesNotHandedOn: { of: ['provider-receipt'], unit: 'Count' },
   HandedOn: { of: ['hand-on'], unit: 'Count' },
 
+  UnexpectedUpdateFields: {
+    of: ['update-status', 'provider-receipt'],
+    unit: 'Count',
+    by: {
+      field: ['reason', 'source', 'id', 'providerMessageId', 'occurredAt', 'messageCreatedAt', 'traceId'],
+    },
+  },
   ToldSENT: { of: ['update-status'], unit: 'Count' },
   ToldFAILED: { of: ['update-status'], unit: 'Count' },
   ToldREAD: { of: ['update-status'], unit: 'Count' },

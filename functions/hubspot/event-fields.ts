@@ -1,5 +1,5 @@
 import { isExactNumber, parseJsonExactly, wholeNumber } from '../platform/json.ts'
-import { readTime } from './times.ts'
+import { readTime } from '../platform/times.ts'
 
 /** A document's fields, of which nothing is known yet. */
 export type Fields = Record<string, unknown>

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { VerifiedBy } from './authority.ts'
 import { Status } from './status.ts'
+import { repairable, repaired } from './update-repair.ts'
 
 /**
  * The version of the bodies on the queues. Raise it when older code could not read them, or would lose by it: such bodies
@@ -110,31 +111,45 @@ const Part = z
   .object({ index: z.int().min(0), of: z.int().min(2).max(mostSends) })
   .refine(({ index, of }) => index < of, 'there is no such part')
 
-/** A word about a message: what its provider says, or the relay's own verdict. */
-export const StatusUpdate = z.object({
+/** Without these nobody knows what is said of which message: they are never guessed. */
+const Needed = {
   v: Version,
   portalId: Digits,
   channelId: Digits,
+  /** Whose word it is. One that cannot be read is not as good as none. */
   channelAccountId: Id.optional(),
   messageId: Id,
   status: Status,
+  /** Which of a message's sends it is about, counted from 0, and of how many; absent where there is one, or all are meant. */
+  part: Part.optional(),
+  /** Whose signature a receipt bears; absent where the sender is known to AWS. */
+  verifiedBy: VerifiedBy.optional(),
+}
+const AsDocumented = z.object({
+  ...Needed,
   /** Why it failed, for the agent to read. */
   reason: z.string().max(2000).optional(),
   /** Who says so: `forward`, `twilio`, … or `relay`. */
   source: z.string().min(1).max(64),
-  /** Which of a message's sends it is about, counted from 0, and of how many; absent where there is one, or all are meant. */
-  part: Part.optional(),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
   id: z.string().max(128).optional(),
-  /** Whose signature a receipt bears; absent where the sender is known to AWS. */
-  verifiedBy: VerifiedBy.optional(),
   providerMessageId: z.string().max(512).optional(),
   /** When it happened, in ISO 8601. */
   occurredAt: z.iso.datetime({ offset: true }),
   messageCreatedAt: z.iso.datetime({ offset: true }).optional(),
   traceId: z.string().max(128).optional(),
 })
-export type StatusUpdate = z.infer<typeof StatusUpdate>
+const InAnotherForm = z.looseObject(Needed).transform((update) => {
+  const unexpected = repairable.filter((name) => !AsDocumented.shape[name].safeParse(update[name]).success)
+  return { ...AsDocumented.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
+})
+
+/**
+ * A word about a message: what its provider says, or the relay's own verdict. Whoever sends it may write in another form
+ * what is not needed, and no status is lost by that; `unexpected` says which fields those are.
+ */
+export const StatusUpdate = z.union([AsDocumented, InAnotherForm])
+export type StatusUpdate = z.infer<typeof AsDocumented> & { unexpected?: (typeof repairable)[number][] }
 
 /**
  * What a provider posted beside receipts, on its way to the account's own place for it. The place is not in here: it is

@@ -260,7 +260,8 @@ function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
 function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
   return {
     known: status,
-    reason: wordFor(status) === 'FAILED' ? cleanReason(reason ?? 'The message could not be delivered') : undefined,
+    reason:
+      wordFor(status) === 'FAILED' ? cleanReason(reason ?? '') || 'The message could not be delivered' : undefined,
     providerMessageId: providerMessageId ?? before.providerMessageId,
   }
 }

@@ -83,6 +83,29 @@ test('a receipt for a channel as a whole names no account, and a failure keeps i
   expect(everything()).not.toContain('No such number')
 })
 
+test.each<[string, unknown, unknown]>([
+  ['a reason of thousands of characters', 'x'.repeat(20_000), `${'x'.repeat(499)}…`],
+  [
+    'a reason that is cut within an emoji',
+    `${'x'.repeat(498)}👨‍👩‍👧‍👦${'x'.repeat(2000)}`,
+    `${'x'.repeat(498)}👨‍👩‍👧‍👦…`,
+  ],
+  ['an empty reason', '', ''],
+  ['a reason that is none', { text: 'No' }, undefined],
+  ['a reason with a number in it', 'No route to 06–98–76–54–32', 'No route to [number]'],
+])('a receipt with %s is taken', async (_, reason, queued) => {
+  const { post, updates, counts } = setUp()
+  const receipt = JSON.parse(example('forward/receipt-failed'))
+  const data = { ...receipt.data, reason, providerMessageId: 7 }
+
+  expect(await post({ body: JSON.stringify({ ...receipt, timestamp: 'yesterday', data }) })).toEqual({
+    statusCode: 204,
+  })
+  expect(updates()).toMatchObject([{ status: 'failed', providerMessageId: '7' }])
+  expect((updates()[0] as { reason?: string }).reason).toBe(queued)
+  expect(counts['UnexpectedUpdateFields']).toBeGreaterThanOrEqual(2)
+})
+
 test('what is queued is what update-status reads', async () => {
   const { post, updates } = setUp()
 

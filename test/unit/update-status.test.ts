@@ -23,6 +23,28 @@ function answerWith(...answers: (object | Error)[]) {
   }
 }
 
+describe('a reason in another form', () => {
+  test.each<[string, unknown, string]>([
+    ['of thousands of characters', 'x'.repeat(2001), `${'x'.repeat(499)}…`],
+    [
+      'that would be cut within a character',
+      `${'x'.repeat(498)}👨‍👩‍👧‍👦${'x'.repeat(2000)}`,
+      `${'x'.repeat(498)}👨‍👩‍👧‍👦…`,
+    ],
+    ['that is empty', '', 'The message could not be delivered'],
+    ['that is blank', ' \n\u0000\t ', 'The message could not be delivered'],
+    ['that is missing', undefined, 'The message could not be delivered'],
+    ['that is no text', { code: 7 }, 'The message could not be delivered'],
+  ])('%s is told all the same', async (_, reason, errorMessage) => {
+    await send('failed', { reason, occurredAt: 'yesterday', traceId: 7 })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED', errorMessage })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    expect(world.counts['UnexpectedUpdateFields']).toBeGreaterThanOrEqual(2)
+  })
+})
+
 describe('the usual order', () => {
   test('sent, delivered and read cost two PATCHes', async () => {
     for (const status of ['sent', 'delivered', 'read'] as const) {

@@ -2,18 +2,19 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import { parseJson } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
-import type { Receipt, ReceiptFace, ReceiptRequest } from '../provider.ts'
+import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { ForwardAccount } from './account.ts'
 
 const Body = z.object({
   type: z.literal('message.status'),
-  timestamp: z.iso.datetime({ offset: true }),
+  timestamp: z.unknown().optional(),
   data: z.object({
     portalId: z.string().regex(/^\d{1,20}$/),
     messageId: z.string().min(1).max(512),
     status: z.enum(['sent', 'failed', 'delivered', 'read']),
-    reason: z.string().max(2000).optional(),
-    providerMessageId: z.string().max(512).optional(),
+    // No status is lost by the form of these.
+    reason: z.unknown().optional(),
+    providerMessageId: z.unknown().optional(),
   }),
 })
 
@@ -56,7 +57,7 @@ function read(bytes: Uint8Array): Receipt {
   const unknownFields = [...dropped(document, body.data), ...dropped(Object(document).data, data, 'data.')]
   return {
     kind: 'statuses',
-    statuses: [{ ...data, occurredAt: timestamp }],
+    statuses: [{ ...data, occurredAt: timestamp } as ReceivedStatus],
     ignored: 0,
     ...(unknownFields.length > 0 && { unknownFields }),
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { about, DeliveryJob, StatusUpdate, tenantOf, version } from '../../../functions/messages/jobs.ts'
@@ -62,19 +63,57 @@ test.each([
   ['a number instead of an id', { messageId: 7 }],
   ['an empty id', { messageId: '' }],
   ['an id longer than ids are', { messageId: 'x'.repeat(513) }],
-  ['a time that is none', { createdAt: 'today', occurredAt: 'today' }],
-  ['a time without its zone', { createdAt: '2026-11-22T12:00:00', occurredAt: '2026-11-22T12:00:00' }],
+  ['half a character in its id', { messageId: '\ud83d' }],
+  ['an id that leads elsewhere in a URL', { messageId: '..' }],
+  ['an account that is no id', { channelAccountId: { value: '3' } }],
 ])('a job with %s is not read', (_, fields) => {
   expect(DeliveryJob.safeParse({ ...delivery, ...fields }).success).toBe(false)
   expect(StatusUpdate.safeParse({ ...update, ...fields }).success).toBe(false)
 })
 
 test.each([
+  ['a time that is none', { createdAt: 'today' }],
+  ['a time without its zone', { createdAt: '2026-11-22T12:00:00' }],
+])('a delivery with %s is not read', (_, fields) => {
+  expect(DeliveryJob.safeParse({ ...delivery, ...fields }).success).toBe(false)
+})
+
+test.each([
   ['a status that is none', { status: 'queued' }],
-  ['a reason beyond all measure', { reason: 'x'.repeat(2001) }],
-  ['a nameless source', { source: '' }],
+  ['a part that there is not', { part: { index: 2, of: 2 } }],
+  ['a part that is none', { part: 'first' }],
+  ['a signer that is none', { verifiedBy: 'me', reason: 7 }],
 ])('a status update with %s is not read', (_, fields) => {
   expect(StatusUpdate.safeParse({ ...update, ...fields }).success).toBe(false)
+})
+
+const long = 'x'.repeat(3000)
+test.each<[string, unknown, unknown]>([
+  ['reason', long, `${'x'.repeat(499)}…`],
+  ['reason', 7, undefined],
+  ['reason', null, undefined],
+  ['source', '', 'unknown'],
+  ['source', undefined, 'unknown'],
+  ['source', long, 'x'.repeat(64)],
+  ['source', {}, 'unknown'],
+  ['id', long, createHash('sha256').update(long).digest('base64url')],
+  ['id', 7, '7'],
+  ['id', [], undefined],
+  ['providerMessageId', long, createHash('sha256').update(long).digest('base64url')],
+  ['providerMessageId', 7, '7'],
+  ['providerMessageId', {}, undefined],
+  ['occurredAt', '2026-11-22T12:00:00', '2026-11-22T12:00:00.000Z'],
+  ['occurredAt', 1795348800, '2026-11-22T12:00:00.000Z'],
+  ['occurredAt', 'today', expect.stringMatching(/^20\d\d-.*Z$/)],
+  ['occurredAt', undefined, expect.stringMatching(/^20\d\d-.*Z$/)],
+  ['messageCreatedAt', '2026-11-22 12:00:00+0100', '2026-11-22T11:00:00.000Z'],
+  ['messageCreatedAt', 'today', undefined],
+  ['traceId', long, 'x'.repeat(128)],
+  ['traceId', 7, undefined],
+])('a status update whose %s is %o is read, and says which field it was', (field, value, read) => {
+  const result = StatusUpdate.parse({ ...update, [field]: value })
+
+  expect(result).toEqual({ ...update, [field]: read, unexpected: [field] })
 })
 
 test('fields that this version does not know do no harm', () => {

@@ -1,7 +1,7 @@
-import { wholeNumber } from '../platform/json.ts'
+import { wholeNumber } from './json.ts'
 
 /**
- * A time as HubSpot may write it, in milliseconds since 1970: ISO 8601 in all its forms, without a zone taken as UTC;
+ * A time as others may write it, in milliseconds since 1970: ISO 8601 in all its forms, without a zone taken as UTC;
  * seconds, milliseconds, microseconds or nanoseconds since 1970; the form of HTTP and e-mail. A date alone is its last
  * moment before `receivedAt`. Undefined for anything else, and for times outside of 2000 to 2100.
  */
