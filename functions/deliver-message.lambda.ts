@@ -33,9 +33,10 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const telemetry = createTelemetry()
 const sqs = createSqs()
 const ledger = createTable(createDynamoDb(), env.LEDGER_TABLE_NAME)
-const secrets = createSecrets(createSecretsManager())
+const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */
@@ -56,7 +57,7 @@ export const handler = createHandler({
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),
-  telemetry: createTelemetry(),
+  telemetry,
   now: Date.now,
   random: Math.random,
 })

@@ -19,12 +19,13 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const telemetry = createTelemetry()
 const sqs = createSqs()
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({
-    secrets: createSecrets(createSecretsManager()),
+    secrets: createSecrets(createSecretsManager(), Date.now, telemetry),
     prefix: env.CHANNEL_SECRETS_PREFIX,
     faces: receipts,
   }),
@@ -33,7 +34,7 @@ export const handler = createHandler({
   deadLetters: createQueue(sqs, env.HAND_ONS_DEAD_LETTERS_URL),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),
-  telemetry: createTelemetry(),
+  telemetry,
   now: Date.now,
   random: Math.random,
 })

@@ -19,8 +19,9 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const telemetry = createTelemetry()
 const sqs = createSqs()
-const secrets = createSecrets(createSecretsManager())
+const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const appSecret = (options?: { fresh?: boolean }) => secrets.require(env.APP_SECRET_ARN, AppSecret, options)
 
 /** What AWS runs. */
@@ -30,7 +31,7 @@ export const handler = createHandler({
   deadLetters: createQueue(sqs, env.JOBS_DEAD_LETTERS_URL),
   delivers: env.DELIVERY === 'on',
   publicBaseUrl: env.PUBLIC_BASE_URL,
-  telemetry: createTelemetry(),
+  telemetry,
   now: Date.now,
 })
 

@@ -24,7 +24,8 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
-const secrets = createSecrets(createSecretsManager())
+const telemetry = createTelemetry()
+const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({
@@ -39,6 +40,6 @@ export const handler = createHandler({
   appBaseUrl: withoutSlash(env.HUBSPOT_APP_BASE_URL),
   scopes: env.HUBSPOT_SCOPES.split(' '),
   publicBaseUrl: env.PUBLIC_BASE_URL,
-  telemetry: createTelemetry(),
+  telemetry,
   now: Date.now,
 })

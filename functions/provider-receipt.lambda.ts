@@ -17,8 +17,9 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
+const telemetry = createTelemetry()
 const sqs = createSqs()
-const secrets = createSecrets(createSecretsManager())
+const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({
@@ -30,7 +31,7 @@ export const handler = createHandler({
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   handOns: createQueue(sqs, env.HAND_ONS_QUEUE_URL),
   publicBaseUrl: env.PUBLIC_BASE_URL,
-  telemetry: createTelemetry(),
+  telemetry,
   now: Date.now,
 })
 

@@ -44,12 +44,12 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const prefix = env.CHANNEL_SECRETS_PREFIX
+const telemetry = createTelemetry()
 const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs()
 const dynamoDb = createDynamoDb()
-const secrets = createSecrets(createSecretsManager())
+const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
-const telemetry = createTelemetry()
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {
   fetchJson: createFetchJson({ timeout: 10_000 }),

@@ -183,7 +183,8 @@ export function createHandler(deps: Deps) {
   async function patch(token: string, update: StatusUpdate, status: MessageStatus): Promise<UpdateAnswer> {
     const { allowance, ...answer } = await hubspot.updateMessage(token, update, status)
     if (answer.kind === 'taken') rateLimit.succeeded(update.portalId)
-    if (allowance) await rateLimit.heed(update.portalId, allowance)
+    // HubSpot has answered: what is only good to know must not undo that.
+    if (allowance) await rateLimit.heed(update.portalId, allowance).catch(() => {})
     return withoutSecrets(answer)
   }
 
@@ -211,7 +212,7 @@ export function createHandler(deps: Deps) {
     switch (outcome.kind) {
       case 'told':
         if (outcome.holds) telemetry.count('HeldOtherwise')
-        if (tries.refused) await rateLimit.refusals.recovered(update)
+        if (tries.refused) await rateLimit.refusals.recovered(update).catch(() => {})
         reportTold(outcome.holds, attempt)
         return { telling, holds: outcome.holds, refused: false }
       case 'correction refused':

@@ -10,7 +10,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import type { MetricName } from './metrics.ts'
+import { type MetricName, metrics } from './metrics.ts'
 import { metricOf, nameOf, throttledRequests, type Watched } from './watched.ts'
 import type { WorkQueue } from './work-queue.ts'
 
@@ -97,6 +97,13 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { n
 function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
     metricOf(namespace, name, { ...minutes(5), ...options })
+  const ofAll = (name: MetricName) =>
+    new MathExpression({
+      ...minutes(5),
+      expression: 'SUM(METRICS())',
+      label: name,
+      usingMetrics: Object.fromEntries(metrics[name].of.map((of, index) => [`m${index}`, own(name, { of })])),
+    })
   const ofFunctions = (kind: 'Errors' | 'Throttles') =>
     new MathExpression({
       ...minutes(5),
@@ -171,6 +178,13 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
       says: 'HubSpot took a status twice, and answers that it holds another one. Agents see what is not true. See which messages, and compare.',
       metric: own('HeldOtherwise'),
       atLeast: 1,
+    },
+    {
+      name: 'Secrets cannot be read anew',
+      says: 'Secrets Manager does not answer, and the secrets that were read before serve, for a day at most. A new function instance has none, and a rotation goes unseen. See how Secrets Manager fares.',
+      metric: ofAll('SecretsNotReadAnew'),
+      atLeast: 1,
+      periods: 2,
     },
     {
       name: 'Functions throttled',

@@ -87,6 +87,10 @@ export const metrics = {
   Deferred: { of: ['update-status'], unit: 'Count' },
   AccessRefused: { of: ['update-status'], unit: 'Count' },
   PortalsRevoked: { of: ['update-status'], unit: 'Count' },
+  SecretsNotReadAnew: {
+    of: ['hubspot-webhook', 'deliver-message', 'provider-receipt', 'update-status', 'hand-on', 'oauth-install'],
+    unit: 'Count',
+  },
   InstallsBegun: { of: ['oauth-install'], unit: 'Count' },
   InstallsRefused: {
     of: ['oauth-install'],

@@ -1,13 +1,18 @@
 import * as z from 'zod'
 import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
+import { type NamedWait, retryAfter as retryAfterOf } from '../platform/retry.ts'
 import type { AppSecret } from './app-secret.ts'
 import type { ApiVersion } from './client.ts'
+
+// A portal has a whole number above nothing.
+const portalNumber = z.int().positive().optional().catch(undefined)
 
 const Tokens = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1),
-  expires_in: z.number().positive(),
-  hub_id: z.number().optional().catch(undefined),
+  // Half an hour, as documented, where it is not said: a token that ends sooner is refused, and renewed.
+  expires_in: z.coerce.number().positive().max(86_400).catch(1800),
+  hub_id: portalNumber,
   scopes: z.array(z.string()).optional().catch(undefined),
 })
 
@@ -28,7 +33,7 @@ export type TokenRefusal =
   | { kind: 'revoked'; problem: string; code?: string | undefined }
   /** The app's own credentials, or the request, are refused. */
   | { kind: 'refused'; problem: string; code?: string | undefined }
-  | { kind: 'busy'; problem: string; code?: string | undefined }
+  | { kind: 'busy'; problem: string; code?: string | undefined; retryAfter?: NamedWait | undefined }
 
 /** What HubSpot's token endpoint answers. */
 export type TokenAnswer = GivenTokens | TokenRefusal
@@ -43,25 +48,28 @@ export function createOAuth({
   fetchJson,
   baseUrl,
   version,
+  now = Date.now,
 }: {
   fetchJson: FetchJson
   baseUrl: string
   version: ApiVersion
+  now?(): number
 }) {
   async function post({ clientId, clientSecrets }: AppSecret, path: string, fields: Record<string, string>) {
-    const { status, json } = await fetchJson(`${baseUrl}/oauth/${version}${path}`, {
+    const { status, headers, json } = await fetchJson(`${baseUrl}/oauth/${version}${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ client_id: clientId, client_secret: clientSecrets[0], ...fields }).toString(),
     })
-    return { status, json, ok: status >= 200 && status < 300 }
+    const retryAfter = retryAfterOf(headers['retry-after'], now())
+    return { status, json, retryAfter, ok: status >= 200 && status < 300 }
   }
 
   async function tokensFor(app: AppSecret, fields: Record<string, string>): Promise<TokenAnswer> {
     return orBusy(async () => {
-      const { status, json, ok } = await post(app, '/token', fields)
+      const { status, json, ok, retryAfter } = await post(app, '/token', fields)
       const tokens = Tokens.safeParse(json).data
-      if (!ok || !tokens) return refusal(status, json)
+      if (!ok || !tokens) return refusal(status, json, retryAfter)
       return {
         kind: 'tokens',
         accessToken: tokens.access_token,
@@ -116,7 +124,7 @@ const named = (type: TokenType, token: string) => ({ token, token_type_hint: typ
 
 const Introspected = z.object({
   active: z.boolean(),
-  hub_id: z.number().optional().catch(undefined),
+  hub_id: portalNumber,
   scopes: z.array(z.string()).optional().catch(undefined),
 })
 
@@ -139,11 +147,12 @@ const codeWord = z
   .catch(undefined)
 const OAuthError = z.object({ error: codeWord, status: codeWord })
 
-function refusal(status: number, json: unknown): TokenRefusal {
+function refusal(status: number, json: unknown, retryAfter?: NamedWait): TokenRefusal {
   const { error, status: code } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
   const said = { problem, ...(code !== undefined && { code }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
-  return status >= 400 && status < 500 && status !== 429 ? { kind: 'refused', ...said } : { kind: 'busy', ...said }
+  const isBusy = status < 400 || status >= 500 || [408, 423, 425, 429, 477].includes(status)
+  return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'refused', ...said }
 }

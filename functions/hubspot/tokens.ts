@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
-import { TryLater } from '../platform/retry.ts'
+import { namedWait, TryLater } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import { askAsApp, type ReadAppSecret } from './app-secret.ts'
@@ -13,6 +13,8 @@ export const Portal = z.looseObject({
   refreshToken: z.string().min(1),
   accessToken: z.string().optional(),
   accessTokenExpiresAt: z.number().default(0),
+  /** How long it is good for from the beginning. */
+  accessTokenLife: z.number().optional(),
   /** Who is refreshing, and until when nobody else may. */
   lease: z.object({ by: z.string(), until: z.number() }).optional(),
   /** Why HubSpot refuses us: consent revoked, or a scope missing. */
@@ -21,6 +23,11 @@ export const Portal = z.looseObject({
   problemSince: z.number().optional(),
   /** Until then nobody asks HubSpot again. */
   askAgainAt: z.number().default(0),
+  /** How often in a row HubSpot refused a token that it had just given, or found a scope missing, and when last. */
+  refusals: z.object({ times: z.number(), at: z.number() }).optional(),
+  /** How often in a row its tokens could not be refreshed, and until when nobody tries again. */
+  failedRefreshes: z.number().optional(),
+  refreshAgainAt: z.number().optional(),
 })
 export type Portal = z.infer<typeof Portal>
 
@@ -41,10 +48,16 @@ export type Tokens = {
 
 // All in milliseconds. The lease is longer than the HTTP timeout by far: nobody else refreshes while an answer may come.
 const leaseTime = 60_000
-const refreshAhead = 60_000
-// While one process refreshes, or HubSpot cannot, the others go on with what they have: enough for a slot and a PATCH.
-const stillGoodFor = 20_000
+// A token that lives shortly is used nearly whole.
+const refreshAhead = (life: number) => Math.min(60_000, life / 10)
+// While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
+const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
+const usualLife = 1_800_000
 const slowRetry = 15 * 60_000
+// One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
+const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
+const refusalsForgottenAfter = 3_600_000
+const longestRefreshPause = 150_000
 // The app's own credentials may be put right at any moment.
 const appRetry = 60_000
 
@@ -58,7 +71,7 @@ export function createTokens(options: {
   random(): number
 }): Tokens {
   const { table, oauth, appSecret, telemetry, now, random } = options
-  const remembered = new Map<string, { accessToken: string; expiresAt: number }>()
+  const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
 
   /** Once at a time in this process; the records of a batch share the answer. */
@@ -71,49 +84,77 @@ export function createTokens(options: {
 
   async function look(portalId: string, refused: string | undefined) {
     const portal = await read(portalId)
-    if (portal.problem && now() < portal.askAgainAt) throw noAccess(portalId, portal.problem)
-    const usable = portal.accessToken !== refused && lasts(portal.accessTokenExpiresAt, stillGoodFor)
-    if (usable && lasts(portal.accessTokenExpiresAt, refreshAhead)) return remember(portal)
+    if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
+    const { accessTokenExpiresAt: expiresAt, accessTokenLife: life = usualLife } = portal
+    const usable = portal.accessToken !== refused && lasts(expiresAt, stillGoodFor(life))
+    if (usable && lasts(expiresAt, refreshAhead(life))) return remember(portal)
 
+    const isHeld = (portal.lease?.until ?? 0) > now()
+    if (isHeld || now() < (portal.refreshAgainAt ?? 0)) {
+      if (usable) return remember(portal)
+      throw isHeld ? busy('Another process is refreshing the access token', patience(portal)) : refreshLater(portal)
+    }
     const lease = { by: randomUUID(), until: now() + leaseTime }
-    const leased = { ...portal, version: portal.version + 1, lease }
-    const isOurs = (portal.lease?.until ?? 0) <= now() && (await table.putIfNextVersion(leased))
+    const { failedRefreshes: failed = 0 } = portal
+    const failedRefreshes = failed + 1
+    const refreshAgainAt = now() + pauseBeforeRefresh(failed)
+    const leased = { ...portal, version: portal.version + 1, lease, failedRefreshes, refreshAgainAt }
+    const isOurs = await table.putIfNextVersion(leased).catch((error: unknown) => {
+      if (usable) return false
+      throw error
+    })
     if (isOurs) return refresh(portalId, leased, usable)
     if (usable) return remember(portal)
-    throw busy('Another process is refreshing the access token')
+    throw busy('Another process is refreshing the access token', patience(leased))
   }
 
   async function refresh(portalId: string, leased: Portal, usable: boolean) {
     const answer = await askAsApp(appSecret, (app) => oauth.refresh(app, leased.refreshToken))
     const free = { ...leased, version: leased.version + 1, lease: undefined }
-    if (answer.kind === 'tokens') {
-      const fresh = { ...free, ...toKeep(answer, now()), ...noProblem }
-      // Where the lease was lost, somebody else's tokens stand, and count.
-      if (!(await table.putIfNextVersion(fresh))) throw busy('The portal changed while its access token was refreshed')
-      return remember(fresh)
-    }
-    if (answer.kind !== 'busy') return close(free, portalId, answer)
-    await table.putIfNextVersion(free)
+    if (answer.kind === 'tokens') return keep({ ...free, ...toKeep(answer, now()), ...noProblem })
+    if (answer.kind !== 'busy') return close({ ...free, ...refreshed }, portalId, answer)
+    const { retryAfter } = answer
+    const asked =
+      retryAfter && namedWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
+    const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
+    await table.putIfNextVersion(failed)
     if (usable) return remember(leased)
-    throw busy(`The access token cannot be refreshed now: ${answer.problem}`)
+    throw refreshLater(failed, answer.problem)
+  }
+
+  async function keep(fresh: Portal) {
+    for (let tries = 1; ; tries++)
+      try {
+        // Where the lease was lost, somebody else's tokens stand, and count.
+        if (await table.putIfNextVersion(fresh)) return remember(fresh)
+        throw busy('The portal changed while its access token was refreshed', 1000)
+      } catch (error) {
+        if (error instanceof TryLater) throw error
+        if (tries < 3) continue
+        // It is good, and serves here; who reads the table refreshes once more.
+        telemetry?.error('The refreshed tokens of a portal could not be kept', { portal: fresh.pk })
+        return remember(fresh)
+      }
   }
 
   /** Marks the portal, so that nobody asks HubSpot for a while. Counted once, by whoever marks it first. */
   async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenRefusal): Promise<never> {
     const problem = `HubSpot refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
-    const isMarked = await mark(portal, problem, pause)
+    const { isMarked, askAgainAt } = await mark(portal, problem, pause)
     if (kind !== 'revoked') telemetry?.count('AccessRefused')
     else if (isMarked && portal.problem !== problem) {
       telemetry?.error('Portal revoked: its messages wait until the app is installed anew', { portalId, problem })
       telemetry?.count('PortalsRevoked')
     }
-    throw noAccess(portalId, problem, pause)
+    throw stillNoAccess(portalId, { problem, askAgainAt })
   }
 
-  function mark(portal: Portal, problem: string, pause: number) {
+  async function mark(portal: Portal, problem: string, pause: number) {
     const problemSince = portal.problem === problem ? (portal.problemSince ?? now()) : now()
-    return table.putIfNextVersion({ ...portal, problem, problemSince, askAgainAt: now() + pause })
+    // Who waits for it comes within a tenth of the pause after this.
+    const askAgainAt = now() + pause * 0.9
+    return { isMarked: await table.putIfNextVersion({ ...portal, problem, problemSince, askAgainAt }), askAgainAt }
   }
 
   async function read(portalId: string) {
@@ -124,20 +165,47 @@ export function createTokens(options: {
     return portal.data
   }
 
-  function remember({ pk, accessToken = '', accessTokenExpiresAt }: Portal) {
-    remembered.set(pk, { accessToken, expiresAt: accessTokenExpiresAt })
+  function remember({
+    pk,
+    accessToken = '',
+    accessTokenExpiresAt: expiresAt,
+    accessTokenLife: life = usualLife,
+  }: Portal) {
+    remembered.set(pk, { accessToken, expiresAt, life })
     return accessToken
   }
 
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
-  const busy = (reason: string) => new TryLater(reason, { notBefore: now() + 1000 + random() * 2000 })
+  const busy = (reason: string, about: number) =>
+    new TryLater(reason, { notBefore: now() + about * (1 + 2 * random()) })
+  const pauseBeforeRefresh = (failed: number) => Math.min(longestRefreshPause, 1000 * 2 ** failed) * (1 + random())
+  /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
+  const patience = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
+  const refreshLater = (
+    { refreshAgainAt = 0, failedRefreshes = 0 }: Portal,
+    why = `it failed ${failedRefreshes} times`,
+  ) =>
+    new TryLater(`The access token cannot be refreshed now: ${why}`, {
+      notBefore: refreshAgainAt + random() * Math.min(10_000, 500 * 2 ** failedRefreshes),
+    })
   const noAccess = (portalId: string, problem: string, pause = slowRetry) =>
     new NoAccess(`No access to portal ${portalId}: ${problem}`, { notBefore: now() + pause * (0.5 + random() / 2) })
+  const stillNoAccess = (portalId: string, { problem, askAgainAt }: Pick<Portal, 'problem' | 'askAgainAt'>) =>
+    new NoAccess(`No access to portal ${portalId}: ${problem}`, {
+      notBefore: askAgainAt + (random() * Math.max(askAgainAt - now(), 5000)) / 10,
+    })
 
   return {
     async get(portalId) {
       const known = remembered.get(keyOf(portalId))
-      return known && lasts(known.expiresAt, refreshAhead) ? known.accessToken : obtain(portalId)
+      if (known && lasts(known.expiresAt, refreshAhead(known.life))) return known.accessToken
+      try {
+        return await obtain(portalId)
+      } catch (error) {
+        // Whatever keeps us from another one, this one is still good.
+        if (!known || error instanceof NoAccess || !lasts(known.expiresAt, stillGoodFor(known.life))) throw error
+        return known.accessToken
+      }
     },
     renew(portalId, refused) {
       remembered.delete(keyOf(portalId))
@@ -147,10 +215,17 @@ export function createTokens(options: {
       const used = remembered.get(keyOf(portalId))?.accessToken
       remembered.delete(keyOf(portalId))
       const portal = await read(portalId)
-      if (portal.accessToken !== used) throw busy('The portal has got another access token meanwhile')
-      await mark({ ...portal, version: portal.version + 1 }, problem, slowRetry)
-      telemetry?.count('AccessRefused')
-      throw noAccess(portalId, problem)
+      if (portal.accessToken !== used) throw busy('The portal has got another access token meanwhile', 1000)
+      // Somebody else has just said so.
+      if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
+      const { refusals } = portal
+      const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
+      const pause = pausesWhenRefused[before] ?? slowRetry
+      const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
+      const { askAgainAt } = await mark(refused, problem, pause)
+      // One that passes within seconds is nobody's business.
+      if (before > 0) telemetry?.count('AccessRefused')
+      throw stillNoAccess(portalId, { problem, askAgainAt })
     },
   }
 }
@@ -161,17 +236,26 @@ export async function keepTokens(table: Table, portalId: string, tokens: GivenTo
   for (;;) {
     const item = await table.get(pk)
     const known = Portal.partial().safeParse(item).data ?? {}
-    const portal = { ...known, ...toKeep(tokens, now), ...noProblem, pk, version: (known.version ?? 0) + 1 }
+    const portal = {
+      ...known,
+      ...toKeep(tokens, now),
+      ...noProblem,
+      refusals: undefined,
+      pk,
+      version: (known.version ?? 0) + 1,
+    }
     if (await table.putIfNextVersion({ ...portal, lease: undefined })) return { isNew: item === undefined }
   }
 }
 
-const noProblem = { problem: undefined, problemSince: undefined, askAgainAt: 0 }
+const refreshed = { failedRefreshes: undefined, refreshAgainAt: undefined }
+const noProblem = { problem: undefined, problemSince: undefined, askAgainAt: 0, ...refreshed }
 
 const toKeep = ({ accessToken, refreshToken, expiresInSeconds }: GivenTokens, now: number) => ({
   accessToken,
   refreshToken,
   accessTokenExpiresAt: now + expiresInSeconds * 1000,
+  accessTokenLife: expiresInSeconds * 1000 === usualLife ? undefined : expiresInSeconds * 1000,
 })
 
 /** The key of a portal's item. */

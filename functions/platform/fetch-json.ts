@@ -69,7 +69,20 @@ export function createFetchJson({
         else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
       })
       request.on('error', fail)
+      // Whatever way the connection ends in, the request settles; an error that says more comes at the same time.
+      request.on('close', () => setImmediate(() => fail(new Error('closed without an answer'))))
+      // A server that changes to another protocol, or to a tunnel, answers nothing; its socket is ours to close.
+      for (const event of ['upgrade', 'connect'] as const)
+        request.on(event, (_response, socket: Duplex) => {
+          fail(new Error('the other side changed the protocol'))
+          socket.destroy()
+        })
       request.on('response', (response) => {
+        const { statusCode = 0 } = response
+        if (statusCode < 200) {
+          fail(new Error(`HTTP ${statusCode}`))
+          request.destroy()
+        }
         const chunks: Buffer[] = []
         let length = 0
         response.on('data', (chunk: Buffer) => {
@@ -78,9 +91,11 @@ export function createFetchJson({
           if (length > longestAnswer) response.destroy(new Error('answer too long'))
         })
         response.on('error', fail)
+        response.on('close', () => setImmediate(() => fail(new Error('closed within its answer'))))
         response.on('end', () => {
+          if (!response.complete) return
           const text = Buffer.concat(chunks).toString()
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parseJson(text) })
+          resolve({ status: statusCode, headers: response.headers, text, json: parseJson(text) })
         })
       })
       request.end(body)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   GetSecretValueCommand,
   ResourceNotFoundException,
@@ -6,17 +7,29 @@ import {
 import type * as z from 'zod'
 import { problems } from './problems.ts'
 import { TryLater } from './retry.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
 export class SecretUnavailable extends TryLater {
   override name = 'SecretUnavailable'
+  /** Whether Secrets Manager could not answer, or refused to, where either is known. */
+  readonly why: 'down' | 'refused' | undefined
+
+  constructor(reason: string, why?: 'down' | 'refused') {
+    super(reason)
+    this.why = why
+  }
 }
+
+/** Who is told of a secret that could not be read anew. */
+type Witness = Pick<Telemetry, 'warn' | 'count'>
 
 /** Secrets kept in Secrets Manager as JSON documents. */
 export type Secrets = {
   /**
-   * The secret, or undefined where there is none of that name. Cached for five minutes, an absence for one.
-   * `fresh` asks Secrets Manager again, at most every ten seconds. Throws SecretUnavailable.
+   * The secret, or undefined where there is none of that name. Cached for five minutes, an absence for one; while
+   * Secrets Manager cannot answer, for a day. Where it refuses, nothing is served any more: that is a revocation.
+   * `fresh` asks Secrets Manager again, at most every ten seconds, and takes no older answer. Throws SecretUnavailable.
    */
   read<Schema extends z.ZodType>(
     id: string,
@@ -27,19 +40,41 @@ export type Secrets = {
   require<Schema extends z.ZodType>(id: string, schema: Schema, options?: { fresh?: boolean }): Promise<z.infer<Schema>>
 }
 
+// In milliseconds.
+const servedWhileDown = 86_400_000
+const askedAgainAfter = 10_000
+// Whoever has an answer already, if an old one, does not keep a webhook waiting for a better one.
+const patienceWithAnOldOne = 1500
+
 /** Secrets Manager, with a memory. */
-export function createSecrets(client: SecretsManagerClient, now: () => number = Date.now): Secrets {
-  const remembered = new Map<string, { text: string | undefined; at: number }>()
+export function createSecrets(
+  client: SecretsManagerClient,
+  now: () => number = Date.now,
+  witness?: Witness | undefined,
+): Secrets {
+  const remembered = new Map<string, { text: string | undefined; at: number; askAgainAt: number }>()
 
   async function readText(id: string, fresh: boolean) {
     const known = remembered.get(id)
     const maxAge = fresh ? 10_000 : known?.text === undefined ? 60_000 : 300_000
     if (known && now() - known.at < maxAge) return known.text
-    const text = await fetchText(client, id)
-    // Whoever asks for ids that there are not must not fill the memory.
-    if (remembered.size >= 1000) remembered.clear()
-    remembered.set(id, { text, at: now() })
-    return text
+    const old = !fresh && known?.text !== undefined && now() - known.at < servedWhileDown ? known : undefined
+    if (old && now() < old.askAgainAt) return old.text
+    try {
+      const text = await fetchText(client, id, old && patienceWithAnOldOne)
+      // Whoever asks for ids that there are not must not fill the memory.
+      if (remembered.size >= 1000) remembered.clear()
+      remembered.set(id, { text, at: now(), askAgainAt: 0 })
+      return text
+    } catch (error) {
+      if (!(error instanceof SecretUnavailable)) throw error
+      if (error.why === 'refused') remembered.delete(id)
+      if (error.why !== 'down' || !old) throw error
+      remembered.set(id, { ...old, askAgainAt: now() + askedAgainAfter })
+      witness?.warn('A secret cannot be read anew, the last answer serves', { secret: id, problem: error.message })
+      witness?.count('SecretsNotReadAnew')
+      return old.text
+    }
   }
 
   const secrets: Secrets = {
@@ -64,14 +99,45 @@ export function createSecrets(client: SecretsManagerClient, now: () => number = 
   return secrets
 }
 
-async function fetchText(client: SecretsManagerClient, id: string) {
+async function fetchText(client: SecretsManagerClient, id: string, patience: number | undefined) {
   try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }))
+    const asked = client.send(new GetSecretValueCommand({ SecretId: id }))
+    const { SecretString } = await (patience === undefined ? asked : within(patience, asked))
     return SecretString ?? ''
   } catch (error) {
     if (error instanceof ResourceNotFoundException) return undefined
-    throw new SecretUnavailable(`Secret ${id} cannot be read: ${error instanceof Error ? error.name : 'unknown error'}`)
+    const name = error instanceof Error ? error.name : 'unknown error'
+    throw new SecretUnavailable(`Secret ${id} cannot be read: ${name}`, whyUnread(error))
   }
+}
+
+async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
+  asked.catch(() => {})
+  const timeout = new AbortController()
+  const late = sleep(milliseconds, undefined, { signal: timeout.signal, ref: false }).then((): never => {
+    throw Object.assign(new Error('No answer in time'), { name: 'TimeoutError' })
+  })
+  late.catch(() => {})
+  return Promise.race([asked, late]).finally(() => timeout.abort())
+}
+
+/**
+ * Whether Secrets Manager could not answer (no answer in time, a throttle, an error of its own), or refused to: access
+ * denied, a key denied or disabled, a secret marked for deletion.
+ */
+function whyUnread(error: unknown) {
+  if (!(error instanceof Error)) return undefined
+  const { name, $metadata, $fault, code } = error as Error & {
+    $metadata?: { httpStatusCode?: number }
+    $fault?: string
+    code?: string
+  }
+  const status = $metadata?.httpStatusCode
+  if (/Denied|Decryption|Disabled|KMS|InvalidRequest|UnrecognizedClient|Expired|Signature|Authori/i.test(name))
+    return 'refused'
+  if ((status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
+  if (/Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|Timeout|Abort|Network/i.test(name)) return 'down'
+  return status === undefined && $fault === undefined && code !== undefined ? 'down' : undefined
 }
 
 function parse<Schema extends z.ZodType>(id: string, text: string, schema: Schema): z.infer<Schema> {

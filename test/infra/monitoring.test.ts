@@ -227,7 +227,9 @@ test.each(Object.entries(metrics).flatMap(([name, { of }]) => of.map((one) => [n
     const [family = name] = /^(?:Told|TimeToTruth)(?=[A-Z]+$)/.exec(name) ?? []
     const words = [`'${name}'`, `\`${family}\${`]
 
-    expect(sourcesFrom(`functions/${of}.ts`).some((text) => words.some((word) => text.includes(word)))).toBe(true)
+    expect(sourcesFrom(`functions/${of}.lambda.ts`).some((text) => words.some((word) => text.includes(word)))).toBe(
+      true,
+    )
   },
 )
 

@@ -823,6 +823,20 @@ describe('a late effect of a PATCH that gave no answer', () => {
   })
 })
 
+test('what HubSpot took is told, though its limit could not be noted', async () => {
+  const { addFrom } = world.portalsTable
+  world.portalsTable.addFrom = async (pk, ...rest) => {
+    if (pk.startsWith('rate-limit-pause#')) throw Object.assign(new Error('down'), { $metadata: {} })
+    return addFrom(pk, ...rest)
+  }
+  answerWith({ status: 200, headers: { 'x-hubspot-ratelimit-max': '110', 'x-hubspot-ratelimit-remaining': '0' } })
+  await send('sent')
+  await world.rest()
+
+  expect(told()).toEqual(['SENT'])
+  expect(item().open).toEqual([])
+})
+
 describe('a crash', () => {
   test('before the PATCH: the job comes back, finds its mark and tells HubSpot', async () => {
     world.hubspot.answer = () => Promise.reject(new Error('the process dies'))
@@ -949,7 +963,7 @@ describe('access', () => {
     expect(world.hubspot.patches.at(-1)?.token).toBe('renewed elsewhere')
   })
 
-  test('a 401 for a fresh token marks the portal and is retried slowly', async () => {
+  test('a 401 for a fresh token is retried soon, and rings nowhere', async () => {
     answerWith({ status: 401 }, { status: 401 })
     await send('sent')
     await world.step()
@@ -957,8 +971,78 @@ describe('access', () => {
     await world.rest()
 
     const [, second, third] = world.hubspot.patches
-    expect(third!.at - second!.at).toBeGreaterThan(300_000)
+    expect(third!.at - second!.at).toBeLessThan(15_000)
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test('one that is refused again and again is retried ever more slowly, up to a quarter of an hour', async () => {
+    const start = world.now()
+    world.hubspot.answer = async () => ({ status: world.now() - start < 4 * 3_600_000 ? 401 : 200 })
+    await send('sent')
+    await world.rest()
+
+    const within = (seconds: number) => world.hubspot.patches.filter(({ at }) => at - start < seconds * 1000).length
+    expect(within(3600)).toBeLessThanOrEqual(2 * 9)
+    expect(within(4 * 3600)).toBeLessThanOrEqual(2 * 24)
+    expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(4 * 3_600_000 + 905_000)
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
+  })
+
+  test.each([503, 429, 502])(
+    'while the token endpoint answers %i for ten minutes, a hundred updates ask little of anybody',
+    async (status) => {
+      const start = world.now()
+      let sends = 0
+      const { send: sendJob } = world.statusUpdates
+      world.statusUpdates.send = async (...job) => {
+        sends++
+        return sendJob(...job)
+      }
+      const { refresh } = world.hubspot
+      world.hubspot.refresh = async () => (world.now() - start < 600_000 ? { status } : refresh())
+      for (let i = 0; i < 100; i++) await send('sent', { messageId: `m${i}` })
+      world.restart()
+      await world.rest()
+
+      expect(world.hubspot.held.size).toBe(100)
+      expect(world.hubspot.refreshes).toBeLessThanOrEqual(20)
+      expect(sends).toBeLessThanOrEqual(100 * 25)
+      expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(600_000 + 330_000)
+    },
+  )
+
+  test.each([30, 5, 60, 600])('a token that lives %i seconds is used nearly whole', async (seconds) => {
+    const start = world.now()
+    const { refresh } = world.hubspot
+    world.hubspot.refresh = async () => {
+      const answer = await refresh()
+      return { ...answer, json: { ...(answer.json as object), expires_in: seconds } }
+    }
+    for (let i = 0; i < seconds * 4; i++) {
+      await send('sent', { messageId: `m${i}` })
+      await world.step()
+      world.pass(1)
+    }
+    await world.rest()
+
+    const whole = (world.now() - start) / 1000 / seconds
+    expect(world.hubspot.held.size).toBe(seconds * 4)
+    expect(world.hubspot.refreshes).toBeLessThanOrEqual(Math.ceil(whole * 1.3) + 1)
+  })
+
+  test('a token that is still good serves while the table cannot be read', async () => {
+    await send('sent')
+    await world.step()
+    world.pass(1750)
+    const { get } = world.portalsTable
+    world.portalsTable.get = async (pk) => {
+      if (pk.startsWith('portal#')) throw Object.assign(new Error('down'), { $metadata: {} })
+      return get(pk)
+    }
+    await send('read')
+    await world.step()
+
+    expect(told()).toEqual(['SENT', 'READ'])
   })
 
   test('a missing scope marks the portal, and its messages wait', async () => {

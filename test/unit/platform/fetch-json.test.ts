@@ -176,6 +176,46 @@ test('a mebibyte is an answer, more is too long for one', async () => {
   })
 })
 
+test.each([
+  [
+    'changes the protocol',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    false,
+  ],
+  ['changes the protocol, unasked and in silence', 'HTTP/1.1 101 Switching Protocols\r\n\r\n', false],
+  ['says to go on, and closes', 'HTTP/1.1 100 Continue\r\n\r\n', true],
+  ['says to go on, and no more', 'HTTP/1.1 100 Continue\r\n\r\n', false],
+  ['closes without a word', '', true],
+  ['closes after half a line', 'HTTP/1.1 20', true],
+  ['closes within its headers', 'HTTP/1.1 200 OK\r\ncontent-le', true],
+  ['closes within a body that is counted', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}', true],
+  ['closes within a body in chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab', true],
+  ['never ends its headers', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(10)}`, false],
+  ['has headers without end', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`, false],
+  ['has two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab', false],
+  ['has a length that is none', 'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n', false],
+  ['never ends its body', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n', false],
+])('a server that %s leaves no request open', async (_, words, closes) => {
+  const { port } = await listening(
+    createTcpServer((socket) => {
+      closing.unshift(async () => socket.destroy())
+      socket.on('error', () => {})
+      socket.once('data', () => void (closes ? socket.end(words) : socket.write(words)))
+    }),
+  )
+
+  const failure = await failureOf(fetchJson(500)(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'Hello' }))
+
+  expect(failure.mayHaveArrived).toBe(true)
+})
+
+test('a request that cannot be made at all is a bug, not an answer', async () => {
+  await expect(fetchJson()('no URL', { method: 'POST' })).rejects.toThrow(TypeError)
+  await expect(fetchJson()('http://127.0.0.1:9/', { method: 'POST', headers: { 'x-name': 'a\nb' } })).rejects.toThrow(
+    TypeError,
+  )
+})
+
 test('after a failure the next request gets its answer', async () => {
   let count = 0
   const url = await serve((request, response) => {

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { createSecrets, SecretUnavailable } from '../../../functions/platform/secrets.ts'
 import { createFakeSecretsManager } from '../../support/aws.ts'
+import { collectTelemetry } from '../../support/telemetry.ts'
 
 const Schema = z.object({ user: z.string(), keys: z.array(z.string().min(8)) })
 const good = { user: 'ada', keys: ['key-number-1'] }
@@ -106,6 +107,100 @@ test('while Secrets Manager is down, what is remembered serves, and the rest is 
   await expect(secrets.read('t', Schema)).rejects.toThrow('Secret t cannot be read: ServiceUnavailable')
 })
 
+describe('while a secret cannot be read anew', () => {
+  const failures = {
+    down: { name: 'ServiceUnavailable', $fault: 'server', $metadata: { httpStatusCode: 503 } },
+    'an error of its own': { name: 'InternalServiceError', $fault: 'server', $metadata: { httpStatusCode: 500 } },
+    throttled: { name: 'ThrottlingException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+    'too slow': { name: 'TimeoutError', $metadata: { attempts: 2 } },
+    unreachable: { name: 'Error', code: 'ECONNREFUSED', $metadata: { attempts: 2 } },
+    unresolved: { name: 'Error', code: 'EAI_AGAIN' },
+  }
+  const refusals = {
+    'access denied': { name: 'AccessDeniedException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+    'a key that is denied': { name: 'DecryptionFailure', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+    'a key that is disabled': { name: 'KMSDisabledException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+    'marked for deletion': { name: 'InvalidRequestException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+  }
+  const failWith = (manager: ReturnType<typeof createFakeSecretsManager>, failure: object) =>
+    Object.assign(manager.client, { send: () => Promise.reject(Object.assign(new Error('no'), failure)) })
+
+  test.each(Object.entries(failures))(
+    '%s: what was read serves for a day, and somebody is told',
+    async (_, failure) => {
+      const { secrets, manager, pass, telemetry } = setUp({ s: good })
+      await secrets.read('s', Schema)
+      failWith(manager, failure)
+
+      pass(301)
+      expect(await secrets.read('s', Schema)).toEqual(good)
+      pass(86_000)
+      expect(await secrets.read('s', Schema)).toEqual(good)
+      expect(telemetry.counts['SecretsNotReadAnew']).toBe(2)
+      expect(telemetry.everything()).not.toContain('key-number-1')
+
+      pass(101)
+      await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
+    },
+  )
+
+  test.each(Object.entries(refusals))('%s: nothing serves any more, also after that', async (_, failure) => {
+    const { secrets, manager, pass } = setUp({ s: good })
+    await secrets.read('s', Schema)
+    pass(301)
+    failWith(manager, failures.down)
+    expect(await secrets.read('s', Schema)).toEqual(good)
+    pass(11)
+
+    failWith(manager, failure)
+    await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
+    failWith(manager, failures.down)
+    await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
+  })
+
+  test('a secret that is gone serves no more', async () => {
+    const { secrets, manager, pass } = setUp({ s: good })
+    await secrets.read('s', Schema)
+    manager.values.delete('s')
+    pass(301)
+
+    expect(await secrets.read('s', Schema)).toBeUndefined()
+  })
+
+  test('whoever asks for it anew, to see whether it was rotated, is not given the old one', async () => {
+    const { secrets, manager, pass } = setUp({ s: good })
+    await secrets.read('s', Schema)
+    pass(60)
+    failWith(manager, failures.down)
+
+    await expect(secrets.read('s', Schema, { fresh: true })).rejects.toThrow(SecretUnavailable)
+    expect(await secrets.read('s', Schema)).toEqual(good)
+  })
+
+  test('nobody waits for an answer that does not come', async () => {
+    const { secrets, manager, pass } = setUp({ s: good })
+    await secrets.read('s', Schema)
+    pass(301)
+    Object.assign(manager.client, { send: () => new Promise(() => {}) })
+
+    expect(await secrets.read('s', Schema)).toEqual(good)
+  })
+
+  test('it is asked for every ten seconds, not for each message', async () => {
+    const { secrets, manager, pass } = setUp({ s: good })
+    await secrets.read('s', Schema)
+    pass(301)
+    manager.down = true
+    for (let i = 0; i < 20; i++) await secrets.read('s', Schema)
+    expect(manager.reads).toHaveLength(2)
+
+    pass(10)
+    manager.down = false
+    manager.values.set('s', JSON.stringify({ ...good, user: 'grace' }))
+    expect(await secrets.read('s', Schema)).toMatchObject({ user: 'grace' })
+  })
+})
+
 test('a failure is not remembered', async () => {
   const { secrets, manager } = setUp({ s: good })
   manager.down = true
@@ -122,5 +217,6 @@ function setUp(values: Record<string, unknown> = {}) {
   const pass = (seconds: number) => {
     time += seconds * 1000
   }
-  return { secrets: createSecrets(manager.client, () => time), manager, pass }
+  const telemetry = collectTelemetry()
+  return { secrets: createSecrets(manager.client, () => time, telemetry.telemetry), manager, pass, telemetry }
 }
