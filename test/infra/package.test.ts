@@ -54,6 +54,15 @@ test('plain JavaScript synthesizes a stack with the functions that would be depl
   }
 })
 
+test('who does not read `exports`, like CommonJS apps whose types are resolved as Node once did, finds the same files', () => {
+  const { main, types, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+
+  expect({ default: main, types }).toEqual(exports['.'])
+  expect(readdirSync(join(installed, 'dist/infra'))).toEqual(
+    expect.arrayContaining(['status-relay.js', 'status-relay.d.ts']),
+  )
+})
+
 test('CommonJS may require it', async () => {
   writeFileSync(join(app, 'required.cjs'), `console.log(typeof require('hubspot-status-relay').StatusRelay)`)
 
