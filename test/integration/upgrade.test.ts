@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundle } from '../../infra/bundle.ts'
@@ -8,6 +7,7 @@ import type { Message } from '../../infra/local/hubspot.ts'
 import { FunctionProperties } from '../../infra/local/lambda.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { readTemplate, synthesize } from '../../infra/local/template.ts'
+import { checkOut, lastTag } from '../support/releases.ts'
 
 const project = join(import.meta.dirname, '../..')
 const account = { ...ids, channelAccountId: '3000000001' }
@@ -31,7 +31,7 @@ beforeAll(async () => {
   cpSync(synthesized.folder, assembly, { recursive: true })
   await synthesized.remove()
   const tag = lastTag()
-  if (tag) checkOut(tag, releaseFolder('previous'))
+  if (tag) checkOut(tag, releaseFolder('previous'), ['functions'])
   else copySources(releaseFolder('previous'))
   copySources(releaseFolder('next'))
   writeVersion('next', versionOf('previous') + 1)
@@ -134,25 +134,6 @@ type Release = 'previous' | 'next'
 
 const releaseFolder = (release: Release) => join(releases, release)
 const bundleOf = (release: Release, name: string) => join(releaseFolder(release), 'bundles', name)
-
-function git(...args: string[]) {
-  return execFileSync('git', args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-}
-
-function lastTag() {
-  try {
-    return git('tag', '--list', 'v*', '--merged', 'HEAD', '--sort=-v:refname').trim().split('\n')[0]
-  } catch {
-    // Sources may be here without git, or without their history.
-    return undefined
-  }
-}
-
-function checkOut(tag: string, folder: string) {
-  mkdirSync(folder)
-  git('archive', `--output=${folder}.tar`, tag, 'functions')
-  execFileSync('tar', ['-xf', `${folder}.tar`, '-C', folder])
-}
 
 function copySources(folder: string) {
   cpSync(join(project, 'functions'), join(folder, 'functions'), { recursive: true })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec'
 import type { Property, PropertyType, Resource as ResourceSpec } from '@aws-cdk/service-spec-types'
 
@@ -18,6 +19,24 @@ export function violationsIn(resources: Record<string, Resource>): string[] {
   )
   return [...own, ...strayReferences(resources)]
 }
+
+/**
+ * What CloudFormation would delete or replace, and lose with it, where one template takes the place of another: tables, queues,
+ * keys, secrets, and the API, whose URL others know.
+ */
+export function lossesBetween(before: Record<string, Resource>, after: Record<string, Resource>): string[] {
+  return Object.entries(before).flatMap(([id, { Type, Properties = {} }]) => {
+    if (!lasting.test(Type)) return []
+    const next = after[id]
+    if (next?.Type !== Type) return [`${id} (${Type}) is gone`]
+    return Object.entries(specOf(Type).properties).flatMap(([name, { causesReplacement }]) => {
+      const isSame = isDeepStrictEqual(Properties[name], next.Properties?.[name])
+      return causesReplacement === 'yes' && !isSame ? [`${id} (${Type}) is replaced for its ${name}`] : []
+    })
+  })
+}
+
+const lasting = /^AWS::(DynamoDB::\w*Table|SQS::Queue|KMS::Key|SecretsManager::Secret|ApiGatewayV2::(Api|DomainName))$/
 
 function ofObject(properties: Record<string, Property>, value: Record<string, unknown>, path: string): string[] {
   const missing = Object.entries(properties).flatMap(([name, { required }]) =>
