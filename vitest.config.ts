@@ -10,7 +10,7 @@ if (!findChromium())
   )
 
 // Only what hangs meets these limits, and a busy machine is not to be taken for that. No test has limits of its own.
-const limit = Math.max(120_000, ample(20_000))
+const limit = Math.max(300_000, ample(30_000))
 
 export default defineConfig({
   test: {
@@ -21,6 +21,8 @@ export default defineConfig({
     // Half of each file is waiting; by itself, Vitest would leave one of two processors to it.
     maxWorkers: 2,
     isolate: false,
+    // Tests that run side by side in a file wait for most of their time.
+    maxConcurrency: 8,
     // Node reads TypeScript by itself, in a third of the time.
     experimental: { viteModuleRunner: false },
     sequence: { sequencer: LongestFirst },

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 
@@ -37,11 +38,23 @@ export async function synthesize({
   const shared = process.env['SHARED_ASSEMBLIES']
   if (!shared) return synthesizeAnew(app, context)
   const folder = join(shared, hash('sha256', JSON.stringify([app, context])).slice(0, 16))
-  if (!existsSync(folder)) {
-    const assembly = await synthesizeAnew(app, context)
-    // Somebody else may have been at it at the same time: the first one's counts.
-    await rename(assembly.folder, folder).catch(() => {})
-    await assembly.remove()
+  while (!existsSync(folder)) {
+    // Whoever makes this folder is at it; all others wait.
+    const isOurs = await mkdir(`${folder}.making`).then(
+      () => true,
+      () => false,
+    )
+    if (!isOurs) {
+      await sleep(50)
+      continue
+    }
+    try {
+      const assembly = await synthesizeAnew(app, context)
+      await rename(assembly.folder, folder)
+      await assembly.remove()
+    } finally {
+      await rmdir(`${folder}.making`)
+    }
   }
   return { folder, async remove() {} }
 }

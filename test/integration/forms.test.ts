@@ -6,15 +6,29 @@ import { type Form, forms } from '../../infra/local/forms.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { type Outcome, playScenarios, shortWaits } from '../../infra/local/scenarios.ts'
 
-describe.each<Form>(['statuses-only', 'smallest'])('%s', (form) => {
+const tested: Form[] = ['statuses-only', 'smallest']
+const played = {} as Record<Form, { relay: LocalRelay; outcomes: Outcome[] }>
+
+// Scenarios wait for most of their time: both forms do at once.
+beforeAll(async () => {
+  await Promise.all(tested.map(play))
+})
+afterAll(() => Promise.all(Object.values(played).map(({ relay }) => relay.stop())))
+
+async function play(form: Form) {
   const { settings, scenarios } = forms[form]
+  const relay = await startLocalRelay({ settings, environment: shortWaits() })
+  played[form] = { relay, outcomes: [] }
+  played[form].outcomes = await playScenarios(relay, scenarios)
+}
+
+describe.each(tested)('%s', (form) => {
+  const { scenarios } = forms[form]
   let relay: LocalRelay
   let outcomes: Outcome[]
-  beforeAll(async () => {
-    relay = await startLocalRelay({ settings, environment: shortWaits() })
-    outcomes = await playScenarios(relay, scenarios)
+  beforeAll(() => {
+    ;({ relay, outcomes } = played[form])
   })
-  afterAll(() => relay?.stop())
 
   test.each(scenarios.map(({ name }, index) => ({ name, index })))('$name: HubSpot ends at the truth', ({ index }) => {
     const { scenario, ...outcome } = outcomes[index]!

@@ -9,6 +9,7 @@ import type { Conduct } from '../../infra/local/forward-receiver.ts'
 import type { Fault } from '../../infra/local/hubspot-behaviour.ts'
 import type { Grant } from '../../infra/local/iam.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { slowness, startLimit } from '../../infra/local/pace.ts'
 import { synthesize } from '../../infra/local/template.ts'
 import { startWhatsApp } from '../../infra/local/whatsapp.ts'
 import { createLinkBrowser } from '../support/link-browser.ts'
@@ -41,8 +42,9 @@ afterAll(remove)
 // Nothing takes longer than all of it did.
 let patienceMs = 60_000
 const startedAt = Date.now()
+const slownessThen = slowness()
 const whole = await run()
-patienceMs = Date.now() - startedAt
+patienceMs = (Date.now() - startedAt) / slownessThen
 const isSeen = ({ action }: Grant) => !(action in unseen)
 
 test('with every grant, each message meets its fate, and nothing is refused', () => {
@@ -82,13 +84,12 @@ async function run(revoked?: Grant) {
   await using application = await startApplication()
   const { grants, refusals } = relay.stack
   const fatesSoFar = await sendMessages(relay, application)
-  let latest = { fates: {}, since: Date.now() }
-  for (const giveUpAt = Date.now() + 60_000; ; await sleep(50)) {
-    const now = Date.now()
+  let latest = { fates: {}, patience: startLimit(patienceMs) }
+  for (const limit = startLimit(60_000); ; await sleep(50)) {
     const soFar = await fatesSoFar()
-    if (!isDeepStrictEqual(soFar, latest.fates)) latest = { fates: soFar, since: now }
-    const isStuck = refusals.length > 0 && now - latest.since > patienceMs
-    if (isDeepStrictEqual(soFar, fates) || isStuck || now > giveUpAt) return { fates: soFar, refusals, grants }
+    if (!isDeepStrictEqual(soFar, latest.fates)) latest = { fates: soFar, patience: startLimit(patienceMs) }
+    const isStuck = refusals.length > 0 && latest.patience.isOver()
+    if (isDeepStrictEqual(soFar, fates) || isStuck || limit.isOver()) return { fates: soFar, refusals, grants }
   }
 }
 

@@ -62,7 +62,11 @@ async function tryOut(node: string, npm: string, ignoreScripts: boolean) {
     return ['not to be had']
   }
   const env = {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_/i.test(name))),
+    ...Object.fromEntries(
+      Object.entries(process.env).filter(
+        ([name]) => !/^npm_(?!config_)|^npm_config_local_prefix$|^NODE_(OPTIONS|COMPILE_CACHE)$/i.test(name),
+      ),
+    ),
     PATH: [bin, '/usr/bin', '/bin'].join(delimiter),
     CDK_DISABLE_CLI_TELEMETRY: '1',
   }
