@@ -17,6 +17,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test/report/results.json' }]] : ['default'],
     globalSetup: 'test/support/global-setup.ts',
+    setupFiles: 'test/support/setup.ts',
     pool: 'forks',
     // Half of each file is waiting; by itself, Vitest would leave one of two processors to it.
     maxWorkers: 2,

@@ -1,6 +1,8 @@
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onEndOfParent } from '../../infra/local/end-with-parent.ts'
 
 const project = join(import.meta.dirname, '../..')
 
@@ -17,8 +19,16 @@ export default async function setUp() {
   // What CDK, npm and tsc are compiled to, for the next time too.
   process.env['NODE_COMPILE_CACHE'] ??= join(project, 'node_modules/.cache/node')
 
+  // However it ends.
+  const removeNow = () =>
+    [assemblies, temporary].forEach((folder) => void rmSync(folder, { recursive: true, force: true }))
+  process.once('exit', removeNow)
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+  onEndOfParent(() => process.exit(1))
+
   return async () => {
     const left = await processesIn(assemblies)
+    process.off('exit', removeNow)
     for (const folder of [assemblies, temporary]) await rm(folder, { recursive: true, force: true })
     if (left.length > 0) throw new Error(`The tests left processes behind: ${left.join(', ')}`)
   }
