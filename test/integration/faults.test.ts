@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, type ExpectStatic, test } from 'vitest'
 import type { Fault } from '../../infra/local/aws.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { shortWaits } from '../../infra/local/scenarios.ts'
@@ -22,7 +22,7 @@ async function start() {
 const account = '3000000001'
 
 /** While the fault lasts, an agent presses Send; HubSpot tries its webhook again as long as it has to. */
-async function sendDuring(relay: LocalRelay & { refused: string[] }, fault: Fault) {
+async function sendDuring(expect: ExpectStatic, relay: LocalRelay & { refused: string[] }, fault: Fault) {
   const service = await relay.addChannelAccount(account, { conduct: () => ({}) })
   relay.stack.faults.add(fault)
   const sending = relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
@@ -37,7 +37,7 @@ async function sendDuring(relay: LocalRelay & { refused: string[] }, fault: Faul
 
 // Each refusal as AWS gives it, and each as it is when the call took effect and only its answer was lost.
 describe.concurrent('a fault of AWS', () => {
-  test.each<Fault>([
+  test.for<Fault>([
     { service: 'secretsmanager' },
     { service: 'secretsmanager', error: 'AccessDeniedException', statusCode: 400 },
     { service: 'sqs', operation: 'SendMessage' },
@@ -46,16 +46,16 @@ describe.concurrent('a fault of AWS', () => {
     { service: 'dynamodb', operation: 'PutItem', takesEffect: true },
   ])(
     'while it answers $service $operation with $error (takes effect: $takesEffect), nothing is lost and nothing sent twice',
-    async (fault) => {
+    async (fault, { expect }) => {
       await using relay = await start()
 
-      expect(await sendDuring(relay, fault)).toEqual({ told: 'SENT', receptions: 1 })
+      expect(await sendDuring(expect, relay, fault)).toEqual({ told: 'SENT', receptions: 1 })
     },
   )
 })
 
 describe.concurrent('a secret', () => {
-  test('of the app that is no app secret: 503, and the log names the field and not the value', async () => {
+  test('of the app that is no app secret: 503, and the log names the field and not the value', async ({ expect }) => {
     await using relay = await start()
     relay.stack.putSecret('AppSecret', { clientId: 'local-client', clientSecrets: 'not-a-list' })
 
@@ -71,7 +71,7 @@ describe.concurrent('a secret', () => {
     expect(logs).not.toContain('not-a-list')
   })
 
-  test('of a channel that is broken: the message waits, and the log names the field', async () => {
+  test('of a channel that is broken: the message waits, and the log names the field', async ({ expect }) => {
     await using relay = await start()
     const name = relay.stack.outputs['ChannelSecretsPrefix'] + account
     relay.stack.putSecret(name, { provider: 'forward', url: 'http://not-loopback.example', secrets: [] })
