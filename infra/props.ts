@@ -79,10 +79,10 @@ interface HubSpotApi {
   /** Default: https://api.hubapi.com. */
   readonly baseUrl: string
   /** Default: v3. */
-  readonly apiVersion: 'v3' | '2026-03' | '2026-09'
+  readonly apiVersion: 'v3' | '2025-09' | '2026-03' | '2026-09'
   /** Requests in ten seconds that HubSpot allows the app in one account, until its answers say. Default: 110. */
   readonly requestLimit: number
-  /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.9. */
+  /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.6. */
   readonly requestShare: number
   /** Where HubSpot's users give their consent. Default: https://app.hubspot.com. */
   readonly appBaseUrl: string
@@ -128,7 +128,7 @@ const hubspotDefaults: HubSpotApi = {
   baseUrl: 'https://api.hubapi.com',
   apiVersion: 'v3',
   requestLimit: 110,
-  requestShare: 0.9,
+  requestShare: 0.6,
   appBaseUrl: 'https://app.hubspot.com',
   // What a custom channel needs, by HubSpot's guide.
   scopes: ['oauth', 'conversations.read', 'conversations.custom_channels.read', 'conversations.custom_channels.write'],

@@ -33,7 +33,7 @@ const Settings = z
     hubspot: z
       .strictObject({
         baseUrl: z.string(),
-        apiVersion: z.enum(['v3', '2026-03', '2026-09']),
+        apiVersion: z.enum(['v3', '2025-09', '2026-03', '2026-09']),
         requestLimit: z.number(),
         requestShare: z.number(),
         appBaseUrl: z.string(),

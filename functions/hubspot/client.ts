@@ -4,7 +4,7 @@ import { retryAfterSeconds } from '../platform/retry.ts'
 import type { Allowance } from './rate-limit.ts'
 
 /** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
-export const ApiVersion = z.enum(['v3', '2026-03', '2026-09'])
+export const ApiVersion = z.enum(['v3', '2025-09', '2026-03', '2026-09'])
 export type ApiVersion = z.infer<typeof ApiVersion>
 
 /** A status as HubSpot's "update a message" endpoint takes it. */

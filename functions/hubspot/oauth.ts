@@ -56,7 +56,7 @@ export function createOAuth({
   now?(): number
 }) {
   async function post({ clientId, clientSecrets }: AppSecret, path: string, fields: Record<string, string>) {
-    const { status, headers, json } = await fetchJson(`${baseUrl}/oauth/${version}${path}`, {
+    const { status, headers, json } = await fetchJson(`${baseUrl}/oauth/${oauthVersion(version)}${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ client_id: clientId, client_secret: clientSecrets[0], ...fields }).toString(),
@@ -107,6 +107,9 @@ export function createOAuth({
       }),
   }
 }
+
+// HubSpot has no OAuth endpoints of this version.
+const oauthVersion = (version: ApiVersion) => (version === '2025-09' ? 'v3' : version)
 
 /** What the relay calls HubSpot for. */
 export const neededScopes = ['conversations.custom_channels.read', 'conversations.custom_channels.write']

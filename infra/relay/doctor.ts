@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { checkApiVersion } from './api-version.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from './channels-of-app.ts'
 import * as checks from './checks.ts'
 import type { Deployment } from './deployment.ts'
@@ -59,6 +60,7 @@ const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   checks.checkAppSecret,
   checks.checkPortals,
   checks.checkRateLimit,
+  (deployment) => checkApiVersion(deployment),
   checks.checkChannelSecrets,
   (deployment) => checks.checkChannels(deployment, channels),
   checks.checkWebhook,

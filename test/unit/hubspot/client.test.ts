@@ -21,6 +21,7 @@ const correlationId = 'correlationId 6d1f0a6e-7f5a-4c0e-9f39-1f2d0f3b6a11'
 
 test.each([
   ['v3', '/conversations/v3/custom-channels/2300310/messages/m1'],
+  ['2025-09', '/conversations/custom-channels/2025-09/2300310/messages/m1'],
   ['2026-03', '/conversations/custom-channels/2026-03/2300310/messages/m1'],
   ['2026-09', '/conversations/custom-channels/2026-09/2300310/messages/m1'],
 ])('in version %s a message is at %s', (version, path) => {
