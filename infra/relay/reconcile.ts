@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { LedgerItem, messageOf } from '../../functions/messages/ledger.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
+import { reconcileAtHubSpot } from './at-hubspot.ts'
 import type { Deployment } from './deployment.ts'
-import { digits } from './given.ts'
+import { ageInMilliseconds, digits } from './given.ts'
 import type { Context } from './relay.ts'
 import { isOfMessage, scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,16 +18,38 @@ export function addReconcileCommand(program: Command, { terminal, deployment }: 
     .option('--yes', 'tell HubSpot; without this, only say what would be told')
     .option('--portal <id>', 'only the messages of one HubSpot account', digits)
     .option('--segments <number>', 'how many parts of the ledger are read side by side', segments, 4)
+    .option(
+      '--at-hubspot',
+      "ask HubSpot what it shows of one account's messages, and compare; needs --portal and --since",
+    )
+    .option('--since <time>', 'only messages that changed since then: a date, or an age like 3d', sinceWhen)
+    .option('--share <number>', "with --at-hubspot: the share of HubSpot's limit that may be used", shareOfLimit, 0.2)
+    .option('--fix', 'with --at-hubspot: tell HubSpot anew where it shows another status')
     .option('--json', 'print the messages and the counts as JSON')
     .action(async (options: Options) => {
       const found = await deployment()
+      const { atHubspot, portal, since, fix } = options
+      if (atHubspot) {
+        if (!portal || since === undefined) throw new Trouble('--at-hubspot needs --portal and --since.')
+        return reconcileAtHubSpot(found, terminal, { ...options, portal, since })
+      }
+      if (since !== undefined || fix) throw new Trouble('--since and --fix go with --at-hubspot.')
       const account: Account = { 'nothing known': 0, told: 0, 'under way': 0, untold: 0, unreadable: 0, messages: [] }
       await scan(found, terminal, options, account)
       conclude(terminal, account, options)
     })
 }
 
-type Options = { yes?: boolean; portal?: string; segments: number; json?: boolean }
+type Options = {
+  yes?: boolean
+  portal?: string
+  segments: number
+  json?: boolean
+  atHubspot?: boolean
+  since?: number
+  share: number
+  fix?: boolean
+}
 
 type Account = Record<Verdict['kind'] | 'unreadable', number> & {
   /** Those that HubSpot was not told of. */
@@ -94,6 +117,17 @@ function conclude(terminal: Terminal, account: Account, { yes, json }: Options) 
 }
 
 const longestList = 20
+
+function sinceWhen(text: string) {
+  const time = /^\d+[smhd]$/.test(text) ? Date.now() - ageInMilliseconds(text) : Date.parse(text)
+  if (!Number.isFinite(time)) throw new InvalidArgumentError('It must be a date, like 2026-11-22, or an age, like 3d.')
+  return time
+}
+
+function shareOfLimit(text: string) {
+  if (!/^0?\.\d{1,3}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('It must be 0.001 to 0.999.')
+  return Number(text)
+}
 
 function segments(text: string) {
   if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('It must be 1 to 99.')

@@ -44,8 +44,21 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
   // What nobody told anything about is SENT in HubSpot from the start.
   const held = item.told?.word ?? 'SENT'
   if (held === telling.word || item.refused === telling.word) return { kind: 'told' }
+  return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
+}
+
+/** What to queue so that HubSpot is told anew what is known of a message. */
+export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
+  const { status } = tellingOf(item)!
   // Of several sends, one of which this is known already: all of them are not meant.
-  const index = item.parts?.findIndex(({ known }) => known === telling.status) ?? -1
-  const part = item.parts && index >= 0 ? { part: { index, of: item.parts.length } } : {}
-  return { kind: 'untold', updates: [update({ status: telling.status, ...part, id })] }
+  const index = item.parts?.findIndex(({ known }) => known === status) ?? -1
+  return {
+    v: version,
+    ...messageOf(item.pk),
+    status,
+    ...(item.parts && index >= 0 && { part: { index, of: item.parts.length } }),
+    source: 'relay',
+    id,
+    occurredAt: new Date(now).toISOString(),
+  }
 }
