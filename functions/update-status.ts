@@ -48,6 +48,8 @@ export type Deps = ConsumerDeps & {
   sleep(milliseconds: number): Promise<void>
   /** `corrections`: HubSpot shows SENT by itself, and is told so only where it was told something else before. */
   tellSent: 'always' | 'corrections'
+  /** Over how long the same refusal of HubSpot's makes it final, in seconds. Default: 300. */
+  refusedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
@@ -175,6 +177,7 @@ export function createHandler(deps: Deps) {
       age,
       ...(await whenRefused(answer, { update, age, tries })),
       tries,
+      refusedForSeconds: deps.refusedForSeconds ?? 300,
       lateEffectSeconds: deps.lateEffectSeconds,
     })
     return heed(outcome, { update, item, run, telling, tries })

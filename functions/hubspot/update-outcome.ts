@@ -48,6 +48,8 @@ export type Asked = {
   /** Whether HubSpot refuses message after message of the channel in this way. */
   isSystematic: boolean
   tries: Tries
+  /** Over how long the same refusal makes it final, in seconds: five minutes, unless somebody only tries that out. */
+  refusedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
@@ -125,7 +127,7 @@ export const isYetToAppear = (answer: { status: number }, age: number) => isNotT
  * at least five minutes. Where message after message is refused so, two times are enough, lest that uses up the portal's limit.
  */
 function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refused' }>, asked: Asked): UpdateOutcome {
-  const { now, tries, isSystematic } = asked
+  const { now, tries, isSystematic, refusedForSeconds = fiveMinutes / 1000 } = asked
   if (asked.isPurged)
     return {
       kind: 'give up',
@@ -135,7 +137,7 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
   const { since = now, times = 0 } = known ?? {}
   const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
   const noted = { ...tries, refused: { since, at: now, times: times + 1, alike, timesAlike } }
-  const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= fiveMinutes
+  const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= refusedForSeconds * 1000
   if (!isFinal) {
     const isYoung = isYetToAppear({ status }, asked.age)
     return {
@@ -143,7 +145,7 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
       reason: isYoung
         ? `HubSpot does not have the message yet (${problem})`
         : `HubSpot refuses the status (${problem})`,
-      notBefore: nextAfterRefusal(noted.refused, { ...asked, isYoung }),
+      notBefore: nextAfterRefusal(noted.refused, { ...asked, refusedForSeconds, isYoung }),
       tries: noted,
     }
   }
@@ -168,15 +170,17 @@ const steps = [5, 30, 120, 300]
 
 function nextAfterRefusal(
   { since, times }: NonNullable<Tries['refused']>,
-  { now, random, isSystematic, isYoung }: Asked & { isYoung: boolean },
+  { now, random, isSystematic, refusedForSeconds, isYoung }: Asked & { isYoung: boolean; refusedForSeconds: number },
 ) {
-  const end = since + fiveMinutes * (1 + random() / 20)
-  if (isSystematic) return Math.max(end, now + 5000)
+  const second = (refusedForSeconds * 1000 * (1 + random() / 20)) / 300
+  const soonest = now + 5 * second
+  const end = since + 300 * second
+  if (isSystematic) return Math.max(end, soonest)
   // A message that was just born may be there any moment.
-  if (isYoung) return now + Math.min(60_000, 1000 * 2 ** times) * (0.5 + random() / 2)
+  if (isYoung) return Math.min(Math.max(end, soonest), now + Math.min(60_000, 1000 * 2 ** times) * (0.5 + random() / 2))
   const step = steps[times - 1]
-  if (step === undefined) return now + fiveMinutes * (1 + random() / 20)
-  return Math.max(step === 300 ? end : since + step * 1000 * (1 + random() / 5), now + 5000)
+  if (step === undefined) return now + 300 * second
+  return Math.max(since + step * second, soonest)
 }
 
 /** What HubSpot is told of a reason: all of it; a short one, where that is refused; or none. */

@@ -47,7 +47,7 @@ async function makeTrouble() {
   await expect.poll(() => delayed.told).toBe('SENT')
   await send('telling')
   await send('trouble', { portalId: '1002' })
-  await send('trouble', { faults: [{ answer: { status: 400 } }] })
+  await send('trouble', { faults: [{ answer: { status: 400 }, times: 5 }] })
   await hubspot.sendEvent({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', text: 'Nobody else may read this' }, ids)
   await stack.idle({ withinSeconds: 10, timeoutSeconds: 20 })
 }

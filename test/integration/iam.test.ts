@@ -76,7 +76,11 @@ async function run(revoked?: Grant) {
   const isRevoked = (grant: Grant) => revoked !== undefined && inWords(grant) === inWords(revoked)
   let relay: LocalRelay
   try {
-    relay = await startLocalRelay({ assembly, overrides: { revoked: isRevoked } })
+    relay = await startLocalRelay({
+      assembly,
+      environment: { HUBSPOT_REFUSED_FOR_SECONDS: '1' },
+      overrides: { revoked: isRevoked },
+    })
   } catch (error) {
     return { fates: 'The relay cannot be deployed.', refusals: [String(error)], grants: [] }
   }

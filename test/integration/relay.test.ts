@@ -23,6 +23,8 @@ const developerApiKey = 'developer-key-of-the-test'
 const channelSecret = `whsec_${Buffer.from('the secret of a channel, tested').toString('base64')}`
 const text = 'What the agent wrote'
 const phone = '+15550100001'
+/** After so many, alike and over a second here, one is final. */
+const refusals = 5
 
 let folder: string
 let note: string
@@ -38,7 +40,11 @@ beforeAll(async () => {
   note = join(folder, 'note.json')
   hubspot = await startHubSpot({ clientId: 'client', clientSecrets: [clientSecret], developerApiKey })
   stack = await startLocalStack({
-    environment: ({ url }) => ({ PUBLIC_BASE_URL: url, HUBSPOT_BASE_URL: hubspot.url }),
+    environment: ({ url }) => ({
+      PUBLIC_BASE_URL: url,
+      HUBSPOT_BASE_URL: hubspot.url,
+      HUBSPOT_REFUSED_FOR_SECONDS: '1',
+    }),
     overrides: { visibilityTimeoutSeconds: 1, maxReceiveCount: 5 },
   })
   service = await startForwardReceiver({
@@ -276,7 +282,7 @@ describe('dead letters', () => {
       ...ids,
       text,
       to: [phone],
-      faults: [{ method: 'PATCH', answer: { status: 400 } }],
+      faults: [{ method: 'PATCH', answer: { status: 400 }, times: refusals }],
     })
     await hubspot.sendEvent({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', portalId: '1001', message: text }, ids)
     await stack.idle()
@@ -433,7 +439,7 @@ describe('reconciling', () => {
   })
 
   test('finds a message whose dead letter was purged, and changes nothing', async () => {
-    const faults = [{ method: 'PATCH' as const, answer: { status: 400 } }]
+    const faults = [{ method: 'PATCH' as const, answer: { status: 400 }, times: refusals }]
     untold = await hubspot.sendMessage({ ...ids, text, to: [phone], faults })
     await stack.idle()
     await relay(['dead-letters', 'purge', '--yes'])
@@ -456,8 +462,38 @@ describe('reconciling', () => {
       told: 4,
       messages: [{ messageId: untold.id, known: 'sent' }],
     })
-    expect(hubspot.message(untold.id)).toMatchObject({ told: 'SENT', patches: [{ answered: 400 }, { answered: 200 }] })
+    expect(hubspot.message(untold.id)).toMatchObject({ told: 'SENT' })
+    expect(hubspot.message(untold.id)!.patches.map(({ answered }) => answered)).toEqual([400, 400, 400, 400, 400, 200])
     expect((await reconcile()).exitCode).toBe(0)
+  })
+
+  test('at HubSpot finds what somebody else made of a message, within its share, and tells it anew', async () => {
+    const since = '2026-01-01'
+    const at = (...options: string[]) =>
+      reconcile('--at-hubspot', '--portal', ids.portalId, '--since', since, '--share', '0.9', ...options)
+    expect(await at()).toMatchObject({
+      exitCode: 0,
+      printed: expect.stringMatching(/HubSpot shows \d+ as they are and 0/),
+    })
+    Object.assign(hubspot.message(untold.id)!, { status: 'FAILED', told: 'FAILED' })
+
+    const looked = await at()
+    const fixed = await at('--fix', '--json')
+    await stack.idle()
+
+    expect(looked).toMatchObject({ exitCode: 1, said: expect.stringContaining('--fix tells it anew') })
+    expect(looked.printed).toContain(`2300310 ${untold.id}: sent, so SENT; HubSpot shows FAILED`)
+    expect(JSON.parse(fixed.printed)).toMatchObject({ differences: [{ messageId: untold.id, shows: 'FAILED' }] })
+    expect(hubspot.message(untold.id)).toMatchObject({ status: 'SENT' })
+    expect((await at()).exitCode).toBe(0)
+  })
+
+  test.each([
+    [['--at-hubspot', '--portal', '1001'], '--at-hubspot needs --portal and --since'],
+    [['--fix'], '--since and --fix go with --at-hubspot'],
+    [['--at-hubspot', '--portal', '1001', '--since', 'soon'], 'It must be a date'],
+  ])('refuses %j with what is missing', async (options, says) => {
+    expect(await reconcile(...options)).toMatchObject({ said: expect.stringContaining(says) })
   })
 })
 

@@ -30,6 +30,7 @@ beforeAll(async () => {
   note = join(folder, 'note.json')
   local = await startLocalRelay({
     behaviour: { requestsPer10Seconds: 1000 },
+    environment: { HUBSPOT_REFUSED_FOR_SECONDS: '1' },
     overrides: { visibilityTimeoutSeconds: 1 },
   })
   service = await local.addChannelAccount(account, { conduct: () => ({}) })
@@ -96,7 +97,7 @@ describe('message show', () => {
   })
 
   test('says where its job is now, in words, and its times in their order', async () => {
-    const { id } = await send({ faults: [{ method: 'PATCH', answer: { status: 400 } }] })
+    const { id } = await send({ faults: [{ method: 'PATCH', answer: { status: 400 }, times: 5 }] })
     const item = await itemOf(id)
     const timeline = [
       { at: '2026-11-22T12:00:09Z', what: 'delivered', source: 'twilio' },
@@ -503,8 +504,8 @@ describe('portal', () => {
   test('remove --purge leaves nothing of a portal, and everything of the others', async () => {
     await local.installApp('1002')
     await send({ portalId: '1002' })
-    await send({ portalId: '1002', faults: [{ method: 'PATCH', answer: { status: 400 } }] })
-    await send({ faults: [{ method: 'PATCH', answer: { status: 400 } }] })
+    await send({ portalId: '1002', faults: [{ method: 'PATCH', answer: { status: 400 }, times: 5 }] })
+    await send({ faults: [{ method: 'PATCH', answer: { status: 400 }, times: 5 }] })
     const letters = async (portalId: string) =>
       JSON.parse((await relay(['dead-letters', 'list', '--portal', portalId, '--json'])).printed).length
     for (const portalId of ['1001', '1002']) {
