@@ -139,7 +139,7 @@ function answerPatch(hubspot: State, portal: Portal, call: Call, request: Fastif
     return usualAnswer(400, [{ message: 'not a number', in: 'channelId' }])
 
   const message = messageOf(hubspot, portal, request.params)
-  if (!message) return usualAnswer(404)
+  if (!message) return notThere(hubspot, request.params.messageId)
   const objection = objectionTo(hubspot, message, update.data)
   if (objection) return usualAnswer(400, [{ message: objection }])
 
@@ -152,10 +152,21 @@ function answerPatch(hubspot: State, portal: Portal, call: Call, request: Fastif
     told: statusType,
     errorMessage: statusType === 'FAILED' ? errorMessage?.slice(0, hubspot.behaviour.errorMessageMaxLength) : undefined,
   }
+  const { saysItHolds } = hubspot.behaviour
+  const said = saysItHolds === 'what it was told' ? told : { ...told, status: saysItHolds }
   return {
     status: 200,
-    body: publicMessage({ ...message, ...told }),
+    body: publicMessage({ ...message, ...said }),
     effect: () => Object.assign(message, told),
+  }
+}
+
+/** Without a category: a 403 would name a missing scope else. */
+function notThere({ messages, behaviour: { notYetPatchable: status } }: State, messageId: string): Answer {
+  if (status === 404 || !messages.has(messageId)) return usualAnswer(404)
+  return {
+    status,
+    body: { status: 'error', message: 'The message cannot be updated now.', correlationId: randomUUID() },
   }
 }
 

@@ -15,8 +15,11 @@ export const Behaviour = z.strictObject({
   /** Whether a message's webhooks, when sent again, keep the first one's `eventId`. */
   keepsEventId: z.boolean(),
   webhookTimeoutMs: z.int().positive(),
-  /** How long after its creation a message answers 404. */
+  /** How long after its creation a message cannot be updated, and how that is answered. */
   patchableAfterMs: z.int().nonnegative(),
+  notYetPatchable: z.union([z.literal(400), z.literal(403), z.literal(404), z.literal(409)]),
+  /** Whether an answer to an update says that the message holds another word, whatever it was told. */
+  saysItHolds: z.enum(['what it was told', 'SENT', 'FAILED', 'READ']),
   /** Whether READ and FAILED can be left again: always, refused with 400, or taken with 200 while READ stays. */
   transitions: z.enum(['any', 'forward', 'read stays']),
   repeatedStatus: z.enum(['accepted', 'refused']),
@@ -47,6 +50,8 @@ export const usualBehaviour: Behaviour = {
   keepsEventId: true,
   webhookTimeoutMs: 5000,
   patchableAfterMs: 0,
+  notYetPatchable: 404,
+  saysItHolds: 'what it was told',
   transitions: 'any',
   repeatedStatus: 'accepted',
   errorMessageWithoutFailure: 'ignored',

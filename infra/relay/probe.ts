@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { type LedgerItem, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
 import { maxReasonLength } from '../../functions/messages/reasons.ts'
 import type { Word } from '../../functions/messages/status.ts'
+import { relayVersion } from '../version.ts'
 import { confirm } from './given.ts'
 import { createAccess, type MessageAnswer } from './hubspot-access.ts'
 import { type Narrow, narrowed, requireMessage } from './message.ts'
@@ -18,13 +19,16 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
   )
     .option('--yes', 'do not ask')
     .option('--json', 'print what was found as JSON')
-    .action(async (id: string, { yes, json, ...narrow }: Narrow & { yes?: boolean; json?: boolean }) => {
+    .option('--report', 'print what HubSpot did without ids or content, to be attached to an issue')
+    .action(async (id: string, { yes, json, report, ...narrow }: Options) => {
       const found = await deployment()
       const item = await requireMessage(found, terminal, id, narrow)
       if (item.open.length > 0)
         throw new Trouble('HubSpot is being told of this message.', 'Try again in some minutes, or with another one.')
       const key = messageOf(item.pk)
-      await confirm(terminal, `The status of message ${key.messageId} is changed some dozen times.`, { yes })
+      if (report) requireNew(item)
+      const made = report ? ' Nobody but you should wait for it: it is a message that was sent to try this out.' : ''
+      await confirm(terminal, `The status of message ${key.messageId} is changed some dozen times.${made}`, { yes })
 
       const { readMessage, patchMessage } = createAccess(found)
       const trial = createTrial({
@@ -37,7 +41,8 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
       if (!before.word) throw new Trouble(`HubSpot does not show the message (HTTP ${before.status}).`)
       try {
         const result = await probe(trial, before, { untold: item.told === undefined })
-        terminal.print(json ? JSON.stringify(result, undefined, 2) : inWords(result))
+        if (report) terminal.print(asReport(result, found.outputs.HubSpotApiVersion))
+        else terminal.print(json ? JSON.stringify(result, undefined, 2) : inWords(result))
       } finally {
         const telling = tellingOf(item)
         const word = telling?.word ?? (before.word as Word)
@@ -45,6 +50,31 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
         if (held !== word) terminal.note(`HubSpot does not take the message back to ${word}: it holds ${held}.`)
       }
     })
+}
+
+type Options = Narrow & { yes?: boolean; json?: boolean; report?: boolean }
+
+/** A report is made on a message that was sent for it, not on one that a customer's conversation hangs on. */
+function requireNew({ createdAt }: LedgerItem) {
+  if (createdAt !== undefined && Date.now() - Date.parse(createdAt) < anHour) return
+  throw new Trouble(
+    'This message is older than an hour, so it was hardly made for this.',
+    'Send one to yourself on the channel, and give its id.',
+  )
+}
+
+const anHour = 3_600_000
+
+/** What HubSpot did, in Markdown: words, status codes and figures, no ids and nothing that anybody wrote. */
+function asReport(result: Result, apiVersion: string) {
+  const about = { relay: relayVersion, apiVersion, day: new Date().toISOString().slice(0, 10) }
+  return [
+    'What HubSpot does with statuses, as found by `relay probe --report`:',
+    '',
+    '```json',
+    JSON.stringify({ ...about, ...result }, undefined, 2),
+    '```',
+  ].join('\n')
 }
 
 /** Calls about one message: what was asked, and what HubSpot held afterwards. */

@@ -34,6 +34,27 @@ test('a message counts as SENT from the start, but as told only after a PATCH', 
   })
 })
 
+test.each([400, 403, 409] as const)(
+  'a message may be refused with %i for a while, without a category, and then taken',
+  async (status) => {
+    const { hubspot, patch } = await setUp({ patchableAfterMs: 500, notYetPatchable: status })
+    const { id } = await hubspot.sendMessage({ ...ids, text: 'Hello', times: 0 })
+
+    const first = await patch(id, { statusType: 'SENT' })
+    await expect.poll(async () => (await patch(id, { statusType: 'SENT' })).status).toBe(200)
+
+    expect(first.status).toBe(status)
+    expect(await first.json()).not.toHaveProperty('category')
+  },
+)
+
+test('an answer may say that the message holds another word than it was told', async () => {
+  const { hubspot, patch } = await setUp({ saysItHolds: 'SENT' })
+  const { id } = await hubspot.sendMessage({ ...ids, text: 'Hello', times: 0 })
+
+  expect(await (await patch(id, { statusType: 'READ' })).json()).toMatchObject({ status: { statusType: 'SENT' } })
+})
+
 test.each(['2025-09', '2026-03', '2026-09'])('the %s paths answer like v3', async (version) => {
   const { hubspot, call } = await setUp()
   const { id } = await hubspot.sendMessage({ ...ids, text: 'Hello', times: 0 })

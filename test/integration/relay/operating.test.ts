@@ -451,6 +451,30 @@ describe('probe', () => {
     expect(settings.some((setting: string) => setting.startsWith('Reasons'))).toBe(errorMessageMaxLength < 500)
   })
 
+  test('reports what HubSpot did without ids or content, after asking, and only on a message of the last hour', async () => {
+    const { id } = await send()
+    const before = local.hubspot.message(id)!.patches.length
+
+    const no = await relay(['probe', id, '--report'], { answers: ['no'] })
+    expect(no).toMatchObject({ exitCode: 1 })
+    expect(local.hubspot.message(id)!.patches).toHaveLength(before)
+    const { exitCode, printed } = await relay(['probe', id, '--report', '--yes'])
+
+    expect(exitCode).toBe(0)
+    expect(printed).toMatch(/^What HubSpot does with statuses[^\n]*\n\n```json\n\{/)
+    expect(JSON.parse(printed.slice(printed.indexOf('{'), printed.lastIndexOf('}') + 1))).toMatchObject({
+      apiVersion: 'v3',
+      found: { SENT: 'taken (HTTP 200)' },
+    })
+    for (const secret of [id, ids.portalId, ids.channelId, account, text, phone]) expect(printed).not.toContain(secret)
+
+    await put('Ledger', { ...(await itemOf(id)), createdAt: '2026-01-01T12:00:00Z' })
+    expect(await relay(['probe', id, '--report', '--yes'])).toMatchObject({
+      exitCode: 1,
+      said: expect.stringContaining('older than an hour'),
+    })
+  })
+
   test('asks before it begins, and changes nothing without a yes', async () => {
     const { id } = await send()
     const patches = () => local.hubspot.message(id)!.patches.length
