@@ -8,11 +8,11 @@ const found = async (version: ApiVersion, day: string) => {
     { outputs: { HubSpotApiVersion: version } } as Pick<Deployment, 'outputs'>,
     Date.parse(day),
   )
-  return finding!
+  return finding
 }
 
 test.each(ApiVersion.options)('nothing is said of %s while its end is far away', async (version) => {
-  expect(await found(version, '2026-11-28')).toEqual({ result: 'well', sentence: expect.stringContaining(version) })
+  expect(await found(version, '2026-11-28')).toBeUndefined()
 })
 
 test('from 2027 on v3 is said to end in September, with what to set; work goes on', async () => {
