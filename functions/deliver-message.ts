@@ -29,6 +29,7 @@ import type { Send, SendFace, SendTools } from './providers/provider.ts'
 import { speakerOf } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 import { withoutAddress } from './providers/recipients.ts'
+import { SetUpFault } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
@@ -59,6 +60,10 @@ export function createHandler(deps: Deps) {
     try {
       await deliver(message, run)
     } catch (error) {
+      if (error instanceof SetUpFault) {
+        telemetry.warn('The provider does not accept the account', { ...about(message), reason: error.message })
+        telemetry.count('SetUpFaults')
+      }
       const isToBeTried = error instanceof TryLater && !(error instanceof NotYet)
       if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
       await beforeEnding(message, run, 'The channel account was disconnected in HubSpot.')
@@ -195,14 +200,19 @@ export function createHandler(deps: Deps) {
     })
   }
 
-  async function make(send: Planned, { face, account }: Found, run: Run): Promise<SendOutcome> {
+  async function make(send: Planned, { face, account, provider }: Found, run: Run): Promise<SendOutcome> {
     if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
     if (run.context.getRemainingTimeInMillis() < timeForOneSend)
       throw new NotYet('No time is left for another send', now())
     // An earlier one may have come since, in the same batch for instance.
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
     if (isFirst && (await threads.isWaiting(send.job))) throw notItsTurn(run)
-    return masked(await face.send(send, account, deps.tools))
+    return masked(await face.send(send, account, { ...deps.tools, noteUnknownCode: noteUnknownCode(provider) }))
+  }
+
+  const noteUnknownCode = (provider: Provider) => (code: string) => {
+    telemetry.warn('A code that is in no table', { provider, code: code.slice(0, 64) })
+    telemetry.count('UnknownCodes', 1, { code: `${provider} ${code.slice(0, 64)}` })
   }
 
   /** Asks the provider what became of sends that ended in doubt, some time later. Never leads to another send. */

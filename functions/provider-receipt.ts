@@ -9,13 +9,12 @@ import {
   header,
   httpHandler,
   json,
-  largestBody,
   rawBody,
 } from './platform/http-event.ts'
-import { gzip, type Queue } from './platform/queue.ts'
+import { gzip, type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
-import type { HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
+import type { HandedOn, HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
 import { receiptKeys } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 
@@ -43,7 +42,7 @@ export function createHandler(deps: Deps) {
     const traceId = event.requestContext.requestId
     const refuse = (statusCode: number, why: string) => answer(statusCode, why, { ...ids, traceId })
     if (!ids) return refuse(404, 'a channel id is a number')
-    if (rawBody(event).length > largestBody) return refuse(413, 'larger than 1 MiB')
+    if (rawBody(event).length > largestRequest) return refuse(413, 'larger than 4 MiB')
     let received = await receive(event, ids)
     if (!received) return refuse(404, 'no secret for this channel')
     // The secret may have been rotated since it was read.
@@ -54,10 +53,9 @@ export function createHandler(deps: Deps) {
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
     const verifiedBy = verifierOf(event, ids, found)
     if (receipt.kind === 'unreadable') return refuse(400, receipt.problem)
-    const { provider: source, face, account } = found
     await Promise.all([
-      accept(receipt, { ...ids, source, traceId, verifiedBy }),
-      receipt.handOn && handOn(receipt.handOn, event, { ...found.ids, traceId }, face?.handOnTo?.(account)),
+      accept(receipt, { ...ids, source: found.provider, traceId, verifiedBy }),
+      receipt.handOn && handOn(receipt.handOn, event, { ...found.ids, traceId }, found),
     ])
     return { statusCode: 204 }
   })
@@ -103,10 +101,11 @@ export function createHandler(deps: Deps) {
     return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body }
   }
 
-  async function accept({ statuses, ignored, unknownFields = [] }: Statuses, common: Common) {
+  async function accept({ statuses, ignored, failures = [], unknownFields = [] }: Statuses, common: Common) {
     const updates = statuses.map((status) => inOurForm({ v: version, ...status, ...common }))
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
+    noteFailures(failures, common)
     telemetry.count('ReceiptsAccepted', updates.length)
     telemetry.count('ReceiptsIgnored', ignored)
     if (unknownFields.length === 0) return
@@ -123,18 +122,41 @@ export function createHandler(deps: Deps) {
     return { ...read, reason: read.reason === undefined ? undefined : cleanReason(read.reason) }
   }
 
+  function noteFailures(failures: NonNullable<Statuses['failures']>, { verifiedBy: _, source, ...ids }: Common) {
+    for (const { code, verdict } of failures) {
+      if (verdict === 'set-up') {
+        telemetry.warn('The provider does not accept the account', { ...ids, source, code })
+        telemetry.count('SetUpFaults')
+      }
+      if (verdict !== undefined) continue
+      telemetry.warn('A code that is in no table', { provider: source, code: code.slice(0, 64) })
+      telemetry.count('UnknownCodes', 1, { code: `${source} ${code.slice(0, 64)}` })
+    }
+  }
+
   async function handOn(
     { entries, headers: names }: HandOn,
     event: HttpEvent,
     ids: Ids & { traceId: string },
-    to: string | undefined,
+    { face, account }: Found,
   ) {
-    if (to === undefined) return withoutPlaceFor(entries, ids)
+    if (face?.handOnTo?.(account) === undefined) return withoutPlaceFor(entries, ids)
     const headers = Object.fromEntries(names.flatMap((name) => [[name, header(event, name)] as const].filter(isThere)))
-    const job: HandOnJob = { v: version, ...ids, headers, body: gzip(rawBody(event)) }
-    await handOns.send(job, { group: ids.channelId })
-    telemetry.info('Queued to be handed on', { ...about(job), entries })
+    await queue({ headers, body: rawBody(event) })
+    telemetry.info('Queued to be handed on', { ...ids, entries })
     telemetry.count('EntriesHandedOn', entries)
+
+    /** As it came, if it fits into SQS; else in as many requests as it takes, each as the provider would have made it. */
+    async function queue({ headers, body }: HandedOn): Promise<void> {
+      const job: HandOnJob = { v: version, ...ids, headers, body: gzip(body) }
+      try {
+        await handOns.send(job, { group: ids.channelId })
+      } catch (error) {
+        const parts = error instanceof TooLargeForQueue ? face?.split?.({ headers, body }, account) : undefined
+        if (!parts) throw error
+        for (const part of parts) await queue(part)
+      }
+    }
   }
 
   /** Counted each time, said once: who wants those messages sees it, and who does not is not flooded. */
@@ -164,6 +186,9 @@ export function createHandler(deps: Deps) {
     }
   }
 }
+
+/** In bytes. Meta's webhooks have up to 3 MB, and Lambda takes no more than 6 MB, in base64. */
+const largestRequest = 4 * 1024 * 1024
 
 type Found = {
   /** The ids by which what is handed on finds this account again. */

@@ -187,6 +187,12 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
       periods: 2,
     },
     {
+      name: 'A provider refuses an account',
+      says: 'A messaging service does not accept an account as it is set up: its credentials, its number, its bot, its plan. Its messages wait, and then count as failed. The log names the account.',
+      metric: ofAll('SetUpFaults'),
+      atLeast: 1,
+    },
+    {
       name: 'Functions throttled',
       says: "Lambda has no room for the relay's functions, so webhooks may be refused and work waits. Raise the account's concurrency, or lower maxConcurrency.",
       metric: ofFunctions('Throttles'),

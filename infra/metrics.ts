@@ -47,6 +47,8 @@ export const metrics = {
   DeliveriesRejected: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
   DeliveriesUnknown: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
 
+  SetUpFaults: { of: ['deliver-message', 'provider-receipt'], unit: 'Count' },
+  UnknownCodes: { of: ['deliver-message', 'provider-receipt'], unit: 'Count', by: { code: [] } },
   LookUpsFound: { of: ['deliver-message'], unit: 'Count' },
 
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },

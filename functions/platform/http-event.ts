@@ -26,7 +26,7 @@ export function httpHandler(telemetry: Telemetry, answer: (event: HttpEvent) => 
     .handler(answer)
 }
 
-/** The largest body that is read, in bytes: what fits into SQS. */
+/** The largest body of HubSpot's that is read, in bytes: what fits into SQS. */
 export const largestBody = 1024 * 1024
 
 /** The body as its sender's bytes. */

@@ -8,18 +8,38 @@ export const Reasons = z.record(z.string(), z.string().min(1).max(300)).default(
 
 /**
  * The reason that an agent is shown for a provider's code: the team's own sentence, else the catalogue's, else what the
- * provider calls it; with the code, by which it can be looked up.
+ * provider calls it; but for the team's own, with the `detail` that the provider gives of this very case; and with the code, by
+ * which it can be looked up.
  */
 export function reasonFor(
   code: string | number | undefined,
-  { own, catalogue, title }: { own: Catalogue; catalogue: Catalogue; title?: string | undefined },
+  {
+    own,
+    catalogue,
+    title,
+    detail,
+  }: { own: Catalogue; catalogue: Catalogue; title?: string | undefined; detail?: string | undefined },
 ) {
   const key = code === undefined ? '' : String(code)
-  const known = Object.hasOwn(own, key) ? own[key] : Object.hasOwn(catalogue, key) ? catalogue[key] : undefined
-  const sentence = known ?? (title?.trim() || 'The messaging service reported a failure')
+  const ours = Object.hasOwn(own, key) ? own[key] : undefined
+  const known = Object.hasOwn(catalogue, key) ? catalogue[key] : undefined
+  const sentence = ours ?? withDetail(known ?? (title?.trim() || 'The messaging service reported a failure'), detail)
   // Right behind a number, the code would look like a part of it, and what masks phone numbers would take both.
   return key ? `${sentence.replace(/\.$/, '').replace(/\d$/, '$&.')} (${key})` : sentence
 }
+
+/** A sentence, and the detail behind it where that says more. */
+function withDetail(sentence: string, detail = '') {
+  const whole = detail
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, longestDetail)
+    .replace(/[.\s]+$/, '')
+  const bare = (text: string) => text.toLowerCase().replace(/[^\p{L}\d]/gu, '')
+  return whole === '' || bare(sentence).includes(bare(whole)) ? sentence : `${sentence.replace(/\.$/, '')}: ${whole}`
+}
+
+const longestDetail = 300
 
 /**
  * The reason that an agent is shown where the provider says it in words and has no codes: the sentences go by how its words
@@ -27,10 +47,12 @@ export function reasonFor(
  */
 export function reasonForWords(
   words: string,
-  { own, catalogue, code }: { own: Catalogue; catalogue: Catalogue; code: number },
+  { own, catalogue, code, detail }: { own: Catalogue; catalogue: Catalogue; code: number; detail?: string | undefined },
 ) {
   const lower = words.toLowerCase()
   const begun = (sentences: Catalogue) =>
     Object.entries(sentences).find(([beginning]) => lower.startsWith(beginning.toLowerCase()))?.[1]
-  return reasonFor(code, { own: {}, catalogue: {}, title: begun(own) ?? begun(catalogue) ?? words })
+  const ours = begun(own)
+  if (ours !== undefined) return reasonFor(code, { own: {}, catalogue: {}, title: ours })
+  return reasonFor(code, { own: {}, catalogue: {}, title: begun(catalogue) ?? words, detail })
 }

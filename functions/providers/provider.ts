@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { DeliveryJob, StatusUpdate } from '../messages/jobs.ts'
 import type { SendOutcome } from '../messages/ledger.ts'
 import type { FetchJson } from '../platform/fetch-json.ts'
+import type { Verdict } from './verdict.ts'
 
 /** What can ever be known of a message through a provider, beside whether it took it. The README's table says it in words. */
 export type Truth = {
@@ -56,6 +57,8 @@ export type Send<Part> = {
 export type SendTools = {
   fetchJson: FetchJson
   now(): number
+  /** Told of a provider's code that no table knows. */
+  noteUnknownCode?(code: string): void
   /** X-HubSpot-Signature-v3 of a request, by the app's current client secret. */
   signForHubSpot(request: { method: string; url: string; body: string; timestamp: string }): Promise<string>
 }
@@ -67,7 +70,12 @@ export type ReceiptFace<Account> = {
   receive(request: ReceiptRequest, account: Account): Receipt
   /** Where requests are handed on that say `handOn`: a URL of the account, if it names one. */
   handOnTo?(account: Account): string | undefined
+  /** Parts a request that is too large to be handed on as it came, signed as the provider signs; undefined where it has no parts. */
+  split?(request: HandedOn, account: Account): HandedOn[] | undefined
 }
+
+/** A request on its way to the next in line. */
+export type HandedOn = { headers: Record<string, string>; body: Uint8Array }
 
 /** A provider's request: its headers by lower-case name, its body raw. */
 export type ReceiptRequest = {
@@ -84,13 +92,23 @@ export type ReceiptRequest = {
 /** What a provider's request says. */
 export type Receipt =
   /** `ignored` counts what is none of our business, such as messages of other systems; `unknownFields` are misspelt, maybe. */
-  | { kind: 'statuses'; statuses: ReceivedStatus[]; ignored: number; unknownFields?: string[]; handOn?: HandOn }
+  | {
+      kind: 'statuses'
+      statuses: ReceivedStatus[]
+      ignored: number
+      unknownFields?: string[]
+      handOn?: HandOn
+      failures?: Failure[]
+    }
   /** A question whether this URL is ours, with the answer to it. */
   | { kind: 'handshake'; answer: string }
   /** Not signed by the provider. The reason is for the log. */
   | { kind: 'refused'; why: string }
   /** Signed, but not understood: the answer says so to whoever writes the sender. */
   | { kind: 'unreadable'; problem: string }
+
+/** The code by which a message failed after it was taken, and what it means; undefined where no table knows it. */
+type Failure = { code: string; verdict: Verdict | undefined }
 
 /**
  * Customers' messages, say, that a provider posts to the same URL: the request is handed on, raw and with the headers named

@@ -37,6 +37,7 @@ test("each of LINE's errors has an outcome, and only what may pass is tried agai
 
   const notFinal = Object.entries(outcomes).filter(([, outcome]) => outcome !== 'rejected')
   expect(Object.fromEntries(notFinal)).toEqual({
+    'Access to this API is not available for your account': 'TryLater',
     'The API rate limit has been exceeded. Try again later.': 'TryLater',
     [simulator.errors.find(({ code }) => code.startsWith('Authentication failed'))!.code]: 'TryLater',
     'Internal server error': 'TryLater in doubt',

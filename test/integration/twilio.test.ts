@@ -77,9 +77,10 @@ test("each of Twilio's errors has an outcome: another try, doubt, or a reason wi
 
   expect(notFinal).toEqual({
     20003: 'TryLater',
+    20404: 'TryLater',
     20429: 'TryLater',
     20500: 'unknown',
-    20503: 'TryLater',
+    20503: 'unknown',
     21611: 'TryLater',
   })
 })
@@ -168,7 +169,9 @@ test('with another auth token Twilio takes nothing, and the message waits for th
   )
 
   expect(failure).toBeInstanceOf(TryLater)
-  expect(failure).toMatchObject({ message: 'Twilio does not accept the credentials of this account (20003)' })
+  expect(failure).toMatchObject({
+    message: 'Twilio does not accept this account as it is set up: error 20003, HTTP 401',
+  })
   expect(simulator.deliveries).toEqual([])
 })
 

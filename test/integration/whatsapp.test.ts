@@ -6,7 +6,7 @@ import { TryLater } from '../../functions/platform/retry.ts'
 import type { ReceivedStatus } from '../../functions/providers/provider.ts'
 import { WhatsAppAccount } from '../../functions/providers/whatsapp/account.ts'
 import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
-import { transient } from '../../functions/providers/whatsapp/reasons.ts'
+import { verdicts } from '../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp as receiptFace } from '../../functions/providers/whatsapp/receipt.ts'
 import { whatsapp as sendFace } from '../../functions/providers/whatsapp/send.ts'
 import type { Conduct } from '../../infra/local/provider-simulator.ts'
@@ -16,7 +16,6 @@ import { job, makeSends } from '../support/sends.ts'
 const to = [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 555 010-0002' } }]
 const place = { channelId: job.channelId, channelAccountId: job.channelAccountId }
 const ids = { portalId: job.portalId, channelAccountId: job.channelAccountId, messageId: job.messageId }
-const wrongToken = '190'
 const stops: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -79,7 +78,9 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
     const { send, simulator } = await setUp({ answers: [{ error: code }] })
     const outcome = await send().catch((error: unknown) => error)
 
-    if (transient.has(Number(code)) || code === wrongToken) expect(outcome).toBeInstanceOf(TryLater)
+    const verdict = verdicts.get(code)
+    if (verdict === 'in doubt') expect(outcome).toEqual([{ outcome: 'unknown' }])
+    else if (verdict !== 'final') expect(outcome).toBeInstanceOf(TryLater)
     else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
     expect(simulator.messages).toEqual([])
   }

@@ -13,7 +13,7 @@ import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-jso
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { type Accounts, createAccounts, type Provider } from '../../functions/providers/accounts.ts'
-import type { SendFace } from '../../functions/providers/provider.ts'
+import type { SendFace, SendTools } from '../../functions/providers/provider.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import * as updateStatus from '../../functions/update-status.ts'
@@ -103,7 +103,10 @@ export function createWorld(
     }),
     receiptsUrl: undefined as string | undefined,
     place: 'https://here.test',
-    send: async (_job: DeliveryJob, _index: number): Promise<SendOutcome> => ({ outcome: 'sent', status: 'sent' }),
+    send: async (_job: DeliveryJob, _index: number, _tools: SendTools): Promise<SendOutcome> => ({
+      outcome: 'sent',
+      status: 'sent',
+    }),
     /** What it says when it is asked what became of a send in doubt. */
     lookUps: [] as number[],
     lookUp: async (_index: number): Promise<SendOutcome | undefined> => undefined,
@@ -113,10 +116,10 @@ export function createWorld(
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
-    async send({ job, index, receiptsUrl }) {
+    async send({ job, index, receiptsUrl }, _account, tools) {
       provider.sends.push(job)
       provider.receiptsUrl = receiptsUrl
-      return provider.send(job, index)
+      return provider.send(job, index, tools)
     },
     ...(options.looksUp && {
       async lookUp({ index }) {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
+import { SetUpFault } from '../../functions/providers/verdict.ts'
 import { createWorld, delivery, type World, workOff } from '../support/world.ts'
 
 let world: World
@@ -984,6 +985,33 @@ test("a send knows where its receipts are to go: to its account's own URL", asyn
   await world.rest()
 
   expect(world.provider.receiptsUrl).toBe('https://relay.test/receipts/2/a%2F1')
+})
+
+test('a fault of the account is said at once, and the message goes out when it is mended', async () => {
+  let faults = 2
+  world.provider.send = async () => {
+    if (faults-- > 0) throw new SetUpFault('The provider does not accept this account as it is set up: HTTP 401')
+    return { outcome: 'sent', status: 'sent' }
+  }
+  await deliver()
+  await world.rest()
+
+  expect(held()).toEqual({ statusType: 'SENT' })
+  expect(world.counts).toMatchObject({ SetUpFaults: 2 })
+  expect(world.lines).toContainEqual(
+    expect.objectContaining({ message: 'The provider does not accept the account', channelId: '2' }),
+  )
+})
+
+test('a code that no table knows is counted', async () => {
+  world.provider.send = async (_job, _index, tools) => {
+    tools.noteUnknownCode?.('139999')
+    return { outcome: 'rejected', reason: 'Something new (139999)' }
+  }
+  await deliver()
+  await world.rest()
+
+  expect(world.counts).toMatchObject({ UnknownCodes: 1 })
 })
 
 describe('an event that could not be read', () => {

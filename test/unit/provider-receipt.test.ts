@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Context } from 'aws-lambda'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -9,6 +10,7 @@ import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import type { Receipt, ReceiptFace } from '../../functions/providers/provider.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
+import { sign, verify } from '../../functions/providers/whatsapp/signature.ts'
 import { anyText } from '../support/arbitraries.ts'
 import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
 import { example } from '../support/examples.ts'
@@ -363,10 +365,10 @@ test.each([
   },
 )
 
-test('a body larger than 1 MiB is refused before anything is computed over it', async () => {
+test('a body larger than 4 MiB is refused before anything is computed over it', async () => {
   const { post, updates } = setUp()
 
-  expect(await post({ body: Buffer.alloc(1024 * 1024 + 1, ' ') })).toMatchObject({ statusCode: 413 })
+  expect(await post({ body: Buffer.alloc(4 * 1024 * 1024 + 1, ' ') })).toMatchObject({ statusCode: 413 })
   expect(updates()).toEqual([])
 })
 
@@ -477,6 +479,102 @@ describe("what is no receipt: customers' messages, for instance", () => {
     expect(everything()).not.toMatch(/hunter2|49151|app\.example/)
   })
 
+  test("of Meta's largest webhooks all is taken: statuses one by one, and customers' messages in parts that fit", async () => {
+    const appSecret = 'app-secret'
+    const noise = () => randomBytes(400).toString('base64')
+    const changes = Array.from({ length: 1400 }, (_, index) => [
+      {
+        field: 'messages',
+        value: {
+          contacts: [{ wa_id: '1' }],
+          messages: [
+            { id: `in ${index}`, text: { body: noise() } },
+            { id: `too ${index}`, text: { body: noise() } },
+          ],
+        },
+      },
+      {
+        field: 'messages',
+        value: {
+          statuses: [
+            {
+              id: 'wamid.1',
+              status: 'read',
+              timestamp: '1795348802',
+              biz_opaque_callback_data: `relay?c=2300310&m=m${index}&p=1`,
+            },
+          ],
+        },
+      },
+    ])
+    const whole = { object: 'whatsapp_business_account', entry: [{ id: '1', changes: changes.flat() }] }
+    const body = Buffer.from(JSON.stringify(whole))
+    expect(body.length).toBeGreaterThan(1.5e6)
+    expect(body.length).toBeLessThan(3e6)
+    const account = {
+      provider: 'whatsapp',
+      phoneNumberId: '1',
+      accessToken: 'x',
+      appSecrets: [appSecret],
+      verifyToken: 'x',
+      handOnTo: 'https://app.example.com/',
+    }
+    const { post, handOns, updates, secretsManager, counts } = setUp({ faces: receipts })
+    secretsManager.values.set('channels/2300310', JSON.stringify(account))
+
+    const answer = await post({ body, headers: { 'x-hub-signature-256': sign(body, appSecret) } })
+
+    expect(answer).toEqual({ statusCode: 204 })
+    expect(updates().map((update) => StatusUpdate.parse(update).messageId)).toEqual(
+      changes.map((_, index) => `m${index}`),
+    )
+    const parts = handOns()
+      .map((job) => HandOnJob.parse(job))
+      .map(({ headers, body }) => ({ headers, body: gunzip(body) }))
+    expect(parts.length).toBeGreaterThan(1)
+    for (const { headers, body } of parts) expect(verify(body, headers['x-hub-signature-256']!, appSecret)).toBe(true)
+    const arrived = parts.flatMap(({ body }) =>
+      JSON.parse(body.toString()).entry.flatMap((entry: (typeof whole.entry)[0]) => entry.changes),
+    )
+    expect(arrived).toEqual(changes.flat())
+    expect(counts).toMatchObject({ ReceiptsAccepted: 1400, EntriesHandedOn: 1400 })
+  })
+
+  test.each([
+    ['entries', (items: object[]) => ({ entry: items.map((one) => ({ changes: [{ value: { messages: [one] } }] })) })],
+    ['changes', (items: object[]) => ({ entry: [{ changes: items.map((one) => ({ value: { messages: [one] } })) }] })],
+    [
+      'messages',
+      (items: object[]) => ({
+        entry: [{ changes: [{ value: { contacts: [{ wa_id: '1' }, { wa_id: '2' }], messages: items } }] }],
+      }),
+    ],
+  ])('a webhook is parted by its %s, none twice and none left out', (_, form) => {
+    const { split } = receipts.whatsapp!
+    const account = { appSecrets: ['app-secret'] }
+    const items = [{ id: 1 }, { id: 2 }, { id: 3 }]
+    const found: unknown[] = []
+
+    const part = (body: Uint8Array): void => {
+      const parts = split!({ headers: { 'x-hub-signature': 'old', 'user-agent': 'facebook' }, body }, account)
+      if (!parts) return void found.push(...JSON.stringify(JSON.parse(Buffer.from(body).toString())).match(/"id":\d/g)!)
+      for (const { headers, body } of parts) {
+        expect(headers).toEqual({ 'user-agent': 'facebook', 'x-hub-signature-256': sign(body, 'app-secret') })
+        part(body)
+      }
+    }
+    part(Buffer.from(JSON.stringify({ object: 'whatsapp_business_account', ...form(items) })))
+
+    expect(found).toEqual(['"id":1', '"id":2', '"id":3'])
+  })
+
+  test('what cannot be parted is not lost: the provider is asked to try again', async () => {
+    const { post } = setUp({ receive, handOnTo: 'https://app.example.com/' })
+    const body = randomBytes(1024 * 1024)
+
+    expect(await post({ ...request, body })).toMatchObject({ statusCode: 503 })
+  })
+
   test('is not acknowledged while SQS does not take it', async () => {
     const alone = () => ({ ...receive(), statuses: [] })
     const { post, sqs } = setUp({ receive: alone, handOnTo: 'https://app.example.com/' })
@@ -497,6 +595,26 @@ describe("what is no receipt: customers' messages, for instance", () => {
       '8',
     ])
   })
+})
+
+test('a code that no table knows is counted, and one that is about the account is said at once', async () => {
+  const status = { portalId: '1', messageId: 'm', status: 'failed', occurredAt: '2026-11-22T12:00:05Z' } as const
+  const failures = [
+    { code: '139999', verdict: undefined },
+    { code: '131042', verdict: 'set-up' },
+    { code: '131026', verdict: 'final' },
+  ] as const
+  const { post, lines, counts } = setUp({
+    receive: () => ({ kind: 'statuses', statuses: [status], ignored: 0, failures: [...failures] }),
+  })
+
+  await post({})
+
+  expect(counts).toMatchObject({ UnknownCodes: 1, SetUpFaults: 1 })
+  expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([
+    { message: 'A code that is in no table', code: '139999' },
+    { message: 'The provider does not accept the account', code: '131042' },
+  ])
 })
 
 test('a provider sees the URL as it called it', async () => {

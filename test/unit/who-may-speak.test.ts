@@ -186,7 +186,7 @@ describe('an account that gets a secret of its own later', () => {
       providers: {
         secretsManager: secrets.client,
         fetchJson: async (url, { body }) => {
-          if (sent.length === 1 && isBusy) return { status: 503, headers: {}, text: '', json: {} }
+          if (sent.length === 1 && isBusy) return { status: 429, headers: {}, text: '', json: {} }
           sent.push({ url, body: String(body) })
           return { status: 201, headers: {}, text: '', json: { sid: 'SM1', status: 'queued' } }
         },

@@ -10,6 +10,7 @@ import { type Content, type QuickReply, readContent, refusal } from '../content.
 import type { Send, SendFace } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
+import { SetUpFault } from '../verdict.ts'
 import { LineAccount, truth } from './account.ts'
 import { catalogue } from './reasons.ts'
 
@@ -102,7 +103,7 @@ const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).re
 const Refused = z.object({
   message: z.string(),
   details: z
-    .tuple([z.object({ property: z.string() })])
+    .tuple([z.object({ property: z.string(), message: z.string().optional().catch(undefined) })])
     .rest(z.unknown())
     .optional()
     .catch(undefined),
@@ -119,13 +120,18 @@ function understand(
 
   const refused = Refused.safeParse(json).data
   const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
-  if (refused && status >= 400 && status < 500 && ![401, 409].includes(status) && !isOverLimit) {
-    const field = refused.details?.[0].property.replace(/^messages\[\d+\]\./, '')
+  if (refused && status >= 400 && status < 500 && ![401, 403, 404, 409].includes(status) && !isOverLimit) {
+    const [detail] = refused.details ?? []
+    const field = detail?.property.replace(/^messages\[\d+\]\./, '')
     const words = field === undefined ? refused.message : `The property, '${field}'`
-    return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code: status }) }
+    return {
+      outcome: 'rejected',
+      reason: reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }),
+    }
   }
-  // No message is to blame for a wrong token, and the right one may come within the day.
-  if (status === 401) throw new TryLater('LINE does not accept the channel access token of this account (HTTP 401)')
+  // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
+  if (status === 401 || (refused && [403, 404].includes(status)))
+    throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
   throw new TryLater(`LINE answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),
     unclear: status !== 429 && status !== 503,

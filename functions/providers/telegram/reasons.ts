@@ -69,3 +69,12 @@ export const catalogue: Catalogue = {
   'inline keyboard button': 'Telegram does not take the address of a button',
   'reply markup is too long': 'There are too many quick replies for Telegram',
 }
+
+/**
+ * Refusals that are about the bot and not about the message: its token, the server that it has moved to, or Telegram's having
+ * frozen it.
+ */
+export const aboutTheBot = {
+  codes: [401, 404, 421],
+  words: /^(unauthorized|not found|logged out|misdirected request|frozen_\w+|access_token_\w+)/i,
+}

@@ -8,8 +8,9 @@ import { type Content, type MediaFile, type QuickReply, readContent, refusal } f
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
+import { SetUpFault } from '../verdict.ts'
 import { TelegramAccount, truth } from './account.ts'
-import { catalogue } from './reasons.ts'
+import { aboutTheBot, catalogue } from './reasons.ts'
 
 /** A call of the Bot API. */
 type Call = { method: string; body: Record<string, unknown> }
@@ -39,8 +40,11 @@ export const telegram: SendFace<TelegramAccount, Call> = {
     const url = `${withoutSlash(baseUrl)}/bot${botToken}/${method}`
     const headers = { 'content-type': 'application/json' }
     try {
-      const answer = await fetchJson(url, { method: 'POST', headers, body: JSON.stringify(body) })
-      return understand(answer, { own: reasons })
+      const call = (to: typeof body) => fetchJson(url, { method: 'POST', headers, body: JSON.stringify(to) })
+      const answer = await call(body)
+      // A group that has become a supergroup has another id, and nothing was sent to this one.
+      const chat_id = Refused.safeParse(answer.json).data?.parameters?.migrate_to_chat_id
+      return understand(chat_id === undefined ? answer : await call({ ...body, chat_id }), { own: reasons })
     } catch (error) {
       return lostAnswer(error, 'Telegram could not be reached')
     }
@@ -112,7 +116,13 @@ const Refused = z.object({
   ok: z.literal(false),
   error_code: z.int(),
   description: z.string(),
-  parameters: z.object({ retry_after: z.number().optional() }).optional(),
+  parameters: z
+    .object({
+      retry_after: z.number().optional().catch(undefined),
+      migrate_to_chat_id: z.int().optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
 })
 
 function understand({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
@@ -126,15 +136,15 @@ function understand({ status, json }: HttpResponse, { own }: { own: Catalogue })
     const named = seconds === undefined ? undefined : { seconds }
     throw new TryLater('Telegram takes no more messages just now', { named })
   }
+  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
-  if (refused && (code === 401 || code === 404))
-    throw new TryLater(`Telegram does not accept the token of this bot (HTTP ${code})`)
-  const isRefusal = code >= 400 && code < 500
-  if (refused && isRefusal) {
-    const words = refused.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '')
-    return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
-  }
+  if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
+    throw new SetUpFault(
+      `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
+    )
+  const isRefusal = code >= 300 && code < 500 && code !== 408
+  if (refused && isRefusal) return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
   // Not Telegram's words: something before it has answered, which passed nothing on.
-  if (isRefusal || code === 503) throw new TryLater(`Telegram could not be reached (HTTP ${code})`)
+  if (isRefusal) throw new TryLater(`Telegram could not be reached (HTTP ${code})`)
   return { outcome: 'unknown' }
 }

@@ -1,4 +1,5 @@
 import type { Catalogue } from '../catalogue.ts'
+import { verdictsOf } from '../verdict.ts'
 
 /**
  * What an agent can make of Twilio's error codes, of sends and of receipts: those that customers and teams meet in
@@ -168,5 +169,23 @@ export const catalogue: Catalogue = {
   63052: 'The template is of a kind that WhatsApp no longer takes',
 }
 
-/** Codes with which Twilio certainly did not take a message, and may take it later. */
-export const transient: ReadonlySet<number> = new Set([14107, 20429, 20503, 21611, 21730, 63017, 63018])
+/**
+ * What each code means where it is the answer to a send. Limits of a day are final, whatever the HTTP status: tomorrow is too
+ * late for a chat. After a failure of Twilio's own (20500), it says itself, a repetition may send the message twice.
+ * Rule: www.twilio.com/docs/api/errors, each code's page; read on 28 November 2026.
+ */
+export const verdicts = verdictsOf(catalogue, {
+  later: [14107, 20429, 21611, 21730, 63017, 63018],
+  'set-up': [
+    ...[10001, 20003, 20005, 20006, 20008, 20010, 20403, 20404],
+    ...[21212, 21603, 21607, 21609, 21616, 21657, 21659, 21660, 21661, 21701, 21702, 21703, 21704, 21705, 21709, 21711],
+    ...[30002, 30018, 30024, 30032, 30033, 30034, 30035, 30037, 30040, 30041, 30042],
+    ...[63001, 63002, 63007, 63008, 63020, 63022, 63051],
+  ],
+  'in doubt': [20500, 20503, 30500],
+})
+
+/** Codes about what a message holds, of which Twilio's own words say more than the code does: which type, which address. */
+export const detailed: ReadonlySet<number> = new Set([
+  11200, 12300, 21602, 21618, 21620, 63005, 63006, 63019, 63021, 63030,
+])

@@ -4,7 +4,7 @@ import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptFace } from '../provider.ts'
 import { fromQuery, toQuery } from '../references.ts'
 import { TwilioAccount } from './account.ts'
-import { catalogue } from './reasons.ts'
+import { catalogue, verdicts } from './reasons.ts'
 import { verify } from './signature.ts'
 import { meaningOf } from './status.ts'
 
@@ -20,6 +20,8 @@ const Fields = z.object({
     .optional()
     .catch(undefined),
   ErrorMessage: text,
+  /** What WhatsApp or another channel says of a failure. */
+  ChannelStatusMessage: text,
 })
 
 /**
@@ -48,7 +50,8 @@ export const twilio: ReceiptFace<TwilioAccount> = {
     const reason = status === 'failed' ? failure(fields, account) : undefined
     const providerMessageId = fields.MessageSid ?? fields.SmsSid
     const occurredAt = new Date(now).toISOString()
-    return { kind: 'statuses', statuses: [{ ...ids, status, reason, providerMessageId, occurredAt }], ignored: 0 }
+    const statuses = [{ ...ids, status, reason, providerMessageId, occurredAt }]
+    return { kind: 'statuses', statuses, ignored: 0, ...(status === 'failed' && { failures: failuresOf(fields) }) }
   },
 }
 
@@ -66,7 +69,15 @@ function read(contentType = '', body: Uint8Array): unknown {
   return contentType.startsWith('application/json') ? parseJson(text) : Object.fromEntries(new URLSearchParams(text))
 }
 
-function failure({ MessageStatus, ErrorCode, ErrorMessage }: z.infer<typeof Fields>, { reasons: own }: TwilioAccount) {
+type Fields = z.infer<typeof Fields>
+
+function failure(
+  { MessageStatus, ErrorCode, ErrorMessage, ChannelStatusMessage }: Fields,
+  { reasons: own }: TwilioAccount,
+) {
   const title = MessageStatus === 'canceled' ? 'The message was canceled before it was sent' : ErrorMessage
-  return reasonFor(ErrorCode, { own, catalogue, title })
+  return reasonFor(ErrorCode, { own, catalogue, title, detail: ChannelStatusMessage })
 }
+
+const failuresOf = ({ ErrorCode }: Fields) =>
+  ErrorCode === undefined ? [] : [{ code: `${ErrorCode}`, verdict: verdicts.get(`${ErrorCode}`) }]

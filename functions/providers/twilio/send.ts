@@ -1,17 +1,18 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter, TryLater } from '../../platform/retry.ts'
+import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, readContent, refusal } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { Send, SendFace } from '../provider.ts'
+import type { Send, SendFace, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { referenceOf, toQuery } from '../references.ts'
+import { actOn, answerOf, noteUnknown, verdictOf } from '../verdict.ts'
 import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
-import { catalogue, transient } from './reasons.ts'
+import { catalogue, detailed, verdicts } from './reasons.ts'
 import { meaningOf } from './status.ts'
 
 /** One message of Twilio's: to one recipient, with what fits into it. */
@@ -39,11 +40,15 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
     return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
   },
 
-  async send(send, account, { fetchJson, now }) {
+  async send(send, account, { fetchJson, now, noteUnknownCode }) {
     const headers = { ...authorization(account), 'content-type': 'application/x-www-form-urlencoded' }
     try {
       const response = await fetchJson(messagesUrl(account), { method: 'POST', headers, body: formOf(send, account) })
-      return understand(response, account, { now: now(), receipts: send.receiptsUrl !== undefined })
+      return understand(response, account, {
+        now: now(),
+        receipts: send.receiptsUrl !== undefined,
+        note: noteUnknownCode,
+      })
     } catch (error) {
       return lostAnswer(error, 'Twilio cannot be reached')
     }
@@ -143,18 +148,19 @@ const Problem = z.object({
 function understand(
   { status, headers, json }: HttpResponse,
   account: TwilioAccount,
-  { now, receipts }: { now: number; receipts: boolean },
+  { now, receipts, note }: { now: number; receipts: boolean; note: SendTools['noteUnknownCode'] },
 ): SendOutcome {
   if (status >= 200 && status < 300) return outcomeOf(Message.safeParse(json).data ?? {}, account, { receipts })
   const { code, message } = Problem.safeParse(json).data ?? {}
-  if (status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status) && !transient.has(code ?? 0)) {
-    const title = message ?? `Twilio refused the message: HTTP ${status}`
-    return { outcome: 'rejected', reason: reasonFor(code, { own: account.reasons, catalogue, title }) }
-  }
-  // What stands before Twilio's API may answer in its place, while the API works on the message.
-  if (status >= 500 && status !== 503) return { outcome: 'unknown' }
-  const why = status === 401 ? 'does not accept the credentials of this account' : `answered HTTP ${status}`
-  throw new TryLater(`Twilio ${why}${code === undefined ? '' : ` (${code})`}`, {
+  noteUnknown(code, { verdicts, catalogue, note })
+  return actOn(verdictOf(verdicts, { code, status }), {
+    service: 'Twilio',
+    answer: answerOf(code, status),
+    reason: () => {
+      const title = message ?? `Twilio refused the message: HTTP ${status}`
+      const detail = detailed.has(code ?? 0) ? message : undefined
+      return reasonFor(code, { own: account.reasons, catalogue, title, detail })
+    },
     named: retryAfter(headers['retry-after'], now),
   })
 }

@@ -1,5 +1,8 @@
 import type { Catalogue } from '../catalogue.ts'
+import { verdictsOf } from '../verdict.ts'
 
+const permissions = Array.from({ length: 100 }, (_, index) => 200 + index)
+const setUp = 'Our WhatsApp account is not set up rightly for sending: tell whoever looks after it'
 const access = 'WhatsApp no longer accepts our access token: tell whoever looks after the WhatsApp account'
 const permission = 'Our WhatsApp access lacks a permission: tell whoever looks after the WhatsApp account'
 const busy = 'WhatsApp took too many messages from us at once: send it again later'
@@ -19,15 +22,22 @@ export const catalogue: Catalogue = {
   10: permission,
   102: access,
   190: access,
-  ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [200 + index, permission])),
+  ...Object.fromEntries(permissions.map((code) => [code, permission])),
   131005: permission,
+  12: setUp,
+  104: access,
+  803: setUp,
+  2500: access,
+  2635: setUp,
 
   // Limits
   4: busy,
   17: busy,
+  32: busy,
   341: busy,
   613: busy,
   80007: busy,
+  80008: busy,
   130429: busy,
   131048: 'WhatsApp holds back our messages, as too many were blocked or reported as spam by customers',
   131056: 'Too many messages went to this customer in a short time: wait a little, then send it again',
@@ -104,5 +114,20 @@ export const catalogue: Catalogue = {
   133015: registration,
 }
 
-/** Codes that another try may get past, and that Meta answers with where it certainly did not take the message. */
-export const transient = new Set([2, 4, 17, 341, 613, 80007, 130429, 131000, 131016, 131056, 131057, 133004, 134101])
+/**
+ * What each code means where it is the answer to a send. Of a limit Meta says that it did not take the message; of a
+ * failure of its own (2, 131000, 131016) it does not.
+ * Rule: developers.facebook.com, WhatsApp Business Platform, "Error codes", and Graph API, "Handling errors"; read on 28
+ * November 2026.
+ */
+export const verdicts = verdictsOf(catalogue, {
+  later: [4, 17, 32, 341, 613, 80007, 80008, 130429, 131056, 131057, 134101],
+  'set-up': [
+    ...[0, 3, 10, 12, 33, 102, 104, 190, ...permissions, 368, 803, 2500, 2635],
+    ...[131005, 131031, 131037, 131042, 131045],
+    ...[133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016],
+  ],
+  'in doubt': [2, 131000, 131016, 133004],
+  // An invalid request, or a failure of Meta's.
+  byStatus: [1],
+})

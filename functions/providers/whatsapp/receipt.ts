@@ -7,8 +7,8 @@ import { channelIn } from '../receipts-path.ts'
 import { WhatsAppAccount } from './account.ts'
 import { referenceFrom } from './callback-data.ts'
 import { keptId } from './message-id.ts'
-import { catalogue } from './reasons.ts'
-import { verify } from './signature.ts'
+import { catalogue, verdicts } from './reasons.ts'
+import { sign, verify } from './signature.ts'
 
 // What a body holds varies with Meta's versions, and one entry that we cannot read must not take others with it.
 const Body = z.object({
@@ -31,7 +31,13 @@ const Status = z.object({
     .optional()
     .catch(undefined),
   errors: z
-    .array(z.object({ code: z.number().optional().catch(undefined), title: z.string().optional().catch(undefined) }))
+    .array(
+      z.object({
+        code: z.number().optional().catch(undefined),
+        title: z.string().optional().catch(undefined),
+        error_data: z.object({ details: z.string() }).optional().catch(undefined),
+      }),
+    )
     .optional()
     .catch(undefined),
   biz_opaque_callback_data: z.string().max(512),
@@ -54,17 +60,80 @@ export const whatsapp: ReceiptFace<WhatsAppAccount> = {
     const changes = body.entry.flatMap((entry) => entry.changes)
     const values = changes.map((change) => Change.safeParse(change).data?.value)
     const items = values.flatMap((value) => value?.statuses ?? [])
-    const statuses = items.flatMap((item) => statusOf(item, request, account) ?? [])
+    const told = items.flatMap((item) => statusOf(item, request, account) ?? [])
+    const statuses = told.map(({ code: _, ...status }) => status)
+    const failures = told.flatMap(({ code }) => (code === undefined ? [] : { code, verdict: verdicts.get(code) }))
     const entries = values.filter((value) => !value || 'messages' in value || 'errors' in value).length
     const handOn = { entries, headers: handedOn }
-    return { kind: 'statuses', statuses, ignored: items.length - statuses.length, ...(entries > 0 && { handOn }) }
+    return {
+      kind: 'statuses',
+      statuses,
+      ignored: items.length - statuses.length,
+      ...(failures.length > 0 && { failures }),
+      ...(entries > 0 && { handOn }),
+    }
   },
 
   handOnTo: ({ handOnTo }) => handOnTo,
+
+  split({ headers, body }, account) {
+    const halves = halvesOf(parseJson(Buffer.from(body).toString()))
+    return halves?.map((half) => {
+      const bytes = Buffer.from(JSON.stringify(half))
+      return { headers: { ...without(headers, signatures), ...signatureOf(bytes, account) }, body: bytes }
+    })
+  },
 }
 
+const signatures = ['x-hub-signature-256', 'x-hub-signature', 'x-360dialog-signature']
+
 /** By these the next in line can verify what it is handed. */
-const handedOn = ['content-type', 'user-agent', 'x-hub-signature-256', 'x-hub-signature', 'x-360dialog-signature']
+const handedOn = ['content-type', 'user-agent', ...signatures]
+
+/** A signature by which the next in line can verify what Meta, or 360dialog, has signed only as a part of a larger body. */
+function signatureOf(body: Uint8Array, account: WhatsAppAccount): Record<string, string> {
+  if ('appSecrets' in account) return { 'x-hub-signature-256': sign(body, account.appSecrets[0]) }
+  const [secret] = account.platformSecrets ?? []
+  return secret === undefined ? {} : { 'x-360dialog-signature': sign(body, secret).replace('sha256=', '') }
+}
+
+const without = (headers: Record<string, string>, names: string[]) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))
+
+/** A webhook's body in two of the same form: by its entries, by their changes, or by the messages and statuses of one. */
+function halvesOf(document: unknown): object[] | undefined {
+  const whole = Whole.safeParse(document).data
+  if (!whole) return undefined
+  const [entry, ...entries] = whole.entry
+  if (entries.length > 0) return halves(whole.entry).map((entry) => ({ ...whole, entry }))
+  const [change, ...changes] = entry.changes
+  const withChanges = (changes: unknown[]) => ({ ...whole, entry: [{ ...entry, changes }] })
+  if (changes.length > 0) return halves(entry.changes).map(withChanges)
+  const { messages = [], statuses = [], ...rest } = change.value
+  const items = [...messages.map((item) => ({ messages: [item] })), ...statuses.map((item) => ({ statuses: [item] }))]
+  if (items.length < 2) return undefined
+  return halves(items).map((half) => {
+    const lists = {
+      messages: half.flatMap((one) => ('messages' in one ? one.messages : [])),
+      statuses: half.flatMap((one) => ('statuses' in one ? one.statuses : [])),
+    }
+    const present = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
+    return withChanges([{ ...change, value: { ...rest, ...present } }])
+  })
+}
+
+const halves = <Item>(items: Item[]) => {
+  const middle = Math.ceil(items.length / 2)
+  return [items.slice(0, middle), items.slice(middle)]
+}
+
+const some = <Schema extends z.ZodType>(element: Schema) => z.tuple([element]).rest(element)
+const items = z.array(z.unknown()).optional()
+const Whole = z.looseObject({
+  entry: some(
+    z.looseObject({ changes: some(z.looseObject({ value: z.looseObject({ messages: items, statuses: items }) })) }),
+  ),
+})
 
 /** Meta's question whether this URL is ours. 360dialog asks none. */
 function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
@@ -94,7 +163,11 @@ function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
 }
 
 /** A status of a message of ours, sent over the channel that the request is for; undefined for any other. */
-function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsAppAccount): ReceivedStatus | undefined {
+function statusOf(
+  item: unknown,
+  { url, now }: ReceiptRequest,
+  account: WhatsAppAccount,
+): (ReceivedStatus & { code?: string }) | undefined {
   const { data } = Status.safeParse(item)
   const reference = data && referenceFrom(data.biz_opaque_callback_data)
   if (!reference || reference.channelId !== channelIn(url)) return undefined
@@ -104,7 +177,10 @@ function statusOf(item: unknown, { url, now }: ReceiptRequest, account: WhatsApp
   const { id, timestamp = now / 1000, errors: [error] = [] } = data
   const occurredAt = new Date(Math.floor(timestamp * 1000)).toISOString()
   const status = data.status === 'played' ? 'read' : data.status
-  const { code, title } = error ?? {}
-  const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300) })
-  return { ...ids, status, providerMessageId: id && keptId(id), occurredAt, ...(status === 'failed' && { reason }) }
+  const known = { ...ids, status, providerMessageId: id && keptId(id), occurredAt }
+  if (status !== 'failed') return known
+  const { code, title, error_data } = error ?? {}
+  const detail = error_data?.details
+  const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300), detail })
+  return { ...known, reason, ...(code !== undefined && { code: `${code}` }) }
 }

@@ -2,18 +2,19 @@ import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter, TryLater } from '../../platform/retry.ts'
+import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type Content, type MediaFile, type QuickReply, readContent, refusal } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { SendFace } from '../provider.ts'
+import type { SendFace, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
+import { actOn, answerOf, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
 import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
 import { keptId } from './message-id.ts'
-import { catalogue, transient } from './reasons.ts'
+import { catalogue, verdicts } from './reasons.ts'
 
 /** A customer in Meta's words: by phone number, or by user id. */
 type Customer = { to: string } | { recipient: string }
@@ -50,13 +51,13 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
     return refused.length > 0 ? { refused: refused.join(' ') } : { sends }
   },
 
-  async send({ part, ...send }, account, { fetchJson, now }) {
+  async send({ part, ...send }, account, { fetchJson, now, noteUnknownCode }) {
     const message = { messaging_product: 'whatsapp', recipient_type: 'individual', ...part }
     const body = JSON.stringify({ ...message, biz_opaque_callback_data: callbackDataOf(send) })
     try {
       const { url, headers } = access(account)
       const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
-      return understand(await fetchJson(url, request), account, now())
+      return understand(await fetchJson(url, request), account, { now: now(), note: noteUnknownCode })
     } catch (error) {
       return lostAnswer(error, 'WhatsApp could not be reached')
     }
@@ -138,48 +139,62 @@ function access(account: WhatsAppAccount): { url: string; headers: Record<string
 }
 
 const Accepted = z.object({ messages: z.tuple([z.object({ id: z.string().min(1).max(512) })]).rest(z.unknown()) })
+const optionalText = z.string().optional().catch(undefined)
 const GraphError = z.object({
   error: z.object({
     code: z.number(),
-    message: z.string().optional().catch(undefined),
+    error_subcode: z.number().optional().catch(undefined),
+    message: optionalText,
     is_transient: z.boolean().optional().catch(undefined),
+    error_data: z.object({ details: optionalText }).optional().catch(undefined),
   }),
 })
+type GraphError = z.infer<typeof GraphError>['error']
+
 /** An error of 360dialog's own. */
 const Dialog360Error = z
   .object({ meta: z.object({ developer_message: z.string() }) })
   .or(z.object({ meta: z.object({ developerMessage: z.string() }) }))
   .transform(({ meta }) => ('developer_message' in meta ? meta.developer_message : meta.developerMessage))
 
-function understand({ status, headers, json }: HttpResponse, account: WhatsAppAccount, now: number): SendOutcome {
+function understand(
+  { status, headers, json }: HttpResponse,
+  account: WhatsAppAccount,
+  { now, note }: { now: number; note: SendTools['noteUnknownCode'] },
+): SendOutcome {
   const [message] = Accepted.safeParse(json).data?.messages ?? []
   const taken = account.sentOn === 'accepted' ? 'sent' : 'accepted'
   if (status < 300 && message) return { outcome: 'sent', status: taken, providerMessageId: keptId(message.id) }
 
   const error = GraphError.safeParse(json).data?.error
   const ownMessage = Dialog360Error.safeParse(json).data
-  if (isTransient(status, error, ownMessage)) {
-    const why = isWrongToken(status, error) ? 'does not accept the access of this account,' : 'answered'
-    throw new TryLater(`WhatsApp ${why} ${error ? `error ${error.code}, ` : ''}HTTP ${status}`, {
-      named: retryAfter(headers['retry-after'], now),
-    })
-  }
-  // What stands before Meta may answer in its place, or Meta fail by no code that it publishes, with the message taken.
-  const isPublished = error !== undefined && error.code in catalogue
-  if ((!error && status < 300) || (!isPublished && status >= 500)) return { outcome: 'unknown' }
-
-  const code = error?.code ?? status
-  const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
-  return { outcome: 'rejected', reason: reasonFor(code, { own: account.reasons, catalogue, title }) }
+  noteUnknown(error?.code, { verdicts, catalogue, note })
+  return actOn(error ? verdictOfGraph(error, status) : verdictOfDialog360(ownMessage, status), {
+    service: 'WhatsApp',
+    answer: answerOf(error?.code, status),
+    reason: () => {
+      const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
+      const detail = error?.error_data?.details
+      return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, title, detail })
+    },
+    named: retryAfter(headers['retry-after'], now),
+  })
 }
 
-/** Whether the message was certainly not taken, and another try may fare better. */
-function isTransient(status: number, error: z.infer<typeof GraphError>['error'] | undefined, ownMessage = '') {
-  if (isWrongToken(status, error)) return true
-  if (!error) return status === 429 || status === 503 || /exceeded the .*limit/i.test(ownMessage)
-  return transient.has(error.code) || error.is_transient === true
+function verdictOfGraph(error: GraphError, status: number): Verdict {
+  // The id of the number is wrong, or the token may not use it: so Meta answers every message.
+  const isOfNumber =
+    error.code === 100 && (error.error_subcode === 33 || /unsupported (get|post) request/i.test(error.message ?? ''))
+  if (isOfNumber) return 'set-up'
+  // Of a failure of its own Meta says that it will pass, and not that it did not take the message.
+  const isTransient = error.is_transient === true && status >= 400 && status < 500
+  return isTransient && !verdicts.has(`${error.code}`) ? 'later' : verdictOf(verdicts, { code: error.code, status })
 }
 
-// An operator can mend that while the message waits.
-const isWrongToken = (status: number, error: { code: number } | undefined) =>
-  error ? [0, 102, 190].includes(error.code) : status === 401
+/** 360dialog has words for what Meta has codes for. */
+function verdictOfDialog360(words: string | undefined, status: number): Verdict {
+  if (words === undefined || status >= 500) return verdictOf(verdicts, { code: undefined, status })
+  if (/exceeded the .*limit/i.test(words)) return 'later'
+  if (/api_key|has been disabled|lack of payment|endpoint is blocked/i.test(words)) return 'set-up'
+  return verdictOf(verdicts, { code: words, status })
+}

@@ -132,10 +132,8 @@ test.each<[number, object, RegExp]>([
   [400, invalid('messages[0].text'), /^LINE does not take the text.*\(400\)$/],
   [400, invalid('messages[12].originalContentUrl'), /needs https.*\(400\)$/],
   [400, invalid('messages[0].quickReply.items[0].action.label'), /quick replies.*\(400\)$/],
-  [400, invalid('messages[0].something'), /^LINE does not take something in this message \(400\)$/],
+  [400, invalid('messages[0].something'), /^LINE does not take something in this message: May not be empty \(400\)$/],
   [400, { message: 'The request body has 1 error(s)', details: [] }, /^LINE does not take something.*\(400\)$/],
-  [403, { message: 'Access to this API is not available for your account' }, /plan.*\(403\)$/],
-  [404, { message: 'Not found' }, /whoever looks after.*\(404\)$/],
   [429, { message: 'You have reached your monthly limit.' }, /used up its messages of this month \(429\)$/],
   [400, { message: 'Something new' }, /^Something new \(400\)$/],
 ])('a %i, %o, is final and says why', async (status, json, reason) => {
@@ -168,11 +166,16 @@ test.each<[number, object | undefined, boolean]>([
   })
 })
 
-test('a 401 is about the token, not the message: tried later', async () => {
-  const { send } = setUp({ status: 401, json: { message: 'Authentication failed due to the following reason: XXX' } })
+test.each([
+  [401, { message: 'Authentication failed due to the following reason: XXX' }],
+  [403, { message: 'Access to this API is not available for your account' }],
+  [404, { message: 'Not found' }],
+])('a %i is about the account, not the message: it waits, and whoever looks after it is told', async (status, json) => {
+  const { send } = setUp({ status, json })
 
   expect(await failureOf(send())).toMatchObject({
-    message: 'LINE does not accept the channel access token of this account (HTTP 401)',
+    name: 'SetUpFault',
+    message: `LINE does not accept the channel access token of this account (HTTP ${status})`,
     unclear: false,
   })
 })

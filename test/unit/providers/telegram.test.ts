@@ -4,6 +4,7 @@ import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/p
 import { TryLater } from '../../../functions/platform/retry.ts'
 import { TelegramAccount } from '../../../functions/providers/telegram/account.ts'
 import { telegram } from '../../../functions/providers/telegram/send.ts'
+import { SetUpFault } from '../../../functions/providers/verdict.ts'
 import { job as anyJob } from '../../support/sends.ts'
 
 const customer = '1111111'
@@ -154,20 +155,51 @@ test('when Telegram takes no more, it says how much later to try', async () => {
 test.each([
   [401, 'Unauthorized'],
   [404, 'Not Found'],
-])('a %i is about the token, not the message: tried later', async (status, description) => {
-  const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
+  [400, 'Bad Request: Logged out'],
+  [400, 'Logged out'],
+  [421, 'Misdirected Request'],
+  [420, 'FROZEN_METHOD_INVALID'],
+  [400, 'Bad Request: FROZEN_METHOD_INVALID'],
+])(
+  'a %i, %s, is about the bot, not the message: it waits, and whoever looks after it is told',
+  async (status, description) => {
+    const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
 
-  expect((await failureOf(send())).message).toBe(`Telegram does not accept the token of this bot (HTTP ${status})`)
-})
+    const failure = await failureOf(send())
 
-test.each([400, 403, 404, 429, 503])(
-  'a %i in the words of something before Telegram is tried later',
-  async (status) => {
-    const { send } = setUp({ status, json: undefined })
-
-    expect(await failureOf(send())).toMatchObject({ named: undefined, unclear: false })
+    expect(failure).toBeInstanceOf(SetUpFault)
+    expect(failure.message).toMatch(/^Telegram does not accept this bot as it is \(/)
+    expect(failure.unclear).toBe(false)
   },
 )
+
+test('a group that has become a supergroup gets the message under its new id, once', async () => {
+  const description = 'Bad Request: group chat was upgraded to a supergroup chat'
+  const migrated = { ok: false, error_code: 400, description, parameters: { migrate_to_chat_id: -1001234567890 } }
+  const chats: unknown[] = []
+  const tools = {
+    fetchJson: async (_: string, { body }: HttpRequest) => {
+      chats.push(JSON.parse(String(body)).chat_id)
+      const json = chats.length === 1 ? migrated : { ok: true, result: { message_id: 42 } }
+      return { status: chats.length === 1 ? 400 : 200, headers: {}, text: '', json }
+    },
+    now: Date.now,
+    signForHubSpot: async () => '',
+  }
+  const [part] = plan({}) ?? []
+  const bot = TelegramAccount.parse(secret)
+
+  const outcome = await telegram.send({ job, part: part!, index: 0, of: 1, receiptsUrl: undefined }, bot, tools)
+
+  expect(outcome).toMatchObject({ outcome: 'sent', providerMessageId: '42' })
+  expect(chats).toEqual([customer, -1001234567890])
+})
+
+test.each([400, 403, 404, 429])('a %i in the words of something before Telegram is tried later', async (status) => {
+  const { send } = setUp({ status, json: undefined })
+
+  expect(await failureOf(send())).toMatchObject({ named: undefined, unclear: false })
+})
 
 test.each<[string, { status: number; json?: unknown } | NoAnswer]>([
   ['no answer', new NoAnswer('POST api.telegram.org: ECONNRESET', true)],

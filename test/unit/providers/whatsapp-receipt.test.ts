@@ -105,12 +105,21 @@ test('where a message counts as sent only once it was delivered, Meta saying `se
 
 test('a failure says why in words for the agent, with the code', () => {
   expect(statusesOf(receive(example('whatsapp/status-failed')))).toMatchObject([
-    { status: 'failed', reason: `${catalogue['131047']} (131047)`, occurredAt: '2026-11-22T12:00:02.000Z' },
+    {
+      status: 'failed',
+      reason: expect.stringMatching(/^More than 24 hours have passed .*: Message failed to send .* \(131047\)$/),
+      occurredAt: '2026-11-22T12:00:02.000Z',
+    },
   ])
 })
 
 test.each<[string, unknown, string]>([
   ['a code that nobody knows', [{ code: 139999, title: 'Something new' }], 'Something new (139999)'],
+  [
+    'a detail',
+    [{ code: 131053, title: 'Media upload error', error_data: { details: 'Unsupported Image mime type image/webp.' } }],
+    `${catalogue['131053']}: Unsupported Image mime type image/webp (131053)`,
+  ],
   ['a code alone', [{ code: 139999 }], 'The messaging service reported a failure (139999)'],
   ['no code', [{ title: 'Something new' }], 'Something new'],
   ['no error', [], 'The messaging service reported a failure'],

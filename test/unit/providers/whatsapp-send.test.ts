@@ -7,7 +7,7 @@ import { TryLater } from '../../../functions/platform/retry.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
 import { referenceFrom } from '../../../functions/providers/whatsapp/callback-data.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
-import { catalogue, transient } from '../../../functions/providers/whatsapp/reasons.ts'
+import { catalogue, verdicts } from '../../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp } from '../../../functions/providers/whatsapp/send.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { example } from '../../support/examples.ts'
@@ -210,10 +210,27 @@ test('whatever is planned, our ids fit into what Meta returns', () => {
   )
 })
 
+const windowDetail =
+  'Message failed to send because more than 24 hours have passed since the customer last replied to this number'
+const unsupported =
+  "Unsupported post request. Object with ID '106540352242922' does not exist, cannot be loaded due to missing permissions, or does not support this operation"
+
 test.each<[string, number, string | object, string]>([
-  ['the closed window', 400, example('whatsapp/error-window'), `${catalogue['131047']} (131047)`],
-  ['a lack of permission', 403, error(200), `${catalogue['200']} (200)`],
-  ['a missing permission that Meta calls its own fault', 500, error(3), `${catalogue['3']} (3)`],
+  ['the closed window', 400, example('whatsapp/error-window'), `${catalogue['131047']}: ${windowDetail} (131047)`],
+  ['what Meta calls its own fault, by a code that is final', 500, error(131047), `${catalogue['131047']} (131047)`],
+  ['a limit whose code is final', 429, error(131048), `${catalogue['131048']} (131048)`],
+  [
+    'a picture of another type',
+    400,
+    {
+      error: {
+        code: 131053,
+        message: '(#131053) Media upload error',
+        error_data: { details: 'Unsupported Image mime type image/webp. Please use one of image/jpeg, image/png.' },
+      },
+    },
+    `${catalogue['131053']}: Unsupported Image mime type image/webp. Please use one of image/jpeg, image/png (131053)`,
+  ],
   ['an unknown code', 400, error(139999, '(#139999) Something new'), 'Something new (139999)'],
   [
     'an unknown code without words',
@@ -222,13 +239,23 @@ test.each<[string, number, string | object, string]>([
     'The messaging service reported a failure (139999)',
   ],
   ['an error without a code', 400, { error: {} }, 'The messaging service reported a failure (400)'],
-  ['a page of some gateway', 403, '<html>', 'The messaging service reported a failure (403)'],
-  ['a redirect', 302, '', 'The messaging service reported a failure (302)'],
-  ["360dialog's refusal, in its newer form", 400, { meta: { developerMessage: 'Disabled.' } }, 'Disabled (400)'],
+  ["360dialog's refusal, in its newer form", 400, { meta: { developerMessage: 'Wrong.' } }, 'Wrong (400)'],
 ])('after %s the message has failed, and the reason says why', async (_, status, answer, reason) => {
   const { send } = setUp({ status, body: answer })
 
   expect(await send()).toEqual({ outcome: 'rejected', reason })
+})
+
+test('a detail that quotes the customer is rid of that by what keeps the reason', async () => {
+  const details = 'No messages to +1 555 010 0002 (US.13491208655302741918), by EAAGm0PX4ZCpsBAKZCkZBq'
+  const answer = { error: { code: 139999, message: '(#139999) Something new', error_data: { details } } }
+  const { send } = setUp({ status: 400, body: answer })
+
+  const outcome = await send()
+
+  expect(cleanReason((outcome as { reason: string }).reason)).toBe(
+    'Something new: No messages to [number] ([address]), by [secret] (139999)',
+  )
 })
 
 test("the team's own sentence stands in for ours", async () => {
@@ -240,16 +267,54 @@ test("the team's own sentence stands in for ours", async () => {
 
 test.each<[string, number, string | object]>([
   ['too many requests', 429, ''],
-  ['an outage', 503, '<html>'],
   ['a token that has expired, which an operator can mend', 401, example('whatsapp/error-token')],
   ["360dialog's refusal of the key", 401, { meta: { developer_message: 'Invalid api_key' } }],
   ['what Meta itself calls transient', 400, { error: { code: 1, is_transient: true } }],
   ["360dialog's own limit", 400, { meta: { developer_message: 'You have exceeded the endpoint rate limit.' } }],
-  ...[...transient].map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),
+  ['a limit that Meta calls its own fault', 500, error(130429)],
+  ['a limit by a code that nobody knows', 429, error(139999)],
+  ...codes('later').map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),
 ])('after %s the message is tried again', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
   expect(await failureOf(send())).toMatchObject({ unclear: false, named: undefined })
+})
+
+test.each<[string, number, string | object]>([
+  ['a lack of permission', 403, error(200)],
+  ['a missing permission that Meta calls its own fault', 500, error(3)],
+  ['a page of some gateway', 403, '<html>'],
+  ['a path that is not there', 404, '<html>'],
+  ['a redirect', 302, ''],
+  ['a number that the token may not use', 400, { error: { code: 100, error_subcode: 33, message: unsupported } }],
+  ['a number that does not exist', 400, { error: { code: 100, message: unsupported } }],
+  [
+    "360dialog's word that the account is disabled",
+    400,
+    { meta: { developer_message: 'Your WhatsApp for Business API has been disabled' } },
+  ],
+  ...codes('set-up').map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),
+])('after %s the message waits, and whoever looks after the account is told', async (_, status, answer) => {
+  const { send } = setUp({ status, body: answer })
+
+  expect(await failureOf(send())).toMatchObject({ name: 'SetUpFault', unclear: false })
+})
+
+test('what is wrong with a message itself is its own fault, also by the code of a number that is wrong', async () => {
+  const { send } = setUp({ status: 400, body: error(100, '(#100) Invalid parameter') })
+
+  expect(await send()).toMatchObject({ outcome: 'rejected' })
+})
+
+test('a code that no table knows is noted', async () => {
+  const noted: string[] = []
+  const { send } = setUp({ status: 400, body: error(139999) }, meta, (code) => noted.push(code))
+  const known = setUp({ status: 400, body: error(131047) }, meta, (code) => noted.push(code))
+
+  await send()
+  await known.send()
+
+  expect(noted).toEqual(['139999'])
 })
 
 test('Meta may say how much later', async () => {
@@ -263,6 +328,12 @@ test.each<[string, Answer]>([
   ['an answer of some gateway', { status: 502, body: '<html>' }],
   ['a timeout of some gateway', { status: 504 }],
   ['a failure of Meta by no code that it publishes', { status: 500, body: error(139999) }],
+  ['a failure of Meta that it calls transient', { status: 503, body: { error: { code: 1, is_transient: true } } }],
+  ['an outage', { status: 503, body: '<html>' }],
+  ...codes('in doubt').flatMap((code): [string, Answer][] => [
+    [`error ${code}, HTTP 500`, { status: 500, body: error(code) }],
+    [`error ${code}, HTTP 400, called transient`, { status: 400, body: { error: { code, is_transient: true } } }],
+  ]),
   ['an answer without an id', { status: 200, body: '{}' }],
   ['an answer that is none', { status: 200, body: 'OK' }],
 ])('after %s nobody knows, so the message is not sent again', async (_, answer) => {
@@ -281,7 +352,7 @@ test('a connection that never stood is a reason to try later', async () => {
 test('no failure quotes the text, the number or the token', async () => {
   const quoting = `(#131009) To +15550100002: Grüße 👋, by access-token`
   for (const status of [400, 500, 503]) {
-    const { send } = setUp({ status, body: error(131016, quoting) })
+    const { send } = setUp({ status, body: error(130429, quoting) })
 
     expect((await failureOf(send())).message).not.toMatch(/5550100002|Grüße|access-token/)
   }
@@ -327,7 +398,7 @@ type Answer = { status: number; body?: string | object; headers?: Record<string,
 type Request = { url: string; method: string; headers: Record<string, string>; body: Record<string, unknown> }
 
 /** The provider before a Meta that always gives one answer, or none. `send` makes all sends of the message. */
-function setUp(answer: Answer, account = meta) {
+function setUp(answer: Answer, account = meta, noteUnknownCode?: (code: string) => void) {
   const requests: Request[] = []
   const fetchJson: FetchJson = async (url, { method, headers = {}, body }: HttpRequest) => {
     requests.push({ url, method, headers, body: JSON.parse(String(body)) })
@@ -336,7 +407,12 @@ function setUp(answer: Answer, account = meta) {
     const text = typeof given === 'string' ? given : JSON.stringify(given)
     return { status, headers: answered, text, json: /^\{/.test(text) ? JSON.parse(text) : undefined }
   }
-  const tools = { fetchJson, now: () => now, signForHubSpot: async () => '' }
+  const tools = {
+    fetchJson,
+    now: () => now,
+    signForHubSpot: async () => '',
+    ...(noteUnknownCode && { noteUnknownCode }),
+  }
 
   async function send(fields: Partial<DeliveryJob> = {}) {
     const wanted = { ...job, ...fields }
@@ -355,6 +431,11 @@ function setUp(answer: Answer, account = meta) {
 function planned(fields: Partial<DeliveryJob>) {
   const plan = whatsapp.plan({ ...job, ...fields }, meta)
   return 'sends' in plan ? plan.sends : plan.refused
+}
+
+/** The codes that mean this. */
+function codes(verdict: string) {
+  return [...verdicts].filter(([, found]) => found === verdict).map(([code]) => Number(code))
 }
 
 function error(code: number, message = 'An error') {

@@ -28,7 +28,7 @@ export const harness: Harness = {
     ],
     refused: [
       { status: 400, body: { message: 'Failed to send messages' }, code: 400, key: 'Failed to send messages' },
-      { status: 403, body: { message: 'Access to this API is not available for your account' }, code: 403 },
+      { status: 413, body: { message: 'The request body is too large' }, code: 413 },
       { status: 429, body: { message: 'You have reached your monthly limit.' }, code: 429 },
     ],
     later: [
@@ -38,6 +38,8 @@ export const harness: Harness = {
         headers: { 'retry-after': '7' },
       },
       { status: 401, body: { message: 'Authentication failed due to the following reason: invalid token.' } },
+      { status: 403, body: { message: 'Access to this API is not available for your account' } },
+      { status: 404, body: { message: 'Not found' } },
       { status: 503 },
     ],
     doubtful: [{ status: 500, body: { message: 'Internal server error' } }, { status: 502 }, { status: 504 }],

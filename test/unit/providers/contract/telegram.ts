@@ -31,10 +31,18 @@ export const harness: Harness = {
       refusal(429, 'Too Many Requests: retry after 7', { parameters: { retry_after: 7 } }),
       refusal(401, 'Unauthorized'),
       refusal(404, 'Not Found'),
+      refusal(400, 'Bad Request: Logged out'),
+      refusal(421, 'Misdirected Request'),
+      refusal(400, 'Bad Request: FROZEN_METHOD_INVALID'),
       { status: 403 },
-      { status: 503 },
     ],
-    doubtful: [refusal(500, 'Internal Server Error'), { status: 502 }, { status: 504 }, { status: 200 }],
+    doubtful: [
+      refusal(500, 'Internal Server Error'),
+      { status: 502 },
+      { status: 503 },
+      { status: 504 },
+      { status: 200 },
+    ],
   },
 }
 

@@ -48,13 +48,14 @@ export const harness: Harness = {
         code: 21610,
         body: { code: 21610, message: 'Attempt to send to unsubscribed recipient', status: 400 },
       },
-      { status: 403, code: 20403, body: { code: 20403, message: 'Forbidden', status: 403 } },
+      { status: 429, code: 63038, body: { code: 63038, message: 'Daily limit exceeded', status: 429 } },
+      { status: 400, code: 29999, body: { code: 29999, message: 'Something new', status: 400 } },
       {
         status: 201,
         code: 30007,
         body: { sid, status: 'failed', error_code: 30007, error_message: 'Message filtered' },
       },
-      { status: 404, code: 404 },
+      { status: 400, code: 400 },
     ],
     later: [
       {
@@ -64,11 +65,15 @@ export const harness: Harness = {
       },
       { status: 400, body: { code: 21611, message: 'Queue full', status: 400 } },
       { status: 401, body: { code: 20003, message: 'Authenticate', status: 401 } },
-      { status: 503 },
+      { status: 403, body: { code: 20403, message: 'Forbidden', status: 403 } },
+      { status: 400, body: { code: 21659, message: 'Not a Twilio number', status: 400 } },
+      { status: 404 },
     ],
     doubtful: [
       { status: 500, body: { code: 20500, message: 'Internal Server Error', status: 500 } },
       { status: 502 },
+      { status: 503 },
+      { status: 503, body: { code: 20503, message: 'Service unavailable', status: 503 } },
       { status: 504 },
     ],
   },

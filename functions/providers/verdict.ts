@@ -1,0 +1,83 @@
+import type { SendOutcome } from '../messages/ledger.ts'
+import { type NamedWait, TryLater } from '../platform/retry.ts'
+import type { Catalogue } from './catalogue.ts'
+
+/**
+ * What an answer that is no success means for a message. `final`: refused, for a reason that stays. `later`: not taken, and
+ * another try may fare better. `set-up`: not taken, since something is wrong with the account, whatever the message is.
+ * `in doubt`: perhaps taken.
+ */
+export type Verdict = 'final' | 'later' | 'set-up' | 'in doubt'
+
+/** What each of a provider's codes means, by code. */
+export type Verdicts = ReadonlyMap<string, Verdict>
+
+/** A fault of the account (credentials, number, bot, plan): the message waits for somebody to mend it, who is told at once. */
+export class SetUpFault extends TryLater {
+  override name = 'SetUpFault'
+}
+
+/** The verdicts of a catalogue: each of its codes is final unless it is named here, and `byStatus` leaves it to the HTTP status. */
+export function verdictsOf(
+  catalogue: Catalogue,
+  others: Record<Exclude<Verdict, 'final'>, readonly number[]> & { byStatus?: readonly number[] },
+): Verdicts {
+  const { byStatus = [], ...named } = others
+  const verdicts = new Map<string, Verdict>(Object.keys(catalogue).map((code) => [code, 'final']))
+  for (const [verdict, codes] of Object.entries(named))
+    for (const code of codes) verdicts.set(`${code}`, verdict as Verdict)
+  for (const code of byStatus) verdicts.delete(`${code}`)
+  return verdicts
+}
+
+/**
+ * What an answer means. A code that is known outranks the HTTP status: a daily limit is final also as a 429. A status says
+ * that a request was not taken only where it says nothing else: what stands before a provider may answer 503 in its place
+ * while it works on the message.
+ */
+export function verdictOf(
+  verdicts: Verdicts,
+  { code, status }: { code: number | string | undefined; status: number },
+): Verdict {
+  const known = code === undefined ? undefined : verdicts.get(`${code}`)
+  if (known) return known
+  if ([425, 429].includes(status)) return 'later'
+  if (status < 300 || status === 408 || status >= 500) return 'in doubt'
+  if (status < 400 || status === 401) return 'set-up'
+  // Without a word of the provider's own, the account leads to a place that is not there, or that lets nobody in.
+  return code === undefined && [403, 404, 405, 407].includes(status) ? 'set-up' : 'final'
+}
+
+/** Acts on a verdict: what came of the send, or an error that has it made later. `service` and `answer` are for the log. */
+export function actOn(
+  verdict: Verdict,
+  {
+    service,
+    answer,
+    reason,
+    named,
+  }: { service: string; answer: string; reason: () => string; named?: NamedWait | undefined },
+): SendOutcome {
+  if (verdict === 'final') return { outcome: 'rejected', reason: reason() }
+  if (verdict === 'in doubt') return { outcome: 'unknown' }
+  if (verdict === 'set-up')
+    throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { named })
+  throw new TryLater(`${service} answered ${answer}`, { named })
+}
+
+/** An answer in a few words: its code, if there is one, and its HTTP status. */
+export const answerOf = (code: number | string | undefined, status: number) =>
+  code === undefined ? `HTTP ${status}` : `error ${code}, HTTP ${status}`
+
+/** Notes a code that no table knows, so that the tables can grow. */
+export function noteUnknown(
+  code: number | string | undefined,
+  {
+    verdicts,
+    catalogue,
+    note,
+  }: { verdicts: Verdicts; catalogue: Catalogue; note: ((code: string) => void) | undefined },
+) {
+  if (code === undefined || verdicts.has(`${code}`) || Object.hasOwn(catalogue, code)) return
+  note?.(String(code))
+}
