@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { DeliveryJob } from '../messages/jobs.ts'
+import { type Link, readHtml } from './html.ts'
 
 /** What a message carries, as far as any provider can send it. */
 export type Content = {
@@ -13,9 +14,12 @@ export type Content = {
 
 /** A file, which the provider fetches from its URL. */
 export type MediaFile = {
+  /** As it goes into a request: its special characters encoded. */
   url: string
   name?: string | undefined
   kind: 'image' | 'audio' | 'voice' | 'video' | 'sticker' | 'file'
+  /** Its size, where HubSpot says it. */
+  bytes?: number | undefined
 }
 
 /** An answer for the customer to choose: a text, or a link to follow. */
@@ -29,29 +33,10 @@ export function readContent(job: Pick<DeliveryJob, 'text' | 'richText' | 'attach
   const files = read.flatMap(({ file }) => file ?? [])
   return {
     text: withAddresses(job.text.trim() || text, links),
-    files: files.filter(({ url }, index) => index === files.findIndex((file) => file.url === url)),
+    files: [...new Map(files.toReversed().map((file) => [file.url, file])).values()].toReversed(),
     quickReplies: read.flatMap(({ quickReplies }) => quickReplies ?? []),
     cannot: [...new Set(read.flatMap(({ cannot }) => cannot ?? []))],
   }
-}
-
-/** What a channel takes of a message: characters of text (UTF-16), quick replies, kinds of files; absent: none, all kinds. */
-export type Capacity = { text: number; quickReplies?: number; kinds?: readonly MediaFile['kind'][] }
-
-/** Why a channel cannot carry a message, in sentences for the agent; undefined where it can. */
-export function refusal({ text, files, quickReplies, cannot }: Content, takes: Capacity) {
-  const { quickReplies: most = 0, kinds } = takes
-  const strange = files.find(({ kind }) => kinds && !kinds.includes(kind))
-  const reasons = [
-    text === '' && files.length === 0 && cannot.length === 0 && 'The message is empty.',
-    text.length > takes.text &&
-      `The message is too long: this channel takes up to ${takes.text} characters, it has ${text.length}.`,
-    quickReplies.length > most &&
-      (most ? `This channel takes up to ${most} quick replies.` : 'This channel takes no quick replies.'),
-    strange && `This channel takes no files of this kind (${strange.kind}).`,
-    ...cannot,
-  ].filter((reason) => typeof reason === 'string')
-  return reasons.length > 0 ? reasons.join(' ') : undefined
 }
 
 // HubSpot documents what attachments look like where they are published, not in webhooks: what is missing or of another
@@ -62,13 +47,21 @@ const Attachment = z.object({
   fileUsageType: optionalText,
   name: optionalText,
   url: optionalText,
+  size: z.number().nonnegative().optional().catch(undefined),
   quickReplies: z
     .array(z.object({ label: optionalText, value: optionalText, valueType: optionalText }).catch({}))
     .default([])
     .catch([]),
 })
 
-function readAttachment({ type, name, url, fileUsageType, quickReplies = [] }: Partial<z.infer<typeof Attachment>>): {
+function readAttachment({
+  type,
+  name,
+  url,
+  size,
+  fileUsageType,
+  quickReplies = [],
+}: Partial<z.infer<typeof Attachment>>): {
   file?: MediaFile
   quickReplies?: QuickReply[]
   cannot?: string
@@ -76,11 +69,15 @@ function readAttachment({ type, name, url, fileUsageType, quickReplies = [] }: P
   if (type === 'FILE' || (type === undefined && url !== undefined)) {
     if (!url || !/^https?:\/\//i.test(url) || !URL.canParse(url))
       return { cannot: 'A file could not be sent: HubSpot gave no web address for it.' }
-    return { file: { url, name, kind: kindOf(fileUsageType, name ?? new URL(url).pathname) } }
+    const { href, pathname } = new URL(url)
+    const kind = kindOf(fileUsageType, name ?? pathname)
+    return { file: { url: href, name, kind, ...(size !== undefined && { bytes: size }) } }
   }
   if (type === 'QUICK_REPLIES') {
     const replies = quickReplies.flatMap(({ label, value = label, valueType }): QuickReply[] =>
-      label && value ? [{ label, value, type: valueType === 'URL' ? 'url' : 'text' }] : [],
+      label && value
+        ? [valueType === 'URL' ? { label, value: encoded(value), type: 'url' } : { label, value, type: 'text' }]
+        : [],
     )
     const isWhole = replies.length > 0 && replies.length === quickReplies.length
     return isWhole ? { quickReplies: replies } : { cannot: 'The quick replies could not be read.' }
@@ -89,6 +86,9 @@ function readAttachment({ type, name, url, fileUsageType, quickReplies = [] }: P
   if (type === 'SOCIAL_MEDIA_METADATA') return {}
   return { cannot: `${strangers.get(type) ?? 'An attachment'} cannot be sent through this channel.` }
 }
+
+/** An address with its special characters encoded, once; as it is, where it is none. */
+const encoded = (address: string) => URL.parse(address)?.href ?? address
 
 const strangers = new Map<string | undefined, string>([
   ['LOCATION', 'A location'],
@@ -109,107 +109,17 @@ const usages = new Map<string | undefined, MediaFile['kind']>([
   ['VOICE_RECORDING', 'voice'],
 ])
 const endings: [MediaFile['kind'], RegExp][] = [
-  ['image', /\.(jpe?g|png|gif|webp)$/i],
-  ['audio', /\.(mp3|ogg|m4a|aac|amr|wav)$/i],
-  ['video', /\.(mp4|3gp|mov|webm|m4v)$/i],
+  ['image', /\.(jpe?g|png|gif|webp|heic|heif|avif|svg|bmp|tiff?)$/i],
+  ['audio', /\.(mp3|ogg|oga|opus|m4a|aac|amr|wav|flac)$/i],
+  ['video', /\.(mp4|3gpp?|mov|webm|m4v|avi|mkv|mpe?g)$/i],
 ]
 
 /** The text, with the address of each link that a reader of it could not know. */
 function withAddresses(text: string, links: Link[]) {
   const bare = (address: string) => address.replace(/^(https?:\/\/(www\.)?|mailto:|tel:)/i, '').replace(/\/$/, '')
-  const missing = links.filter(({ url }) => !text.includes(bare(url)))
+  // Where looking for each would take long, the text is too long for any channel as it is.
+  const isMissing = ({ url }: Link) => text.length * links.length > 1e8 || !text.includes(bare(url))
+  const missing = links.filter(isMissing)
   const lines = missing.map(({ label, url }) => (label ? `${label}: ${url}` : url))
   return [text, ...new Set(lines)].filter((line) => line !== '').join('\n')
 }
-
-type Link = { label: string; url: string }
-
-/** The text, links and images of HTML. Never throws, and takes a time in proportion to its length, whatever it is. */
-function readHtml(html: string) {
-  const links: Link[] = []
-  const images: string[] = []
-  let text = ''
-  let open: { url: string; from: number } | undefined
-  const close = () => open && links.push({ url: open.url, label: oneLine(text.slice(open.from)) })
-  for (const piece of scan(html)) {
-    if ('text' in piece) {
-      text += decode(piece.text)
-      continue
-    }
-    const { tag, closes } = piece
-    if (tag === 'a') {
-      close()
-      const url = attribute(piece.attributes, 'href')
-      open = !closes && leadsSomewhere(url) ? { url, from: text.length } : undefined
-    }
-    if (tag === 'img') images.push(attribute(piece.attributes, 'src'))
-    if (/^(audio|embed|iframe|source|video)$/.test(tag)) {
-      const url = attribute(piece.attributes, 'src')
-      if (leadsSomewhere(url)) links.push({ url, label: '' })
-    }
-    if (tag === 'br' || (closes && /^(p|div|li|h\d|tr)$/.test(tag))) text += '\n'
-  }
-  close()
-  return { text: text.split('\n').map(oneLine).join('\n').trim(), links, images }
-}
-
-const leadsSomewhere = (url: string) => /^(https?:\/\/|mailto:|tel:)/i.test(url)
-
-/** Text and tags, in their order. What begins like a tag or a comment and never ends is dropped, as browsers do. */
-function* scan(html: string): Generator<{ text: string } | { tag: string; closes: boolean; attributes: string }> {
-  const opening = /<(\/?)([a-z][a-z0-9]*)|<!--/iy
-  let from = 0
-  for (let at = html.indexOf('<'); at !== -1; at = html.indexOf('<', at)) {
-    opening.lastIndex = at
-    const [found, slash, tag] = opening.exec(html) ?? []
-    if (found === undefined) {
-      at += 1
-      continue
-    }
-    yield { text: html.slice(from, at) }
-    const end = tag === undefined ? html.indexOf('-->', at) + 2 : endOfTag(html, opening.lastIndex)
-    if (end < at) return
-    if (tag !== undefined)
-      yield { tag: tag.toLowerCase(), closes: slash === '/', attributes: html.slice(opening.lastIndex, end) }
-    from = at = end + 1
-  }
-  yield { text: html.slice(from) }
-}
-
-/** Where the tag ends that was begun before: at the first `>` outside of quotes; -1 where there is none. */
-function endOfTag(html: string, from: number) {
-  let quote = ''
-  for (let at = from; at < html.length; at++) {
-    const char = html[at]!
-    if (quote) quote = char === quote ? '' : quote
-    else if (char === '"' || char === "'") quote = char
-    else if (char === '>') return at
-  }
-  return -1
-}
-
-function attribute(attributes: string, name: string) {
-  const all = attributes.matchAll(/([^\s"'=/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+)))?/g)
-  const [, , double, single, bare] = [...all].find(([, found = '']) => found.toLowerCase() === name) ?? []
-  return decode(double ?? single ?? bare ?? '').trim()
-}
-
-const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim()
-
-/** Text with its character references read, as far as they occur in messages. */
-function decode(text: string) {
-  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (reference, decimal, hex, name = '') => {
-    const point = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
-    if (point <= 0x10ffff) return String.fromCodePoint(point).toWellFormed()
-    return references.get(name.toLowerCase()) ?? reference
-  })
-}
-
-const references = new Map([
-  ['amp', '&'],
-  ['lt', '<'],
-  ['gt', '>'],
-  ['quot', '"'],
-  ['apos', "'"],
-  ['nbsp', ' '],
-])

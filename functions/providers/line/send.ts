@@ -5,13 +5,15 @@ import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { retryAfter, TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
+import { type Fitted, inForms, refusal } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { type Content, type QuickReply, readContent, refusal } from '../content.ts'
+import { type QuickReply, readContent } from '../content.ts'
 import type { Send, SendFace } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
 import { SetUpFault } from '../verdict.ts'
 import { LineAccount, truth } from './account.ts'
+import { capabilities } from './capabilities.ts'
 import { catalogue } from './reasons.ts'
 
 /** A push message: what one recipient gets by one call. */
@@ -34,16 +36,12 @@ export const line: SendFace<LineAccount, Push> = {
   },
 
   plan(job) {
-    const content = readContent(job)
+    const content = inForms(readContent(job), capabilities)
     const needs = 'LINE needs the id of a user, group or room, which it gives when somebody writes to the account.'
     const { recipients, refused: noRecipient } = readRecipients(job, idOf, needs)
-    const refused = [
-      noRecipient,
-      refusal(content, { text: 5000, quickReplies: 13, kinds: ['image', 'sticker'] }),
-      content.quickReplies.some(({ label }) => label.length > 20) && 'LINE takes quick replies of up to 20 characters.',
-    ].filter((reason) => typeof reason === 'string')
+    const refused = [noRecipient, refusal(content, capabilities)].filter((reason) => reason !== undefined)
     if (refused.length > 0) return { refused: refused.join(' ') }
-    const groups = inFives(messagesOf(content))
+    const groups = inGroups(messagesOf(content))
     return { sends: recipients.flatMap((to) => groups.map((messages) => ({ to, messages }))) }
   },
 
@@ -78,7 +76,7 @@ function nameOf(send: Omit<Send<Push>, 'part'>) {
 }
 
 /** LINE's message objects: the text, then each picture, with the quick replies at the last. */
-function messagesOf({ text, files, quickReplies }: Content) {
+function messagesOf({ text, files, quickReplies }: Fitted) {
   const messages: object[] = [
     ...(text === '' ? [] : [{ type: 'text', text }]),
     // HubSpot gives no smaller picture for the preview.
@@ -95,8 +93,11 @@ function quickReplyItem({ label, value, type }: QuickReply) {
 }
 
 /** A push carries up to five message objects. */
-function inFives(messages: object[]) {
-  return Array.from({ length: Math.ceil(messages.length / 5) }, (_, index) => messages.slice(5 * index, 5 * index + 5))
+function inGroups(messages: object[]) {
+  const { atOnce } = capabilities.files
+  return Array.from({ length: Math.ceil(messages.length / atOnce) }, (_, index) =>
+    messages.slice(atOnce * index, atOnce * (index + 1)),
+  )
 }
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })

@@ -3,13 +3,15 @@ import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { TryLater } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
+import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { type Content, type MediaFile, type QuickReply, readContent, refusal } from '../content.ts'
+import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { SetUpFault } from '../verdict.ts'
 import { TelegramAccount, truth } from './account.ts'
+import { capabilities } from './capabilities.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 /** A call of the Bot API. */
@@ -25,14 +27,15 @@ export const telegram: SendFace<TelegramAccount, Call> = {
   truth,
 
   plan(job) {
-    const content = linksInText(readContent(job))
+    const content = inForms(readContent(job), capabilities)
+    const sent = linksInText(content)
     const needs = 'Telegram needs the id of a chat: the customer has to write to the bot first.'
     const { recipients, refused: noRecipient } = readRecipients(job, chatOf, needs)
-    const refused = [noRecipient, refusal(content, { text: 4096, quickReplies: 100 })].filter(
+    const refused = [noRecipient, refusal({ ...content, text: sent.text }, capabilities)].filter(
       (one) => one !== undefined,
     )
     if (refused.length > 0) return { refused: refused.join(' ') }
-    return { sends: recipients.flatMap((chat) => calls(chat, content)) }
+    return { sends: recipients.flatMap((chat) => calls(chat, sent)) }
   },
 
   async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson }) {
@@ -58,7 +61,7 @@ function chatOf({ type = '', value }: Identifier) {
 }
 
 /** A message has one kind of buttons: beside answers to choose, links go into the text. */
-function linksInText(content: Content): Content {
+function linksInText(content: Fitted): Fitted {
   const { text, quickReplies } = content
   const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]
   if (answers.length === 0 || links.length === 0) return content
@@ -67,14 +70,13 @@ function linksInText(content: Content): Content {
 }
 
 /** The calls for one chat: a short text is the caption of a single file, any other goes first. Buttons are below the last. */
-function calls(chat: string, { text, files, quickReplies }: Content): Call[] {
-  const isCaption = files.length === 1 && text.length <= 1024
+function calls(chat: string, { text, files, quickReplies }: Fitted): Call[] {
+  const isCaption = files.length === 1 && isWithin(text, capabilities.caption!)
   const caption = isCaption && text !== '' ? { caption: text } : {}
   const all = [
     ...(isCaption || text === '' ? [] : [{ method: 'sendMessage', body: { chat_id: chat, text } }]),
     ...files.map((file) => {
-      const [method, field] = methodFor(file)
-      return { method, body: { chat_id: chat, [field]: file.url, ...caption } }
+      return { method: methodFor(file), body: { chat_id: chat, [file.as]: file.url, ...caption } }
     }),
   ]
   return all.map((call, index) =>
@@ -82,20 +84,8 @@ function calls(chat: string, { text, files, quickReplies }: Content): Call[] {
   )
 }
 
-/** The method that sends a file, and its field for the address. */
-function methodFor({ url, kind }: MediaFile) {
-  if (kind === 'image' && /\.gif$/i.test(new URL(url).pathname)) return ['sendAnimation', 'animation'] as const
-  return methods[kind]
-}
-
-const methods = {
-  image: ['sendPhoto', 'photo'],
-  sticker: ['sendPhoto', 'photo'],
-  audio: ['sendAudio', 'audio'],
-  voice: ['sendVoice', 'voice'],
-  video: ['sendVideo', 'video'],
-  file: ['sendDocument', 'document'],
-} as const
+/** The method that sends a file, named after the field for its address. */
+const methodFor = ({ as }: FormedFile) => `send${as[0]!.toUpperCase()}${as.slice(1)}`
 
 function buttons(quickReplies: QuickReply[]) {
   const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]

@@ -3,8 +3,9 @@ import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
+import { type Capabilities, type Fitted, inForms, isWithin, refusal } from '../capabilities.ts'
 import { reasonFor } from '../catalogue.ts'
-import { type Content, readContent, refusal } from '../content.ts'
+import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { Send, SendFace, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
@@ -12,6 +13,7 @@ import { referenceOf, toQuery } from '../references.ts'
 import { actOn, answerOf, noteUnknown, verdictOf } from '../verdict.ts'
 import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
+import { capabilities } from './capabilities.ts'
 import { catalogue, detailed, verdicts } from './reasons.ts'
 import { meaningOf } from './status.ts'
 
@@ -27,16 +29,17 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
   truth,
 
   plan(job, account) {
-    const content = readContent(job)
+    const takes = capabilities[account.channel]
+    const content = inForms(readContent(job), takes)
     const needs = `This channel needs ${needsCountryCode}`
     const { recipients, refused: noRecipient } = readRecipients(
       job,
       (identifier) => addressOf(identifier, account),
       needs,
     )
-    const refused = [noRecipient, refusal(content, { text: 1600 })].filter((reason) => reason !== undefined)
+    const refused = [noRecipient, refusal(content, takes)].filter((reason) => reason !== undefined)
     if (refused.length > 0) return { refused: refused.join(' ') }
-    const parts = partsOf(content, account.channel)
+    const parts = partsOf(content, takes)
     return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
   },
 
@@ -77,13 +80,13 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
   },
 }
 
-/** MMS takes ten files, WhatsApp and RCS one; there a picture or a film takes a caption, and text goes before other files. */
-function partsOf({ text, files }: Content, channel: TwilioAccount['channel']): Omit<TwilioPart, 'to'>[] {
-  const most = channel === 'sms' ? 10 : 1
+/** The messages that a content takes: its text goes with the first files where it can, else before them. */
+function partsOf({ text, files }: Fitted, { caption, files: { atOnce } }: Capabilities): Omit<TwilioPart, 'to'>[] {
   const media: string[][] = []
-  for (let from = 0; from < files.length; from += most) media.push(files.slice(from, from + most).map(({ url }) => url))
-  const isCaption = text.length <= 1024 && ['image', 'video'].includes(files[0]?.kind ?? '')
-  const separate = text !== '' && (files.length === 0 || (channel !== 'sms' && !isCaption))
+  for (let from = 0; from < files.length; from += atOnce)
+    media.push(files.slice(from, from + atOnce).map(({ url }) => url))
+  const isCaption = files[0] && caption && isWithin(text, caption) && caption.under.includes(files[0].as)
+  const separate = text !== '' && !isCaption
   const parts = media.map((urls, index) => ({ text: separate || index > 0 ? '' : text, media: urls }))
   return separate ? [{ text, media: [] }, ...parts] : parts
 }

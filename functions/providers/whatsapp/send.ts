@@ -4,14 +4,16 @@ import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
+import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../capabilities.ts'
 import { reasonFor } from '../catalogue.ts'
-import { type Content, type MediaFile, type QuickReply, readContent, refusal } from '../content.ts'
+import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendFace, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { actOn, answerOf, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
+import { capabilities } from './capabilities.ts'
 import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
 import { keptId } from './message-id.ts'
 import { catalogue, verdicts } from './reasons.ts'
@@ -31,7 +33,7 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
   truth,
 
   plan(job, { country }) {
-    const content = readContent(job)
+    const content = inForms(readContent(job), capabilities)
     const needs = `WhatsApp needs ${needsCountryCode}`
     const { recipients, refused: noRecipient } = readRecipients(
       job,
@@ -44,7 +46,7 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
       .flatMap((customer) => messages.map((message) => ({ ...customer, ...message })))
     const refused = [
       noRecipient,
-      refusal(content, { text: content.quickReplies.length > 0 ? longestShortText : 4096, quickReplies: 3 }),
+      refusal(content, content.quickReplies.length > 0 ? { ...capabilities, text: caption } : capabilities),
       content.quickReplies.length > 0 && refusalOfButtons(content),
       !fits(job, sends.length) && 'The ids of this message are longer than what WhatsApp returns.',
     ].filter((reason) => typeof reason === 'string')
@@ -75,11 +77,11 @@ function customerOf(identifier: Identifier, country: string | undefined) {
 const written = (customer: string): Customer =>
   isWhatsAppUserId(customer) ? { recipient: customer } : { to: customer }
 
-/** The most that a caption takes, or a text with buttons below it, in characters. */
-const longestShortText = 1024
+/** The most that a caption takes, or a text with buttons below it. */
+const caption = capabilities.caption!
 
 /** The messages that a content takes: its text goes with the file or the buttons where it can. */
-function messagesOf({ text, files, quickReplies }: Content) {
+function messagesOf({ text, files, quickReplies }: Fitted) {
   const [file] = files
   if (file && files.length === 1 && quickReplies.length === 0 && isCaption(text, file)) return [fileMessage(file, text)]
   const media = files.map((file) => fileMessage(file))
@@ -87,14 +89,10 @@ function messagesOf({ text, files, quickReplies }: Content) {
   return text === '' ? media : [textMessage(text), ...media]
 }
 
-const types = { image: 'image', audio: 'audio', voice: 'audio', video: 'video', sticker: 'sticker', file: 'document' }
+const isCaption = (text: string, { as }: FormedFile) =>
+  text !== '' && isWithin(text, caption) && caption.under.includes(as)
 
-function isCaption(text: string, { kind }: MediaFile) {
-  return text !== '' && text.length <= longestShortText && ['image', 'video', 'document'].includes(types[kind])
-}
-
-function fileMessage({ kind, url: link, name }: MediaFile, caption?: string) {
-  const type = types[kind]
+function fileMessage({ as: type, url: link, name }: FormedFile, caption?: string) {
   const filename = type === 'document' ? name : undefined
   return { type, [type]: { link, caption, filename } }
 }
@@ -112,14 +110,11 @@ function buttons(text: string, quickReplies: QuickReply[]) {
 }
 
 /** Why WhatsApp would not take these quick replies as buttons. */
-function refusalOfButtons({ text, quickReplies }: Content) {
-  const areButtons = quickReplies.every(
-    ({ label, value, type }) => type === 'text' && label.length <= 20 && value.length <= 256,
-  )
+function refusalOfButtons({ text, quickReplies }: Fitted) {
   const differ = (['label', 'value'] as const).every(
     (key) => new Set(quickReplies.map((reply) => reply[key])).size === quickReplies.length,
   )
-  if (!areButtons || !differ) return 'WhatsApp takes quick replies of up to 20 characters that differ, and no links.'
+  if (!differ) return 'WhatsApp takes quick replies that differ.'
   return text === '' && 'WhatsApp takes quick replies only below a text.'
 }
 

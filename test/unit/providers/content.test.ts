@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readContent, refusal } from '../../../functions/providers/content.ts'
+import { readContent } from '../../../functions/providers/content.ts'
 import { anyText } from '../../support/arbitraries.ts'
 
 test('a message of text is its text, formatting dropped', () => {
@@ -100,7 +100,7 @@ test('quick replies are labels with what they stand for', () => {
   expect(read({ attachments: [{ type: 'QUICK_REPLIES', quickReplies }] }).quickReplies).toEqual([
     { label: 'Yes', value: 'YES', type: 'text' },
     { label: 'No', value: 'No', type: 'text' },
-    { label: 'Shop', value: 'https://e.com', type: 'url' },
+    { label: 'Shop', value: 'https://e.com/', type: 'url' },
   ])
 })
 
@@ -122,29 +122,32 @@ test.each([
   expect(read({ text: 'Hello', attachments: [attachment, attachment] }).cannot).toEqual([sentence])
 })
 
-test('a channel refuses what it cannot carry, and says all of it', () => {
-  const content = { text: 'x'.repeat(1601), files: [{ url: 'https://e.com/1', kind: 'sticker' as const }] }
-  const more = {
-    quickReplies: [{ label: 'Yes', value: 'Yes', type: 'text' as const }],
-    cannot: ['A contact cannot go.'],
-  }
+test.each([
+  ['https://example.com/mein bild ü.png', 'https://example.com/mein%20bild%20%C3%BC.png'],
+  ['https://example.com/mein%20bild%20%C3%BC.png', 'https://example.com/mein%20bild%20%C3%BC.png'],
+  ['https://bücher.example/a.png', 'https://xn--bcher-kva.example/a.png'],
+  ['https://example.com/a b?x=1 2&y=[3]#ü', 'https://example.com/a%20b?x=1%202&y=[3]#%C3%BC'],
+])('a special character of an address is encoded, once: %s', (url, href) => {
+  const quickReplies = [{ label: 'Shop', value: url, valueType: 'URL' }]
 
-  expect(refusal({ ...content, ...more }, { text: 1600, kinds: ['image'] })).toBe(
-    'The message is too long: this channel takes up to 1600 characters, ' +
-      'it has 1601. This channel takes no quick replies. This channel takes no files of this kind (sticker). A contact cannot go.',
-  )
+  expect(read({ attachments: [{ type: 'FILE', url }] }).files).toMatchObject([{ url: href }])
+  expect(read({ richText: `<img src="${url.replaceAll('&', '&amp;')}">` }).files).toMatchObject([{ url: href }])
+  expect(read({ attachments: [{ type: 'QUICK_REPLIES', quickReplies }] }).quickReplies).toMatchObject([{ value: href }])
 })
 
-test('a channel takes what it can carry', () => {
-  const quickReplies = [{ label: 'Yes', value: 'Yes', type: 'text' as const }]
-  const whole = { text: 'x'.repeat(1600), files: [{ url: 'https://e.com/1', kind: 'image' as const }], quickReplies }
-
-  expect(refusal({ ...whole, cannot: [] }, { text: 1600, quickReplies: 1 })).toBeUndefined()
-  expect(refusal({ ...whole, cannot: [] }, { text: 1600, quickReplies: 1, kinds: ['image'] })).toBeUndefined()
-})
-
-test('a message without anything in it is refused', () => {
-  expect(refusal(read({ text: ' ', richText: '<p></p>' }), { text: 10 })).toBe('The message is empty.')
+test.each([
+  ['caf&eacute; &ndash; ok', 'café – ok'],
+  ['&Uuml;ber &euro;&nbsp;5 &hellip; &copy;&trade;', 'Über € 5 … ©™'],
+  ['&#8364; &#x20AC; &#128075;', '€ € 👋'],
+  ['AT&T &amp; co &unknown; &', 'AT&T & co &unknown; &'],
+  ['&notin; &NotEqualTilde;', '∉ ≂̸'],
+  ['1 &lt; 2 &amp;amp; 3', '1 < 2 &amp; 3'],
+  ['&#0; &#xD800; &#x110000;', '\ufffd \ufffd \ufffd'],
+  ['<p title="&quot;>&quot;">one</p><style>p { color: red }</style><script>alert("two")</script>', 'one'],
+  ['<title>no</title><TEMPLATE>no</TEMPLATE>yes', 'yes'],
+  ['<![CDATA[x]]>one<!DOCTYPE html><?php no ?>', 'one'],
+])('rich text %j reads %j, by the names that HTML gives characters', (richText, text) => {
+  expect(read({ richText }).text).toBe(text)
 })
 
 test('whatever the text and the attachments are, reading never throws', () => {
@@ -164,20 +167,48 @@ test('whatever the text and the attachments are, reading never throws', () => {
   )
 })
 
-test.each(['<a ', '<a href="', '<!--', '<', '</', "<a b='", '<a href=https://e.com>', '&#', ' = '])(
-  'rich text of many %j takes a time in proportion',
-  (piece) => {
-    const seconds = (times: number) => {
-      const begin = process.cpuUsage().user
-      read({ text: 'Hello', richText: piece.repeat(times) })
-      return (process.cpuUsage().user - begin) / 1e6
-    }
+test.each([
+  '<b>',
+  '</i>',
+  '<b></i>',
+  '<p><div>',
+  '<form>',
+  '<svg><a>',
+  '&amp',
+  '&notin',
+  '<img src=x>',
+  '<a href=x x=y>',
+  '<a ',
+  '<a href="',
+  '<!--',
+  '<',
+  '</',
+  "<a b='",
+  '<a href=https://e.com>',
+  '&#',
+  ' = ',
+])('rich text of many %j takes a time in proportion', (piece) => {
+  const seconds = (times: number) => {
+    const begin = process.cpuUsage().user
+    read({ text: 'Hello', richText: piece.repeat(times) })
+    return (process.cpuUsage().user - begin) / 1e6
+  }
 
-    // A hundred times as much in quadratic time would take hours.
-    expect(seconds(200_000)).toBeLessThan(5)
-  },
-)
+  // A hundred times as much in quadratic time would take hours.
+  expect(seconds(200_000)).toBeLessThan(5)
+})
 
 function read(fields: Partial<Parameters<typeof readContent>[0]>) {
   return readContent({ text: '', attachments: [], ...fields })
 }
+
+test('rich text of many different links and pictures takes a time in proportion', () => {
+  const many = (times: number, piece: (index: number) => string) =>
+    Array.from({ length: times }, (_, i) => piece(i)).join('')
+  const begin = process.cpuUsage().user
+
+  read({ text: 'x'.repeat(500_000), richText: many(20_000, (i) => `<a href="https://e.com/${i}">x</a>`) })
+  read({ text: 'Hello', richText: many(50_000, (i) => `<img src="https://e.com/${i}.png">`) })
+
+  expect((process.cpuUsage().user - begin) / 1e6).toBeLessThan(10)
+})

@@ -112,9 +112,6 @@ test('each recipient gets a push', () => {
 
 test.each<[string, Partial<DeliveryJob>, RegExp]>([
   ['a text of more than 5000 characters', { text: 'x'.repeat(5001) }, /too long/],
-  ['a film, which needs a picture before it', { attachments: [file('a.mp4')] }, /no files of this kind \(video\)/],
-  ['music, which needs its duration', { attachments: [file('a.mp3')] }, /no files of this kind \(audio\)/],
-  ['a document', { attachments: [file('a.pdf')] }, /no files of this kind \(file\)/],
   ['a long quick reply', { attachments: [quickReplies(['x'.repeat(21), 'x'])] }, /up to 20 characters/],
   ['fourteen quick replies', { attachments: [quickReplies(...Array(14).fill(['x', 'x']))] }, /up to 13 quick replies/],
   ['a message to nobody', { to: [] }, /no recipient/],
@@ -222,10 +219,6 @@ function setUp(answer: (Partial<HttpResponse> & { status: number }) | NoAnswer, 
 function plan(fields: Partial<DeliveryJob>) {
   const planned = line.plan({ ...job, ...fields }, account)
   return 'sends' in planned ? planned.sends : undefined
-}
-
-function file(name: string) {
-  return { type: 'FILE', name, url: `https://files.example.com/${name}` }
 }
 
 function quickReplies(...replies: (readonly [label: string, value: string, valueType?: string])[]) {

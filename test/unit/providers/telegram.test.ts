@@ -48,8 +48,13 @@ test.each<[string, object, string, string]>([
   ['a picture', picture, 'sendPhoto', 'photo'],
   ['a sticker', { ...picture, fileUsageType: 'STICKER' }, 'sendPhoto', 'photo'],
   ['a moving picture', { ...picture, url: 'https://files.example.com/a.GIF?s=1' }, 'sendAnimation', 'animation'],
-  ['a voice message', { ...picture, fileUsageType: 'VOICE_RECORDING' }, 'sendVoice', 'voice'],
-  ['music', { ...picture, fileUsageType: 'AUDIO' }, 'sendAudio', 'audio'],
+  [
+    'a voice message',
+    { ...picture, url: 'https://files.example.com/a.ogg', fileUsageType: 'VOICE_RECORDING' },
+    'sendVoice',
+    'voice',
+  ],
+  ['music', { ...picture, url: 'https://files.example.com/a.mp3', fileUsageType: 'AUDIO' }, 'sendAudio', 'audio'],
   ['a film', { type: 'FILE', url: 'https://files.example.com/a.mp4' }, 'sendVideo', 'video'],
   ['a document', guide, 'sendDocument', 'document'],
 ])('%s goes out as what it is, with the text below it', (_, file, method, field) => {
