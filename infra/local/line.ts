@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import { parseJson } from '../../functions/platform/json.ts'
+import { isWithin, type Limit } from '../../functions/providers/capabilities.ts'
+import { capabilities } from '../../functions/providers/line/capabilities.ts'
 import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
 import type { Reply } from './simulator.ts'
 
@@ -42,17 +44,43 @@ export function startLine(options: SimulatorOptions = {}) {
 
 const channelAccessToken = 'a-token-that-LINE-never-gave'
 
+const { text, quickReplies, files } = capabilities
+const within = (limit: Limit) =>
+  z
+    .string()
+    .min(1)
+    .refine((value) => isWithin(value, limit))
+const Url = z.url({ protocol: /^https$/ }).max(files.address!.most)
+const uri = z
+  .string()
+  .max(1000)
+  .refine((value) => quickReplies!.links.some((scheme) => value.startsWith(scheme)))
+const label = within(quickReplies!.label)
+const Action = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('message'), label, text: within(quickReplies!.value!) }),
+  z.object({ type: z.literal('uri'), label, uri }),
+])
+const quickReply = z
+  .object({
+    items: z
+      .array(z.object({ type: z.literal('action'), action: Action }))
+      .min(1)
+      .max(quickReplies!.most),
+  })
+  .optional()
+
+/** What LINE takes, with its limits. That a picture is one, it does not look at. */
 const Push = z.object({
-  to: z.string().min(1),
+  to: z.string().regex(/^[UCR][\da-f]{32}$/),
   messages: z
     .array(
       z.discriminatedUnion('type', [
-        z.object({ type: z.literal('text'), text: z.string().min(1).max(5000) }),
-        z.object({ type: z.literal('image'), originalContentUrl: z.url(), previewImageUrl: z.url() }),
+        z.object({ type: z.literal('text'), text: within(text), quickReply }),
+        z.object({ type: z.literal('image'), originalContentUrl: Url, previewImageUrl: Url, quickReply }),
       ]),
     )
     .min(1)
-    .max(5),
+    .max(files.atOnce),
 })
 
 const wrongToken =

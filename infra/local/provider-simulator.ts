@@ -40,7 +40,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     const known = deliveries.find(({ key, outcome }) => key !== undefined && key === sent.key && outcome === 'received')
     deliveries.push(delivery)
 
-    const { answers = [], receipts = protocol.usualReceipts } = conduct(delivery)
+    const { answers = [], receipts = sent.fate ?? protocol.usualReceipts } = conduct(delivery)
     const { error, delayMs = 0, ...answer } = answers[tries] ?? answers.at(-1) ?? {}
     const usual = known && protocol.repeated ? protocol.repeated(known) : protocol.accepted(known ?? delivery)
     const reply = answer.reply ?? (error === undefined ? usual : protocol.refused(error))
@@ -200,6 +200,8 @@ export type Sent = {
   reference?: Reference | undefined
   /** The key by which the provider knows a repetition. */
   key?: string | undefined
+  /** The receipts that follow where the provider finds out later that it cannot deliver it. */
+  fate?: Receipt[] | undefined
   /** Where its receipts are to go, where the request says so. */
   receiptsUrl?: string | undefined
 }

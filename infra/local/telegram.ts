@@ -1,5 +1,8 @@
 import * as z from 'zod'
 import { parseJson } from '../../functions/platform/json.ts'
+import { isWithin } from '../../functions/providers/capabilities.ts'
+import { mediaTypeOf } from '../../functions/providers/media-types.ts'
+import { capabilities } from '../../functions/providers/telegram/capabilities.ts'
 import { type ProviderError, type SimulatorOptions, startProviderSimulator } from './provider-simulator.ts'
 import type { Reply } from './simulator.ts'
 
@@ -24,6 +27,8 @@ export function startTelegram(options: SimulatorOptions = {}) {
         if (method !== 'POST' || !calls.has(call)) return { reply: refusal('Not Found: method not found') }
         const asked = Call.safeParse(parseJson(body)).data
         if (!asked) return { reply: refusal('Bad Request: chat_id is empty') }
+        const wrong = wrongWith(call, asked)
+        if (wrong) return { reply: refusal(wrong) }
         const media = files.flatMap((field) => asked[field] ?? [])
         return { to: asked.chat_id, text: asked.text ?? asked.caption ?? '', media }
       },
@@ -45,7 +50,7 @@ const calls = new Set(['sendMessage', ...files.map((file) => `send${file[0]!.toU
 
 const optional = z.string().optional()
 const Call = z.object({
-  chat_id: z.string().min(1),
+  chat_id: z.union([z.string().regex(/^(-?\d+|@\w+)$/), z.int()]).transform(String),
   text: optional,
   caption: optional,
   photo: optional,
@@ -55,6 +60,19 @@ const Call = z.object({
   video: optional,
   document: optional,
 })
+
+/** What Telegram says of a call whose text is too long, or whose file it cannot fetch as what it is to be. */
+function wrongWith(call: string, { text, caption, ...asked }: z.infer<typeof Call>) {
+  if (text !== undefined && !isWithin(text, capabilities.text)) return 'Bad Request: message is too long'
+  if (caption !== undefined && !isWithin(caption, capabilities.caption!))
+    return 'Bad Request: message caption is too long'
+  if (call === 'sendMessage') return text ? undefined : 'Bad Request: message text is empty'
+  const field = files.find((name) => asked[name] !== undefined)
+  const type = field && mediaTypeOf(undefined, asked[field]!)
+  const forms = capabilities.files.forms.filter(({ as }) => as === field)
+  const isTaken = type === undefined || forms.some(({ types }) => types.includes(type))
+  return field && isTaken ? undefined : 'Bad Request: wrong type of the web page content'
+}
 
 // Telegram has no codes, so its words stand in for them.
 const errors: ProviderError[] = [

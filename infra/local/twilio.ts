@@ -1,6 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { isWithin } from '../../functions/providers/capabilities.ts'
 import { fromQuery } from '../../functions/providers/references.ts'
+import { capabilities } from '../../functions/providers/twilio/capabilities.ts'
 import { sign } from '../../functions/providers/twilio/signature.ts'
+import { isWhatsAppUserId } from '../../functions/providers/whatsapp/ids.ts'
 import {
   type ApiRequest,
   type Delivery,
@@ -16,6 +19,7 @@ import type { Reply } from './simulator.ts'
 export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {}) {
   const prefix = channel === 'sms' ? '' : `${channel}:`
   const from = '+15550100001'
+  const takes = capabilities[channel]
   const accountSid = `AC${randomBytes(16).toString('hex')}`
   const authToken = randomBytes(16).toString('hex')
   /** The last status of each message, by its sid. */
@@ -63,7 +67,7 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
     },
     // As the connection overrides of our callback URL ask for: www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     receiptRetryDelaysMs: [500, 500, 1000, 2000, 4000],
-    comesAgain: (answered) => answered === 'unreachable' || answered >= 500,
+    comesAgain: (answered) => answered === 'unreachable' || answered >= 400,
   }
 
   function isGenuine({ headers }: ApiRequest) {
@@ -71,10 +75,13 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
   }
 
   function wrongWith({ to, text, media }: Pick<Delivery, 'to' | 'text' | 'media'>) {
-    if (!to.startsWith(prefix) || !/^\+\d{7,15}$/.test(to.slice(prefix.length))) return '21211'
+    const bare = to.slice(prefix.length)
+    const isUserId = channel === 'whatsapp' && isWhatsAppUserId(bare)
+    if (!to.startsWith(prefix) || (!isUserId && !/^\+\d{7,15}$/.test(bare))) return '21211'
     if (text === '' && media.length === 0) return '21619'
-    if (text.length > 1600) return '21617'
-    return media.length > (channel === 'sms' ? 10 : 1) ? '21623' : undefined
+    if (!isWithin(text, takes.text)) return '21617'
+    if (!media.every((url) => URL.canParse(url))) return '21620'
+    return media.length > takes.files.atOnce ? '21623' : undefined
   }
 
   function fieldsOf({ providerMessageId: sid, to }: Delivery, status: string, ErrorCode?: string) {
@@ -155,6 +162,7 @@ const errors: ProviderError[] = [
   { at: 'send', code: '21614', title: "'To' number is not a valid mobile number" },
   { at: 'send', code: '21617', title: 'The concatenated message body exceeds the 1600 character limit' },
   { at: 'send', code: '21619', title: 'A Message Body, Media URL or Content SID is required' },
+  { at: 'send', code: '21620', title: 'Invalid media URL(s)' },
   { at: 'send', code: '21623', title: 'Number of media files exceeds allowed limit' },
   { at: 'send', code: '20003', title: 'Authenticate' },
   { at: 'send', code: '20404', title: 'The requested resource was not found' },

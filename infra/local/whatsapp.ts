@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
+import { isWithin } from '../../functions/providers/capabilities.ts'
+import { mediaTypeOf } from '../../functions/providers/media-types.ts'
 import type { Reference } from '../../functions/providers/references.ts'
 import { callbackDataOf, referenceFrom } from '../../functions/providers/whatsapp/callback-data.ts'
+import { capabilities } from '../../functions/providers/whatsapp/capabilities.ts'
 import { isWhatsAppId, isWhatsAppUserId } from '../../functions/providers/whatsapp/ids.ts'
 import { sign } from '../../functions/providers/whatsapp/signature.ts'
 import {
@@ -63,6 +66,7 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
           to: to ?? recipient,
           text: text?.body ?? interactive?.body.text ?? files[0]?.caption ?? '',
           media: files.map(({ link }) => link),
+          ...(!areShown(asked) && { fate: [{ status: 'failed', code: '131053' }] }),
           reference: referenceFrom(biz_opaque_callback_data),
         }
       },
@@ -109,10 +113,21 @@ type Place = Pick<Reference, 'channelId' | 'channelAccountId'>
 const phoneNumberId = '106540352242922'
 
 const media = ['image', 'audio', 'video', 'sticker', 'document'] as const
-const File = z.object({ link: z.url(), caption: z.string().max(1024).optional() }).optional()
+const File = z
+  .object({
+    link: z.url(),
+    caption: z
+      .string()
+      .refine((text) => isWithin(text, capabilities.caption!))
+      .optional(),
+  })
+  .optional()
 const Button = z.object({
   type: z.literal('reply'),
-  reply: z.object({ id: z.string().max(256), title: z.string().max(20) }),
+  reply: z.object({
+    id: z.string().max(capabilities.quickReplies!.value!.most),
+    title: z.string().refine((label) => isWithin(label, capabilities.quickReplies!.label)),
+  }),
 })
 
 /** What Meta takes, with its limits. */
@@ -122,12 +137,24 @@ const Message = z
     to: z.string().refine(isWhatsAppId).optional(),
     recipient: z.string().refine(isWhatsAppUserId).optional(),
     type: z.enum(['text', 'interactive', ...media]),
-    text: z.object({ body: z.string().min(1).max(4096) }).optional(),
+    text: z
+      .object({
+        body: z
+          .string()
+          .min(1)
+          .refine((text) => isWithin(text, capabilities.text)),
+      })
+      .optional(),
     interactive: z
       .object({
         type: z.literal('button'),
-        body: z.object({ text: z.string().min(1).max(1024) }),
-        action: z.object({ buttons: z.array(Button).min(1).max(3) }),
+        body: z.object({
+          text: z
+            .string()
+            .min(1)
+            .refine((text) => isWithin(text, capabilities.caption!)),
+        }),
+        action: z.object({ buttons: z.array(Button).min(1).max(capabilities.quickReplies!.most) }),
       })
       .optional(),
     image: File,
@@ -138,6 +165,14 @@ const Message = z
     biz_opaque_callback_data: z.string().max(512).optional(),
   })
   .refine(({ to, recipient }) => (to === undefined) !== (recipient === undefined))
+
+/** Whether WhatsApp shows the files of a message as what they are sent as: it takes others, and finds out later. */
+function areShown(asked: z.infer<typeof Message>) {
+  return media.every((as) => {
+    const type = asked[as] && mediaTypeOf(undefined, asked[as].link)
+    return type === undefined || capabilities.files.forms.some((form) => form.as === as && form.types.includes(type))
+  })
+}
 
 // Meta's codes, with the HTTP status that it gives them; undefined for those that only receipts bring.
 const published: [code: string, title: string, httpStatus?: number][] = [

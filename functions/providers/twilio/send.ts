@@ -132,7 +132,7 @@ function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: 
 
 // By itself Twilio posts a receipt again only if it could not connect. The fragment is neither sent nor signed:
 // www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
-const retries = '#rc=5&rp=5xx,ct,rt'
+const retries = '#rc=5&rp=4xx,5xx,ct,rt'
 
 const Message = z.object({
   sid: z.string().max(64).optional().catch(undefined),

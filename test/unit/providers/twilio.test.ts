@@ -309,7 +309,7 @@ describe('send', () => {
       To: '+15550100002',
       From: '+15550100001',
       Body: 'Grüße 👋',
-      StatusCallback: `${receiptsUrl}?${toQuery({ ...reference, part: { index: 1, of: 3 } })}#rc=5&rp=5xx,ct,rt`,
+      StatusCallback: `${receiptsUrl}?${toQuery({ ...reference, part: { index: 1, of: 3 } })}#rc=5&rp=4xx,5xx,ct,rt`,
     })
   })
 
