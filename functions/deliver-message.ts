@@ -257,6 +257,7 @@ export function createHandler(deps: Deps) {
       provider,
       outcome: outcome.outcome,
       status: word?.status,
+      ...('providerMessageId' in outcome && { providerMessageId: outcome.providerMessageId }),
     })
     telemetry.count(metrics[outcome.outcome], 1, { channelId: job.channelId })
   }

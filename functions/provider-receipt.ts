@@ -101,17 +101,24 @@ export function createHandler(deps: Deps) {
     return { statusCode: 200, headers: { 'content-type': 'text/plain' }, body }
   }
 
-  async function accept({ statuses, ignored, failures = [], unknownFields = [] }: Statuses, common: Common) {
+  async function accept(
+    { statuses, ignored, failures = [], strangers = [], unknownFields = [] }: Statuses,
+    common: Common,
+  ) {
     const updates = statuses.map((status) => inOurForm({ v: version, ...status, ...common }))
     await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     noteFailures(failures, common)
+    if (strangers.length > 0)
+      telemetry.info('Failed messages without our ids', {
+        ...placeOf(common),
+        providerMessageIds: strangers.slice(0, 20),
+      })
     telemetry.count('ReceiptsAccepted', updates.length)
     telemetry.count('ReceiptsIgnored', ignored)
     if (unknownFields.length === 0) return
-    const { channelId, channelAccountId, source } = common
     const fields = unknownFields.slice(0, 5)
-    telemetry.warn('A receipt has fields that are not known', { channelId, channelAccountId, source, fields })
+    telemetry.warn('A receipt has fields that are not known', { ...placeOf(common), fields })
     telemetry.count('ReceiptFieldsUnknown', unknownFields.length)
   }
 
@@ -213,3 +220,5 @@ function idsOf({ pathParameters }: HttpEvent): Ids | undefined {
 
 const isThere = (entry: readonly [string, string | undefined]): entry is readonly [string, string] =>
   entry[1] !== undefined
+
+const placeOf = ({ channelId, channelAccountId, source }: Common) => ({ channelId, channelAccountId, source })

@@ -99,6 +99,8 @@ export type Receipt =
       unknownFields?: string[]
       handOn?: HandOn
       failures?: Failure[]
+      /** The provider's ids of messages that failed and carry no ids of ours: the log has them, to be compared with what was sent. */
+      strangers?: string[]
     }
   /** A question whether this URL is ours, with the answer to it. */
   | { kind: 'handshake'; answer: string }

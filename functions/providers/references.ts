@@ -4,7 +4,12 @@ import type { StatusUpdate } from '../messages/jobs.ts'
 /** Our ids, as they go out with a send and come back with its receipts: no look-up is needed, whichever comes first. */
 export type Reference = Pick<StatusUpdate, 'portalId' | 'channelId' | 'channelAccountId' | 'messageId' | 'part'>
 
+/**
+ * The names are a public contract, version 1 (docs/providers/references.md): teams that send by their own means use them, too.
+ * Names that are not here are ignored; a reference of another version is none.
+ */
 const Query = z.object({
+  v: z.literal('1').optional(),
   p: z.string().regex(/^\d{1,20}$/),
   c: z.string().regex(/^\d{1,20}$/),
   a: z.string().min(1).max(512).optional(),

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Opts } from '@grammyjs/types'
 import { HTTPFetchError, messagingApi } from '@line/bot-sdk'
 import twilioLibrary from 'twilio'
 import { afterEach, expect, test } from 'vitest'
@@ -254,8 +255,10 @@ test("each of our calls is one by what is published of Telegram's API", () => {
   expect(typeErrors(statements)).toBe('')
   // The types would say so.
   const wrong = '{"chat_id":"1","picture":"https://e.com/a.png"}'
-  expect(typeErrors([`{ const call: Opts<string>['sendPhoto'] = ${wrong} }`])).toMatch(/picture/)
+  expect(typeErrors([statement('sendPhoto', wrong)])).toMatch(/picture/)
 })
+
+const statement = (method: keyof Opts<string>, call: string) => `{ const call: Opts<string>['${method}'] = ${call} }`
 
 /** The parts of a message, as they go out. */
 function planned<Account, Part>(face: SendFace<Account, Part>, holds: object, fields: Partial<DeliveryJob>) {
@@ -269,7 +272,7 @@ function typeErrors(statements: string[]) {
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, 'oracles-'))
   try {
-    const types = "import type { Opts } from '@grammyjs/types/methods.d.ts'"
+    const types = "import type { Opts } from '@grammyjs/types'"
     writeFileSync(join(folder, 'requests.ts'), [types, ...statements].join('\n'))
     const options = ['--noEmit', '--skipLibCheck', '--strict', '--exactOptionalPropertyTypes', 'false']
     const modules = ['--module', 'nodenext', '--moduleResolution', 'nodenext', '--target', 'es2024', '--types', '']

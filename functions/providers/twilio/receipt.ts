@@ -41,7 +41,8 @@ export const twilio: ReceiptFace<TwilioAccount> = {
 
     const fields = Fields.safeParse(read(header('content-type'), body)).data
     if (!fields) return { kind: 'unreadable', problem: 'neither a form nor a JSON object' }
-    const status = meaningOf(fields.MessageStatus ?? fields.SmsStatus ?? '', account)
+    const isInSegments = new URL(url).searchParams.has('s')
+    const status = meaningOf(fields.MessageStatus ?? fields.SmsStatus ?? '', account, isInSegments)
     const reference = fromQuery(new URL(url).search)
     // Messages of other systems, and what the send's own answer said before.
     if (!reference || !status || status === 'accepted') return { kind: 'statuses', statuses: [], ignored: 1 }
@@ -57,11 +58,15 @@ export const twilio: ReceiptFace<TwilioAccount> = {
 
 /** The URL as a send names it, letter by letter, whatever became of its query on the way. */
 function asGiven(url: string) {
-  const { search, searchParams } = new URL(url)
-  const reference = fromQuery(search)
+  const reference = fromQuery(new URL(url).search)
   if (!reference) return url
-  const hash = searchParams.get('bodySHA256')
-  return `${url.split('?')[0]}?${toQuery(reference)}${hash === null ? '' : `&bodySHA256=${hash}`}`
+  const ours = toQuery(reference)
+  const names = new Set(new URLSearchParams(ours).keys())
+  const others = [...new URL(url).searchParams].filter(([name]) => !names.has(name))
+  // A hash of the body Twilio puts behind all that was given.
+  const order = ([name]: [string, string]) => (name === 'bodySHA256' ? 1 : 0)
+  const rest = new URLSearchParams(others.sort((a, b) => order(a) - order(b) || (a[0] < b[0] ? -1 : 1)))
+  return `${url.split('?')[0]}?${ours}${rest.size > 0 ? `&${rest}` : ''}`
 }
 
 function read(contentType = '', body: Uint8Array): unknown {

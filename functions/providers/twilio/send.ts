@@ -15,7 +15,8 @@ import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
 import { capabilities } from './capabilities.ts'
 import { catalogue, detailed, verdicts } from './reasons.ts'
-import { meaningOf } from './status.ts'
+import { isOneSegment } from './segments.ts'
+import { inSegments, meaningOf } from './status.ts'
 
 /** One message of Twilio's: to one recipient, with what fits into it. */
 export type TwilioPart = { to: string; text: string; media: string[] }
@@ -119,6 +120,8 @@ function authorization({ accountSid, authTokens, apiKey }: TwilioAccount) {
 
 function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: TwilioAccount) {
   const { part, receiptsUrl } = send
+  const isLong = channel === 'sms' && part.media.length === 0 && !isOneSegment(part.text)
+  const segments = isLong ? inSegments : ''
   const form = new URLSearchParams({ To: part.to })
   if (from !== undefined) form.set('From', addressed(from, channel))
   if (messagingServiceSid !== undefined) form.set('MessagingServiceSid', messagingServiceSid)
@@ -126,7 +129,7 @@ function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: 
   for (const url of part.media) form.append('MediaUrl', url)
   // Twilio signs a host in the letters in which it was given, and calls it in small ones.
   if (receiptsUrl !== undefined)
-    form.set('StatusCallback', `${new URL(receiptsUrl).href}?${toQuery(referenceOf(send))}${retries}`)
+    form.set('StatusCallback', `${new URL(receiptsUrl).href}?${toQuery(referenceOf(send))}${segments}${retries}`)
   return form.toString()
 }
 

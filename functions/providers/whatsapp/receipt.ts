@@ -62,6 +62,7 @@ export const whatsapp: ReceiptFace<WhatsAppAccount> = {
     const items = values.flatMap((value) => value?.statuses ?? [])
     const told = items.flatMap((item) => statusOf(item, request, account) ?? [])
     const statuses = told.map(({ code: _, ...status }) => status)
+    const strangers = items.flatMap((item) => strangerOf(item) ?? [])
     const failures = told.flatMap(({ code }) => (code === undefined ? [] : { code, verdict: verdicts.get(code) }))
     const entries = values.filter((value) => !value || 'messages' in value || 'errors' in value).length
     const handOn = { entries, headers: handedOn }
@@ -70,6 +71,7 @@ export const whatsapp: ReceiptFace<WhatsAppAccount> = {
       statuses,
       ignored: items.length - statuses.length,
       ...(failures.length > 0 && { failures }),
+      ...(strangers.length > 0 && { strangers }),
       ...(entries > 0 && { handOn }),
     }
   },
@@ -161,6 +163,18 @@ function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
     return secrets.some((secret) => verify(body, signature, secret)) ? undefined : `another ${name}`
   }
 }
+
+/** The id of a message that failed and names no reference: another system's, or one whose reference Meta left out. */
+function strangerOf(item: unknown) {
+  const { id, status, biz_opaque_callback_data } = Stranger.safeParse(item).data ?? {}
+  return status === 'failed' && biz_opaque_callback_data === undefined && id !== undefined ? keptId(id) : undefined
+}
+
+const Stranger = z.object({
+  id: z.string().max(512),
+  status: z.string(),
+  biz_opaque_callback_data: z.unknown().optional(),
+})
 
 /** A status of a message of ours, sent over the channel that the request is for; undefined for any other. */
 function statusOf(

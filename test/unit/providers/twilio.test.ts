@@ -3,10 +3,11 @@ import twilioLibrary from 'twilio'
 import { describe, expect, test } from 'vitest'
 import { cleanReason } from '../../../functions/messages/reasons.ts'
 import type { FetchJson } from '../../../functions/platform/fetch-json.ts'
-import { toQuery } from '../../../functions/providers/references.ts'
+import { fromQuery, toQuery } from '../../../functions/providers/references.ts'
 import { TwilioAccount } from '../../../functions/providers/twilio/account.ts'
 import { catalogue } from '../../../functions/providers/twilio/reasons.ts'
 import { twilio as receiptFace } from '../../../functions/providers/twilio/receipt.ts'
+import { isOneSegment } from '../../../functions/providers/twilio/segments.ts'
 import { twilio as sendFace } from '../../../functions/providers/twilio/send.ts'
 import { sign, verify } from '../../../functions/providers/twilio/signature.ts'
 import { anyText } from '../../support/arbitraries.ts'
@@ -416,6 +417,49 @@ describe('send', () => {
   })
 })
 
+describe('a text of several segments', () => {
+  const long = 'x'.repeat(161)
+  const statusesOf = async (text: string, ...statuses: [string, string?][]) => {
+    const { form: sentForm } = await sent({ fields: { text } })
+    const given = sentForm.get('StatusCallback')!.split('#')[0]!
+    return statuses.map(([MessageStatus, ErrorCode]) => {
+      const fields = { MessageSid: 'SM1', MessageStatus, ...(ErrorCode !== undefined && { ErrorCode }) }
+      const headers = { 'x-twilio-signature': twilioLibrary.getExpectedTwilioSignature(authToken, given, fields) }
+      const received = receiveRaw({ url: given, body: form(fields) }, headers)
+      return received.kind === 'statuses' ? received.statuses[0]?.status : received.kind
+    })
+  }
+
+  test('is not delivered because one of them was: a failure of another one stands', async () => {
+    expect(await statusesOf(long, ['undelivered', '30008'], ['delivered'])).toEqual(['failed', 'sent'])
+    expect(await statusesOf('x'.repeat(160), ['delivered'])).toEqual(['delivered'])
+  })
+
+  test.each([
+    ['x'.repeat(160), true],
+    ['x'.repeat(161), false],
+    ['ü'.repeat(160), true],
+    ['€'.repeat(80), true],
+    ['€'.repeat(81), false],
+    ['ж'.repeat(70), true],
+    ['ж'.repeat(71), false],
+    ['👋'.repeat(35), true],
+    ['👋'.repeat(36), false],
+    ['', true],
+  ])('is told from one of a single segment: %#', (text, isOne) => {
+    expect(isOneSegment(text)).toBe(isOne)
+  })
+
+  test('its callback verifies, and says as much, however it is called', async () => {
+    const { form: sentForm } = await sent({ fields: { text: long }, part: { index: 1, of: 3 } })
+    const query = sentForm.get('StatusCallback')!.split('#')[0]!.split('?')[1]!
+
+    expect(query).toMatch(/&s=2$/)
+    expect(query).toBe(twilioSorts(query))
+    expect(fromQuery(query)).toMatchObject({ part: { index: 1, of: 3 } })
+  })
+})
+
 describe('reasons', () => {
   const published = [
     ...[21211, 21212, 21214, 21217, 21408, 21601, 21602, 21603, 21604, 21606, 21608, 21609, 21610, 21611, 21612, 21614],
@@ -472,6 +516,7 @@ async function sent(
     account?: TwilioAccount
     to?: (typeof job)['to']
     ids?: Partial<typeof reference>
+    fields?: { text: string }
     part?: { index: number; of: number }
     receiptsUrl?: string | undefined
     answer?: { status: number; json: unknown }
@@ -484,7 +529,7 @@ async function sent(
     requests.push({ url, headers, form: new URLSearchParams(String(body)) })
     return { headers: {}, text: '', ...(answer ?? { status: 201, json: { sid: 'SM1', status: 'queued' } }) }
   }
-  const message = { ...job, ...reference, ...options.ids, to }
+  const message = { ...job, ...reference, ...options.ids, ...options.fields, to }
   const plan = sendFace.plan(message, as)
   const [part] = 'sends' in plan ? plan.sends : []
   const where = 'receiptsUrl' in options ? options.receiptsUrl : receiptsUrl

@@ -129,6 +129,16 @@ test.each<[string, unknown, string]>([
   expect(statusesOf(receive(webhook([statusOf({ status: 'failed', errors })])))).toMatchObject([{ reason }])
 })
 
+test('a failure without our ids is in the log by the id by which the ledger knows its message', () => {
+  const stranger = { ...statusOf({ status: 'failed' }), biz_opaque_callback_data: undefined }
+  const others = [
+    { ...stranger, status: 'sent' },
+    { ...stranger, biz_opaque_callback_data: 'of another system' },
+  ]
+
+  expect(receive(webhook([stranger, ...others]))).toMatchObject({ ignored: 3, strangers: [keptId(wamid)] })
+})
+
 test("the team's own sentence stands in for ours", () => {
   const account = { ...meta, reasons: { 131047: 'Use the template “Are you still there?”.' } }
 
