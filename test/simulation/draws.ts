@@ -43,3 +43,16 @@ function place(start: number, count: number) {
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
   return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32
 }
+
+/** No chance at all: what is likelier happens, everything takes the least time, and the first of a list is picked. */
+export function createUsual(chosen: Record<string, unknown>): Draws {
+  const numberOf = (purpose: string, other: number) => (chosen[purpose] as number | undefined) ?? other
+  return {
+    next: () => 0.5,
+    chance: (purpose, probability) => (chosen[purpose] as boolean | undefined) ?? probability >= 0.5,
+    between: numberOf,
+    magnitude: numberOf,
+    pick: (purpose, list) => (chosen[purpose] as (typeof list)[number] | undefined) ?? list[0]!,
+    shuffle: (_purpose, list) => [...list],
+  }
+}

@@ -41,8 +41,8 @@ const all = Object.keys(highestRates) as FaultKind[]
 
 export type FaultKind = keyof typeof highestRates
 
-/** One thing that went wrong: what, and where for the how manieth time. */
-type Fault = { kind: FaultKind; name: string }
+/** One thing that went wrong, or could: what, and where for the how manieth time. */
+export type Fault = { kind: FaultKind; name: string }
 
 /** What goes wrong in a world. */
 export type Faults = ReturnType<typeof createFaults>
@@ -88,6 +88,41 @@ export function createFaults(
       if (!draws.chance(purpose, rate) || (only && !only.has(name))) return false
       happened.push({ kind, name })
       return true
+    },
+  }
+}
+
+/** Whether a fault makes a job be done over. */
+export const isHard = (kind: FaultKind) => kind in hard
+
+// Not seen apart: a process that dies after a call, or before it reads, has died before its next effect, or before SQS
+// hears that it is done; a read that is lost has been refused; one that is repeated says the same.
+const sameAsAnother: FaultKind[] = ['the process dies', 'the process dies after a call']
+const sameForReads: FaultKind[] = [
+  'the process dies before a call',
+  "AWS's answer is lost",
+  'the SDK tries a call twice',
+]
+const isRead = (place: string) => place.startsWith('get from') || place.startsWith('read of')
+
+/** Only what was chosen goes wrong; every place where something could is noted. */
+export function createChosenFaults(names: Set<string>, points: Fault[]): Faults {
+  const happened: Fault[] = []
+  const counts = new Map<string, number>()
+  return {
+    calm: names.size === 0,
+    happened,
+    hard: () => happened.filter(({ kind }) => isHard(kind)),
+    strikes(kind, place) {
+      if (sameAsAnother.includes(kind) || (isRead(place) && sameForReads.includes(kind))) return false
+      const purpose = `${kind}: ${place}`
+      const count = (counts.get(purpose) ?? 0) + 1
+      counts.set(purpose, count)
+      const point = { kind, name: `${purpose}, ${count}` }
+      points.push(point)
+      const isChosen = names.has(point.name)
+      if (isChosen) happened.push(point)
+      return isChosen
     },
   }
 }

@@ -7,15 +7,16 @@ export type Result = { seed: number; violations: Violation[]; world: World }
 /** Runs a world until it has come to rest, has the dead letters redriven, and judges it. */
 export async function runWorld(options: WorldOptions): Promise<Result> {
   const world = createWorld(options)
-  const judge = async () => {
-    const restless: Violation = { invariant: 'the world comes to rest', detail: 'work is left after three days' }
-    if (!(await world.rest())) return [restless]
-    const early = judgeAtRest(world)
-    world.redrive()
-    if (!(await world.rest())) return [...early, restless]
-    return [...early, ...judgeAtEnd(world)]
-  }
-  return { seed: options.seed, violations: await judge(), world }
+  return { seed: options.seed, violations: await judged(world), world }
+}
+
+/** Lets a world come to rest, has its dead letters redriven, and judges it. */
+export async function judged(world: World): Promise<Violation[]> {
+  const restless: Violation = { invariant: 'the world comes to rest', detail: 'work is left after three days' }
+  if (!(await world.rest())) return [restless]
+  const early = judgeAtRest(world)
+  world.redrive()
+  return (await world.rest()) ? [...early, ...judgeAtEnd(world)] : [...early, restless]
 }
 
 /**

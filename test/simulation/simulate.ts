@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Command, InvalidArgumentError } from 'commander'
+import { noticeAll, playAll } from './all.ts'
 import type { Lies } from './others.ts'
 import { describe, reduce, runWorld } from './run.ts'
 import type { Report } from './worker.ts'
@@ -10,12 +11,36 @@ const program = new Command('simulate')
   .option('--seeds <count>', 'how many worlds', whole, 10_000)
   .option('--from <seed>', 'the first seed', whole, 0)
   .option('--seed <seed>', 'one world only, and its course', whole)
+  .option(
+    '--all',
+    'every small world: one message, and at most so many faults and departures from the usual order',
+    false,
+  )
+  .option('--faults <count>', 'with --all: how many faults', whole, 1)
+  .option('--departures <count>', 'with --all: how many departures', whole, 2)
   .option('--trace', 'with --seed: its course as it is, even where it could be reduced', false)
   .parse()
-const options = program.opts<{ seeds: number; from: number; seed?: number; trace: boolean }>()
+type Options = {
+  seeds: number
+  from: number
+  seed?: number
+  trace: boolean
+  all: boolean
+  faults: number
+  departures: number
+}
+const options = program.opts<Options>()
 
-if (options.seed === undefined) await simulate(options.from, options.seeds)
+if (options.all) await every()
+else if (options.seed === undefined) await simulate(options.from, options.seeds)
 else await replay(options.seed)
+
+/** Every small world, and then, within narrower bounds, one for each wrong relay that notices it. */
+async function every() {
+  const holds = await playAll(options)
+  const isNoticed = holds && (await noticeAll({ faults: 1, departures: 1 }))
+  process.exitCode = isNoticed ? 0 : 1
+}
 
 async function replay(seed: number) {
   const result = await (options.trace ? runWorld({ seed }) : reduce({ seed }))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compare } from './others.ts'
 import { describe as inWords, reduce, runWorld } from './run.ts'
+import { explore, firstPoints, scenarios } from './small.ts'
 import { variants } from './variants.ts'
 
 test('in two hundred worlds, whatever goes wrong, every invariant holds', async () => {
@@ -9,6 +10,15 @@ test('in two hundred worlds, whatever goes wrong, every invariant holds', async 
 
     if (violations.length > 0) expect.fail(inWords(await reduce({ seed })))
   }
+})
+
+test('in every small world with one fault, or one departure from the usual order, every invariant holds', async () => {
+  for (const scenario of scenarios)
+    for (const begin of [[], ...(await firstPoints(scenario)).map((point) => [point])]) {
+      const { broken } = await explore(scenario, begin, { faults: 0, departures: 0 })
+
+      expect({ scenario: scenario.name, ...broken }).toEqual({ scenario: scenario.name })
+    }
 })
 
 test('the same seed is the same world, step by step', async () => {

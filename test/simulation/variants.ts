@@ -16,6 +16,8 @@ export type Variant = {
   handlers: Partial<Handlers>
   /** What has to go wrong for it to show; anything, where that is often enough. */
   kinds?: FaultKind[]
+  /** Why no world of one message shows it. */
+  needs?: string
 }
 
 const { webhook, deliver, receipt, update } = realHandlers
@@ -65,6 +67,7 @@ export const variants: Variant[] = [
   },
   {
     wrong: 'it asks no rate limit',
+    needs: 'many updates at once',
     breaks: 'HubSpot is asked no more than necessary',
     kinds: [],
     handlers: {
@@ -98,6 +101,7 @@ export const variants: Variant[] = [
   },
   {
     wrong: 'it lets no message of a thread wait for another',
+    needs: 'two messages',
     breaks: 'messages of a thread arrive in the order in which the agent sent them',
     kinds: ['the provider is busy'],
     handlers: {

@@ -72,11 +72,13 @@ export type WorldOptions = {
   /** Of all faults and messages that the seed has, only these. */
   onlyFaults?: Set<string>
   onlyMessages?: Set<string>
+  /** One message, what goes wrong, and how everything is drawn, in the place of what the seed says. */
+  small?: { fate: Fate; faults: Faults; draws: Draws; kept: { ledger: object[]; portals: object[] } }
   /** Somebody beside the relay who is told at once what changes at the provider or at HubSpot, and never dies. */
   observer?: (world: World, deps: updateStatus.Deps) => (messageId: string) => unknown
 }
 
-const start = Date.parse('2026-11-22T12:00:00Z')
+export const start = Date.parse('2026-11-22T12:00:00Z')
 const appSecret = { clientId: 'client', clientSecrets: ['a simulated client secret'] }
 const baseUrl = 'https://relay.test'
 const minute = 60_000
@@ -92,11 +94,11 @@ export const confidential = [
 ]
 
 /** The relay's real code in a world of its own, under a seed: everything happens as it is drawn from that. */
-export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessages, observer }: WorldOptions) {
+export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessages, observer, small }: WorldOptions) {
   const clock = createClock(start)
-  const draws = createDraws(seed)
+  const draws = small?.draws ?? createDraws(seed)
   const until = start + draws.magnitude('trouble', 5 * minute, 180 * minute)
-  const faults = createFaults(clock, draws, { until, kinds, only: onlyFaults })
+  const faults = small?.faults ?? createFaults(clock, draws, { until, kinds, only: onlyFaults })
   const trace: { at: number; who: string; what: string | (() => string) }[] = []
   const note: Ground['note'] = (who, what) => void trace.push({ at: clock.now() - start, who, what })
   const ground = { clock, draws, faults, note }
@@ -109,9 +111,11 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const tellSent = draws.pick('tell SENT', ['always', 'always', 'corrections'] as const)
   const delivers = draws.chance('delivers', 0.8)
   const hasKey = draws.chance('provider has a key', 0.4)
-  const fates = drawFates(draws, { calm: faults.calm, delivers, deadline: unconfirmedAfterSeconds * 1000 }).filter(
-    ({ id }) => !onlyMessages || onlyMessages.has(id),
-  )
+  const fates = small
+    ? [small.fate]
+    : drawFates(draws, { calm: faults.calm, delivers, deadline: unconfirmedAfterSeconds * 1000 }).filter(
+        ({ id }) => !onlyMessages || onlyMessages.has(id),
+      )
 
   const deliveries = createWorkQueue(ground, network, {
     name: 'deliveries',
@@ -126,6 +130,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const ledgerTable = createMemoryTable()
   const portals = createMemoryTable()
   portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
+  for (const item of small?.kept.ledger ?? []) ledgerTable.items.set((item as { pk: string }).pk, { ...item })
+  for (const item of small?.kept.portals ?? []) portals.items.set((item as { pk: string }).pk, { ...item })
   const hubspot = createHubSpot(ground, network, { limit, showsSent: tellSent === 'corrections', changed: observe })
   const provider = createProvider(ground, network, { fates, post: postReceipt, knows: observe })
   const { telemetry, lines, everything: allTelemetry } = collectTelemetry()
