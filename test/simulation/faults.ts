@@ -21,6 +21,8 @@ const hard = {
   'HubSpot does not have the message yet': 0.4,
   'other apps use up the rate limit': 0.3,
   'HubSpot cannot refresh the token': 0.3,
+  'HubSpot refreshes no token for a while': 0.1,
+  'a secret is changed': 0.1,
   'the provider cannot be reached': 0.3,
   'the provider is busy': 0.3,
   'the provider does not answer': 0.2,
@@ -34,6 +36,8 @@ const ordinary = {
   'SQS delivers late': 0.2,
   'SQS forgets a deletion': 0.1,
   'a sender repeats itself': 0.2,
+  'HubSpot takes its time': 0.1,
+  'a webhook comes again days later': 0.1,
 }
 
 const highestRates = { ...hard, ...ordinary }

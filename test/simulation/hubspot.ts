@@ -11,6 +11,9 @@ const patience = 10_000
 /** HubSpot's edge gives up after this many milliseconds; its servers may not. */
 const worksOnFor = 100_000
 
+/** The endpoint of the tokens is down for as long. */
+const outage = 10 * 60_000
+
 type Status = { statusType: string; errorMessage?: string }
 
 /** HubSpot as a world has it: what it holds of each message, nothing at first or SENT, and what it was asked. */
@@ -30,6 +33,8 @@ export function createHubSpot(
   const revoked = new Set<string>()
   const slowest = draws.pick('slowest answer', [400, 400, 2000, 4500])
   let tokens = 0
+  let noTokensUntil = 0
+  const refreshes: number[] = []
   let tooMany = 0
 
   function apply(messageId: string, status: Status, how = '') {
@@ -70,6 +75,7 @@ export function createHubSpot(
     const strikes = (kind: Parameters<typeof faults.strikes>[0]) => faults.strikes(kind, messageId)
     if (strikes('HubSpot cannot be reached')) throw new NoAnswer('connection refused', false)
     if (strikes('HubSpot does not answer')) return silence()
+    if (strikes('HubSpot takes its time')) await pass(draws.between('its time', 1000, 8000))
     if (strikes('HubSpot works on after giving no answer')) return workOn(messageId, status)
     if (isTooMuch())
       return answer(
@@ -124,6 +130,9 @@ export function createHubSpot(
   }
 
   async function refresh() {
+    refreshes.push(clock.now())
+    if (faults.strikes('HubSpot refreshes no token for a while', 'HubSpot')) noTokensUntil = clock.now() + outage
+    if (clock.now() < noTokensUntil) return answer(503)
     if (faults.strikes('HubSpot cannot refresh the token', 'HubSpot')) {
       if (draws.chance('refresh is silent', 0.5)) return silence()
       return answer(503)
@@ -136,6 +145,8 @@ export function createHubSpot(
     held,
     history,
     patches,
+    /** When it was asked for a token. */
+    refreshes,
     http,
     /** HubSpot knows of the message from now on, and can update it from a moment on that may be later. */
     create(messageId: string, before: number) {

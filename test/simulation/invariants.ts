@@ -2,7 +2,7 @@ import { LedgerItem, ledgerKey } from '../../functions/messages/ledger.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
 import { ladder, readsTheSame, type Status, wordFor } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
-import { reasonFor } from './provider.ts'
+import { reasonFor, type Send } from './provider.ts'
 import type { Fate } from './scenario.ts'
 import { confidential, traceOf, type World } from './world.ts'
 
@@ -46,6 +46,7 @@ export function judgeAtEnd(world: World): Violation[] {
     ...world.fates.flatMap((fate) => askedTooOften(world, fate)),
     ...outOfOrder(world),
     ...refusedForHaste(world),
+    ...askedForTokensTooOften(world),
     ...world.fates.flatMap((fate) => untraced(world, fate)),
     ...leaks(world),
   ]
@@ -101,11 +102,13 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[
   const own = sends.filter((send) => send.messageId === id && send.part === part)
   const answered = own.filter(({ said }) => said !== undefined)
   const outcomes = answered.map(({ said }) => outcomeOf[said!])
-  const unheard =
-    !world.hasKey && (own.length === 0 || own.some(({ process, heard }) => !heard || !process.alive || process.forgot))
+  const unheard = !world.hasKey && (own.length === 0 || own.some((send) => !send.heard || isLost(send)))
   const truth = highest(['unconfirmed', ...receipts, ...outcomes])
   return unheard ? [truth, highest(['unconfirmed', ...receipts])] : [truth]
 }
+
+/** The process died before it had kept what it heard, or AWS took neither write nor send. */
+const isLost = ({ process, run }: Send) => (!process.alive && process.runs === run) || process.forgot
 
 const outcomeOf = { accepted: 'unconfirmed', sent: 'sent', delivered: 'delivered', rejected: 'failed' } as const
 
@@ -191,6 +194,20 @@ function refusedForHaste({ faults, hubspot }: World): Violation[] {
   if (faults.hard().length > 0 || times === 0) return []
   return [{ invariant: 'HubSpot is asked no more than necessary', detail: `HubSpot answered 429, ${times} times` }]
 }
+
+/** However many wait, one asks for a token at a time, and the longer in vain, the less often. */
+function askedForTokensTooOften({ hubspot: { refreshes } }: World): Violation[] {
+  const most = Math.max(
+    0,
+    ...refreshes.map((from) => refreshes.filter((at) => at >= from && at < from + 600_000).length),
+  )
+  if (most <= mostRefreshes) return []
+  return [
+    { invariant: 'HubSpot is asked no more than necessary', detail: `${most} refreshes of a token in ten minutes` },
+  ]
+}
+
+const mostRefreshes = 40
 
 /** Each line that says what HubSpot was told of an agent's message names its webhook's trace, whoever brought the status. */
 function untraced({ lines }: World, { id, kind }: Fate): Violation[] {

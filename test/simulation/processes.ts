@@ -5,6 +5,8 @@ import type { Ground } from './world.ts'
 export type Process = {
   name: string
   alive: boolean
+  /** Which of its invocations it is in, or died in. */
+  runs: number
   /** A delivery could not be sent anew: what its run had learned travels no further. */
   forgot: boolean
   /** No process of the relay's, but of somebody beside whom it is measured: he never dies, nor does AWS fail him. */
@@ -24,7 +26,7 @@ export function createLambda<Event, Answer>(
   let started = 0
 
   function start() {
-    const process: Process = { name: `${name}/${++started}`, alive: true, forgot: false, die() {} }
+    const process: Process = { name: `${name}/${++started}`, alive: true, runs: 0, forgot: false, die() {} }
     return { process, handler: create(process) }
   }
 
@@ -33,6 +35,7 @@ export function createLambda<Event, Answer>(
     const environment = (draws.chance(`${name} is warm`, 0.7) && idle.pop()) || start()
     const { process, handler } = environment
     const deadline = clock.now() + timeout
+    process.runs++
     let over = false
 
     function end(answer: Answer | undefined) {

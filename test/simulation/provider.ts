@@ -25,6 +25,8 @@ export type Send = {
   /** What the provider decided, and when. */
   said?: SendAnswer
   saidAt?: number
+  /** In which of its process's invocations. */
+  run: number
   /** The caller heard that. */
   heard: boolean
   /** The caller heard that nothing was sent. */
@@ -52,6 +54,7 @@ export function createProvider(
         part: Number(headers['x-part']),
         at: clock.now(),
         process,
+        run: process.runs,
         key: headers['webhook-id'],
         taken: false,
         heard: false,
@@ -128,22 +131,22 @@ export type Issued = { messageId: string; status: Status; part: { index: number;
 export const reasonFor = (messageId: string) => `The number ${phoneNumber} does not take messages (${messageId})`
 export const phoneNumber = '+49 1515 5550100'
 
-/** The secret of the channel. */
-export const account = {
+/** The secret of the channel, as it is after so many changes. */
+export const accountAfter = (changes: number) => ({
   provider: 'forward' as const,
   url: 'https://provider.test/messages',
-  secrets: [`whsec_${Buffer.from('the secret of a simulated channel').toString('base64')}`] as [string],
-}
+  secrets: [`whsec_${Buffer.from(`the secret of a simulated channel ${changes}`).toString('base64')}`] as [string],
+})
 
 /** A receipt as the team's own service signs it. The library that verifies it looks at the real clock. */
-export function signedReceipt({ messageId, status, part }: Issued, occurredAt: string) {
+export function signedReceipt({ messageId, status, part }: Issued, secret: string, occurredAt: string) {
   const data = { portalId: '1', messageId, status, ...(status === 'failed' && { reason: reasonFor(messageId) }) }
   const body = JSON.stringify({ type: 'message.status', timestamp: occurredAt, data })
   const at = new Date()
   const headers = {
     'webhook-id': `receipt-${messageId}-${status}`,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': new Webhook(account.secrets[0]).sign(`receipt-${messageId}-${status}`, at, body),
+    'webhook-signature': new Webhook(secret).sign(`receipt-${messageId}-${status}`, at, body),
     'x-part': `${part.index}.${part.of}`,
   }
   return { body, headers }
@@ -183,9 +186,10 @@ export const withoutKey: SendFace<unknown> = {
   truth,
   plan: () => ({ sends: [undefined] }),
   async send({ job: { messageId } }, _account, { fetchJson }) {
-    const response = await fetchJson(account.url, { method: 'POST', body: JSON.stringify({ messageId }) }).catch(
-      unheard,
-    )
+    const response = await fetchJson(accountAfter(0).url, {
+      method: 'POST',
+      body: JSON.stringify({ messageId }),
+    }).catch(unheard)
     if (!response) return { outcome: 'unknown' }
     if (response.status === 503) throw new TryLater('The provider is busy')
     if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }

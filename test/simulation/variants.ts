@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
-import type { Ledger, LedgerItem } from '../../functions/messages/ledger.ts'
+import { keptForDays, type Ledger, type LedgerItem } from '../../functions/messages/ledger.ts'
 import { ladder } from '../../functions/messages/status.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
@@ -98,6 +98,28 @@ export const variants: Variant[] = [
           ),
         }),
     },
+  },
+  {
+    wrong: 'it forgets what it sent within a day',
+    breaks: 'no customer receives a message twice',
+    kinds: ['a webhook comes again days later'],
+    handlers: {
+      deliver: (deps) =>
+        deliver({
+          ...deps,
+          ledger: reading(deps.ledger, (item) =>
+            deps.now() / 1000 - (item.expiresAt - keptForDays * 86_400) > 80_000
+              ? { pk: item.pk, version: item.version, open: [], timeline: [], expiresAt: 0 }
+              : item,
+          ),
+        }),
+    },
+  },
+  {
+    wrong: 'it never reads a secret anew',
+    breaks: 'the world comes to rest',
+    kinds: ['a secret is changed'],
+    handlers: { receipt: (deps) => receipt({ ...deps, accounts: readOnce(deps.telemetry, deps.accounts) }) },
   },
   {
     wrong: 'it lets no message of a thread wait for another',
@@ -303,6 +325,21 @@ function sendDoneAnew(deps: Parameters<typeof update>[0]) {
 }
 
 type Accounts = Parameters<typeof deliver>[0]['accounts']
+
+type ReceiptAccounts = Parameters<typeof receipt>[0]['accounts']
+const readBefore = new WeakMap<object, ReturnType<ReceiptAccounts['find']>>()
+
+/** Accounts that stay as they were read first in a world, which is known by its telemetry. */
+function readOnce(world: object, accounts: ReceiptAccounts): ReceiptAccounts {
+  return {
+    ...accounts,
+    find(ids) {
+      const first = readBefore.get(world) ?? accounts.find(ids)
+      readBefore.set(world, first)
+      return first
+    },
+  }
+}
 
 /** Accounts whose messages go out otherwise. */
 function sendingBy(accounts: Accounts, change: (face: SendFace<unknown>) => SendFace<unknown>): Accounts {

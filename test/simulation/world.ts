@@ -27,7 +27,7 @@ import { createFaults, type FaultKind, type Faults } from './faults.ts'
 import { createHubSpot } from './hubspot.ts'
 import { createLambda, createNetwork, type Process } from './processes.ts'
 import {
-  account,
+  accountAfter,
   createProvider,
   type Issued,
   inParts,
@@ -88,7 +88,7 @@ export const confidential = [
   'what the agent wrote',
   phoneNumber,
   appSecret.clientSecrets[0]!,
-  account.secrets[0],
+  accountAfter(0).secrets[0].slice(0, 40),
   'access-token-',
   'refresh-token-',
 ]
@@ -263,12 +263,13 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   }
 
   function secrets(process: Process) {
-    const manager = createFakeSecretsManager({ app: appSecret, 'channel-2': account })
+    const manager = createFakeSecretsManager({ app: appSecret })
     const client = {
       send: (command: Parameters<typeof manager.client.send>[0]) =>
         network.call(process, 'read of a secret', () => {
           if (!process.neverDies && faults.strikes('a secret cannot be read', process.name))
             throw new Error('Simulated')
+          manager.values.set('channel-2', JSON.stringify(accountAfter(changes)))
           return manager.client.send(command)
         }),
     }
@@ -283,15 +284,22 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     webhook(inTrace(httpEvent({ url, body, headers }), traceOf(messageId)), (answer, process) => {
       note(process.name, `announcement of ${messageId}: ${answer?.statusCode ?? 'no answer'}`)
       const acknowledged = answer?.statusCode === 204
+      if (acknowledged && faults.strikes('a webhook comes again days later', messageId))
+        clock.after(draws.between('days later', 1, 2) * 86_400_000, () => announce(messageId, body))
       if (acknowledged && !faults.strikes('a sender repeats itself', `announcement of ${messageId}`)) return
       clock.after(draws.magnitude('announced again', 1000, 60_000), () => announce(messageId, body))
     })
   }
 
+  /** How often the team changed the secret of its channel, here and at the provider. */
+  let changes = 0
+
   /** The provider's receipt, until it is acknowledged. */
   function postReceipt(issued: Issued, done: () => void) {
     const { messageId, status } = issued
-    const { body, headers } = signedReceipt(issued, new Date(clock.now()).toISOString())
+    if (faults.strikes('a secret is changed', 'channel')) changes++
+    const [secret] = accountAfter(changes).secrets
+    const { body, headers } = signedReceipt(issued, secret, new Date(clock.now()).toISOString())
     const event = httpEvent({ url: `${baseUrl}/receipts/2`, body, headers, pathParameters: { channelId: '2' } })
     receipt(inTrace(event, `receipt of ${messageId}`), (answer, process) => {
       note(process.name, `receipt of ${messageId}, ${status}: ${answer?.statusCode ?? 'no answer'}`)
@@ -345,7 +353,14 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       })
     },
   }
-  const bystander: Process = { name: 'observer', alive: true, forgot: false, neverDies: true, die() {} }
+  const bystander: Process = {
+    name: 'observer',
+    alive: true,
+    runs: 0,
+    forgot: false,
+    neverDies: true,
+    die() {},
+  }
   const look = observer?.(world, updater(bystander))
   function observe(messageId: string) {
     look?.(messageId)
