@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { askAsApp, type ReadAppSecret } from './hubspot/app-secret.ts'
 import { installTime, readState, signState } from './hubspot/install-state.ts'
-import { type GivenTokens, missingScopes, neededScopes, type OAuth, type TokenAnswer } from './hubspot/oauth.ts'
+import { type GivenTokens, missingScopes, neededScopes, type OAuth, type TokenRefusal } from './hubspot/oauth.ts'
 import { keepTokens } from './hubspot/tokens.ts'
 import { htmlPage, type Page, privateHeaders } from './platform/html-page.ts'
 import { baseUrlOf, type HttpAnswer, type HttpEvent, httpHandler } from './platform/http-event.ts'
@@ -69,6 +69,8 @@ export function createHandler(deps: Deps) {
     const { state = '', code = '', error } = event.queryStringParameters ?? {}
     if (error !== undefined)
       return refuse(error === 'access_denied' ? 'denied' : 'refused by HubSpot', { error: word(error) })
+    // HubSpot can begin an installation as well, and then knows nothing of our state.
+    if (state === '') return refuse('begun elsewhere')
     const read = await stateOf(state)
     if (read.kind !== 'ours') return refuse(read.kind)
     if (!event.cookies?.includes(`${cookieName}=${read.nonce}`)) return refuse('another browser')
@@ -130,10 +132,11 @@ const cookieName = '__Host-hubspot-install'
 /** An error code of HubSpot's as a log may hold it: anybody can put anything there. */
 const word = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : 'not a word')
 
-function whyNot({ kind, code }: Exclude<TokenAnswer, GivenTokens>): Refusal {
+function whyNot({ kind, code, blames }: TokenRefusal): Refusal {
   if (kind === 'busy') return 'busy'
-  if (code === 'BAD_REDIRECT_URI') return 'redirect URL'
-  return kind === 'revoked' || code === 'BAD_AUTH_CODE' ? 'used code' : 'app refused'
+  if (blames === 'redirect URL') return 'redirect URL'
+  if (kind === 'revoked' || code === 'BAD_AUTH_CODE') return 'used code'
+  return blames === 'app' ? 'app refused' : 'expired code'
 }
 
 const startAgain = { href: paths.install, text: 'Start again' }
@@ -187,6 +190,15 @@ const refusals = {
     title: 'This link is not ours',
     paragraphs: ['It was not made by this relay, or it came incomplete. Nothing was changed.'],
   },
+  'begun elsewhere': {
+    statusCode: 400,
+    reason: 'malformed',
+    title: 'Please start here',
+    paragraphs: [
+      'An installation has to begin with the link of this relay; this one began at HubSpot, or the link came incomplete. Nothing was changed.',
+      'Start below, in a tab of its own: HubSpot asks for your consent once more, and leads back here.',
+    ],
+  },
   expired: {
     statusCode: 400,
     reason: 'expired',
@@ -199,7 +211,7 @@ const refusals = {
     title: 'Another browser began this',
     paragraphs: [
       'An installation has to end in the browser, and in the tab, in which it began. Nothing was changed.',
-      'If somebody sent you this link, do not trust it. Otherwise allow cookies for this site, and start again.',
+      'If somebody sent you this link, do not trust it. Otherwise allow cookies for this site, and start again in a tab of its own, not within another page.',
     ],
   },
   replayed: {
@@ -244,6 +256,15 @@ const refusals = {
     title: "HubSpot's code is used up",
     paragraphs: [
       'The code that HubSpot gave works once and for a short time, and this one is over. Nothing was changed.',
+    ],
+  },
+  'expired code': {
+    statusCode: 400,
+    reason: 'expired',
+    title: 'This link has expired',
+    paragraphs: [
+      'HubSpot does not take the code that it gave, which is good for a short time. Nothing was changed. Start again.',
+      'If that ends here as well, the operator of this relay finds what HubSpot said in the log of oauth-install.',
     ],
   },
   nameless: {

@@ -1,9 +1,16 @@
 import * as z from 'zod'
 
+// What is pasted may end in a space or a line break, which no signature would survive.
+const Pasted = z
+  .string()
+  .trim()
+  .min(1)
+  .refine((text) => /^[\x21-\x7e]*$/.test(text), 'has a space, or another sign that HubSpot gives none')
+
 /** The HubSpot app's own secret: its client id and its client secrets, the current one first and, while rotating, the previous. */
 export const AppSecret = z.object({
-  clientId: z.string().min(1),
-  clientSecrets: z.tuple([z.string().min(1)], z.string().min(1)),
+  clientId: Pasted,
+  clientSecrets: z.tuple([Pasted], Pasted),
 })
 export type AppSecret = z.infer<typeof AppSecret>
 

@@ -4,15 +4,18 @@ import { type NamedWait, retryAfter as retryAfterOf } from '../platform/retry.ts
 import type { AppSecret } from './app-secret.ts'
 import type { ApiVersion } from './client.ts'
 
-// A portal has a whole number above nothing.
-const portalNumber = z.int().positive().optional().catch(undefined)
+/** The id of a HubSpot account: a whole number, which others may write as a text. What is none counts as not said. */
+const HubId = z
+  .union([z.int().positive(), z.string().regex(/^[1-9]\d{0,19}$/)])
+  .optional()
+  .catch(undefined)
 
 const Tokens = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1),
   // Half an hour, as documented, where it is not said: a token that ends sooner is refused, and renewed.
   expires_in: z.coerce.number().positive().max(86_400).catch(1800),
-  hub_id: portalNumber,
+  hub_id: HubId,
   scopes: z.array(z.string()).optional().catch(undefined),
 })
 
@@ -27,13 +30,16 @@ export type GivenTokens = {
   scopes: string[] | undefined
 }
 
-/** Why HubSpot gives none. `code` is HubSpot's own, `BAD_REDIRECT_URI` for instance, where it says one. */
-export type TokenRefusal =
-  /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */
-  | { kind: 'revoked'; problem: string; code?: string | undefined }
-  /** The app's own credentials, or the request, are refused. */
-  | { kind: 'refused'; problem: string; code?: string | undefined }
-  | { kind: 'busy'; problem: string; code?: string | undefined; retryAfter?: NamedWait | undefined }
+/** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
+export type TokenRefusal = {
+  problem: string
+  code?: string | undefined
+  blames?: 'app' | 'redirect URL' | undefined
+} & (
+  | /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */ { kind: 'revoked' }
+  | /** The app's own credentials, or the request, are refused. */ { kind: 'refused' }
+  | { kind: 'busy'; retryAfter?: NamedWait | undefined }
+)
 
 /** What HubSpot's token endpoint answers. */
 export type TokenAnswer = GivenTokens | TokenRefusal
@@ -127,11 +133,11 @@ const named = (type: TokenType, token: string) => ({ token, token_type_hint: typ
 
 const Introspected = z.object({
   active: z.boolean(),
-  hub_id: portalNumber,
+  hub_id: HubId,
   scopes: z.array(z.string()).optional().catch(undefined),
 })
 
-const asId = (hubId: number | undefined) => (hubId === undefined ? undefined : String(hubId))
+const asId = (hubId: number | string | undefined) => (hubId === undefined ? undefined : String(hubId))
 
 async function orBusy<Answer>(ask: () => Promise<Answer | TokenRefusal>): Promise<Answer | TokenRefusal> {
   try {
@@ -148,14 +154,28 @@ const codeWord = z
   .regex(/^[A-Za-z_]{1,60}$/)
   .optional()
   .catch(undefined)
-const OAuthError = z.object({ error: codeWord, status: codeWord })
+const OAuthError = z.object({
+  error: codeWord,
+  status: codeWord,
+  message: z.string().optional().catch(undefined),
+  error_description: z.string().optional().catch(undefined),
+})
 
 function refusal(status: number, json: unknown, retryAfter?: NamedWait): TokenRefusal {
-  const { error, status: code } = OAuthError.safeParse(json).data ?? {}
+  const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
-  const said = { problem, ...(code !== undefined && { code }) }
+  const blames = blamed(status, [error, code, message, description].join(' '))
+  const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
   const isBusy = status < 400 || status >= 500 || [408, 423, 425, 429, 477].includes(status)
   return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'refused', ...said }
+}
+
+/** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */
+function blamed(status: number, said: string) {
+  if (/redirect[_ -]?ur[il]/i.test(said)) return 'redirect URL' as const
+  return status === 401 || /client[_ -]?(?:id|secret|credentials)|(?:invalid|unauthorized)_client/i.test(said)
+    ? ('app' as const)
+    : undefined
 }

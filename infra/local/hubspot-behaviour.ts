@@ -7,6 +7,8 @@ export const Behaviour = z.strictObject({
   messageStatus: z.enum(['string', 'object']),
   /** `deliveryIdentifier` in webhooks: both forms are seen in integrators' code. */
   deliveryIdentifier: z.enum(['string', 'object']),
+  /** Webhooks as the guide documents them, or with numbers, epoch times, a lone thread id and an array around it all. */
+  eventForm: z.enum(['documented', 'other']),
   /** Whether webhooks carry the plain-hash v1 signature beside v3. */
   olderSignature: z.boolean(),
   /** Whether a webhook that was refused or timed out is sent again, and after which pauses. */
@@ -44,6 +46,7 @@ export type Behaviour = z.infer<typeof Behaviour>
 export const usualBehaviour: Behaviour = {
   messageStatus: 'string',
   deliveryIdentifier: 'object',
+  eventForm: 'documented',
   olderSignature: true,
   redelivers: true,
   redeliveryDelaysMs: [1000, 5000, 30_000, 120_000, 600_000],

@@ -50,7 +50,7 @@ export async function deliver(
 export function messageEvent(behaviour: Behaviour, message: Message) {
   const createdAt = new Date(message.createdAt).toISOString()
   const identifier = identifierIn(behaviour)
-  return {
+  const event = {
     type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
     portalId: message.portalId,
     channelId: message.channelId,
@@ -79,6 +79,26 @@ export function messageEvent(behaviour: Behaviour, message: Message) {
       status: behaviour.messageStatus === 'string' ? 'SENT' : { statusType: 'SENT' },
     },
   }
+  return behaviour.eventForm === 'documented' ? event : inAnotherForm(event, message.createdAt)
+}
+
+/** The same event, as another JSON library might have written it. */
+function inAnotherForm<Event extends { message: object }>(event: Event, createdAt: number) {
+  const asNumber = (value: unknown) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : value)
+  const withNumbers = (fields: object) =>
+    Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, asNumber(value)]))
+  const { channelIntegrationThreadIds: [thread] = [], ...rest } = event as Event & {
+    channelIntegrationThreadIds?: string[]
+  }
+  const { text, ...message } = event.message as { text?: string }
+  return [
+    {
+      ...withNumbers(rest),
+      eventTimestamp: createdAt,
+      channelIntegrationThreadIds: thread,
+      message: { ...withNumbers(message), text, createdAt: String(createdAt) },
+    },
+  ]
 }
 
 /** A CHANNEL_ACCOUNT_… event; the guide lists no `eventId` for these. */

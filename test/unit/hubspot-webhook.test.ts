@@ -229,6 +229,17 @@ test('while the client secret is rotated the previous one serves as well, and th
   expect(deliveries()).toHaveLength(2)
 })
 
+test.each(['\n', ' ', '\r\n', '\t', '\uFEFF', '\u00a0'])(
+  'a client secret that was pasted with %j around it is the same',
+  async (end) => {
+    const { post, secretsManager } = setUp()
+    const pasted = { clientId: `client${end}`, clientSecrets: [`${end}current-secret${end}`] }
+    secretsManager.values.set('app', JSON.stringify(pasted))
+
+    expect(await post({ body })).toEqual({ statusCode: 204 })
+  },
+)
+
 test('a client secret that was rotated since it was read is fetched anew', async () => {
   const { post, secretsManager, pass, counts } = setUp()
   await post({ body })
@@ -267,6 +278,11 @@ test.each([
     'with no client secret in its list',
     { clientId: 'hunter2', clientSecrets: [] },
     'Secret app is not as it should be: clientSecrets.0: expected string',
+  ],
+  [
+    'with a client secret of two words',
+    { clientId: 'hunter2', clientSecrets: ['hunter2 hunter2'] },
+    'Secret app is not as it should be: clientSecrets.0: has a space, or another sign that HubSpot gives none',
   ],
   [
     'with an empty client secret',

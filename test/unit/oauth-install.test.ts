@@ -169,8 +169,15 @@ describe('no portal is kept, and a page that the manual explains says why, where
     await refusedBy(() => world.consent({ state, cookie }), 400, 'forged')
   })
 
-  test('there is no state', async () => {
-    await refusedBy(() => world.callback('?code=code-1'), 400, 'forged')
+  test.each([
+    '?code=code-1',
+    '?code=code-1&step=authorize&returnUrl=https%3A%2F%2Fapp.hubspot.com%2Fx',
+    '?',
+    '?state=&code=c',
+  ])('it was begun at HubSpot, which leads back by %s; the page leads to the start that works', async (query) => {
+    await refusedBy(() => world.callback(query), 400, 'malformed')
+
+    expect((await world.callback(query)).body).toContain('href="/oauth/install"')
   })
 
   test('the state is older than ten minutes', async () => {
@@ -212,6 +219,31 @@ describe('no portal is kept, and a page that the manual explains says why, where
 
     await refusedBy(() => world.installAndConsent(), statusCode, reason)
   })
+
+  test.each([
+    [{ status: 'EXPIRED_AUTH_CODE', message: 'The code has expired' }, 400, 'expired'],
+    [{ category: 'VALIDATION_ERROR' }, 400, 'expired'],
+    [{ error: 'invalid_request' }, 400, 'expired'],
+    [{ message: 'Something went wrong' }, 400, 'expired'],
+    [undefined, 400, 'expired'],
+    [{ status: 'BAD_CLIENT_ID' }, 500, 'misconfigured'],
+    [{ error: 'unauthorized_client' }, 500, 'misconfigured'],
+    [{ message: 'missing or invalid client secret' }, 500, 'misconfigured'],
+    [{ message: 'redirect_uri does not match' }, 500, 'misconfigured'],
+  ])('HubSpot refuses the code with %j', async (json, statusCode, reason) => {
+    world.answers.push({ status: 400, json })
+
+    await refusedBy(() => world.installAndConsent(), statusCode, reason)
+  })
+
+  test.each([-5, 0, 1.5, 1e21, Number.NaN, '-5', '1.5', '007', 'x', {}, true])(
+    "HubSpot says that the account's id is %o, and no other when it is asked",
+    async (hub_id) => {
+      world.answers.push(tokens({ hub_id }), { status: 200, json: { active: true, hub_id } })
+
+      await refusedBy(() => world.installAndConsent(), 502, 'failed')
+    },
+  )
 
   test('HubSpot does not answer', async () => {
     world.answers.push(new NoAnswer('POST api.hubapi.test: ETIMEDOUT', true))

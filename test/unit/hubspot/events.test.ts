@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { eventsIn, readEvent } from '../../../functions/hubspot/events.ts'
 import { DeliveryJob } from '../../../functions/messages/jobs.ts'
+import { usualBehaviour } from '../../../infra/local/hubspot-behaviour.ts'
+import { messageEvent } from '../../../infra/local/hubspot-webhooks.ts'
 import { example } from '../../support/examples.ts'
 
 const arrival = { traceId: 'request-1', receivedAt: Date.parse('2026-11-22T12:00:01Z') }
@@ -214,6 +216,26 @@ test('a message with anything in place of one of its fields is one of four thing
       if (read.kind === 'undeliverable') expect(read.reason).not.toContain(secret)
     }),
     { numRuns: 500 },
+  )
+})
+
+test("the simulated HubSpot's other form says the same as the documented one", () => {
+  const message = {
+    ...{ id: '9007199254740', portalId: '1001', channelId: '2300310', channelAccountId: '3000000001' },
+    ...{ conversationsThreadId: '9000000001', integrationThreadIds: ['thread-1'], to: ['+15550100002'], text: '42' },
+    ...{ eventId: 'event-1', createdAt: arrival.receivedAt, status: 'SENT' as const, patches: [], webhooks: [] },
+  }
+  const [documented, other] = (['documented', 'other'] as const).map((eventForm) => {
+    const body = Buffer.from(JSON.stringify(messageEvent({ ...usualBehaviour, eventForm }, message)))
+    return eventsIn(body).map((event) => readEvent(event, arrival))
+  })
+
+  expect(documented).toMatchObject([{ kind: 'message', unexpected: [] }])
+  expect(other).toMatchObject([
+    { kind: 'message', job: { ...(documented![0] as { job: object }).job, original: expect.any(String) } },
+  ])
+  expect(other![0]!.unexpected).toEqual(
+    expect.arrayContaining(['portalId', 'message.id', 'message.createdAt', 'channelIntegrationThreadIds']),
   )
 })
 

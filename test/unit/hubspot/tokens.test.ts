@@ -80,6 +80,27 @@ describe('ahead of its end', () => {
     expect(world.refreshes).toBe(refreshes)
   })
 
+  test.each([
+    [30, 26],
+    [45, 40],
+    [300, 269],
+    [1800, 1739],
+  ])('a token with a life of %i seconds is used for %i of them at least', async (life, used) => {
+    const world = createWorld()
+    await keepTokens(world.table, portalId, { ...given('short'), expiresInSeconds: life }, world.now())
+    const warm = world.cold()
+
+    for (let second = 0; second <= used; second += 1) {
+      expect(await warm.get(portalId)).toBe('short')
+      expect(await world.cold().get(portalId)).toBe('short')
+      world.pass(1000)
+    }
+    expect(world.refreshes).toBe(0)
+
+    world.pass((life - used) * 1000)
+    expect(await warm.get(portalId)).toBe('access-1')
+  })
+
   test('a token that HubSpot cannot renew just now is used while it lasts', async () => {
     const world = createWorld()
     world.portal({ accessToken: 'here already', accessTokenExpiresAt: world.now() + 45_000 })
