@@ -54,7 +54,7 @@ export function createSecretsManager(arnOf: (name: string) => string, onChange: 
     return { statusCode: 200, body: JSON.stringify({ ...version, ...read }) }
   }
 
-  return { emulate, put }
+  return { emulate, put, remove: (name: string) => void secrets.delete(name) }
 }
 
 const operations = new Set(['GetSecretValue', 'CreateSecret', 'PutSecretValue'])

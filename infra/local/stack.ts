@@ -218,6 +218,9 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     /** Gives a secret of the template, or else one of this full name, a value; objects as JSON. */
     putSecret,
 
+    /** Deletes a secret of this full name. */
+    deleteSecret: secretsManager.remove,
+
     /** Invokes a function as Lambda's Invoke would. Never rejects for what the function does. */
     invoke: (name: string, payload: unknown) => find(functions, name).invoke(payload),
     /** The lines that a function has written, the last 100,000 of them. */

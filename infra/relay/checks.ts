@@ -10,11 +10,13 @@ import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import { inWords, unknownFields } from '../unknown-fields.ts'
 import { relayVersion } from '../version.ts'
+import { accountsOfChannel } from './accounts-of-channel.ts'
 import { askProvider } from './ask-provider.ts'
 import type { ChannelsOfApp } from './channels-of-app.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, skipped, well, wrong } from './findings.ts'
 import { createAccess } from './hubspot-access.ts'
+import type { LogLine } from './logs.ts'
 import type { Monitoring } from './monitoring.ts'
 import { readPortals } from './portal.ts'
 import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
@@ -137,16 +139,23 @@ export async function checkChannels({ outputs }: Deployment, channels: ChannelsO
   return [wrong('The app has no channel yet.', `npm run relay -- channel register --app-id ${channels.appId}`)]
 }
 
+/** The ids that secrets of channels and channel accounts are named after. */
+async function channelSecretIds({ secretsManager, outputs }: Pick<Deployment, 'secretsManager' | 'outputs'>) {
+  const prefix = outputs.ChannelSecretsPrefix
+  const ids: string[] = []
+  const ofPrefix = { Filters: [{ Key: 'name' as const, Values: [prefix] }] }
+  for await (const { SecretList = [] } of paginateListSecrets({ client: secretsManager }, ofPrefix))
+    for (const { Name = '' } of SecretList) ids.push(Name.slice(prefix.length))
+  return ids
+}
+
 /** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
 export async function checkChannelSecrets({ secretsManager, outputs }: Deployment) {
   if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
   const prefix = outputs.ChannelSecretsPrefix
   const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, faces: senders })
   const findings: Finding[] = []
-  const ofPrefix = { Filters: [{ Key: 'name' as const, Values: [prefix] }] }
-  for await (const { SecretList = [] } of paginateListSecrets({ client: secretsManager }, ofPrefix)) {
-    for (const { Name = '' } of SecretList) findings.push(...(await checkSecret(Name.slice(prefix.length))))
-  }
+  for (const id of await channelSecretIds({ secretsManager, outputs })) findings.push(...(await checkSecret(id)))
   if (findings.length > 0) return findings
   return [wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')]
 
@@ -170,6 +179,68 @@ export async function checkChannelSecrets({ secretsManager, outputs }: Deploymen
       return [wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)]
     }
   }
+}
+
+/** Whether each secret is of a channel of the app, or of an account of one: another's is used by no message. */
+export async function checkOwners(deployment: Deployment, channels: ChannelsOfApp | undefined): Promise<Finding[]> {
+  if (!channels) return []
+  const ids = await channelSecretIds(deployment)
+  const listed = (await channels.list()).map(({ id }) => id)
+  const known = new Set(listed)
+  const unknown = () => ids.filter((id) => !known.has(id))
+  if (unknown().length === 0) return []
+  for (const channelId of listed)
+    for (const [portalId] of await readPortals(deployment)) {
+      const accounts = await accountsOfChannel(deployment, { portalId, channelId })
+        .list()
+        .catch(() => undefined)
+      // Where one portal cannot be asked, nobody knows whose a secret is.
+      if (!accounts)
+        return [skipped('Whose the secrets of channel accounts are is not checked.', 'Mend the access first.')]
+      for (const { id } of accounts) known.add(id)
+    }
+  if (known.size === listed.length)
+    return [
+      skipped(
+        'Whose the secrets of channel accounts are shows once an account is connected.',
+        'npm run relay -- channel connect',
+      ),
+    ]
+  return unknown().map((id) =>
+    wrong(
+      `The secret ${id} belongs to no channel of app ${channels.appId}, and to none of their accounts.`,
+      `See npm run relay -- channel list --app-id ${channels.appId} and npm run relay -- channel accounts <channelId>`,
+    ),
+  )
+}
+
+/** Whether the last administrator who tried could connect an account: a wrong redirect URL shows nowhere else. */
+export async function checkInstallations({ logs, outputs }: Deployment): Promise<Finding[]> {
+  const { InstallUrl } = outputs
+  if (!InstallUrl) return []
+  const since = Date.now() - 86_400_000
+  const query =
+    'fields @timestamp, message, why | filter message in ["Installation refused", "Portal installed", "Portal installed anew"] | sort @timestamp desc | limit 1'
+  const last = logs.query
+    ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) }))[0]
+    : await lastInstallation(logs.linesSince(since))
+  if (last?.['message'] !== 'Installation refused') return []
+  const why = String(last['why'])
+  return [
+    wrong(
+      `The last installation was refused in the last day (${why}).`,
+      why === 'redirect URL'
+        ? `The app at HubSpot has to have the redirect URL ${InstallUrl.replace(/install$/, 'callback')}, to the letter; then the administrator opens ${InstallUrl} again.`
+        : `docs/install.md says what each refusal means; then the administrator opens ${InstallUrl} again.`,
+    ),
+  ]
+}
+
+async function lastInstallation(lines: AsyncIterable<LogLine>) {
+  let last: LogLine | undefined
+  for await (const line of lines)
+    if (/^(Installation refused|Portal installed)/.test(line.message) && line.at >= (last?.at ?? 0)) last = line
+  return last
 }
 
 /** Whether the public URL leads to the function: it refuses what HubSpot did not sign, and takes what it could have signed. */

@@ -55,14 +55,16 @@ export async function report(
 }
 
 /** In the order in which an operator mends them. */
-const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
+export const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   checks.checkVersion,
   checks.checkAppSecret,
   checks.checkPortals,
+  checks.checkInstallations,
   checks.checkRateLimit,
   (deployment) => checkApiVersion(deployment),
   checks.checkChannelSecrets,
   (deployment) => checks.checkChannels(deployment, channels),
+  (deployment) => checks.checkOwners(deployment, channels),
   checks.checkWebhook,
   checks.checkClocks,
   checks.checkConcurrency,

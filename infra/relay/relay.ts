@@ -11,6 +11,7 @@ import { addProbeCommand } from './probe.ts'
 import { addQueuesCommand } from './queues.ts'
 import { addReconcileCommand } from './reconcile.ts'
 import { addSecretCommands } from './secret.ts'
+import { addSetupCommand } from './setup.ts'
 import { addSignCommand } from './sign.ts'
 import { addStatusCommands } from './status.ts'
 import { addTailCommand } from './tail.ts'
@@ -47,6 +48,7 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
     .exitOverride()
   const context: Context = { terminal, deployment: () => findDeployment(program.opts<Which>(), note) }
   addDoctorCommand(program, context)
+  addSetupCommand(program, context)
   addSecretCommands(program, context)
   addPortalCommands(program, context)
   addChannelCommands(program, context)

@@ -10,6 +10,7 @@ import { askFor } from './questions.ts'
 import type { Context } from './relay.ts'
 import { addRotateCommands } from './secret-rotate.ts'
 import { checked, put, secretId, strictlyChecked, whenUsed } from './secret-values.ts'
+import type { Terminal } from './terminal.ts'
 
 /** `secret set | check | rotate`: what the functions read from Secrets Manager. */
 export function addSecretCommands(program: Command, context: Context) {
@@ -43,7 +44,7 @@ export function addSecretCommands(program: Command, context: Context) {
     .action(async (id: string, options: { provider?: Provider; file?: string; json?: boolean }) => {
       const { provider, file, json } = options
       const { secretsManager, outputs, isLocal } = await deployment()
-      const document = file === undefined ? await askForAccount(provider) : await readDocument(terminal, file)
+      const document = file === undefined ? await askForAccount(terminal, provider) : await readDocument(terminal, file)
       const named = checked(Named, document)
       const account = strictlyChecked(senders[named.provider].account, document)
       const secret = outputs.ChannelSecretsPrefix + id
@@ -51,12 +52,6 @@ export function addSecretCommands(program: Command, context: Context) {
       if (json) return terminal.print(JSON.stringify({ secret, provider: named.provider, result: made }, undefined, 2))
       terminal.print(`The secret of ${id} (${named.provider}) is ${made}. ${whenUsed({ isLocal })}`)
     })
-
-  async function askForAccount(given: Provider | undefined) {
-    const provider =
-      given ?? ((await terminal.ask(`Provider (${Provider.options.join(', ')}):`, 'forward')) || 'forward')
-    return askFor(senders[checked(Named, { provider }).provider].account, terminal)
-  }
 
   secret
     .command('check')
@@ -67,6 +62,12 @@ export function addSecretCommands(program: Command, context: Context) {
     })
 
   addRotateCommands(secret, context)
+}
+
+/** Asks for what a provider's account holds, and for the provider first, unless it is given. */
+export async function askForAccount(terminal: Terminal, given: Provider | undefined) {
+  const provider = given ?? ((await terminal.ask(`Provider (${Provider.options.join(', ')}):`, 'forward')) || 'forward')
+  return askFor(senders[checked(Named, { provider }).provider].account, terminal)
 }
 
 const Named = z.looseObject({ provider: Provider })

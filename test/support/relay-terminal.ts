@@ -6,6 +6,8 @@ export type Session = {
   answers?: string[]
   input?: string
   signal?: AbortSignal
+  /** Told of each result as it is printed. */
+  onPrint?(text: string): void
   /** Without --local. */
   inAws?: boolean
 }
@@ -19,7 +21,10 @@ export async function runRelay(note: string, args: string[], session: Session = 
   const exitCode = await relay([...(session.inAws ? [] : ['--local']), ...args], {
     note,
     terminal: {
-      print: (text) => void printed.push(text),
+      print(text) {
+        printed.push(text)
+        session.onPrint?.(text)
+      },
       note: (text) => void said.push(text),
       progress() {},
       ask: answer,
