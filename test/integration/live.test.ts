@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { Signature } from '@hubspot/api-client'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
@@ -102,6 +105,70 @@ test('tail shows what happens, until it is interrupted', async () => {
   expect(printed).toMatch(
     new RegExp(`update-status +HubSpot told +message ${messageId}, portal 1001 +statusType: SENT`),
   )
+})
+
+/** The published contract, with its schemas. */
+const contract = JSON.parse(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'))
+const ajv = new Ajv2020({ strict: false })
+addFormats.default(ajv)
+ajv.addSchema(contract, 'openapi.json')
+const fits = (name: string, document: unknown) => ajv.validate(`openapi.json#/components/schemas/${name}`, document)
+
+describe('the published contract', () => {
+  test('holds what the relay sends', async () => {
+    await relay.addLiveService(account, { url: service.url })
+    relay.stack.killEnvironments('deliver-message')
+
+    const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
+    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+
+    const { body, headers } = service.calls[0]!
+    const required = contract.webhooks.delivery.post.parameters.map(({ name }: { name: string }) => name)
+    expect(fits('Job', JSON.parse(body)), JSON.stringify(ajv.errors)).toBe(true)
+    expect(Object.keys(headers)).toEqual(expect.arrayContaining(required))
+  })
+
+  test.each([
+    ['a status', { status: 'delivered' }, 204],
+    ['a failure with its reason', { status: 'failed', reason: 'No such number' }, 204],
+    ['a status that there is not', { status: 'bounced' }, 400],
+    ['no message', { messageId: undefined }, 400],
+    ['a reason that is too long', { status: 'failed', reason: 'x'.repeat(2001) }, 400],
+  ])('and what it takes: %s', async (_name, change, statusCode) => {
+    const secret = whsecFor('3000000009')
+    relay.stack.putSecret(`${relay.stack.outputs['ChannelSecretsPrefix']}3000000009`, {
+      provider: 'forward',
+      url: 'http://127.0.0.1:1/',
+      secrets: [secret],
+    })
+    const timestamp = new Date()
+    const data = { portalId: '1001', messageId: 'm', status: 'sent', ...change }
+    const body = JSON.stringify({ type: 'message.status', timestamp: timestamp.toISOString(), data })
+
+    const { status } = await fetch(`${relay.stack.outputs['ReceiptsUrl']}/${ids.channelId}/3000000009`, {
+      method: 'POST',
+      headers: {
+        'webhook-id': 'msg_1',
+        'webhook-timestamp': String(Math.floor(timestamp.getTime() / 1000)),
+        'webhook-signature': new Webhook(secret).sign('msg_1', timestamp, body),
+      },
+      body,
+    })
+
+    expect(status).toBe(statusCode)
+    expect(fits('Receipt', JSON.parse(body))).toBe(statusCode === 204)
+    const { responses } = contract.paths['/receipts/{channelId}/{channelAccountId}'].post
+    expect(Object.keys(responses)).toContain(String(status))
+  })
+
+  test("holds the simulated HubSpot's own events", async () => {
+    const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
+    await relay.addLiveService(account, { url: service.url, format: 'hubspot' })
+    relay.stack.killEnvironments('deliver-message')
+    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+
+    expect(fits('HubSpotEvent', JSON.parse(service.calls.at(-1)!.body)), JSON.stringify(ajv.errors)).toBe(true)
+  })
 })
 
 describe('a service that is being written', () => {

@@ -5,7 +5,8 @@ import { problems } from '../../platform/problems.ts'
 import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { ForwardAccount } from './account.ts'
 
-const Body = z.object({
+/** What the team's own service posts, once it has later news of a message. */
+export const ForwardReceipt = z.object({
   type: z.literal('message.status'),
   timestamp: z.unknown().optional(),
   data: z.object({
@@ -51,7 +52,7 @@ function dropped(document: unknown, taken: object, prefix = '') {
 function read(bytes: Uint8Array): Receipt {
   const document = parseJson(Buffer.from(bytes).toString())
   if (document === undefined) return { kind: 'unreadable', problem: 'not JSON' }
-  const body = Body.safeParse(document)
+  const body = ForwardReceipt.safeParse(document)
   if (!body.success) return { kind: 'unreadable', problem: problems(body.error) }
   const { data, timestamp } = body.data
   const unknownFields = [...dropped(document, body.data), ...dropped(Object(document).data, data, 'data.')]

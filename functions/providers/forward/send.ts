@@ -72,7 +72,8 @@ const Reason = z
   .transform((reason) => reason.slice(0, 2000))
   .optional()
   .catch(undefined)
-const Answer = z.object({
+/** What a 2xx answer may say. */
+export const ForwardAnswer = z.object({
   status: z
     .string()
     .toLowerCase()
@@ -80,11 +81,13 @@ const Answer = z.object({
   reason: Reason,
   providerMessageId: z.string().max(512).optional().catch(undefined),
 })
-const Refusal = z.object({ reason: Reason, message: Reason, error: Reason })
+
+/** What a 4xx answer may say: the first of these is the reason. */
+export const ForwardRefusal = z.object({ reason: Reason, message: Reason, error: Reason })
 
 function understand({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
-    const answer = Answer.safeParse(json).data
+    const answer = ForwardAnswer.safeParse(json).data
     if (!answer) return { outcome: 'sent', status: 'sent' }
     const { providerMessageId } = answer
     if (answer.status !== 'failed') return { outcome: 'sent', status: answer.status, providerMessageId }
@@ -95,7 +98,7 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
     }
   }
   if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
-    const { reason, message, error } = Refusal.safeParse(json).data ?? {}
+    const { reason, message, error } = ForwardRefusal.safeParse(json).data ?? {}
     return {
       outcome: 'rejected',
       reason: reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`,

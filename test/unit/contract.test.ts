@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { StatusUpdate } from '../../functions/messages/jobs.ts'
+import { receipts } from '../../functions/providers/receipts.ts'
+import { senders } from '../../functions/providers/senders.ts'
+import { jsonSchemas, openApi } from '../../infra/contract.ts'
+import { example } from '../support/examples.ts'
+import { forwardHeaders, forwardSecret } from '../support/http-events.ts'
+
+const docs = new URL('../../docs/', import.meta.url)
+const read = (name: string) => JSON.parse(readFileSync(new URL(name, docs), 'utf8'))
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictTuples: false })
+addFormats.default(ajv)
+const schemas = jsonSchemas()
+const validatorOf = (name: string) => ajv.compile(schemas[name]!)
+
+test('what is published is what the functions read by (npm run contract writes it)', () => {
+  const names = readdirSync(new URL('schemas', docs))
+
+  expect(names.toSorted()).toEqual(
+    Object.keys(schemas)
+      .map((name) => `${name}.json`)
+      .toSorted(),
+  )
+  for (const [name, schema] of Object.entries(schemas)) expect(read(`schemas/${name}.json`)).toEqual(schema)
+  expect(read('openapi.json')).toEqual(JSON.parse(JSON.stringify(openApi())))
+})
+
+test('the OpenAPI document is one, by the schema of OpenAPI 3.1', async () => {
+  const result = await new Validator().validate(read('openapi.json'))
+
+  expect(result).toMatchObject({ valid: true })
+})
+
+describe('a published example fits its schema', () => {
+  test.each([
+    ['HubSpotEvent', example('hubspot/outgoing-message')],
+    ['Receipt', example('forward/receipt-delivered')],
+    ['Receipt', example('forward/receipt-failed')],
+  ])('%s', (name, text) => {
+    const validate = validatorOf(name)
+
+    expect(validate(JSON.parse(text)), JSON.stringify(validate.errors)).toBe(true)
+  })
+})
+
+/** A document, and the same with one field wrong, missing or more. */
+const damaged = <Fields extends Record<string, unknown>>(document: Fields) =>
+  fc
+    .tuple(
+      fc.constantFrom(...Object.keys(document)),
+      fc.constantFrom('', 7, null, 'x'.repeat(3000), undefined, '2300310', 'read', true),
+    )
+    .map(([name, value]) => {
+      const { [name]: _, ...others } = document
+      return value === undefined ? others : { ...others, [name]: value }
+    })
+
+test('a status that fits the schema is read, and no other', () => {
+  const validate = validatorOf('StatusUpdate')
+  const update = {
+    v: 1,
+    portalId: '1001',
+    channelId: '2300310',
+    messageId: 'm',
+    status: 'failed',
+    reason: 'why',
+    source: 'team',
+    occurredAt: '2026-11-22T12:00:00Z',
+  }
+
+  expect(validate(update)).toBe(true)
+  fc.assert(
+    fc.property(damaged(update), (document) => {
+      expect(validate(document)).toBe(StatusUpdate.safeParse(document).success)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a receipt that fits the schema is taken, and no other', () => {
+  const validate = validatorOf('Receipt')
+  const secret = forwardSecret('the secret of a channel, 24 bytes')
+  const { data, ...receipt } = JSON.parse(example('forward/receipt-failed'))
+  const take = (document: object) => {
+    const body = JSON.stringify(document)
+    const headers = new Headers(forwardHeaders(body, { secrets: [secret], at: new Date() }))
+    const request = { method: 'POST', url: 'https://x', header: (name: string) => headers.get(name) ?? undefined }
+    const account = { provider: 'forward', url: 'https://x', format: 'job', secrets: [secret] }
+    return receipts.forward!.receive({ ...request, body: Buffer.from(body), now: Date.now() } as never, account).kind
+  }
+
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        damaged(data).map((damage) => ({ ...receipt, data: damage })),
+        damaged({ ...receipt, data }),
+      ),
+      (document) => {
+        expect(take(document)).toBe(validate(document) ? 'statuses' : 'unreadable')
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+test.each(Object.keys(senders))("the schema of %s's secret and the functions agree", (provider) => {
+  const { account } = senders[provider as keyof typeof senders]
+  const validate = validatorOf(`${provider.charAt(0).toUpperCase()}${provider.slice(1)}Secret`)
+  const valid: Record<string, Record<string, unknown>> = {
+    forward: {
+      provider,
+      url: 'https://example.com/x',
+      format: 'job',
+      secrets: [forwardSecret('of a channel, 24 bytes of it')],
+    },
+    line: { provider, channelAccessToken: 'token' },
+    telegram: { provider, botToken: '110201543:token' },
+    twilio: { provider, accountSid: `AC${'0'.repeat(32)}`, authTokens: ['0'.repeat(32)], from: '+15550100001' },
+    whatsapp: { provider, phoneNumberId: '1', accessToken: 'a', appSecrets: ['s'], verifyToken: 'v' },
+  }
+
+  expect(validate(valid[provider]), JSON.stringify(validate.errors)).toBe(true)
+  fc.assert(
+    fc.property(damaged(valid[provider]!), (document) => {
+      // What a schema cannot say, such as "either this or that", the functions say.
+      if (account.safeParse(document).success) expect(validate(document)).toBe(true)
+    }),
+    { numRuns: 200 },
+  )
+})
