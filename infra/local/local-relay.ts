@@ -115,6 +115,7 @@ export async function startLocalRelay(
     everything.defer(service.stop)
     const account = { provider: 'forward', url: service.url, format, secrets }
     stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
+    stack.retireEnvironments('deliver-message')
   }
 
   /** Connects a channel account to a simulated provider, which ends with the relay. */

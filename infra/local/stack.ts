@@ -234,6 +234,11 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       return processes.length
     },
 
+    /** Has no process of a function, or of all, take another invocation: those to come get new ones, which remember nothing. */
+    retireEnvironments(name?: string) {
+      for (const { retire } of selected(name)) retire()
+    },
+
     /** How SQS behaves. */
     queueBehaviour: sqsEmulator.behaviour,
     /** How many messages each queue holds, delayed ones included. */

@@ -18,7 +18,7 @@ test('every command that the documentation names exists', async () => {
 /** The first two words of every command on a page: in a line of their own, or between backticks. */
 function commandsIn(page: string) {
   const text = readFileSync(new URL(page, root), 'utf8')
-  return [...text.matchAll(/(?:npm run relay -- |`relay )([a-z-]+(?: [a-z][a-z-]*)?)/g)].map(
+  return [...text.matchAll(/(?:npm run relay -- (?:--local )?|`relay )([a-z-]+(?: [a-z][a-z-]*)?)/g)].map(
     ([, command = '']) => command,
   )
 }
