@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { AppSecret } from '../functions/hubspot/app-secret.ts'
-import { DeliveryJob, Digits, StatusUpdate } from '../functions/messages/jobs.ts'
+import { DeliveryJob, Digits, DocumentedStatus } from '../functions/messages/jobs.ts'
 import type { Provider } from '../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../functions/providers/forward/receipt.ts'
 import { ForwardAnswer, ForwardRefusal } from '../functions/providers/forward/send.ts'
@@ -42,6 +42,15 @@ const HubSpotEvent = z.union([
   }),
 ])
 
+/** A receipt as your service should write it; what is not needed is also read in another form. */
+const DocumentedReceipt = ForwardReceipt.extend({
+  timestamp: z.iso.datetime({ offset: true }),
+  data: ForwardReceipt.shape.data.extend({
+    reason: z.string().max(2000).optional(),
+    providerMessageId: z.string().max(512).optional(),
+  }),
+})
+
 type Contract = { name: string; title: string; description: string; schema: z.ZodType }
 
 /** What others send the relay, and what it sends them. */
@@ -68,13 +77,13 @@ const messages: Contract[] = [
     name: 'Receipt',
     title: 'Later news of a message',
     description: 'What your service posts to the URL for receipts, signed by Standard Webhooks.',
-    schema: ForwardReceipt,
+    schema: DocumentedReceipt,
   },
   {
     name: 'StatusUpdate',
     title: 'A status, sent to the queue',
     description: 'The body of a message to the queue in the output StatusUpdatesQueueUrl.',
-    schema: StatusUpdate.omit({ verifiedBy: true }),
+    schema: DocumentedStatus.omit({ verifiedBy: true }),
   },
   {
     name: 'HubSpotEvent',

@@ -125,7 +125,8 @@ const Needed = {
   /** Whose signature a receipt bears; absent where the sender is known to AWS. */
   verifiedBy: VerifiedBy.optional(),
 }
-const AsDocumented = z.object({
+/** A status as whoever sends one should write it. */
+export const DocumentedStatus = z.object({
   ...Needed,
   /** Why it failed, for the agent to read. */
   reason: z.string().max(2000).optional(),
@@ -140,16 +141,16 @@ const AsDocumented = z.object({
   traceId: z.string().max(128).optional(),
 })
 const InAnotherForm = z.looseObject(Needed).transform((update) => {
-  const unexpected = repairable.filter((name) => !AsDocumented.shape[name].safeParse(update[name]).success)
-  return { ...AsDocumented.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
+  const unexpected = repairable.filter((name) => !DocumentedStatus.shape[name].safeParse(update[name]).success)
+  return { ...DocumentedStatus.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
 })
 
 /**
  * A word about a message: what its provider says, or the relay's own verdict. Whoever sends it may write in another form
  * what is not needed, and no status is lost by that; `unexpected` says which fields those are.
  */
-export const StatusUpdate = z.union([AsDocumented, InAnotherForm])
-export type StatusUpdate = z.infer<typeof AsDocumented> & { unexpected?: (typeof repairable)[number][] }
+export const StatusUpdate = z.union([DocumentedStatus, InAnotherForm])
+export type StatusUpdate = z.infer<typeof DocumentedStatus> & { unexpected?: (typeof repairable)[number][] }
 
 /**
  * What a provider posted beside receipts, on its way to the account's own place for it. The place is not in here: it is

@@ -60,7 +60,7 @@ const damaged = <Fields extends Record<string, unknown>>(document: Fields) =>
       return value === undefined ? others : { ...others, [name]: value }
     })
 
-test('a status that fits the schema is read, and no other', () => {
+test('a status that fits the schema is read, and what is not read does not fit', () => {
   const validate = validatorOf('StatusUpdate')
   const update = {
     v: 1,
@@ -76,13 +76,14 @@ test('a status that fits the schema is read, and no other', () => {
   expect(validate(update)).toBe(true)
   fc.assert(
     fc.property(damaged(update), (document) => {
-      expect(validate(document)).toBe(StatusUpdate.safeParse(document).success)
+      // More is read than should be written.
+      if (!StatusUpdate.safeParse(document).success) expect(validate(document)).toBe(false)
     }),
     { numRuns: 500 },
   )
 })
 
-test('a receipt that fits the schema is taken, and no other', () => {
+test('a receipt that fits the schema is taken, and what is not taken does not fit', () => {
   const validate = validatorOf('Receipt')
   const secret = forwardSecret('the secret of a channel, 24 bytes')
   const { data, ...receipt } = JSON.parse(example('forward/receipt-failed'))
@@ -101,7 +102,7 @@ test('a receipt that fits the schema is taken, and no other', () => {
         damaged({ ...receipt, data }),
       ),
       (document) => {
-        expect(take(document)).toBe(validate(document) ? 'statuses' : 'unreadable')
+        if (validate(document)) expect(take(document as object)).toBe('statuses')
       },
     ),
     { numRuns: 300 },
