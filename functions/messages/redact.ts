@@ -3,7 +3,8 @@
  * telephone numbers. Codes, dates, sizes, amounts and correlation ids stay. Takes a time in proportion to the length.
  */
 export function redact(text: string) {
-  return withoutNumbers(withoutAddresses(withoutSecrets(text)))
+  // An address that is gone may have hidden the name of a credential.
+  return withoutNumbers(withoutSecrets(withoutAddresses(withoutSecrets(text))))
 }
 
 const secret = '[secret]'

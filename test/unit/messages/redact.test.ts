@@ -237,6 +237,13 @@ test('a token drawn at random goes, whatever stands before it', () => {
   )
 })
 
+test.each(['@token: token: 0', 'US.0token: token: 0'])(
+  'a credential whose name stood beside an address is gone: %s',
+  (text) => {
+    expect(redact(text)).toBe('[address]: token: [secret]')
+  },
+)
+
 test('what was redacted stays as it is when it is redacted again', () => {
   const alphabet = fc.constantFrom(
     ...'0123456789abcXYZ +-/.,:@()[]"=_…٠é\n',
