@@ -23,20 +23,25 @@ export function reasonFor(
   const key = code === undefined ? '' : String(code)
   const ours = Object.hasOwn(own, key) ? own[key] : undefined
   const known = Object.hasOwn(catalogue, key) ? catalogue[key] : undefined
-  const sentence = ours ?? withDetail(known ?? (title?.trim() || 'The messaging service reported a failure'), detail)
+  const general = known ?? (title?.trim() || 'The messaging service reported a failure')
+  const sentence = ours ?? withDetail(general, { detail, title })
   // Right behind a number, the code would look like a part of it, and what masks phone numbers would take both.
   return key ? `${sentence.replace(/\.$/, '').replace(/\d$/, '$&.')} (${key})` : sentence
 }
 
-/** A sentence, and the detail behind it where that says more. */
-function withDetail(sentence: string, detail = '') {
+/** A sentence, and the detail behind it where that says more than the sentence and the provider's title do. */
+function withDetail(
+  sentence: string,
+  { detail = '', title = '' }: { detail?: string | undefined; title?: string | undefined },
+) {
   const whole = detail
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, longestDetail)
     .replace(/[.\s]+$/, '')
   const bare = (text: string) => text.toLowerCase().replace(/[^\p{L}\d]/gu, '')
-  return whole === '' || bare(sentence).includes(bare(whole)) ? sentence : `${sentence.replace(/\.$/, '')}: ${whole}`
+  const saysMore = whole !== '' && ![sentence, title].some((known) => bare(known).includes(bare(whole)))
+  return saysMore ? `${sentence.replace(/\.$/, '')}: ${whole}` : sentence
 }
 
 const longestDetail = 300

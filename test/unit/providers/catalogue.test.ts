@@ -21,6 +21,20 @@ test('an unknown code is what the provider calls it', () => {
   )
 })
 
+test("the provider's own detail stands behind the sentence where it says more, and not behind the team's", () => {
+  const known = { own: {}, catalogue, title: 'Unreachable' }
+
+  expect(reasonFor(30003, { ...known, detail: ' Out of reach since  Monday. ' })).toBe(
+    'The phone is switched off or out of reach: Out of reach since Monday (30003)',
+  )
+  expect(reasonFor(30003, { ...known, detail: 'Unreachable.' })).toBe(
+    'The phone is switched off or out of reach (30003)',
+  )
+  expect(reasonFor(30003, { ...known, own: { 30003: 'Call' }, detail: 'Out of reach since Monday' })).toBe(
+    'Call (30003)',
+  )
+})
+
 test('a number at the end of what the provider says does not take the code along when it is masked', () => {
   const reason = reasonFor('99', { own: {}, catalogue, title: 'Unhappy with +15550100002' })
 
