@@ -31,11 +31,16 @@ export interface PublicApiProps {
 export interface Domain {
   /** Like `relay.example.com`. */
   readonly name: string
-  /** Its certificate in AWS Certificate Manager, in the region of the stack. Default: one that the hosted zone validates. */
+  /**
+   * Its certificate in AWS Certificate Manager, in the region of the stack.
+   *
+   * @default - one that the hosted zone validates
+   */
   readonly certificateArn?: string
   /**
-   * The hosted zone of Route 53 that gets its DNS record. Default: none, the record is the team's to make, an alias or a CNAME
-   * of `domainTarget`.
+   * The hosted zone of Route 53 that gets its DNS record.
+   *
+   * @default - none, the record is the team's to make, an alias or a CNAME of `domainTarget`
    */
   readonly hostedZone?: IHostedZone
 }

@@ -6,89 +6,175 @@ import type { Domain, Throttle } from './http-api.ts'
 
 /** What can be chosen about a relay. Everything has a default. */
 export interface StatusRelayProps {
-  /** A domain name of your own for the HTTP API. Default: the one that API Gateway makes up. */
+  /**
+   * A domain name of your own for the HTTP API.
+   *
+   * @default - the one that API Gateway makes up
+   */
   readonly domain?: Domain
-  /** `https://` and the host that HubSpot calls, where that is a CDN, for instance. Default: the API's own. */
+  /**
+   * `https://` and the host that HubSpot calls, where that is a CDN, for instance.
+   *
+   * @default - the API's own
+   */
   readonly publicBaseUrl?: string
-  /** How HubSpot's API is called. */
+  /**
+   * How HubSpot's API is called.
+   *
+   * @default - as each of its props says
+   */
   readonly hubspot?: Partial<HubSpotApi>
-  /** How long a send whose outcome is unknown waits for a receipt before it counts as failed. Default: one hour. */
+  /**
+   * How long a send whose outcome is unknown waits for a receipt before it counts as failed.
+   *
+   * @default - one hour
+   */
   readonly unconfirmedAfter?: Duration
-  /** How long a message or a status is tried before it is given up. Default: 24 hours. */
+  /**
+   * How long a message or a status is tried before it is given up.
+   *
+   * @default - 24 hours
+   */
   readonly giveUpAfter?: Duration
   /**
-   * Whether HubSpot is told SENT always, or only to correct what it was told before: by its documentation it shows a new
-   * message as SENT by itself. Default: always.
+   * Whether HubSpot is told SENT always, or only to correct what it was told before: by its documentation it shows a
+   * new message as SENT by itself.
+   *
+   * @default - always
    */
   readonly tellSent?: 'always' | 'corrections'
-  /** How long logs are kept. Default: one month. */
+  /**
+   * How long logs are kept.
+   *
+   * @default - one month
+   */
   readonly logRetention?: RetentionDays
   /**
-   * The key that encrypts the logs. A key of the same app is told to let CloudWatch Logs use it; one that is imported must have
-   * a policy that does. Default: a key of CloudWatch's.
+   * The key that encrypts the logs. A key of the same app is told to let CloudWatch Logs use it; one that is imported
+   * must have a policy that does.
+   *
+   * @default - a key of CloudWatch's
    */
   readonly logEncryptionKey?: IKey
   /**
-   * How many batches of each queue are worked off at once, 2 to 1000. Default: 2, so that the three queues leave room for the
-   * webhook in an account that may run ten functions at once, which new ones may. More where the account allows it.
+   * How many batches of each queue are worked off at once, 2 to 1000. More where the account allows it.
+   *
+   * @default - 2, so that the three queues leave room for the webhook in an account that may run ten functions at once,
+   * which new ones may
    */
   readonly maxConcurrency?: number
   /**
-   * Concurrency that nothing but the webhook may use, where the account can spare it: a hundred of its concurrency must stay
-   * reserved for nothing. Default: none, the webhook takes what is there.
+   * Concurrency that nothing but the webhook may use, where the account can spare it: a hundred of its concurrency must
+   * stay reserved for nothing.
+   *
+   * @default - none, the webhook takes what is there
    */
   readonly webhookReservedConcurrency?: number
-  /** How many requests the HTTP API takes. Default: 500 per second, 1000 at once. */
+  /**
+   * How many requests the HTTP API takes.
+   *
+   * @default - 500 per second, 1000 at once
+   */
   readonly throttle?: Throttle
-  /** Whether the relay hands messages to their providers itself. Default: true. */
+  /**
+   * Whether the relay hands messages to their providers itself.
+   *
+   * @default true
+   */
   readonly delivery?: boolean
-  /** Whether providers report what became of a message to the relay's HTTP API. Default: true. */
+  /**
+   * Whether providers report what became of a message to the relay's HTTP API.
+   *
+   * @default true
+   */
   readonly receipts?: boolean
-  /** Whether HubSpot accounts are connected by a link to the relay. Default: true. */
+  /**
+   * Whether HubSpot accounts are connected by a link to the relay.
+   *
+   * @default true
+   */
   readonly install?: boolean
   /**
-   * What becomes of the tables, their key and the app's secret when they leave the stack. `DESTROY` is for stages that hold
-   * nothing of worth. Default: they are kept, unless the deployment that made them failed.
+   * What becomes of the tables, their key and the app's secret when they leave the stack. `DESTROY` is for stages that
+   * hold nothing of worth.
+   *
+   * @default - they are kept, unless the deployment that made them failed
    */
   readonly removalPolicy?: RemovalPolicy
   /**
-   * Whether DynamoDB refuses to delete the tables until this is turned off. Default: false, for it would also refuse when a
-   * first deployment fails and is rolled back; turn it on once that stands. CloudFormation keeps the tables in any case.
+   * Whether DynamoDB refuses to delete the tables until this is turned off. CloudFormation keeps the tables in any
+   * case.
+   *
+   * @default - false, for it would also refuse when a first deployment fails and is rolled back; turn it on once that
+   * stands
    */
   readonly deletionProtection?: boolean
-  /** The key that encrypts HubSpot's OAuth tokens. Default: one of the relay's own, which is rotated each year. */
+  /**
+   * The key that encrypts HubSpot's OAuth tokens.
+   *
+   * @default - one of the relay's own, which is rotated each year
+   */
   readonly encryptionKey?: IKey
   /**
-   * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a policy
-   * that does, and with a key of its own, the key as well. Default: to a topic of the relay's own, if it has subscribers.
+   * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a
+   * policy that does, and with a key of its own, the key as well.
+   *
+   * @default - to a topic of the relay's own, if it has subscribers
    */
   readonly alarmTopic?: ITopic
-  /** Who is told of alarms: e-mail addresses and https:// URLs. Default: nobody, alarms are only raised. */
+  /**
+   * Who is told of alarms: e-mail addresses and https:// URLs.
+   *
+   * @default - nobody, alarms are only raised
+   */
   readonly alarmSubscribers?: string[]
-  /** Where docs/runbook.md is read, which alarms refer to. Default: its path. */
+  /**
+   * Where docs/runbook.md is read, which alarms refer to.
+   *
+   * @default - its path
+   */
   readonly runbookUrl?: string
   /**
-   * Whether the stack has outputs for URLs, queues, tables and secrets, by which the command line finds them. They are named
-   * within the construct, so that they meet no other's. Default: true.
+   * Whether the stack has outputs for URLs, queues, tables and secrets, by which the command line finds them. They are
+   * named within the construct, so that they meet no other's.
+   *
+   * @default true
    */
   readonly outputs?: boolean
 }
 
 /** How HubSpot's API is called. */
 interface HubSpotApi {
-  /** Default: https://api.hubapi.com. */
+  /**
+   * @default https://api.hubapi.com
+   */
   readonly baseUrl: string
-  /** Default: v3. */
+  /**
+   * @default v3
+   */
   readonly apiVersion: 'v3' | '2025-09' | '2026-03' | '2026-09'
-  /** Requests in ten seconds that HubSpot allows the app in one account, until its answers say. Default: 110. */
+  /**
+   * Requests in ten seconds that HubSpot allows the app in one account, until its answers say.
+   *
+   * @default 110
+   */
   readonly requestLimit: number
-  /** The share of them that the relay may use; the rest is left to the app's other calls. Default: 0.6. */
+  /**
+   * The share of them that the relay may use; the rest is left to the app's other calls.
+   *
+   * @default 0.6
+   */
   readonly requestShare: number
-  /** Where HubSpot's users give their consent. Default: https://app.hubspot.com. */
+  /**
+   * Where HubSpot's users give their consent.
+   *
+   * @default https://app.hubspot.com
+   */
   readonly appBaseUrl: string
   /**
-   * The scopes that the app's configuration at HubSpot requires: an installation has to ask for all of them. Default: those
-   * that a custom channel needs.
+   * The scopes that the app's configuration at HubSpot requires: an installation has to ask for all of them.
+   *
+   * @default - those that a custom channel needs
    */
   readonly scopes: string[]
 }

@@ -145,7 +145,7 @@ export class StatusRelay extends Construct {
     return grantSupport(grantee, this, this.#granted)
   }
 
-  /** One of the metrics that the functions write: docs/metrics.md says what each means. Default: its sum in five minutes. */
+  /** One of the metrics that the functions write: docs/metrics.md says what each means. Unless chosen otherwise, its sum in five minutes. */
   metric(name: MetricName, options: MetricChoice = {}): Metric {
     return metricOf(this.metricsNamespace, name, options)
   }
@@ -160,7 +160,7 @@ export class StatusRelay extends Construct {
     return this.metric(`Told${status}`, options)
   }
 
-  /** Milliseconds from the agent's Send to HubSpot told. Default: the 99th percentile of five minutes. */
+  /** Milliseconds from the agent's Send to HubSpot told. Unless chosen otherwise, the 99th percentile of five minutes. */
   metricTimeToTruth(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
     return this.metric(`TimeToTruth${status}`, { statistic: 'p99', ...options })
   }

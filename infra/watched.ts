@@ -39,7 +39,11 @@ export const nameOf = ({ node }: IFunction) => node.scope!.node.id
 
 /** How a metric is looked at: as CDK has it, and by which function and further dimensions. */
 export interface MetricChoice extends Omit<MetricOptions, 'dimensionsMap'> {
-  /** The function that writes it. Default: the first that does. */
+  /**
+   * The function that writes it.
+   *
+   * @default - the first that does
+   */
   readonly of?: string
   /** What a metric that is split is split by: `{ reason: 'mismatch' }`. */
   readonly dimensions?: Record<string, string>

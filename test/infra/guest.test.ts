@@ -116,6 +116,19 @@ describe('in an app of somebody else', () => {
     expect(told.dimensions).toEqual({ service: 'hubspot-webhook', reason: 'stale' })
   })
 
+  test('each prop says what it means, and what happens without it', () => {
+    const source = readFileSync(new URL('../../infra/props.ts', import.meta.url), 'utf8')
+    const [, ...interfaces] = source.split(/^(?:export )?interface /m).map((text) => text.split('\n}')[0]!)
+    const props = interfaces.flatMap((text) => [
+      ...text.matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)? {2}readonly (\w+)/g),
+    ])
+
+    expect(props.length).toBeGreaterThan(20)
+    expect(props.filter(([, comment = '']) => !/@default \S/.test(comment)).map(([, , name]) => name)).toEqual([
+      'hubspot',
+    ])
+  })
+
   test('of a smaller form, what is not there is absent', () => {
     const small = { delivery: false, receipts: false, install: false }
     const relay = new StatusRelay(new Stack(guestApp(), 'Theirs'), 'Relay', small)
