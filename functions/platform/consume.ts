@@ -130,7 +130,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const { since, carry } = parcel.run
   const onlyItsTurn = error instanceof NotYet
   if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
-    const reason = `Given up after ${Math.round(giveUpAfterSeconds / 360) / 10} hours: ${error.message}`
+    const reason = `Given up after ${inWords(giveUpAfterSeconds)}: ${error.message}`
     return end(consumer, parcel, job, reason, 'too late')
   }
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
@@ -157,6 +157,12 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
 function namedNow(error: TryLater, before: number) {
   if (error instanceof NotYet) return before || undefined
   return error.named && before + 1
+}
+
+/** A time span as an operator reads it, in the unit that fits it. */
+function inWords(seconds: number) {
+  const [unit, size] = seconds < 120 ? ['seconds', 1] : seconds < 7200 ? ['minutes', 60] : (['hours', 3600] as const)
+  return `${Math.round((seconds / size) * 10) / 10} ${unit}`
 }
 
 async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unknown, waiting: Waiting) {

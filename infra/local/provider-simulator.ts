@@ -58,7 +58,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     if (!request) return undefined
     let answered = await post(request, { retries: !receipt.signing })
     for (let copy = 1; copy < times; copy++) answered = await post(request, { retries: false })
-    emit({ type: 'receipt', messageId: about.messageId, status: receipt.status, answered })
+    emit({ type: 'receipt', messageId: about.messageId, status: receipt.status, answered, request })
     return answered
   }
 
@@ -85,6 +85,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
       const sent = protocol.read({ method, url, headers, body: String(body ?? '') }, deliveries)
       if ('reply' in sent) return sendReply(reply, sent.reply)
       const { delivery, reply: given, delayMs, receipts } = receive(sent)
+      delivery.request = { method, url: app.listeningOrigin + url, headers: shown(headers), body: String(body ?? '') }
       // Stopping ends the pauses by an AbortError.
       if (delayMs) await pause(delayMs).catch(() => {})
       delivery.answered = answeredWith(given)
@@ -215,6 +216,8 @@ export type Delivery = Sent & {
   outcome: 'received' | 'repeated' | 'refused'
   /** Absent while the call is under way. */
   answered?: Answered
+  /** The relay's request, as it came. */
+  request?: Post
 }
 
 /** One of a provider's published errors: of the answer to a send, or of a receipt. */
@@ -247,7 +250,22 @@ export type Receipt = {
 export type ProviderEvent =
   | { type: 'down' | 'up' }
   | { type: 'delivery'; delivery: Delivery }
-  | { type: 'receipt'; messageId: string; status: Receipt['status']; answered: number | 'unreachable' }
+  | {
+      type: 'receipt'
+      messageId: string
+      status: Receipt['status']
+      answered: number | 'unreachable'
+      /** The provider's request. */
+      request?: Post
+    }
+
+/** The headers that matter to somebody who makes the request again. */
+function shown(headers: IncomingHttpHeaders) {
+  const own = Object.entries(headers).filter(
+    ([name]) => !['host', 'connection', 'content-length', 'accept'].includes(name),
+  )
+  return Object.fromEntries(own.map(([name, value]) => [name, String(value)]))
+}
 
 function isSameSend(a: Delivery, b: Delivery) {
   const [one, other] = [a, b].map(({ messageId, reference, to, text, media }) =>

@@ -1,3 +1,4 @@
+import type { Message } from '@aws-sdk/client-sqs'
 import { buildApp } from 'fauxqs'
 import * as z from 'zod'
 import type { AwsAnswer, AwsCall, Emulator } from './aws.ts'
@@ -67,6 +68,19 @@ export function createSqs({ longestDelaySeconds = 900 } = {}) {
       )
     },
 
+    /** Every message of a queue, oldest first, as a look from outside: nothing is received, hidden or counted. */
+    async contents(name: string): Promise<Message[]> {
+      const { messages } = Queue.parse((await app.inject(`/_fauxqs/queues/${name}`)).json())
+      const all = [...messages.ready, ...messages.delayed, ...messages.inflight.map(({ message }) => message)]
+      return all
+        .toSorted((a, b) => a.sentTimestamp - b.sentTimestamp)
+        .map(({ messageId, body, sentTimestamp }) => ({
+          MessageId: messageId,
+          Body: body,
+          Attributes: { SentTimestamp: String(sentTimestamp) },
+        }))
+    },
+
     /** Ends the long polls under way. */
     close: () => app.close(),
   }
@@ -85,7 +99,14 @@ const Queues = z.array(
     approximateDelayedCount: z.number(),
   }),
 )
-const Queue = z.object({ messages: z.object({ delayed: z.array(z.object({ delayUntil: z.number() })) }) })
+const Kept = z.object({ messageId: z.string(), body: z.string(), sentTimestamp: z.number() })
+const Queue = z.object({
+  messages: z.object({
+    ready: z.array(Kept),
+    delayed: z.array(Kept.extend({ delayUntil: z.number() })),
+    inflight: z.array(z.object({ message: Kept })),
+  }),
+})
 
 // fauxqs drops MessageGroupId on standard queues, and AWSTraceHeader. They ride along as one more message attribute.
 const carrier = 'local.SystemAttributes'

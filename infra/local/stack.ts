@@ -250,6 +250,8 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       }
       return Object.fromEntries(queues.map(({ name, physicalName }) => [name, countOf(physicalName)]))
     },
+    /** What lies in a queue, as a look from outside that nobody notices. */
+    queueContents: (name: string) => sqsEmulator.contents(find(queues, name).physicalName),
     /** While a fault is in here, the AWS calls that it names are refused. */
     faults: aws.faults,
     /** What the template's policies grant, and what of it was used. */

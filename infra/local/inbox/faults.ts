@@ -1,24 +1,64 @@
 import type { LocalRelay } from '../local-relay.ts'
 import type { Conduct, ProviderSimulator, Receipt } from '../provider-simulator.ts'
 
-/** What can be made to go wrong, by whose fault it is. The page has a switch for each. */
+/**
+ * What can be made to go wrong, by whose fault it is. The page has a switch for each, says what it plays, and shows the
+ * short form at the stations of the journey where it sits.
+ */
 export const faultLabels = {
   HubSpot: {
-    'hubspot-slow': 'Slow, 3 s for each answer',
-    'hubspot-429': 'Rate limit reached (429)',
-    'hubspot-500': 'Server errors (500)',
-    'hubspot-404': 'Message not there at first (404)',
-    'hubspot-400': 'Refuses the status (400)',
-    'hubspot-down': 'Down',
+    'hubspot-slow': { label: 'Slow', says: 'Each call takes three seconds.', short: 'slow', at: ['hubspot'] },
+    'hubspot-429': {
+      label: 'Rate limit reached',
+      says: 'Every call is answered 429: other apps have used up the limit.',
+      short: '429',
+      at: ['hubspot'],
+    },
+    'hubspot-500': { label: 'Server errors', says: 'Every call is answered 500.', short: '500', at: ['hubspot'] },
+    'hubspot-404': {
+      label: 'Message not there at first',
+      says: 'The first two updates of each new message are answered 404.',
+      short: '404',
+      at: ['hubspot'],
+    },
+    'hubspot-400': {
+      label: 'Refuses the status',
+      says: 'Every update is answered 400, as a request that HubSpot will never take.',
+      short: '400',
+      at: ['hubspot'],
+    },
+    'hubspot-down': { label: 'Down', says: 'Connections are refused.', short: 'down', at: ['hubspot'] },
   },
   Provider: {
-    'provider-slow': 'Slow, 3 s for each answer',
-    'provider-down': 'Down',
-    'provider-lost-answer': 'Takes it, its answer is lost',
-    'provider-duplicates': 'Receipts come three times',
-    'provider-disorder': 'Receipts come in the wrong order',
+    'provider-slow': { label: 'Slow', says: 'Each send takes three seconds.', short: 'slow', at: ['provider'] },
+    'provider-down': { label: 'Down', says: 'Connections are refused.', short: 'down', at: ['provider'] },
+    'provider-lost-answer': {
+      label: 'Its answer is lost',
+      says: 'It takes the message, and the connection breaks before it says so.',
+      short: 'answer lost',
+      at: ['provider'],
+    },
+    'provider-duplicates': {
+      label: 'Receipts come three times',
+      says: 'Each receipt is posted three times.',
+      short: '3 ×',
+      at: ['provider-receipt'],
+    },
+    'provider-disorder': {
+      label: 'Receipts come in the wrong order',
+      says: '“Read” is posted first, “delivered” and “sent” after it.',
+      short: 'disorder',
+      at: ['provider-receipt'],
+    },
   },
-  SQS: { 'sqs-duplicates': 'Every message comes twice' },
+  SQS: {
+    'sqs-duplicates': {
+      label: 'Every message comes twice',
+      says: 'Both queues hand each of their messages out twice, as SQS may.',
+      short: '2 ×',
+      at: ['deliveries', 'status-updates'],
+    },
+  },
 } as const
 
 type Labels = typeof faultLabels
@@ -49,6 +89,10 @@ export function createFaults({ hubspot, stack }: LocalRelay, providers: () => Pr
   return {
     on: () => [...on],
     set,
+    /** Switches all of them off. */
+    async reset() {
+      for (const name of [...on]) await set(name, false)
+    },
     /** What HubSpot does with the calls for a message that is sent now. */
     ofMessage: () => (on.has('hubspot-404') ? [{ method: 'PATCH' as const, answer: { status: 404 }, times: 2 }] : []),
     /** How providers answer a send. */

@@ -11,6 +11,7 @@ import { createEvents } from '../simulator.ts'
 import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
 import { places } from './journey.ts'
+import { sentenceFor } from './sentences.ts'
 import { servePage } from './server.ts'
 import { type MessageView, watchMessages } from './watch.ts'
 
@@ -34,6 +35,7 @@ const Act = z.discriminatedUnion('do', [
   /** A provider refuses what it is sent from now on, with one of its errors; or takes it again. */
   z.strictObject({ do: z.literal('refuse'), channelAccountId: z.string(), code: z.string().nullable() }),
   z.strictObject({ do: z.literal('fault'), name: z.enum(faultNames), on: z.boolean() }),
+  z.strictObject({ do: z.literal('reset') }),
   z.strictObject({ do: z.literal('kill') }),
   z.strictObject({ do: z.literal('forge') }),
   z.strictObject({ do: z.literal('redrive'), queue: z.enum(queueNames), id: z.string() }),
@@ -57,7 +59,10 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
   /** What becomes of messages that are not left to the page's buttons, by their account and text. */
   const fates = new Map<string, Conduct>()
   const refusals = new Map<string, string>()
-  const watch = watchMessages(relay, (message) => emit({ kind: 'message', message }))
+  const watch = watchMessages(relay, {
+    onChange: (message) => emit({ kind: 'message', message }),
+    unconfirmedAfterSeconds: Number(shortened.environment.UNCONFIRMED_AFTER_SECONDS),
+  })
   const deadLetters = createDeadLetters(stack)
   const faults = createFaults(relay, () => providers.map(({ simulator }) => simulator))
   const providers = await Promise.all(
@@ -93,6 +98,8 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
     },
 
     fault: ({ name, on }) => faults.set(name, on),
+
+    reset: () => faults.reset(),
 
     kill() {
       const count = stack.killEnvironments()
@@ -135,16 +142,11 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
 
   /** All that is not about one message. */
   async function overview() {
-    const told = watch.messages().map((message) => message.told ?? 'pending')
-    const counts = Object.fromEntries(
-      ['pending', 'SENT', 'READ', 'FAILED'].map((word) => [word, told.filter((one) => one === word).length]),
-    )
     const depths = await stack.queueDepths()
-    const depthOf = (name: string) => depths[Object.keys(depths).find((path) => path.endsWith(name)) ?? ''] ?? 0
+    const depthOf = (name: string) => Object.entries(depths).find(([path]) => path.endsWith(`/${name}`))?.[1] ?? 0
     return {
-      counts,
       timeToTruth: watch.timeToTruth(),
-      queues: { deliveries: depthOf('/Deliveries/Queue'), 'status-updates': depthOf('/StatusUpdates/Queue') },
+      queues: { deliveries: depthOf('Deliveries'), 'status-updates': depthOf('StatusUpdates') },
       deadLetters: await deadLetters.list(),
       faults: faults.on(),
       refusals: Object.fromEntries(refusals),
@@ -167,7 +169,10 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
     welcome: () => ({
       places,
       faults: faultLabels,
-      providers: providers.map(({ simulator, ...provider }) => ({ ...provider, errors: simulator.errors })),
+      providers: providers.map(({ simulator, ...played }) => ({
+        ...played,
+        errors: simulator.errors.map((error) => ({ ...error, sentence: sentenceFor(simulator.provider, error) })),
+      })),
       messages: watch.messages(),
       overview: latest,
     }),

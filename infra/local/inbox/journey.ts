@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { LocalRelayEvent } from '../local-relay.ts'
+import { sign } from '../../../functions/hubspot/signature.ts'
+import { clientSecret, type LocalRelayEvent } from '../local-relay.ts'
 import { isAccepted } from '../simulator.ts'
 import type { LogEntry } from '../stack.ts'
 
@@ -23,15 +24,23 @@ export type Step = {
   place: (typeof places)[number]
   what: string
   tone?: 'good' | 'bad' | 'waiting'
+  /** The HTTP request that this step is, to be made again. */
+  request?: HttpRequest
   /** What travelled, or was written, for those who want to see it. */
   raw?: unknown
 }
+
+/** An HTTP request, whole. */
+type HttpRequest = { method: string; url: string; headers: Record<string, string>; body: string }
+
+/** Where the two sides of the relay are. */
+export type Addresses = { webhookUrl: string; hubspotUrl: string }
 
 /** The message that something is about, and the step that it is. */
 export type Happening = { messageId: string; step: Step }
 
 /** What an event around the relay means for a message; undefined where it concerns none. */
-export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefined {
+export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses): Happening | undefined {
   switch (event.type) {
     case 'message':
       return about(event.message.id, { at, place: 'agent', what: 'The agent presses Send' })
@@ -41,6 +50,7 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
         place: 'hubspot-webhook',
         what: `HubSpot’s webhook → ${event.answered}`,
         tone: toneOf(event.answered),
+        request: webhookRequest(addresses.webhookUrl, JSON.stringify(event.event), at),
         raw: event.event,
       })
     case 'call': {
@@ -50,6 +60,11 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
         place: 'hubspot',
         what: `${method} ${statusType ?? ''} → ${answered}`,
         tone: toneOf(answered),
+        request: {
+          ...{ method, url: addresses.hubspotUrl + path },
+          headers: { authorization: 'Bearer $ACCESS_TOKEN', 'content-type': 'application/json' },
+          body: JSON.stringify({ statusType, errorMessage }),
+        },
         raw: { [`${method} ${path}`]: { statusType, errorMessage }, answered },
       })
     }
@@ -62,17 +77,36 @@ export function ofEvent(event: LocalRelayEvent, at: number): Happening | undefin
       })
     case 'delivery': {
       const { messageId, outcome, answered = '' } = event.delivery
+      const request = 'request' in event.delivery ? event.delivery.request : undefined
       const what = `${outcomes[outcome]} → ${answered}`
-      return about(messageId, { at, place: 'provider', what, tone: toneOf(answered), raw: event.delivery })
+      const tone = toneOf(answered)
+      return about(messageId, { at, place: 'provider', what, tone, ...whole(request), raw: event.delivery })
     }
     case 'receipt': {
       const { messageId, status, answered } = event
+      const request = 'request' in event ? event.request : undefined
       const what = `Receipt “${status}” → ${answered}`
-      return about(messageId, { at, place: 'provider-receipt', what, tone: toneOf(answered), raw: event })
+      const tone = toneOf(answered)
+      return about(messageId, { at, place: 'provider-receipt', what, tone, ...whole(request), raw: event })
     }
     default:
       return undefined
   }
+}
+
+/** The webhook as it can be posted again: a signature is good for five minutes. */
+function webhookRequest(url: string, body: string, at: number): HttpRequest {
+  const timestamp = String(at)
+  const headers = {
+    'content-type': 'application/json',
+    'x-hubspot-signature-v3': sign({ method: 'POST', url, body, timestamp }, clientSecret),
+    'x-hubspot-request-timestamp': timestamp,
+  }
+  return { method: 'POST', url, headers, body }
+}
+
+function whole(request: (Partial<HttpRequest> & { url: string }) | undefined): { request?: HttpRequest } {
+  return request ? { request: { method: 'POST', headers: {}, body: '', ...request } } : {}
 }
 
 /** What a function's log line means for a message; undefined where it concerns none. */

@@ -9,10 +9,12 @@ const files: Record<string, string> = {
   '/icon.svg': 'icon.svg',
   '/main.js': 'main.js',
   '/dom.js': 'dom.js',
+  '/address.js': 'address.js',
   '/conversation.js': 'conversation.js',
+  '/drawer.js': 'drawer.js',
+  '/first-minute.js': 'first-minute.js',
   '/journey.js': 'journey.js',
-  '/faults.js': 'faults.js',
-  '/overview.js': 'overview.js',
+  '/pipeline.js': 'pipeline.js',
 }
 const types: Record<string, string> = {
   html: 'text/html',

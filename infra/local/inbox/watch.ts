@@ -13,9 +13,11 @@ export type MessageView = {
   text: string
   to: string
   sentAt: number
-  /** What HubSpot was told last; absent while it was told nothing. */
+  /** What HubSpot was told last; absent while it was told nothing, and shows SENT by itself. */
   told: Word | undefined
   errorMessage: string | undefined
+  /** Until when a word of the provider is waited for, where a send's own answer was lost; then it is not confirmed. */
+  inDoubtUntil: number | undefined
   /** How often the customer got it. */
   receptions: number
   /** What the customer's side said of it last, in the page's name or by itself. */
@@ -26,7 +28,11 @@ export type MessageView = {
 }
 
 /** Follows the messages of a relay: `onChange` is told of each message whenever there is more to see of it. */
-export function watchMessages(relay: LocalRelay, onChange: (message: MessageView) => void) {
+export function watchMessages(
+  relay: LocalRelay,
+  { onChange, unconfirmedAfterSeconds }: { onChange(message: MessageView): void; unconfirmedAfterSeconds: number },
+) {
+  const addresses = { webhookUrl: relay.stack.outputs['WebhookUrl']!, hubspotUrl: relay.hubspot.url }
   const views = new Map<string, MessageView>()
   /** Of each message, the highest status that the relay heard of, and since when an agent should read it. */
   const heard = new Map<string, { status: Status; since: number; isTold: boolean }>()
@@ -39,7 +45,7 @@ export function watchMessages(relay: LocalRelay, onChange: (message: MessageView
       if (event.type === 'delivery' && event.delivery.outcome === 'received')
         change(event.delivery.messageId, (view) => ({ receptions: view.receptions + 1 }))
       if (event.type === 'receipt') change(event.messageId, () => ({ customer: event.status }))
-      note(ofEvent(event, Date.now()))
+      note(ofEvent(event, Date.now(), addresses))
     }),
     relay.onLog((entry) => {
       hear(entry.line)
@@ -53,7 +59,8 @@ export function watchMessages(relay: LocalRelay, onChange: (message: MessageView
     const view = views.get(messageId)
     if (!view) return
     const { told, errorMessage } = relay.hubspot.message(messageId)!
-    Object.assign(view, { told, errorMessage }, what(view))
+    const inDoubtUntil = told === view.told ? view.inDoubtUntil : undefined
+    Object.assign(view, { told, errorMessage, inDoubtUntil }, what(view))
     onChange(view)
   }
 
@@ -64,7 +71,9 @@ export function watchMessages(relay: LocalRelay, onChange: (message: MessageView
 
   /** A log line that says what the relay has learned of a message. */
   function hear(line: string) {
-    const { messageId, status, timestamp, message } = readLine(line) ?? {}
+    const { messageId, status, timestamp, message, outcome } = readLine(line) ?? {}
+    if (messageId && timestamp && outcome === 'unknown')
+      change(messageId, () => ({ inDoubtUntil: timestamp + unconfirmedAfterSeconds * 1000 }))
     const learned = Status.safeParse(status).data
     if (!messageId || !learned || !timestamp || !tidings.has(message ?? '')) return
     const known = heard.get(messageId)
@@ -120,6 +129,7 @@ function viewOf({ id, channelAccountId, text, to, createdAt }: Message): Message
     sentAt: createdAt,
     told: undefined,
     errorMessage: undefined,
+    inDoubtUntil: undefined,
     receptions: 0,
     customer: undefined,
     steps: [],

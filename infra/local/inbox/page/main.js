@@ -1,20 +1,23 @@
+import { readAddress, writeAddress } from './address.js'
 import { showAgent, showPhone } from './conversation.js'
-import { make } from './dom.js'
-import { drawSwitches, showSwitches } from './faults.js'
+import { make, seconds, show } from './dom.js'
+import { drawSwitches, setUpDrawer, showDeadLetters, showSwitches } from './drawer.js'
+import { didFirst, setUpFirstMinute } from './first-minute.js'
 import { showJourney } from './journey.js'
-import { showDeadLetters, showFigures } from './overview.js'
+import { showPipeline } from './pipeline.js'
 
 const find = (selector) => document.querySelector(selector)
 const messages = new Map()
 let welcome = { providers: [], places: [], faults: {} }
 let overview = {}
-let channel = ''
-let selected = ''
+let { channel, message: selected, tab, faults: wanted } = readAddress()
+/** Whether the newest message is shown in the journey, as long as nobody chose another. */
+let follows = selected === ''
 
 const events = new EventSource('events')
 events.onmessage = ({ data }) => {
-  const tiding = JSON.parse(data)
-  hear[tiding.kind](tiding[tiding.kind])
+  const event = JSON.parse(data)
+  hear[event.kind](event[event.kind])
   drawSoon()
 }
 events.onerror = () => say('The relay is not there. Start it again with npm start; this page comes back by itself.')
@@ -25,18 +28,22 @@ const hear = {
     overview = all.overview
     messages.clear()
     for (const message of all.messages) messages.set(message.id, message)
-    channel = all.providers.some((one) => one.channelAccountId === channel)
-      ? channel
-      : all.providers[0].channelAccountId
-    selected = messages.has(selected) ? selected : (ofChannel().at(-1)?.id ?? '')
+    if (!all.providers.some((one) => one.channelAccountId === channel)) channel = all.providers[0].channelAccountId
+    if (!messages.has(selected)) selected = ofChannel().at(-1)?.id ?? ''
     drawChannels()
-    drawSwitches(find('#switches'), all.faults, (name, on) => act({ do: 'fault', name, on }))
+    drawSwitches(find('#switches'), all.faults, (name, on) => {
+      if (on && name.startsWith('hubspot')) didFirst(find('#first-minute'), 'broken')
+      act({ do: 'fault', name, on })
+    })
+    // What the address asks for is put on once; from then on it says what is on.
+    for (const name of wanted.filter((name) => name in faults())) act({ do: 'fault', name, on: true })
+    wanted = []
     say('')
   },
   message(message) {
     const isNew = !messages.has(message.id)
     messages.set(message.id, message)
-    if (isNew && message.channelAccountId === channel) selected = message.id
+    if (isNew && message.channelAccountId === channel && follows) selected = message.id
   },
   overview(seen) {
     overview = seen
@@ -44,25 +51,50 @@ const hear = {
   notice: say,
 }
 
-find('#composer').addEventListener('submit', (event) => {
+find('#composer').addEventListener('submit', async (event) => {
   event.preventDefault()
   const { text } = event.target.elements
-  if (text.value.trim()) act({ do: 'send', channelAccountId: channel, text: text.value })
-  text.value = ''
+  const written = text.value
+  if (!written.trim()) return
+  follows = true
+  const isSent = await act({ do: 'send', channelAccountId: channel, text: written })
+  if (!isSent) return
+  if (text.value === written) text.value = ''
+  const thread = find('#agent .thread')
+  thread.scrollTop = thread.scrollHeight
+  didFirst(find('#first-minute'), 'sent')
 })
 find('#refusal').addEventListener('change', ({ target }) => {
   act({ do: 'refuse', channelAccountId: channel, code: target.value || null })
 })
 for (const button of document.querySelectorAll('button[data-do]'))
   button.addEventListener('click', () => act({ do: button.dataset.do }))
+for (const input of [find('#filter'), find('#letters-filter')]) input.addEventListener('input', drawSoon)
+for (const button of document.querySelectorAll('#tabs button'))
+  button.addEventListener('click', () => {
+    tab = button.dataset.tab
+    drawSoon()
+  })
+find('#agent .newer').addEventListener('click', () => {
+  const thread = find('#agent .thread')
+  thread.scrollTop = thread.scrollHeight
+  thread.focus()
+  drawSoon()
+})
+find('#agent .thread').addEventListener('scroll', drawSoon, { passive: true })
+addEventListener('resize', drawSoon)
+setUpDrawer(find('#drawer'), [find('#open-faults'), find('#open-letters')])
+setUpFirstMinute(find('#first-minute'))
 
+/** Has the relay's side do something; resolves with whether it did. */
 async function act(what) {
   const response = await fetch('act', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(what),
   }).catch(() => undefined)
-  if (!response?.ok) say('That did not work.')
+  if (!response?.ok) say('That did not work: the relay does not answer.')
+  return response?.ok === true
 }
 
 let silence
@@ -86,6 +118,7 @@ function drawChannels() {
         onchange() {
           channel = channelAccountId
           selected = ofChannel().at(-1)?.id ?? ''
+          follows = true
           drawPhone()
           drawSoon()
         },
@@ -104,11 +137,12 @@ function drawPhone() {
   const refusals = errors.filter(({ at }) => at === 'send')
   find('#refusal').replaceChildren(
     make('option', { value: '' }, 'taken'),
-    ...refusals.map(({ code, title }) => make('option', { value: code }, `answered: ${title}`)),
+    ...refusals.map(({ code, sentence }) => make('option', { value: code }, `refused: ${sentence}`)),
   )
 }
 
 const provider = () => welcome.providers.find((one) => one.channelAccountId === channel)
+const faults = () => Object.assign({}, ...Object.values(welcome.faults))
 const ofChannel = () => [...messages.values()].filter((message) => message.channelAccountId === channel)
 
 let isDue = false
@@ -119,26 +153,80 @@ function drawSoon() {
 
 function draw() {
   isDue = false
-  const conversation = ofChannel()
-  showFigures(find('#figures'), overview)
-  showAgent(find('#agent .thread ol'), conversation, {
+  if (!provider()) return
+  const filter = find('#filter').value.toLowerCase()
+  const conversation = ofChannel().filter(({ text, errorMessage = '' }) =>
+    `${text} ${errorMessage}`.toLowerCase().includes(filter),
+  )
+  showTab()
+  showTruth()
+  const isEndInView = showAgent(find('#agent .thread'), conversation, {
     selected,
+    now: Date.now(),
     select(id) {
       selected = id
+      follows = id === ofChannel().at(-1)?.id
       drawSoon()
     },
   })
-  showPhone(find('#phone .thread ol'), conversation, provider(), {
-    report: (messageId, status, code) => act({ do: 'report', messageId, status, code }),
+  find('#agent .newer').hidden = isEndInView
+  showPhone(find('#phone .thread'), conversation, provider(), {
+    report(messageId, status, code) {
+      if (status === 'failed') didFirst(find('#first-minute'), 'failed')
+      act({ do: 'report', messageId, status, code })
+    },
   })
   find('#refusal').value = overview.refusals?.[channel] ?? ''
-  showSwitches(find('#switches'), overview.faults)
-  const { places } = welcome
-  showJourney(find('#journey'), {
-    message: messages.get(selected),
-    places,
-    queues: overview.queues,
-    provider: provider().name,
+  const on = overview.faults ?? []
+  showSwitches(find('#switches'), on)
+  find('#open-faults').textContent = on.length > 0 ? `Break something (${on.length} on)` : 'Break something'
+  find('#faults [data-do="reset"]').disabled = on.length === 0
+  const letters = overview.deadLetters ?? []
+  find('#open-letters').textContent = letters.length > 0 ? `Dead letters (${letters.length})` : 'Dead letters'
+  showDeadLetters(find('#letters'), letters, {
+    messages,
+    filter: find('#letters-filter').value,
+    redrive: (queue, id) => act({ do: 'redrive', queue, id }),
   })
-  showDeadLetters(find('#letters'), overview.deadLetters, messages, (queue, id) => act({ do: 'redrive', queue, id }))
+  showPipeline(find('#pipeline'), {
+    places: welcome.places,
+    provider: provider().name,
+    messages: messages.values(),
+    selected: messages.get(selected),
+    overview,
+    faults: faults(),
+  })
+  showJourney(find('#journey'), { message: messages.get(selected), provider: provider().name })
+  writeAddress({ channel, message: selected, tab, faults: wanted.length > 0 ? wanted : on })
+  // Whoever is in doubt counts down.
+  if (conversation.some(({ inDoubtUntil }) => inDoubtUntil > Date.now())) setTimeout(drawSoon, 1000)
+}
+
+/** How many messages HubSpot alone would show as sent that failed, and how soon the relay tells what it learns. */
+function showTruth() {
+  const all = [...messages.values()]
+  const wrong = all.filter(({ told }) => told === 'FAILED').length
+  const { p50, p99 } = overview.timeToTruth ?? {}
+  const span = (value) => (value === undefined ? '–' : seconds(value))
+  show(find('#headline'), [{ key: 'headline', wrong, of: all.length }], () =>
+    make('span', {}, make('b', {}, `${wrong} of ${all.length}`), ' would be shown as sent, wrongly'),
+  )
+  show(
+    find('#figures'),
+    [
+      { key: 'Time to truth, p50', value: span(p50) },
+      { key: 'p99', value: span(p99) },
+    ],
+    ({ key, value }) => make('div', {}, make('dt', {}, key), make('dd', {}, value)),
+  )
+}
+
+/** Narrow screens show one part at a time. */
+function showTab() {
+  const isKnown = [...document.querySelectorAll('#tabs button')].some(({ dataset }) => dataset.tab === tab)
+  if (!isKnown) tab = 'inbox'
+  document.body.dataset.tab = tab
+  for (const button of document.querySelectorAll('#tabs button'))
+    if (button.dataset.tab === tab) button.setAttribute('aria-current', 'page')
+    else button.removeAttribute('aria-current')
 }
