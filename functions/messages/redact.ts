@@ -30,7 +30,8 @@ const scheme = /((?<![a-z])(?:bearer|basic) {1,3})([^\s"',;&<>(){}[\]]+)/gi
 
 /** Whether what stands where a credential may stand is a word of a sentence instead. */
 function isProse(name: string, value: string) {
-  if (/^(?:\[secret\]|auth\w*|bearer|basic|credentials?|scheme|tokens?|realm|is|was|has|must)\W?$/i.test(value)) return true
+  if (/^(?:\[secret\]|auth\w*|bearer|basic|credentials?|scheme|tokens?|realm|is|was|has|must)\W?$/i.test(value))
+    return true
   return (
     /(?:\w: {1,3}|[bB]asic {1,3}|bearer {1,3})$/.test(name) &&
     !/passw|pwd|client|access|refresh/i.test(name) &&
