@@ -41,13 +41,13 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     deliveries.push(delivery)
 
     const { answers = [], receipts = sent.fate ?? protocol.usualReceipts } = conduct(delivery)
-    const { error, delayMs = 0, ...answer } = answers[tries] ?? answers.at(-1) ?? {}
+    const { error, delayMs = 0, after, ...answer } = answers[tries] ?? answers.at(-1) ?? {}
     const usual = known && protocol.repeated ? protocol.repeated(known) : protocol.accepted(known ?? delivery)
     const reply = answer.reply ?? (error === undefined ? usual : protocol.refused(error))
     const takes =
       answer.takes ?? (error === undefined && (answer.reply === undefined || isAccepted(answeredWith(reply))))
     if (takes) delivery.outcome = known ? 'repeated' : 'received'
-    return { delivery, reply, delayMs, receipts: delivery.outcome === 'received' ? receipts : [] }
+    return { delivery, reply, delayMs, after, receipts: delivery.outcome === 'received' ? receipts : [] }
   }
 
   /** Posts a receipt of one send until it is taken, as often as `times` says. Resolves with the last answer. */
@@ -84,10 +84,11 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     app.all('*', async ({ method, url, headers, body }, reply) => {
       const sent = protocol.read({ method, url, headers, body: String(body ?? '') }, deliveries)
       if ('reply' in sent) return sendReply(reply, sent.reply)
-      const { delivery, reply: given, delayMs, receipts } = receive(sent)
+      const { delivery, reply: given, delayMs, after, receipts } = receive(sent)
       delivery.request = { method, url: app.listeningOrigin + url, headers: shown(headers), body: String(body ?? '') }
       // Stopping ends the pauses by an AbortError.
       if (delayMs) await pause(delayMs).catch(() => {})
+      await after
       delivery.answered = answeredWith(given)
       emit({ type: 'delivery', delivery })
       await sendReply(reply, given)
@@ -233,9 +234,9 @@ export type Conduct = {
 
 /**
  * An answer to a send: the provider's usual one, one of its errors by code, or any reply. `takes` is whether the customer
- * gets the message, by default unless it is an error.
+ * gets the message, by default unless it is an error; it is given after a pause, or after something.
  */
-type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number }
+type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number; after?: Promise<unknown> }
 
 /** A receipt to post: `times` copies, after a pause, signed rightly or wrongly. `code` is one of the provider's errors. */
 export type Receipt = {

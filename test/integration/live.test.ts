@@ -8,7 +8,7 @@ import { Signature } from '@hubspot/api-client'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import {
   clientSecret,
@@ -46,7 +46,7 @@ beforeAll(async () => {
   service = await startService()
   relay.onEvent((event) => events.push(event))
   noteRunning({ ...relay, controlUrl: control.url }, note)
-}, 120_000)
+})
 afterAll(async () => {
   await control?.stop()
   await inbox?.stop()
@@ -81,14 +81,14 @@ describe('trigger', () => {
     const { printed } = await local('trigger', name, '--account', '3000000002')
     const messageId = /HubSpot sends message (\w+)\./.exec(printed)?.[1] ?? ''
 
-    await vi.waitUntil(() => relay.hubspot.message(messageId)?.told === told, { timeout: 60_000, interval: 50 })
+    await expect.poll(() => relay.hubspot.message(messageId)?.told).toBe(told)
   })
 
   test('sends events that are no messages, and forged ones', async () => {
     expect((await local('trigger', 'account-created')).printed).toContain('answered HTTP 204')
     expect((await local('trigger', 'unknown')).printed).toContain('answered HTTP 204')
     const { messageId } = JSON.parse((await local('trigger', 'forged', '--json')).printed)
-    await vi.waitUntil(() => relay.hubspot.message(messageId)?.webhooks[0]?.answered === 401, { timeout: 30_000 })
+    await expect.poll(() => relay.hubspot.message(messageId)?.webhooks[0]?.answered).toBe(401)
   })
 })
 
@@ -96,7 +96,7 @@ test('tail shows what happens, until it is interrupted', async () => {
   const interrupted = new AbortController()
   const following = runRelay(note, ['tail', '--since', '1s'], { signal: interrupted.signal })
   const { messageId } = JSON.parse((await local('trigger', 'delivered', '--account', '3000000002', '--json')).printed)
-  await vi.waitUntil(() => relay.hubspot.message(messageId)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+  await expect.poll(() => relay.hubspot.message(messageId)?.told).toBe('SENT')
   await new Promise((end) => setTimeout(end, 1000))
   interrupted.abort()
 
@@ -167,7 +167,7 @@ describe('a service that is being written', () => {
     service.answer = { status: 422, body: { reason: 'No such customer' } }
 
     const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
-    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'FAILED', { timeout: 60_000, interval: 50 })
+    await expect.poll(() => relay.hubspot.message(id)?.told).toBe('FAILED')
 
     const [call] = service.calls
     expect(new Webhook(whsecFor(account)).verify(call!.body, call!.headers)).toMatchObject({ messageId: id })
@@ -184,7 +184,7 @@ describe('a service that is being written', () => {
     await relay.addLiveService(account, { url: service.url, format: 'hubspot' })
 
     const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
-    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+    await expect.poll(() => relay.hubspot.message(id)?.told).toBe('SENT')
 
     const { body, headers } = service.calls[0]!
     const isValid = Signature.isValid({
@@ -205,9 +205,9 @@ describe('a service that is being written', () => {
     await relay.addLiveService(account, { url: 'http://127.0.0.1:1/' })
 
     const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
-    await vi.waitUntil(() => events.some((event) => event.type === 'delivery' && event.delivery.messageId === id), {
-      timeout: 60_000,
-    })
+    await expect
+      .poll(() => events.some((event) => event.type === 'delivery' && event.delivery.messageId === id))
+      .toBe(true)
 
     expect(relay.hubspot.message(id)?.told).not.toBe('FAILED')
   })

@@ -62,13 +62,15 @@ describe('two customers with two Twilio accounts over one channel', () => {
   })
 
   test('a receipt that overtakes the answer to its own send counts', async () => {
-    const slow = await connectTwilio('4000000003', { answers: [{ delayMs: 10_000 }], receipts: [] })
+    const answering = Promise.withResolvers<void>()
+    const slow = await connectTwilio('4000000003', { answers: [{ after: answering.promise }], receipts: [] })
     const message = await sendMessage('4000000003', '+15550100013')
     await expect.poll(() => slow.messages.length).toBe(1)
 
     await slow.report(message.id, { status: 'delivered' })
     await expect.poll(() => message.told).toBe('SENT')
     expect(slow.deliveries[0]!.answered).toBeUndefined()
+    answering.resolve()
     await expect.poll(() => slow.deliveries[0]!.answered).toBe(201)
 
     expect(slow.deliveries).toHaveLength(1)

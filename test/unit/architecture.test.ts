@@ -33,6 +33,17 @@ test('a handler and its Lambda come in pairs', () => {
   expect(handlers.toSorted()).toEqual([...new Set(names)].flatMap((name) => [`${name}.lambda.ts`, `${name}.ts`]).sort())
 })
 
+test('no test sets a time limit of its own: they follow the speed of the machine, in vitest.config.ts', () => {
+  const folder = new URL('../', import.meta.url).pathname
+  const tests = globSync('**/*.test.ts', { cwd: folder }).map((path) => ({
+    path,
+    text: readFileSync(folder + path, 'utf8'),
+  }))
+
+  expect(tests.length).toBeGreaterThan(80)
+  expect(tests.flatMap(ownLimits)).toEqual([])
+})
+
 describe('what these rules would find', () => {
   test.each([
     ['a room that imports another', 'hubspot/x.ts', "import { a } from '../providers/a.ts'", strayImports],
@@ -96,6 +107,14 @@ function prunelessZod({ path, text }: Source) {
     .filter(({ from }) => /^zod\b/.test(from))
     .filter(({ statement, from, isType }) => !isType && !(from === 'zod' && statement.startsWith('import * as z ')))
     .map(({ statement }) => `${path}: ${statement}`)
+}
+
+/** Time limits of tests, hooks and polls. */
+function ownLimits({ path, text }: Source) {
+  const limits = text.match(
+    /^.*(?:vi\.wait(?:For|Until)\(|\.poll\(.*timeout:|^\s*\}, [\d_]{4,}\)$|(?:test|hook)Timeout: [\d_]+).*$/gm,
+  )
+  return (limits ?? []).map((line) => `${path}: ${line.trim()}`)
 }
 
 /** Imports of our own files, with the path below `functions` that each leads to. */
