@@ -119,7 +119,7 @@ describe('the published contract', () => {
     await relay.addLiveService(account, { url: service.url })
 
     const { id } = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
-    await vi.waitUntil(() => relay.hubspot.message(id)?.told === 'SENT', { timeout: 60_000, interval: 50 })
+    await expect.poll(() => relay.hubspot.message(id)?.told).toBe('SENT')
 
     const { body, headers } = service.calls[0]!
     const required = contract.webhooks.delivery.post.parameters.map(({ name }: { name: string }) => name)
