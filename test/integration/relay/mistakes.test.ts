@@ -57,7 +57,7 @@ beforeAll(async () => {
     input: JSON.stringify(connected),
   })
   expect((JSON.parse(printed) as { id: string }[]).map(({ id }) => id)).toEqual(Object.values(accounts))
-}, 120_000)
+})
 
 afterAll(async () => {
   for (const one of Object.values(providers)) await one.stop()

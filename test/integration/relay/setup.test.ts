@@ -31,7 +31,7 @@ beforeAll(async () => {
   })
   telegram = await startTelegram()
   noteRunning({ stack, hubspot }, note)
-}, 120_000)
+})
 
 afterAll(async () => {
   await telegram?.stop()
