@@ -49,7 +49,7 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
     tsconfigFile: 'none',
     disableTypeChecks: false,
     concurrency: options.concurrency,
-    timeoutMS: 30_000,
+    timeoutMS: 90_000,
     incremental: true,
     incrementalFile: `${kept}/units.json`,
     force: options.force,
