@@ -26,9 +26,12 @@ const Env = z.object({
   STATUS_UPDATES_QUEUE_URL: z.url(),
   /** `https://` and the host that providers call with receipts; absent where the relay takes none. */
   PUBLIC_BASE_URL: z.url().optional(),
-  /** How long a message may go without a word of its provider before it counts as failed. */
+  /** How long a message may go without a word of its provider, and what it counts as then if its provider took it. */
   UNCONFIRMED_AFTER_SECONDS: z.string().regex(/^\d+$/),
-  GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
+  ON_SILENCE: z.enum(['sent', 'failed']),
+  /** How long a message is tried before it is given up. */
+  DELIVER_WITHIN_SECONDS: z.string().regex(/^\d+$/),
+  THREAD_ORDER: z.enum(['on', 'off']),
 })
 export type Env = z.infer<typeof Env>
 
@@ -48,14 +51,15 @@ export const handler = createHandler({
     now: Date.now,
   },
   ledger: createLedger(ledger, Date.now),
-  threads: createThreads(ledger, Date.now),
+  threads: env.THREAD_ORDER === 'on' ? createThreads(ledger, Date.now) : undefined,
   channelAccounts: createChannelAccounts(ledger, Date.now),
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   publicBaseUrl: env.PUBLIC_BASE_URL,
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
-  giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
+  onSilence: env.ON_SILENCE,
+  giveUpAfterSeconds: Number(env.DELIVER_WITHIN_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),
   telemetry,
   now: Date.now,

@@ -15,6 +15,7 @@ import {
   type SendClaim,
   SendOutcome,
 } from './messages/ledger.ts'
+import { namesOf } from './messages/part-names.ts'
 import { cleanReason } from './messages/reasons.ts'
 import { claimSend, completeSend, outcomesOf, releaseSend, settleSend, wordOf } from './messages/sends.ts'
 import type { Threads } from './messages/threads.ts'
@@ -36,13 +37,16 @@ export type Deps = ConsumerDeps & {
   accounts: Accounts<SendFace<unknown>>
   tools: SendTools
   ledger: Ledger
-  threads: Threads
+  /** Undefined where messages of a thread need not wait for each other. */
+  threads: Threads | undefined
   channelAccounts: ChannelAccounts
   statusUpdates: Queue
   /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
   publicBaseUrl: string | undefined
-  /** How long a message may go without a word of its provider before it counts as failed, in seconds. */
+  /** How long a message may go without a word of its provider before a verdict stands in for it, in seconds. */
   unconfirmedAfterSeconds: number
+  /** What that verdict is on a message that its provider took. Of one whose answer was lost, it is always that it is not confirmed. */
+  onSilence: 'sent' | 'failed'
 }
 
 /**
@@ -76,7 +80,7 @@ export function createHandler(deps: Deps) {
     await waitForTurn(message, run)
     const found = await accounts.find(message)
     if (!found)
-      throw new TryLater(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
+      throw new SetUpFault(`No secret for channel account ${message.channelAccountId} or channel ${message.channelId}`)
     const sends = plan(message, found)
     try {
       const outcomes = await makeOneByOne(message, sends, found, run)
@@ -92,7 +96,7 @@ export function createHandler(deps: Deps) {
 
   /** Before its first send, a message lets those go first that the agent sent earlier in the same thread. */
   async function waitForTurn(job: DeliveryJob, run: Run) {
-    if (job.conversationsThreadId === undefined || run.carry['announced'] !== undefined) return
+    if (!threads || job.conversationsThreadId === undefined || run.carry['announced'] !== undefined) return
     const isWaiting = run.carry['begun'] ? await threads.isWaiting(job) : await threads.begin(job)
     run.carry['begun'] = true
     if (isWaiting) throw notItsTurn(run)
@@ -125,7 +129,7 @@ export function createHandler(deps: Deps) {
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
     run.carry['provider'] = found.provider
     await recordCarried(job, run)
-    const plan = { of: sends.length, digest: digestOf(found.provider, sends) }
+    const plan = { of: sends.length, digest: digestOf(found.provider, sends), names: namesIn(sends, found.face) }
     const speaker = speakerOf(found)
     const outcomes: SendOutcome[] = []
     for (const [index, send] of sends.entries()) {
@@ -206,7 +210,7 @@ export function createHandler(deps: Deps) {
       throw new NotYet('No time is left for another send', now())
     // An earlier one may have come since, in the same batch for instance.
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
-    if (isFirst && (await threads.isWaiting(send.job))) throw notItsTurn(run)
+    if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run)
     return masked(await face.send(send, account, { ...deps.tools, noteUnknownCode: noteUnknownCode(provider) }))
   }
 
@@ -247,7 +251,10 @@ export function createHandler(deps: Deps) {
       const update = statusUpdate(job, { source: provider, ...word }, part)
       await statusUpdates.send(update, { group: job.portalId })
     } else {
-      const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: unconfirmed }, part)
+      const isSilent = outcome.outcome === 'sent'
+      const status = isSilent && deps.onSilence === 'sent' ? 'sent' : 'unconfirmed'
+      const reason = status === 'unconfirmed' ? unconfirmed : undefined
+      const verdict = statusUpdate(job, { source: 'relay', status, reason, ...(isSilent && { onSilence: true }) }, part)
       const { unconfirmedAfterSeconds: delaySeconds } = deps
       await statusUpdates.send(notBefore(verdict, now() + delaySeconds * 1000), { group: job.portalId, delaySeconds })
     }
@@ -264,7 +271,7 @@ export function createHandler(deps: Deps) {
 
   function statusUpdate(
     job: Omit<Undeliverable, 'eventId'>,
-    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId'>,
+    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId' | 'onSilence'>,
     part?: Part,
   ): StatusUpdate {
     const { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt } = job
@@ -297,7 +304,12 @@ export function createHandler(deps: Deps) {
     if (carried) known[carried.part.index] ??= carried.outcome
     const of = carried?.part.of ?? item.plan?.of ?? 1
     for (const [index, outcome] of known.entries()) await announceOnce(message, { index, of }, outcome, run)
-    for (let index = known.length; index < of; index++) await giveVerdict(message, { index, of }, run, reason)
+    const next = known.length
+    const mayBeSent = item.send && !item.send.result && !claimsOf(run).includes(item.send.by)
+    for (let index = next; index < of; index++) {
+      const why = index === next && mayBeSent ? unconfirmed : reason && `Not sent: ${reason}`
+      await giveVerdict(message, { index, of }, run, why)
+    }
   }
 
   /** The agent's message stays SENT in HubSpot otherwise. Any later word replaces this one, of a redrive for instance. */
@@ -309,8 +321,7 @@ export function createHandler(deps: Deps) {
 
   /** Without a reason, the job is tried once more: the verdict counts when that has surely come to an end. */
   async function giveVerdict(job: DeliveryJob, part: Part, run: Run, reason: string | undefined) {
-    const words = reason === undefined ? unconfirmed : `The message could not be delivered. ${reason}`
-    const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: words }, part)
+    const verdict = statusUpdate(job, { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmed }, part)
     const delay = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
     const waiting = delay > 0 ? notBefore(verdict, now() + delay) : verdict
     await statusUpdates.send(waiting, { group: job.portalId, delaySeconds: delay / 1000 })
@@ -376,6 +387,12 @@ function digestOf(provider: Provider, sends: Planned[]) {
     .update(JSON.stringify([provider, parts]))
     .digest('base64url')
     .slice(0, 4)
+}
+
+/** What an agent may call several sends; undefined where that cannot be said of each. */
+function namesIn(sends: Planned[], { describe }: SendFace<unknown>) {
+  const described = sends.flatMap((send) => ('refused' in send || !describe ? [] : [describe(send.part)]))
+  return sends.length > 1 && described.length === sends.length ? namesOf(described) : undefined
 }
 
 type Found = { id: string; provider: Provider; face: SendFace<unknown>; account: unknown }

@@ -105,7 +105,8 @@ export function createHandler(deps: Deps) {
     const mark = markOf(update)
     const until = now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000
     const claim = { by: run.id, until }
-    const mayWait = now() - run.since < timeToAnnounce
+    // Where the relay delivers, a message is claimed before it is sent: its receipts never come first.
+    const mayWait = accounts !== undefined && now() - run.since < timeToAnnounce
     const decide = (latest: LedgerItem) => {
       before = latest
       return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown, mayWait })
@@ -129,6 +130,7 @@ export function createHandler(deps: Deps) {
         if (advanced.answer === 'not yet')
           throw new NotYet('HubSpot has not announced the message yet', now() + timeBetweenLooks)
         isHeard = advanced.answer !== 'unheard'
+        if (update.onSilence && isNews(update, before)) countSilence(update, item)
         if (advanced.answer === 'done' || advanced.answer === 'unheard') return { done: undefined }
         if (advanced.answer !== 'tell') return advanced.answer
         return 'claimed' as const
@@ -153,6 +155,11 @@ export function createHandler(deps: Deps) {
     })
     if (!isHeard) report('Ignored, it may not speak for this message', 'UpdatesOfOtherAccounts', update, before)
     else if (!told) report('Nothing new', withoutNews(update, before), update, before)
+  }
+
+  /** A receipt was to come, and did not: its account may be set up wrongly. */
+  function countSilence({ channelId, channelAccountId }: StatusUpdate, { speakers = [] }: LedgerItem) {
+    telemetry.count('ReceiptsMissing', 1, { account: speakers.at(-1)?.secret ?? channelAccountId ?? channelId })
   }
 
   /** Tells HubSpot its word for what is known now, which may be more than this update says. */
@@ -244,7 +251,8 @@ export function createHandler(deps: Deps) {
     const { createdAt = update.messageCreatedAt } = item
     const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
     // The relay's own verdict is queued long before it counts.
-    const tellingDelay = update.status === 'unconfirmed' ? undefined : now() - Date.parse(update.occurredAt)
+    const isVerdict = update.status === 'unconfirmed' || update.onSilence
+    const tellingDelay = isVerdict ? undefined : now() - Date.parse(update.occurredAt)
     const { word: statusType, errorMessage: reason } = telling
     const fields = { statusType, reason, timeToTruth, tellingDelay, holds }
     report('HubSpot told', `Told${statusType}`, update, item, fields)
@@ -287,9 +295,15 @@ export function createHandler(deps: Deps) {
   return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, beforeEnding, noteWait, tenantOf, about })
 }
 
+const heardOf = ({ part }: StatusUpdate, { known, parts }: LedgerItem) => (part ? parts?.[part.index]?.known : known)
+
+/** Whether an update is the first word of what it is about. */
+const isNews = (update: StatusUpdate, before: LedgerItem) => heardOf(update, before) === undefined
+
 /** What an update without news was, beside what was known before. */
-function withoutNews({ status, part }: StatusUpdate, { known, parts }: LedgerItem) {
-  const heard = part ? parts?.[part.index]?.known : known
+function withoutNews(update: StatusUpdate, before: LedgerItem) {
+  const { status } = update
+  const heard = heardOf(update, before)
   if (rises(status, heard)) return 'UpdatesCoalesced'
   return status === heard ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
 }
@@ -307,7 +321,7 @@ type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Tell
 const triesOf = ({ carry }: Run) => Tries.catch(Tries.parse({})).parse(carry['tries'] ?? {})
 
 // Milliseconds. A receipt may overtake the announcement of its message, by as much as SQS delays the one or the other.
-const timeToAnnounce = 30_000
+const timeToAnnounce = 15_000
 const timeBetweenLooks = 5000
 // Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
 const longestWaitHere = 500

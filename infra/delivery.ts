@@ -19,7 +19,9 @@ export function createDelivery(scope: Construct, deliveries: WorkQueue, parts: P
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
       PUBLIC_BASE_URL: chosen.receipts ? baseUrl : undefined,
       UNCONFIRMED_AFTER_SECONDS: String(chosen.unconfirmedAfter.toSeconds()),
-      GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
+      ON_SILENCE: chosen.onSilence,
+      DELIVER_WITHIN_SECONDS: String(chosen.deliverWithin.toSeconds()),
+      THREAD_ORDER: chosen.threadOrder,
     } satisfies Env,
     may: {
       'secretsmanager:GetSecretValue': [appSecret.secretArn, channels.arns],

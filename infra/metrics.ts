@@ -83,6 +83,7 @@ export const metrics = {
   UpdatesDuplicate: { of: ['update-status'], unit: 'Count' },
   UpdatesSuperseded: { of: ['update-status'], unit: 'Count' },
   UpdatesCoalesced: { of: ['update-status'], unit: 'Count' },
+  ReceiptsMissing: { of: ['update-status'], unit: 'Count', by: { account: [] } },
   UpdatesIgnored: { of: ['update-status'], unit: 'Count' },
   UpdatesOfOtherAccounts: { of: ['update-status'], unit: 'Count' },
   RateLimited: { of: ['update-status'], unit: 'Count' },

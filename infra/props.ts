@@ -25,13 +25,34 @@ export interface StatusRelayProps {
    */
   readonly hubspot?: Partial<HubSpotApi>
   /**
-   * How long a send whose outcome is unknown waits for a receipt before it counts as failed.
+   * How long a message is tried before it is FAILED, "not sent", and not sent any more. HubSpot calls it SENT all that
+   * time.
    *
-   * @default - one hour
+   * @default - 15 minutes
+   */
+  readonly deliverWithin?: Duration
+  /**
+   * How long a send may go without a word of its provider: by then it is not confirmed, if its answer was lost, or else
+   * what `onSilence` says.
+   *
+   * @default - 10 minutes
    */
   readonly unconfirmedAfter?: Duration
   /**
-   * How long a message or a status is tried before it is given up.
+   * What agents see where the provider took a message and no receipt comes: SENT, or FAILED.
+   *
+   * @default - sent
+   */
+  readonly onSilence?: 'sent' | 'failed'
+  /**
+   * Whether a message waits for those that the agent sent earlier in its thread, for a minute at most. Without, a
+   * delivery costs one write less.
+   *
+   * @default - on
+   */
+  readonly threadOrder?: 'on' | 'off'
+  /**
+   * How long a status is tried before it is given up, or what is handed on.
    *
    * @default - 24 hours
    */
@@ -192,7 +213,10 @@ export function withDefaults(props: StatusRelayProps): Chosen {
 function defaults({ domain }: StatusRelayProps) {
   return {
     publicBaseUrl: domain && (`https://${domain.name}` as string),
-    unconfirmedAfter: Duration.hours(1),
+    deliverWithin: Duration.minutes(15),
+    unconfirmedAfter: Duration.minutes(10),
+    onSilence: 'sent' as NonNullable<StatusRelayProps['onSilence']>,
+    threadOrder: 'on' as NonNullable<StatusRelayProps['threadOrder']>,
     giveUpAfter: Duration.hours(24),
     tellSent: 'always' as NonNullable<StatusRelayProps['tellSent']>,
     logRetention: RetentionDays.ONE_MONTH,

@@ -40,7 +40,10 @@ const Settings = z
         scopes: z.array(z.string()),
       })
       .partial(),
+    deliverWithin: duration,
     unconfirmedAfter: duration,
+    onSilence: z.enum(['sent', 'failed']),
+    threadOrder: z.enum(['on', 'off']),
     giveUpAfter: duration,
     tellSent: z.enum(['always', 'corrections']),
     logRetention: z.enum(RetentionDays),

@@ -134,6 +134,8 @@ export const DocumentedStatus = z.object({
   source: z.string().min(1).max(64),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
   id: z.string().max(128).optional(),
+  /** Set where the relay says so because the provider took the message and no receipt came. */
+  onSilence: z.literal(true).optional(),
   providerMessageId: z.string().max(512).optional(),
   /** When it happened, in ISO 8601. */
   occurredAt: z.iso.datetime({ offset: true }),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 import { hearingOf, Speaker } from './authority.ts'
 import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
+import { sentenceOf } from './part-names.ts'
 import { cleanReason } from './reasons.ts'
 import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
 
@@ -34,8 +35,8 @@ export type Claim = z.infer<typeof Claim>
 const SendClaim = z.object({ ...Claim.shape, at: z.string().optional(), inDoubt: z.boolean().optional() })
 export type SendClaim = z.infer<typeof SendClaim>
 
-/** How many sends a message takes, and a digest of them, too short to tell what was in them. */
-const Plan = z.object({ of: z.number(), digest: z.string() })
+/** How many sends a message takes, a digest of them, too short to tell what was in them, and what an agent may call them. */
+const Plan = z.object({ of: z.number(), digest: z.string(), names: z.array(z.string()).optional() })
 export type Plan = z.infer<typeof Plan>
 
 /** What is known of a message, or of one of its sends. */
@@ -253,7 +254,7 @@ function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   )
   // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
   const isNews = !item.parts || unplanned > 0 || parts.some((of, index) => of !== before[index])
-  return isNews ? { ...item, parts, ...knownOfAll(parts) } : undefined
+  return isNews ? { ...item, parts, ...knownOfAll(parts, item.plan?.names) } : undefined
 }
 
 /** What an update lets us know. */
@@ -270,13 +271,17 @@ function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Kn
  * What is known of a message by its sends: failed, as soon as one has; else, once something is known of each, the lowest. Until
  * then nothing new, so what was known before stands. Why that converges: docs/decisions/0001-telling-hubspot.md.
  */
-function knownOfAll(parts: Knowledge[]): Pick<Knowledge, 'known' | 'reason'> {
+function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'known' | 'reason'> {
   const lowest =
     parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
   const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
   if (!known) return {}
   if (wordFor(known) !== 'FAILED') return { known, reason: undefined }
   const these = parts.filter((part) => part.known === known)
+  if (names?.length === parts.length) {
+    const fates = parts.map(({ known }) => known && (known === 'failed' || known === 'unconfirmed' ? known : 'arrived'))
+    return { known, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
+  }
   const what = known === 'failed' ? 'failed' : 'not confirmed'
   return { known, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
 }

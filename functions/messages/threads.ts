@@ -5,7 +5,7 @@ import { createLedger } from './ledger.ts'
 import { isSent } from './sends.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
-const patience = 5 * 60_000
+const patience = 60_000
 
 /** A message of a thread whose delivery has begun. Times are in milliseconds since 1970. */
 const Begun = z.object({ messageId: z.string(), createdAt: z.number(), since: z.number() })

@@ -130,8 +130,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const { since, carry } = parcel.run
   const onlyItsTurn = error instanceof NotYet
   if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
-    const reason = `Given up after ${inWords(giveUpAfterSeconds)}: ${error.message}`
-    return end(consumer, parcel, job, reason, 'too late')
+    return end(consumer, parcel, job, error.message, 'too late')
   }
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const { named = 0 } = parcel
@@ -192,7 +191,8 @@ async function end<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | unde
   const { attempt, waitedMilliseconds, run } = parcel
   try {
     if (job !== undefined) await consumer.beforeEnding?.(job, run, reason)
-    await park(consumer, parcel, reason, kind)
+    const inFull = kind === 'too late' ? `Given up after ${inWords(consumer.giveUpAfterSeconds)}: ${reason}` : reason
+    await park(consumer, parcel, inFull, kind)
   } catch (error) {
     if (!(error instanceof TryLater) && !isAwsTrouble(error)) throw error
     const { since, carry } = run

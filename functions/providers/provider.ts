@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { DeliveryJob, StatusUpdate } from '../messages/jobs.ts'
 import type { SendOutcome } from '../messages/ledger.ts'
+import type { Described } from '../messages/part-names.ts'
 import type { FetchJson } from '../platform/fetch-json.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -33,6 +34,8 @@ export type SendFace<Account, Part = unknown> = {
   repeatableAt?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
   /** The sends that a message takes, in their order, the same at each try; or why the provider cannot carry it, for the agent to read. */
   plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
+  /** What one of several sends is, for the agent to read, and whom it goes to, to tell recipients apart. */
+  describe?(part: Part): Described
   /** Makes one of them. Throws TryLater only where the provider certainly did not take it, or where it is repeatable. */
   send(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome>
   /**

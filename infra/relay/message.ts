@@ -150,7 +150,7 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
         : `a send began and did not end; ${jobIs('deliveries')}`,
     )
   if (send && isSent(item) && item.known === undefined)
-    waiting.push('a word of the provider; without one it counts as unconfirmed when unconfirmedAfter is over')
+    waiting.push('a word of the provider; without one, a verdict stands in for it when unconfirmedAfter is over')
   if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
     waiting.push('HubSpot was not told: npm run relay -- reconcile')
   return waiting

@@ -337,10 +337,22 @@ describe('what can be chosen', () => {
     })
   })
 
+  test('by default agents see the truth within a quarter of an hour, and silence is no failure', () => {
+    expect(functionsOf(relayTemplate())['deliver-message']!['Environment'].Variables).toMatchObject({
+      DELIVER_WITHIN_SECONDS: '900',
+      UNCONFIRMED_AFTER_SECONDS: '600',
+      ON_SILENCE: 'sent',
+      THREAD_ORDER: 'on',
+    })
+  })
+
   test('times, limits and retention reach the functions', () => {
     const tuned = relayTemplate({
       hubspot: { apiVersion: '2026-09', requestLimit: 190, requestShare: 0.5 },
-      unconfirmedAfter: Duration.minutes(10),
+      deliverWithin: Duration.minutes(5),
+      unconfirmedAfter: Duration.minutes(20),
+      onSilence: 'failed',
+      threadOrder: 'off',
       giveUpAfter: Duration.hours(6),
       logRetention: RetentionDays.ONE_WEEK,
       maxConcurrency: 4,
@@ -355,8 +367,10 @@ describe('what can be chosen', () => {
       GIVE_UP_AFTER_SECONDS: '21600',
     })
     expect(functionsOf(tuned)['deliver-message']!['Environment'].Variables).toMatchObject({
-      UNCONFIRMED_AFTER_SECONDS: '600',
-      GIVE_UP_AFTER_SECONDS: '21600',
+      DELIVER_WITHIN_SECONDS: '300',
+      UNCONFIRMED_AFTER_SECONDS: '1200',
+      ON_SILENCE: 'failed',
+      THREAD_ORDER: 'off',
     })
     tuned.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 })
     tuned.allResourcesProperties('AWS::Lambda::EventSourceMapping', { ScalingConfig: { MaximumConcurrency: 4 } })

@@ -3,7 +3,7 @@ import { cleanReason } from '../../functions/messages/reasons.ts'
 import { ladder, readsTheSame, type Status, wordFor } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import { reasonFor, type Send } from './provider.ts'
-import type { Fate } from './scenario.ts'
+import type { Fate, SendAnswer } from './scenario.ts'
 import { confidential, traceOf, type World } from './world.ts'
 
 /** What must hold of every world, whatever goes wrong in it. */
@@ -101,7 +101,7 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[
   if (kind === 'own means') return [highest(receipts)]
   const own = sends.filter((send) => send.messageId === id && send.part === part)
   const answered = own.filter(({ said }) => said !== undefined)
-  const outcomes = answered.map(({ said }) => outcomeOf[said!])
+  const outcomes = answered.map(({ said }) => outcomeOf(world, said!))
   const unheard = !world.hasKey && (own.length === 0 || own.some((send) => !send.heard || isLost(send)))
   const truth = highest(['unconfirmed', ...receipts, ...outcomes])
   return unheard ? [truth, highest(['unconfirmed', ...receipts])] : [truth]
@@ -110,7 +110,11 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[
 /** The process died before it had kept what it heard, or AWS took neither write nor send. */
 const isLost = ({ process, run }: Send) => (!process.alive && process.runs === run) || process.forgot
 
-const outcomeOf = { accepted: 'unconfirmed', sent: 'sent', delivered: 'delivered', rejected: 'failed' } as const
+/** What the provider's answer comes to, where nothing follows it. */
+function outcomeOf({ onSilence }: World, said: SendAnswer): Status {
+  if (said === 'accepted') return onSilence === 'sent' ? 'sent' : 'unconfirmed'
+  return said === 'rejected' ? 'failed' : said
+}
 
 const highest = (statuses: Status[]) => ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
 const lowest = (statuses: Status[]) => ladder[Math.min(...statuses.map((status) => ladder.indexOf(status)))]!
@@ -130,7 +134,7 @@ function sentTwice(world: World, { id, kind, parts }: Fate): Violation[] {
 
 /**
  * Of two messages that the agent sent a second apart, the second is not sent between two tries of the first, unless the
- * first was begun five minutes ago; where nothing goes wrong, it is sent after the first.
+ * first was begun a minute ago; where nothing goes wrong, it is sent after the first.
  */
 function outOfOrder(world: World): Violation[] {
   const { fates, faults, begun, provider } = world
@@ -141,7 +145,7 @@ function outOfOrder(world: World): Violation[] {
     const [triesOfA, triesOfB] = [a, b].map((id) => provider.sends.filter(({ messageId }) => messageId === id))
     const [firstOfA, firstOfB] = [triesOfA![0]?.at, triesOfB![0]?.at]
     if (firstOfA === undefined || firstOfB === undefined) return []
-    const until = (begun.get(a) ?? firstOfA) + 5 * 60_000
+    const until = (begun.get(a) ?? firstOfA) + 60_000
     // Whoever looked a moment before the first was begun could not see it.
     const wasUnderWay = firstOfA + 100 < firstOfB && firstOfB < until && triesOfA!.some(({ at }) => at > firstOfB)
     if (!wasUnderWay && !(faults.calm && firstOfB < firstOfA)) return []
@@ -161,7 +165,7 @@ function askedTooOften(world: World, { id, kind, parts, orderly }: Fate): Violat
     provider.issued.filter(({ messageId }) => messageId === id).map(({ status, part }) => `${status} ${part.index}`),
   )
   for (const { messageId, part, said } of provider.sends)
-    if (messageId === id && said) produced.add(`${outcomeOf[said]} ${part}`)
+    if (messageId === id && said) produced.add(`${outcomeOf(world, said)} ${part}`)
   if (kind === 'agent') for (const part of parts.keys()) produced.add(`unconfirmed ${part}`)
   const updates = produced.size
   const trouble = faults.hard().length + patches.filter(({ answered200 }) => !answered200).length
@@ -178,10 +182,10 @@ function askedTooOften(world: World, { id, kind, parts, orderly }: Fate): Violat
   if (!faults.calm || !orderly || kind === 'unreadable' || others.length > 0) return []
   const said = provider.sends.find(({ messageId }) => messageId === id)?.said
   const steps: Status[] = [
-    ...(said && said !== 'accepted' ? [outcomeOf[said]] : []),
+    ...(said && said !== 'accepted' ? [outcomeOf(world, said)] : []),
     ...receipts.map(({ status }) => status),
   ]
-  const rising = steps.length > 0 ? steps : (['unconfirmed'] as const)
+  const rising = steps.length > 0 ? steps : [outcomeOf(world, said ?? 'accepted')]
   const shown = tellSent === 'corrections' ? 'sent' : undefined
   const news = rising.filter((status, i) => !readsTheSame(status, rising[i - 1] ?? shown)).length
   return patches.length === news

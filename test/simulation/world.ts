@@ -106,6 +106,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 
   const unconfirmedAfterSeconds = draws.pick('deadline', [120, 600, 3600])
   const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
+  const deliverWithinSeconds = draws.pick('patience with deliveries', [900, 86_400])
+  const onSilence = draws.pick('on silence', ['sent', 'failed'] as const)
   // Under a low limit updates wait, and several are told at once: fewer PATCHes than in the usual order.
   const limit = faults.calm ? 110 : draws.pick('limit', [3, 11, 110])
   const tellSent = draws.pick('tell SENT', ['always', 'always', 'corrections'] as const)
@@ -191,6 +193,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             statusUpdates: statusUpdates.queue(process),
             publicBaseUrl: baseUrl,
             unconfirmedAfterSeconds,
+            onSilence,
+            giveUpAfterSeconds: deliverWithinSeconds,
           }),
         ),
     }),
@@ -331,6 +335,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     unconfirmedAfterSeconds,
     /** When HubSpot has a message first, and calls it SENT. */
     startOf: ({ at }: Fate) => start + at,
+    onSilence,
     /** Everybody's steps, in their order. */
     trace: () => trace.map(({ what, ...step }) => ({ ...step, what: typeof what === 'string' ? what : what() })),
     deliveries,

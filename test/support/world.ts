@@ -26,8 +26,12 @@ const visibilityTimeout = 360_000
 export function createWorld(
   options: {
     repeatable?: boolean
+    /** What the sends of a message are. */
+    named?: { what: string; to: string }[]
     looksUp?: boolean
     giveUpAfterSeconds?: number
+    onSilence?: 'sent' | 'failed'
+    threadOrder?: 'off'
     tellSent?: 'always' | 'corrections'
     /** Real providers with the secrets that are here, under `channels/`, and this way to them, in place of the provider below. */
     providers?: { secretsManager: SecretsManagerClient; fetchJson: FetchJson }
@@ -99,7 +103,7 @@ export function createWorld(
     /** What each of them is, for whoever compares. */
     content: 'text',
     plan: (_job: DeliveryJob): { sends: unknown[] } | { refused: string } => ({
-      sends: Array<string>(provider.parts).fill(provider.content),
+      sends: options.named ?? Array<string>(provider.parts).fill(provider.content),
     }),
     receiptsUrl: undefined as string | undefined,
     place: 'https://here.test',
@@ -115,6 +119,7 @@ export function createWorld(
     account: undefined as never,
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
+    ...(options.named && { describe: (part) => part as { what: string; to: string } }),
     ...(options.repeatable && { repeatableAt: () => provider.place }),
     async send({ job, index, receiptsUrl }, _account, tools) {
       provider.sends.push(job)
@@ -154,14 +159,15 @@ export function createWorld(
         },
         tools: { ...tools, ...(options.providers && { fetchJson: options.providers.fetchJson }) },
         ledger,
-        threads: createThreads(ledgerTable, now),
+        threads: options.threadOrder === 'off' ? undefined : createThreads(ledgerTable, now),
         channelAccounts,
         statusUpdates,
         queue: deliveries,
         deadLetters: deliveriesDeadLetters,
         publicBaseUrl: 'https://relay.test',
         unconfirmedAfterSeconds: 3600,
-        giveUpAfterSeconds,
+        onSilence: options.onSilence ?? 'sent',
+        giveUpAfterSeconds: options.giveUpAfterSeconds ?? 900,
         maxReceives: 5,
         telemetry,
       }),

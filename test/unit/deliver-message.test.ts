@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { TryLater } from '../../functions/platform/retry.ts'
 import { SetUpFault } from '../../functions/providers/verdict.ts'
-import { createWorld, delivery, type World, workOff } from '../support/world.ts'
+import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
 let world: World
 beforeEach(() => {
@@ -53,14 +53,44 @@ describe('what came of the send', () => {
     expect(world.hubspot.patches).toHaveLength(1)
   })
 
-  test('accepted: nothing is told until the deadline, and then that it is unconfirmed', async () => {
+  test.each([
+    ['sent', 'SENT', undefined],
+    ['failed', 'FAILED', expect.stringContaining('did not confirm')],
+  ] as const)(
+    'accepted, and no receipt comes: told by the deadline as %s, and counted',
+    async (onSilence, statusType, errorMessage) => {
+      world = createWorld({ onSilence })
+      world.provider.send = async () => ({ outcome: 'sent', status: 'accepted' })
+      await deliver()
+      const start = world.now()
+      await world.rest()
+
+      expect(held()).toEqual({ statusType, ...(errorMessage !== undefined && { errorMessage }) })
+      expect(world.hubspot.patches[0]!.at - start).toBeGreaterThanOrEqual(3_600_000)
+      expect(world.counts['ReceiptsMissing']).toBe(1)
+    },
+  )
+
+  test('a receipt in time leaves no silence to be counted, and one that comes later outranks it', async () => {
     world.provider.send = async () => ({ outcome: 'sent', status: 'accepted' })
+    for (const messageId of ['m', 'late']) await deliver({ messageId })
+    await world.step()
+    await world.statusUpdates.send(update('delivered'), { group: '1' })
+    await world.rest()
+    expect(world.counts['ReceiptsMissing']).toBe(1)
+
+    await world.statusUpdates.send(update('failed', { messageId: 'late', reason: 'No such number' }), { group: '1' })
+    await world.rest()
+    expect(world.hubspot.held.get('late')).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  })
+
+  test('a send whose own answer was lost is not confirmed, whatever silence means', async () => {
+    world.provider.send = async () => ({ outcome: 'unknown' })
     await deliver()
-    const start = world.now()
     await world.rest()
 
     expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
-    expect(world.hubspot.patches[0]!.at - start).toBeGreaterThanOrEqual(3_600_000)
+    expect(world.counts).not.toHaveProperty('ReceiptsMissing')
   })
 
   test('unknown: never sent again, told as unconfirmed at the deadline', async () => {
@@ -91,18 +121,54 @@ describe('what came of the send', () => {
     expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT'])
   })
 
-  test('given up after a day: FAILED with the reason, and the job among the dead letters', async () => {
+  test('not sent for a quarter of an hour: FAILED with the reason, not sent any more, and the job among the dead letters', async () => {
     world.provider.send = async () => {
       throw new TryLater('The endpoint answered HTTP 503')
+    }
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: 'Not sent: The endpoint answered HTTP 503' })
+    const minutes = (world.hubspot.patches[0]!.at - start) / 60_000
+    expect(minutes).toBeGreaterThanOrEqual(15)
+    expect(minutes).toBeLessThanOrEqual(30)
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      {
+        deadLetter: { reason: 'Given up after 15 minutes: The endpoint answered HTTP 503' },
+        job: { messageId: 'm', text: 'Hello' },
+      },
+    ])
+    const made = sends()
+    await world.rest()
+    expect(sends()).toBe(made)
+  })
+
+  test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
+    world = createWorld({ repeatable: true })
+    world.provider.send = async () => {
+      throw new TryLater('no answer', { unclear: true })
     }
     await deliver()
     await world.rest()
 
     expect(held()).toMatchObject({
       statusType: 'FAILED',
-      errorMessage: 'The message could not be delivered. Given up after 24 hours: The endpoint answered HTTP 503',
+      errorMessage: expect.stringContaining('may or may not have arrived'),
     })
-    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([{ job: { messageId: 'm', text: 'Hello' } }])
+  })
+
+  test('a set-up that is wrong is counted at each try, and given up as soon', async () => {
+    world.accounts.found = false
+    await deliver()
+    await world.step()
+    expect(world.counts['SetUpFaults']).toBe(1)
+    await world.rest()
+
+    expect(held()).toEqual({
+      statusType: 'FAILED',
+      errorMessage: 'Not sent: No secret for channel account 3 or channel 2',
+    })
   })
 
   test('a given-up message that is redriven and sent corrects the status', async () => {
@@ -142,6 +208,7 @@ describe('what came of the send', () => {
     ['thirty years', 1e9],
     ['no number', Number.NaN],
   ])('a provider that asks for %s again and again is neither besieged nor forgotten', async (_, seconds) => {
+    world = createWorld({ giveUpAfterSeconds: 86_400 })
     const times: number[] = []
     world.provider.send = async () => {
       times.push(world.now())
@@ -696,7 +763,7 @@ describe('a message that takes several sends', () => {
 
     expect(held()).toMatchObject({
       statusType: 'FAILED',
-      errorMessage: expect.stringContaining('1 of 3 sends not confirmed: The message could not be delivered.'),
+      errorMessage: expect.stringContaining('1 of 3 sends not confirmed: Not sent: The endpoint answered HTTP 503'),
     })
   })
 
@@ -707,6 +774,65 @@ describe('a message that takes several sends', () => {
 
     expect(sends()).toBe(0)
     expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('too many') })
+  })
+})
+
+describe('of several sends, the reason says what arrived', () => {
+  const to = (recipient: string) => (what: string) => ({ what, to: recipient })
+  const [ours, theirs] = [to('+15550101'), to('+15550102')]
+  const pictures = [ours('text'), ours('picture'), ours('picture'), ours('picture')]
+
+  test.each<[string, typeof pictures, Record<number, SendOutcome>, string]>([
+    [
+      'one of them failed',
+      pictures,
+      { 2: { outcome: 'rejected', reason: 'Too large' } },
+      'The text, picture 1 of 3 and picture 3 of 3 arrived, picture 2 of 3 did not. Send only that again. Too large',
+    ],
+    [
+      'two of them failed',
+      pictures,
+      { 1: { outcome: 'rejected', reason: 'Too large' }, 3: { outcome: 'rejected', reason: 'Gone' } },
+      'The text and picture 2 of 3 arrived, picture 1 of 3 and picture 3 of 3 did not. Send only those again. Too large',
+    ],
+    [
+      'all of them failed',
+      [ours('text'), ours('file')],
+      { 0: { outcome: 'rejected', reason: 'Opted out' }, 1: { outcome: 'rejected', reason: 'Opted out' } },
+      'The text and the file did not arrive. Send those again. Opted out',
+    ],
+    [
+      'one recipient of several did not get it',
+      [ours('text'), theirs('text')],
+      { 1: { outcome: 'rejected', reason: 'Opted out' } },
+      'The text for recipient 1 of 2 arrived, the text for recipient 2 of 2 did not. Send only that again. Opted out',
+    ],
+    [
+      'one is not confirmed',
+      [ours('text'), ours('film')],
+      { 1: { outcome: 'unknown' } },
+      'The text arrived, the film may not have arrived. The messaging service did not confirm this message. It may or may not have arrived.',
+    ],
+  ])('%s', async (_case, named, outcomes, errorMessage) => {
+    world = createWorld({ named })
+    world.provider.send = async (_job, index) => outcomes[index] ?? { outcome: 'sent', status: 'delivered' }
+    await deliver()
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage })
+    expect(JSON.stringify([...world.ledgerTable.items])).not.toContain('5550101')
+  })
+
+  test('many are counted, not listed', async () => {
+    world = createWorld({ named: Array.from({ length: 9 }, () => ours('file')) })
+    world.provider.send = async (_job, index) =>
+      index === 8 ? { outcome: 'rejected', reason: 'Gone' } : { outcome: 'sent', status: 'sent' }
+    await deliver()
+    await world.rest()
+
+    expect(held()?.errorMessage).toBe(
+      'File 1 of 9, file 2 of 9, file 3 of 9 and 5 more arrived, file 9 of 9 did not. Send only that again. Gone',
+    )
   })
 })
 
@@ -891,7 +1017,7 @@ describe('messages of one thread', () => {
   }
 
   test('reach the customer in the order in which the agent sent them, also when the first has to be tried again', async () => {
-    const taken = refusing('first', 60)
+    const taken = refusing('first', 20)
     await inThread('first', 1)
     await world.step()
     await inThread('second', 2)
@@ -909,7 +1035,7 @@ describe('messages of one thread', () => {
     expect(order()).toEqual(['first', 'second'])
   })
 
-  test('the second waits for five minutes, and no longer', async () => {
+  test('the second waits for a minute, and no longer', async () => {
     const taken = refusing('first', 3600)
     const start = world.now()
     await inThread('first', 1)
@@ -921,8 +1047,20 @@ describe('messages of one thread', () => {
     }
 
     const seconds = (world.now() - start) / 1000
-    expect(seconds).toBeGreaterThanOrEqual(300)
-    expect(seconds).toBeLessThanOrEqual(316)
+    expect(seconds).toBeGreaterThanOrEqual(60)
+    expect(seconds).toBeLessThanOrEqual(76)
+  })
+
+  test('without order none waits, and nothing is kept of the thread', async () => {
+    world = createWorld({ threadOrder: 'off' })
+    const taken = refusing('first', 60)
+    await inThread('first', 1)
+    await world.step()
+    await inThread('second', 2)
+    await world.step()
+
+    expect(taken).toEqual(['second'])
+    expect([...world.ledgerTable.items.keys()].filter((key) => key.startsWith('thread#'))).toEqual([])
   })
 
   test.each(['rejected', 'unknown'] as const)('one whose outcome is %s holds up no other', async (outcome) => {

@@ -218,7 +218,7 @@ describe('moving an integration behind the relay', () => {
     await world.rest()
 
     expect(held()).toBe('FAILED')
-    expect(world.now() - start).toBeLessThanOrEqual(40_000)
+    expect(world.now() - start).toBeLessThanOrEqual(1000)
   })
 
   test('what the old service had taken when an account got its own, it may still report', async () => {
@@ -337,13 +337,13 @@ describe('without delivery, the announcement says who may speak', () => {
     expect(held()).toBe(expected)
   })
 
-  test('a status whose message is never announced is told all the same, within a minute', async () => {
+  test('a status whose message is never announced is told all the same, within seconds', async () => {
     const start = world.now()
     await serviceSays('read', old, ['2'])
     await world.rest()
 
     expect(held()).toBe('READ')
-    expect(world.now() - start).toBeLessThanOrEqual(60_000)
+    expect(world.now() - start).toBeLessThanOrEqual(20_000)
   })
 
   test('an announcement that comes later than that fills in what is missing, and counts from then on', async () => {

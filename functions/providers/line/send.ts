@@ -45,6 +45,8 @@ export const line: SendFace<LineAccount, Push> = {
     return { sends: recipients.flatMap((to) => groups.map((messages) => ({ to, messages }))) }
   },
 
+  describe: ({ to }) => ({ what: 'part', to }),
+
   async send({ part, ...send }, { channelAccessToken, reasons, baseUrl }, { fetchJson, now }) {
     const request = {
       method: 'POST',

@@ -38,6 +38,8 @@ export const telegram: SendFace<TelegramAccount, Call> = {
     return { sends: recipients.flatMap((chat) => calls(chat, sent)) }
   },
 
+  describe: ({ method, body }) => ({ what: names[method] ?? 'part', to: String(body['chat_id']) }),
+
   async send({ part: { method, body } }, { botToken, reasons, baseUrl }, { fetchJson }) {
     // The URL holds the token: it must not get into an error.
     const url = `${withoutSlash(baseUrl)}/bot${botToken}/${method}`
@@ -86,6 +88,16 @@ function calls(chat: string, { text, files, quickReplies }: Fitted): Call[] {
 
 /** The method that sends a file, named after the field for its address. */
 const methodFor = ({ as }: FormedFile) => `send${as[0]!.toUpperCase()}${as.slice(1)}`
+
+const names: Record<string, string> = {
+  sendMessage: 'text',
+  sendPhoto: 'picture',
+  sendAnimation: 'animation',
+  sendAudio: 'sound',
+  sendVoice: 'voice message',
+  sendVideo: 'film',
+  sendDocument: 'file',
+}
 
 function buttons(quickReplies: QuickReply[]) {
   const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]

@@ -44,6 +44,11 @@ export const twilio: SendFace<TwilioAccount, TwilioPart> = {
     return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
   },
 
+  describe: ({ to, text, media }) => ({
+    what: media.length === 0 ? 'text' : text === '' ? 'file' : 'text with its file',
+    to,
+  }),
+
   async send(send, account, { fetchJson, now, noteUnknownCode }) {
     const headers = { ...authorization(account), 'content-type': 'application/x-www-form-urlencoded' }
     try {

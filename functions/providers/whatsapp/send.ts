@@ -53,6 +53,11 @@ export const whatsapp: SendFace<WhatsAppAccount, Part> = {
     return refused.length > 0 ? { refused: refused.join(' ') } : { sends }
   },
 
+  describe: (part) => ({
+    what: names[part.type] ?? part.type,
+    to: 'to' in part ? String(part.to) : String(part['recipient']),
+  }),
+
   async send({ part, ...send }, account, { fetchJson, now, noteUnknownCode }) {
     const message = { messaging_product: 'whatsapp', recipient_type: 'individual', ...part }
     const body = JSON.stringify({ ...message, biz_opaque_callback_data: callbackDataOf(send) })
@@ -87,6 +92,14 @@ function messagesOf({ text, files, quickReplies }: Fitted) {
   const media = files.map((file) => fileMessage(file))
   if (quickReplies.length > 0) return [...media, buttons(text, quickReplies)]
   return text === '' ? media : [textMessage(text), ...media]
+}
+
+const names: Record<string, string> = {
+  image: 'picture',
+  video: 'film',
+  audio: 'sound',
+  document: 'file',
+  interactive: 'text',
 }
 
 const isCaption = (text: string, { as }: FormedFile) =>

@@ -88,7 +88,7 @@ describe('a message of an account that is gone', () => {
     expect(world.provider.sends).toHaveLength(1)
     expect(world.hubspot.held.get('m')).toEqual({
       statusType: 'FAILED',
-      errorMessage: 'The message could not be delivered. The channel account was disconnected in HubSpot.',
+      errorMessage: 'Not sent: The channel account was disconnected in HubSpot.',
     })
     expect(world.deliveriesDeadLetters.jobs()).toEqual([])
     expect(world.counts).toMatchObject({ DeliveriesDisconnected: 1 })
