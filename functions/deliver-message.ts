@@ -4,6 +4,7 @@ import { readAnew } from './hubspot/events.ts'
 import type { Undeliverable } from './hubspot/outgoing-message.ts'
 import type { Speaker } from './messages/authority.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
+import { received } from './messages/copies.ts'
 import { about, Delivery, type DeliveryJob, mostSends, type StatusUpdate, tenantOf, version } from './messages/jobs.ts'
 import {
   type Ledger,
@@ -17,13 +18,21 @@ import {
 } from './messages/ledger.ts'
 import { namesOf } from './messages/part-names.ts'
 import { cleanReason } from './messages/reasons.ts'
-import { claimSend, completeSend, outcomesOf, releaseSend, settleSend, wordOf } from './messages/sends.ts'
+import {
+  claimSend,
+  completeSend,
+  outcomesOf,
+  releaseSend,
+  settleSend,
+  withoutClaimOf,
+  wordOf,
+} from './messages/sends.ts'
 import type { Threads } from './messages/threads.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { notBefore } from './platform/envelope.ts'
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
-import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
+import { GiveUp, NotYet, Superseded, TryLater } from './platform/retry.ts'
 import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
@@ -148,6 +157,27 @@ export function createHandler(deps: Deps) {
     run.carry['announced'] = part.index + 1
   }
 
+  /** Changes the ledger unless a later copy of this job was received, and records with it that this one was. */
+  async function changeAsCopy<Answer>(
+    job: DeliveryJob,
+    run: Run,
+    decide: (item: LedgerItem) => { next?: LedgerItem; answer: Answer },
+  ) {
+    const { answer, item } = await ledger.change<Answer | 'superseded'>(job, (item) => {
+      run.heardOf = item.received?.['delivery']
+      const mine = received(item, 'delivery', run.copy)
+      return mine ? decide(mine) : withoutClaimOf(claimsOf(run), item)
+    })
+    if (answer === 'superseded') throw new Superseded('A later copy of the job was received')
+    return { answer, item }
+  }
+
+  async function receive(job: Delivery, run: Run) {
+    const message = messageIn(job, run)
+    if (!message) return
+    await changeAsCopy(message, run, (item) => ({ next: item, answer: undefined }))
+  }
+
   /** An earlier run made a send, and could not record what came of it. */
   async function recordCarried(job: DeliveryJob, run: Run) {
     const carried = carriedBy(run)
@@ -174,8 +204,9 @@ export function createHandler(deps: Deps) {
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
         const { index } = part
-        const decide = (item: LedgerItem) => claimSend(item, claim, { plan, index, job, speaker, now: now(), earlier })
-        const { answer, item } = await ledger.change(job, decide)
+        const { answer, item } = await changeAsCopy(job, run, (item) =>
+          claimSend(item, claim, { plan, index, job, speaker, now: now(), earlier }),
+        )
         if (typeof answer === 'object' && 'changed' in answer) throw new PlanChanged(item)
         if (answer === 'claimed') run.carry['claims'] = []
         seen = item
@@ -281,15 +312,16 @@ export function createHandler(deps: Deps) {
 
   async function noteWait(job: Delivery, run: Run, wait: { reason: string; until: string }) {
     const message = messageIn(job, run)
-    if (message) await ledger.change(message, (item) => putOff(item, { what: 'delivery', ...wait }))
+    if (message) await changeAsCopy(message, run, (item) => putOff(item, { what: 'delivery', ...wait }))
   }
 
   /** What an earlier run, or this one, could not record: no ledger entry says it. */
-  async function tellCarried(job: Delivery, run: Run) {
+  async function tellCarried(job: Delivery, run: Run, { record = false } = {}) {
     const message = messageIn(job, run)
     const carried = carriedBy(run)
     if (!message || !carried) return
     await announceOnce(message, carried.part, carried.outcome, run)
+    if (record) await recordCarried(message, run)
   }
 
   /** Announces what came of the sends that were made, and a verdict on those of which nothing is known. */
@@ -328,7 +360,18 @@ export function createHandler(deps: Deps) {
   }
 
   const schema = Delivery
-  return consume<Delivery>({ ...deps, version, schema, handle, beforeEnding, tellCarried, noteWait, tenantOf, about })
+  return consume<Delivery>({
+    ...deps,
+    version,
+    schema,
+    handle,
+    beforeEnding,
+    tellCarried,
+    receive,
+    noteWait,
+    tenantOf,
+    about,
+  })
 }
 
 type Event = ReturnType<typeof readAnew>

@@ -4,6 +4,7 @@ import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
 import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './hubspot/update-outcome.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
+import { received } from './messages/copies.ts'
 import {
   about,
   type MessageAnnounced,
@@ -32,7 +33,7 @@ import { redact } from './messages/redact.ts'
 import { rises } from './messages/status.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
-import { GiveUp, NotYet, TryLater } from './platform/retry.ts'
+import { GiveUp, NotYet, Superseded, TryLater } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { type ReceiptKeys, speakerOf } from './providers/receipt-keys.ts'
 
@@ -107,9 +108,11 @@ export function createHandler(deps: Deps) {
     const claim = { by: run.id, until }
     // Where the relay delivers, a message is claimed before it is sent: its receipts never come first.
     const mayWait = accounts !== undefined && now() - run.since < timeToAnnounce
-    const decide = (latest: LedgerItem) => {
+    const decide = (latest: LedgerItem): { next?: LedgerItem; answer: Advanced } => {
       before = latest
-      return advance(latest, update, claim, { now: now(), earlier: claimsOf(run), shown, mayWait })
+      const mine = asCopy(latest, mark, run)
+      if (!mine) return { answer: 'superseded' }
+      return advance(mine, update, claim, { now: now(), earlier: claimsOf(run), shown, mayWait })
     }
     let item = await ledger.read(update)
     let before = item
@@ -125,8 +128,9 @@ export function createHandler(deps: Deps) {
         }
         // Also where the answer to this write is lost, the job knows its mark when it comes back.
         run.carry['claims'] = [...claimsOf(run), claim.by]
-        const advanced = await ledger.change(update, decide, item)
+        const advanced = await ledger.change<Advanced>(update, decide, item)
         item = advanced.item
+        if (advanced.answer === 'superseded') throw new Superseded('A later copy of the job was received')
         if (advanced.answer === 'not yet')
           throw new NotYet('HubSpot has not announced the message yet', now() + timeBetweenLooks)
         isHeard = advanced.answer !== 'unheard'
@@ -282,8 +286,21 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  async function noteWait(job: StatusJob, _run: Run, wait: { reason: string; until: string }) {
-    if ('status' in job) await ledger.change(job, (item) => putOff(item, { what: 'status', ...wait }))
+  async function noteWait(job: StatusJob, run: Run, wait: { reason: string; until: string }) {
+    if (!('status' in job)) return
+    await ledger.change(job, (item) => {
+      const mine = asCopy(item, markOf(job), run)
+      return mine ? putOff(mine, { what: 'status', ...wait }) : { answer: undefined }
+    })
+  }
+
+  async function receive(job: StatusJob, run: Run) {
+    if (!('status' in job)) return
+    const { answer } = await ledger.change(job, (item) => {
+      const mine = asCopy(item, markOf(job), run)
+      return mine ? { next: mine, answer: 'received' } : { answer: 'superseded' }
+    })
+    if (answer === 'superseded') throw new Superseded('A later copy of the job was received')
   }
 
   /** A status that HubSpot cannot be told is in the ledger at least, with its job's mark: reconcile finds it there. */
@@ -292,7 +309,23 @@ export function createHandler(deps: Deps) {
     await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
   }
 
-  return consume<StatusJob>({ ...deps, version, schema: StatusJob, handle, beforeEnding, noteWait, tenantOf, about })
+  return consume<StatusJob>({
+    ...deps,
+    version,
+    schema: StatusJob,
+    handle,
+    beforeEnding,
+    receive,
+    noteWait,
+    tenantOf,
+    about,
+  })
+}
+
+/** The item once this run's copy was received; undefined where a later one was. */
+function asCopy(item: LedgerItem, mark: string, run: Run) {
+  run.heardOf = item.received?.[mark]
+  return received(item, mark, run.copy)
 }
 
 const heardOf = ({ part }: StatusUpdate, { known, parts }: LedgerItem) => (part ? parts?.[part.index]?.known : known)
@@ -315,6 +348,7 @@ function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
   return answer.kind === 'refused' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
 }
 
+type Advanced = ReturnType<typeof advance>['answer'] | 'superseded'
 type Told = { telling: Telling; refused: boolean; holds?: string | undefined }
 type Attempt = { update: StatusUpdate; item: LedgerItem; run: Run; telling: Telling; tries: Tries }
 

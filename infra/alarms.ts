@@ -94,7 +94,7 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { n
   ]
 }
 
-function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
+function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
     metricOf(namespace, name, { ...minutes(5), ...options })
   const ofAll = (name: MetricName) =>
@@ -141,6 +141,24 @@ function ofRelay({ namespace, functions, apiId }: Watched): Rule[] {
       says: 'More requests came than the HTTP API takes, and were answered 429 before any function saw them. HubSpot may not send a message again, and then no customer gets it. Raise throttle, or find who floods it.',
       metric: throttledRequests(namespace, minutes(5)),
       atLeast: 1,
+    },
+    {
+      name: 'Jobs of a newer version',
+      says: 'Jobs wait that a newer version wrote, after a rollback for instance, and nobody does them: customers get no message, or agents no status, and after four days they are dead letters. Deploy the newer version again, mended.',
+      metric: new MathExpression({
+        ...minutes(15),
+        expression: 'SUM(METRICS())',
+        label: 'Jobs of a newer version',
+        usingMetrics: Object.fromEntries(
+          queues.map(({ consumer }, index) => [
+            `q${index}`,
+            metricOf(namespace, 'WrittenByNewerVersion', { ...minutes(15), of: nameOf(consumer!) }),
+          ]),
+        ),
+      }),
+      atLeast: 1,
+      // While a release replaces one function after the other, some are met.
+      periods: 2,
     },
     {
       name: 'Signatures refused',

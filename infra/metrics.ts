@@ -106,6 +106,8 @@ export const metrics = {
   PortalsReinstalled: { of: ['oauth-install'], unit: 'Count' },
   DeliveriesDisconnected: { of: ['deliver-message'], unit: 'Count' },
 
+  CopiesEnded: { of: ['deliver-message', 'update-status'], unit: 'Count' },
+  WrittenByNewerVersion: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },
   Waiting: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },
   WaitedFor: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Seconds' },
   DeadLettered: {

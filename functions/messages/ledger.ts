@@ -75,6 +75,8 @@ export const LedgerItem = z.object({
   plan: Plan.optional(),
   /** Where there are several sends: how many, and what came of those that were made, in their order. */
   sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
+  /** Of jobs that wait again and again: the copy of each that was received last. */
+  received: z.record(z.string(), z.object({ count: z.number(), token: z.string() })).optional(),
   /** What a job of it waits for, and until when, as of its last try. */
   waiting: z.object({ what: z.enum(['delivery', 'status']), reason: z.string(), until: z.string() }).optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),

@@ -123,6 +123,13 @@ export function wordOf(
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
+/** Gives back a claim of which its job alone knows that nothing was sent, where another copy of the job goes on without that. */
+export function withoutClaimOf(runs: string[], item: LedgerItem): { next?: LedgerItem; answer: 'superseded' } {
+  const { send } = item
+  const isTheirs = send && !send.result && !send.inDoubt && !isSent(item) && runs.includes(send.by)
+  return { ...(isTheirs && { next: { ...item, send: undefined } }), answer: 'superseded' }
+}
+
 /** Frees the send for another try. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
 export function releaseSend(
   item: LedgerItem,

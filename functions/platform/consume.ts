@@ -3,15 +3,15 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
-import { deadLetter, open, type Waiting } from './envelope.ts'
+import { type Copy, deadLetter, nextCopy, open, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
 import { maxDelaySeconds, type Queue } from './queue.ts'
-import { backoff, GiveUp, NotYet, nextTry, TryLater } from './retry.ts'
+import { backoff, GiveUp, NotYet, nextTry, Superseded, TryLater } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
 /** How one Lambda consumes its queue. */
 export type Consumer<Job> = {
-  /** The newest version of the queue's bodies that this code reads. Newer ones stay in the queue, for newer code. */
+  /** The newest version of the queue's bodies that this code reads. Those of the next stay in the queue for days, for newer code. */
   version: number
   schema: z.ZodType<Job>
   /** Does the job; throws TryLater, GiveUp, or anything else for SQS to bring it back. */
@@ -21,8 +21,10 @@ export type Consumer<Job> = {
    * without a reason, because SQS hands it out for the last time. If it throws, the job does not end.
    */
   beforeEnding?(job: Job, run: Run, reason?: string): Promise<void>
-  /** Tells what this run alone knows, where it ends in a way in which its job cannot carry that on. */
-  tellCarried?(job: Job, run: Run): Promise<void>
+  /** Tells what this run alone knows, where it ends in a way in which its job cannot carry that on; `record`: and writes it down. */
+  tellCarried?(job: Job, run: Run, options?: { record: boolean }): Promise<void>
+  /** Records that this run received its copy of the job; throws Superseded where a later one was received. */
+  receive?(job: Job, run: Run): Promise<void>
   /** Notes that a job waits for something other than its turn, for whoever looks it up. `until` is in ISO 8601. */
   noteWait?(job: Job, run: Run, wait: { reason: string; until: string }): Promise<unknown>
   /** The tenant of a body and what a log line says of it; must not throw, whatever the body is. */
@@ -53,6 +55,9 @@ export type Run = {
   since: number
   /** What the job took along from its last run, and takes along if it has to wait now. */
   carry: Record<string, unknown>
+  /** Which copy of the job it was given; the one that is sent next counts on from it, or from a later one that it heard of. */
+  copy?: Copy | undefined
+  heardOf?: Copy | undefined
 }
 
 /** The names of earlier runs of a job, as far as its handler noted them in `carry.claims`; the last few are enough. */
@@ -86,21 +91,30 @@ export function consume<Job>(consumer: Consumer<Job>) {
 
 async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Context) {
   const { now } = consumer
-  const { body, waiting, carry } = open(record.body)
-  if (waiting && waiting.notBefore - now() > 500) return sendAgain(consumer, body, waiting)
-  if (versionOf(body) > consumer.version) return leaveToNewerCode(consumer, body, waiting)
+  const { body, waiting, carry, copy } = open(record.body)
 
   const sent = { attempt: 0, since: Number(record.attributes.SentTimestamp), waitedMilliseconds: 0 }
-  const { attempt, since, waitedMilliseconds, named }: Omit<Waiting, 'notBefore' | 'carry'> = waiting ?? sent
-  const parcel = { body, attempt, waitedMilliseconds, named, run: { context, id: randomUUID(), since, carry } }
+  const {
+    attempt,
+    since,
+    waitedMilliseconds,
+    named,
+  }: Pick<Waiting, 'attempt' | 'since' | 'waitedMilliseconds' | 'named'> = waiting ?? sent
+  const run: Run = { context, id: randomUUID(), since, carry, copy }
+  const parcel = { body, attempt, waitedMilliseconds, named, run }
   let job: Job | undefined
   try {
+    if (versionOf(body) === consumer.version + 1) return await leaveToNewerCode(consumer, parcel, waiting)
     job = parse(consumer.schema, body)
+    // Until then the run's own writes are enough: a job that waits twice is no flood.
+    if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, run)
+    if (waiting && waiting.notBefore - now() > 500) return await sendAgain(consumer, parcel, waiting)
     // If this process dies as well, SQS dead-letters the job without a word.
     const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
     if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)
     await consumer.handle(job, parcel.run)
   } catch (error) {
+    if (error instanceof Superseded) return leaveToLaterCopy(consumer, parcel, job!)
     if (error instanceof TryLater) return wait(consumer, parcel, job, error)
     if (isAwsTrouble(error)) return wait(consumer, parcel, job, new TryLater(`AWS answered ${error.name}`))
     if (error instanceof GiveUp)
@@ -138,7 +152,7 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
   const next = nextTry(error, { attempt, namedBefore: named, end: giveUpAt, now: now(), random })
   const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
   const waiting = { attempt, since, waitedMilliseconds, named: namedNow(error, named), notBefore: next, carry }
-  await sendAgain(consumer, parcel.body, waiting).catch(async (failure) => {
+  await sendAgain(consumer, parcel, waiting).catch(async (failure) => {
     if (job !== undefined) await consumer.tellCarried?.(job, parcel.run).catch(() => {})
     throw failure
   })
@@ -164,22 +178,42 @@ function inWords(seconds: number) {
   return `${Math.round((seconds / size) * 10) / 10} ${unit}`
 }
 
-async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, body: unknown, waiting: Waiting) {
+async function sendAgain<Job>({ queue, tenantOf, now }: Consumer<Job>, { body, run }: Parcel, waiting: Waiting) {
+  const copy = nextCopy((run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) ? run.heardOf : run.copy)
   await queue.send(
-    { ...(body as object), waiting },
+    { ...(body as object), waiting: { ...waiting, copy } },
     { group: tenantOf(body), delaySeconds: (waiting.notBefore - now()) / 1000 },
   )
 }
 
-async function leaveToNewerCode<Job>(
-  { queue, tenantOf, about, telemetry }: Consumer<Job>,
-  body: unknown,
-  waiting: Waiting | undefined,
+/** A later copy goes on with the job. What this one carries and that one may not is told first. */
+async function leaveToLaterCopy<Job>(
+  { about, telemetry, tellCarried }: Consumer<Job>,
+  { body, run }: Parcel,
+  job: Job,
 ) {
-  const delaySeconds = maxDelaySeconds
+  await tellCarried?.(job, run, { record: true })
+  telemetry.info('A later copy of the job goes on with it', about(body))
+  telemetry.count('CopiesEnded')
+}
+
+const longestHeld = 4 * 86_400_000
+
+async function leaveToNewerCode<Job>(consumer: Consumer<Job>, parcel: Parcel, waiting: Waiting | undefined) {
+  const { about, telemetry, now } = consumer
+  const { body, attempt, waitedMilliseconds, run } = parcel
+  const heldSince = waiting?.heldSince ?? now()
+  telemetry.count('WrittenByNewerVersion')
+  if (now() - heldSince > longestHeld)
+    throw new GiveUp('Written by a newer version, which has not come to read it for four days')
   // Newer code finds its earlier tries again, and this time is not taken from its patience.
-  const held = waiting && { ...waiting, waitedMilliseconds: waiting.waitedMilliseconds + delaySeconds * 1000 }
-  await queue.send({ ...(body as object), ...(held && { waiting: held }) }, { group: tenantOf(body), delaySeconds })
+  const held = {
+    ...{ attempt, since: run.since, carry: run.carry, ...waiting },
+    heldSince,
+    waitedMilliseconds: waitedMilliseconds + maxDelaySeconds * 1000,
+    notBefore: now() + maxDelaySeconds * 1000,
+  }
+  await sendAgain(consumer, parcel, held)
   telemetry.warn('Written by a newer version: left in the queue', about(body))
 }
 
@@ -197,17 +231,17 @@ async function end<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | unde
     if (!(error instanceof TryLater) && !isAwsTrouble(error)) throw error
     const { since, carry } = run
     const notBefore = now() + backoff(attempt, random)
-    await sendAgain(consumer, parcel.body, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, carry })
+    await sendAgain(consumer, parcel, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, carry })
   }
 }
 
 async function park<Job>(
   { deadLetters, tenantOf, about, telemetry, now }: Consumer<Job>,
-  { body, attempt, run: { since, carry } }: Parcel,
+  { body, attempt, run: { since, carry, copy } }: Parcel,
   reason: string,
   kind: Ending,
 ) {
-  const letter = deadLetter(body, { reason, attempts: attempt + 1, since, at: now(), carry })
+  const letter = deadLetter(body, { reason, attempts: attempt + 1, since, at: now(), carry, copy })
   await deadLetters.send(letter, { group: tenantOf(body) })
   telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
   telemetry.count('DeadLettered', 1, { reason: kind })

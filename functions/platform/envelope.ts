@@ -1,5 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import { decodeBody } from './queue.ts'
+
+/** Which copy of a job it is, since each time it waits it is sent anew: how often that was, and a token drawn for each time. */
+const Copy = z.object({ count: z.number(), token: z.string() })
+export type Copy = z.infer<typeof Copy>
+
+/** The copy that is sent after this one. */
+export const nextCopy = (copy: Copy | undefined): Copy => ({
+  count: (copy?.count ?? 0) + 1,
+  token: randomUUID().slice(0, 8),
+})
 
 /**
  * What a job that has to wait takes along: how often it was tried, since when, how much of that time it only waited for its
@@ -12,6 +23,9 @@ const Waiting = z.object({
   /** In how many tries in a row the other side named the time of the next. */
   named: z.number().optional(),
   notBefore: z.number(),
+  copy: Copy.optional(),
+  /** Since when it is held for newer code, in milliseconds since 1970. */
+  heldSince: z.number().optional(),
   carry: z.record(z.string(), z.unknown()).default({}),
 })
 export type Waiting = z.infer<typeof Waiting>
@@ -20,6 +34,7 @@ export type Waiting = z.infer<typeof Waiting>
 const DeadLetter = z.object({
   deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
   carry: z.record(z.string(), z.unknown()).optional(),
+  copy: Copy.optional(),
   job: z.unknown(),
 })
 type DeadLetter = z.infer<typeof DeadLetter>
@@ -32,6 +47,7 @@ export type Envelope = {
   deadLetter?: DeadLetter['deadLetter'] | undefined
   /** What it takes along from its last run, waiting or redriven. */
   carry: Waiting['carry']
+  copy?: Copy | undefined
 }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
@@ -43,11 +59,12 @@ export function open(text: string): Envelope {
     return { body: text, carry: {} }
   }
   const redriven = DeadLetter.safeParse(body).data
-  if (redriven) return { body: redriven.job, deadLetter: redriven.deadLetter, carry: redriven.carry ?? {} }
+  if (redriven)
+    return { body: redriven.job, deadLetter: redriven.deadLetter, carry: redriven.carry ?? {}, copy: redriven.copy }
   if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body, carry: {} }
   const { waiting: written, ...job } = body
   const waiting = Waiting.safeParse(written).data
-  return { body: job, waiting, carry: waiting?.carry ?? {} }
+  return { body: job, waiting, carry: waiting?.carry ?? {}, copy: waiting?.copy }
 }
 
 /** A job that is not to be done before a time (milliseconds since 1970). */
@@ -62,10 +79,11 @@ export function deadLetter(
     since,
     at,
     carry = {},
+    copy,
     ...why
-  }: { reason: string; attempts: number; since: number; at: number; carry?: Waiting['carry'] },
+  }: { reason: string; attempts: number; since: number; at: number; carry?: Waiting['carry']; copy?: Copy | undefined },
 ): DeadLetter {
   const iso = (time: number) => new Date(time).toISOString()
   const carried = Object.keys(carry).length > 0 && { carry }
-  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, ...carried, job }
+  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, ...carried, ...(copy && { copy }), job }
 }

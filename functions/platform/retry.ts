@@ -31,6 +31,11 @@ export class NotYet extends TryLater {
   }
 }
 
+/** Thrown where a later copy of the same job was received: that one goes on with it. */
+export class Superseded extends Error {
+  override name = 'Superseded'
+}
+
 /** Thrown by work that no retry can help; the job goes to the dead letters with this reason. */
 export class GiveUp extends Error {
   override name = 'GiveUp'

@@ -8,6 +8,7 @@ import { problems } from '../../functions/platform/problems.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { metrics } from '../metrics.ts'
 import { inWords, unknownFields } from '../unknown-fields.ts'
 import { relayVersion } from '../version.ts'
 import { accountsOfChannel } from './accounts-of-channel.ts'
@@ -150,7 +151,7 @@ async function channelSecretIds({ secretsManager, outputs }: Pick<Deployment, 's
 }
 
 /** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
-export async function checkChannelSecrets({ secretsManager, outputs }: Deployment) {
+export async function checkChannelSecrets({ secretsManager, outputs, monitoring }: Deployment) {
   if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
   const prefix = outputs.ChannelSecretsPrefix
   const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, faces: senders })
@@ -174,7 +175,12 @@ export async function checkChannelSecrets({ secretsManager, outputs }: Deploymen
               `The secret of ${id} has fields that nobody reads: ${inWords(unknown)}.`,
               `npm run relay -- secret set channel ${id}`,
             )
-      return [complete, ...(await askProvider(provider, account, { id, receiptsUrl: outputs.ReceiptsUrl }))]
+      const receiptsUrl = outputs.ReceiptsUrl
+      return [
+        complete,
+        ...(await askProvider(provider, account, { id, receiptsUrl })),
+        ...(await checkReceipts(monitoring, { id, provider })),
+      ]
     } catch (error) {
       return [wrong(`${problemOf(error)}.`, `npm run relay -- secret set channel ${id}`)]
     }
@@ -241,6 +247,18 @@ async function lastInstallation(lines: AsyncIterable<LogLine>) {
   for await (const line of lines)
     if (/^(Installation refused|Portal installed)/.test(line.message) && line.at >= (last?.at ?? 0)) last = line
   return last
+}
+
+/** Whether the messages of an account get their receipts. A few may stay without for reasons of their own. */
+export async function checkReceipts(
+  monitoring: Pick<Monitoring, 'sumSince'> | undefined,
+  { id, provider }: { id: string; provider: string },
+) {
+  const { of } = metrics.ReceiptsMissing
+  const count = await monitoring?.sumSince(of[0], 'ReceiptsMissing', Date.now() - 86_400_000, { account: id })
+  if (!count || count < 5) return []
+  const sentence = `Of ${count} messages that the provider of channel or channel account ${id} took in the last 24 hours, no receipt came.`
+  return [wrong(sentence, `See that it posts receipts, and where to: docs/providers/${provider}.md.`)]
 }
 
 /** Whether the public URL leads to the function: it refuses what HubSpot did not sign, and takes what it could have signed. */

@@ -1095,25 +1095,62 @@ describe('access', () => {
 })
 
 describe('what is on the queue', () => {
-  test('a body of a newer version stays in the queue, as it was', async () => {
+  test.each([
+    [500, 0],
+    [501, 1],
+  ])('a job that comes %i ms early is done: %i goes back', async (early, left) => {
+    const waiting = { attempt: 1, since: world.now(), notBefore: world.now() + early }
+    await world.statusUpdates.send({ ...update('sent'), waiting }, { group: '1' })
+    await world.step()
+
+    expect(world.statusUpdates.messages).toHaveLength(left)
+  })
+
+  test('a body of the next version stays in the queue, and that is counted', async () => {
     const newer = { ...update('sent'), v: 2, field: 'of the future' }
     await world.statusUpdates.send(newer, { group: '1' })
     await world.step()
+    world.pass(900)
     await world.step()
 
-    expect(world.statusUpdates.jobs()).toEqual([newer])
+    expect(world.statusUpdates.jobs()).toMatchObject([newer])
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    expect(world.counts['WrittenByNewerVersion']).toBe(2)
   })
 
-  test('a newer body keeps what its tries have noted, and loses no patience while older code holds it', async () => {
+  test('it keeps what its tries have noted, and loses no patience while older code holds it', async () => {
     const tried = { attempt: 3, since: world.now() - 60_000, waitedMilliseconds: 500, notBefore: world.now() }
     const carry = { claims: ['an earlier run'] }
     await world.statusUpdates.send({ ...update('sent'), v: 2, waiting: { ...tried, carry } }, { group: '1' })
     await world.step()
 
-    const waiting = { ...tried, carry, waitedMilliseconds: 900_500 }
-    expect(world.statusUpdates.jobs()).toEqual([{ ...update('sent'), v: 2, waiting }])
+    const waiting = { attempt: 3, since: tried.since, carry, waitedMilliseconds: 900_500 }
+    expect(world.statusUpdates.jobs()).toMatchObject([{ ...update('sent'), v: 2, waiting }])
   })
+
+  test('nobody comes to read it: after four days it is a dead letter, with its reason', async () => {
+    await world.statusUpdates.send({ ...update('sent'), v: 2 }, { group: '1' })
+    const start = world.now()
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringContaining('newer version') }, job: { messageId: 'm', v: 2 } },
+    ])
+    expect(world.now() - start).toBeLessThan(5 * 86_400_000)
+  })
+
+  test.each([3, 1.5, 1e9, -1, 0, '2', null])(
+    'of version %j nobody will ever be: it is a dead letter at once',
+    async (v) => {
+      await world.statusUpdates.send({ ...update('sent'), v }, { group: '1' })
+      await world.step()
+
+      expect(world.statusUpdates.messages).toEqual([])
+      expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+        { deadLetter: { reason: expect.stringMatching(/^Not a job that this version reads: v: /) } },
+      ])
+    },
+  )
 
   test.each([
     ['no job at all', { hello: 'world' }],
@@ -1270,6 +1307,23 @@ describe('waiting for a slot', () => {
 
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('a slot that was kept serves one PATCH, whatever comes of it', async () => {
+    await slotsAreTakenFor(60)
+    await send('sent')
+    await world.step()
+    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { carry: { slot: expect.any(Number) } } }])
+    const taken = () => world.portalsTable.items.get('rate-limit#1')!['value'] as number
+    const before = taken()
+    answerWith({ status: 401 }, { status: 503 })
+    world.pass(60)
+    await world.step()
+
+    expect(told()).toEqual(['SENT', 'SENT'])
+    expect(taken()).toBeGreaterThan(before)
+    const [job] = world.statusUpdates.jobs() as [{ waiting: { carry: object } }]
+    expect(job.waiting.carry).not.toHaveProperty('slot')
   })
 
   test('takes no slot for a portal without access', async () => {

@@ -1,0 +1,19 @@
+import type { Copy } from '../platform/envelope.ts'
+import type { LedgerItem } from './ledger.ts'
+
+// More jobs of a message do not wait at once; what falls out is only not recognised.
+const most = 8
+
+/**
+ * The item once a copy of a job was received; undefined where a later one was, so that this one is to end. A job that waits
+ * is sent anew, and where the answer to that is lost, twice. The later of two copies has the higher count; of two with the
+ * same, the one that was received first counts. The same copy may be handed out twice, and the first time have died: it
+ * goes on. Why: docs/decisions/0013-copies-of-a-job.md.
+ */
+export function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
+  const last = item.received?.[job]
+  if (!copy || (last && last.count === copy.count && last.token === copy.token)) return item
+  if (last && last.count >= copy.count) return undefined
+  const others = Object.entries(item.received ?? {}).filter(([name]) => name !== job)
+  return { ...item, received: Object.fromEntries([...others.slice(1 - most), [job, copy]]) }
+}
