@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { serve } from '../../../infra/local/loopback.ts'
-import { checkClocks } from '../../../infra/relay/checks.ts'
+import { checkClocks, checkReceipts } from '../../../infra/relay/checks.ts'
 import type { Deployment } from '../../../infra/relay/deployment.ts'
 
 const closes: (() => Promise<void>)[] = []
@@ -40,3 +40,26 @@ async function serverAhead(milliseconds: number) {
   closes.push(server.close)
   return server
 }
+
+test.each([
+  [0, []],
+  [4, []],
+  [5, ['wrong']],
+])(
+  'of %i messages without a receipt in a day, an account is named where they are no exceptions',
+  async (count, results) => {
+    const sums: unknown[] = []
+    const monitoring = {
+      async sumSince(...asked: unknown[]) {
+        sums.push(asked)
+        return count
+      },
+    }
+
+    const found = await checkReceipts(monitoring, { id: '3000000001', provider: 'twilio' })
+
+    expect(found.map(({ result }) => result)).toEqual(results)
+    expect(sums).toMatchObject([['update-status', 'ReceiptsMissing', expect.any(Number), { account: '3000000001' }]])
+    expect(await checkReceipts(undefined, { id: '3000000001', provider: 'twilio' })).toEqual([])
+  },
+)
