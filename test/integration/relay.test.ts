@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { type ForwardReceiver, startForwardReceiver } from '../../infra/local/forward-receiver.ts'
@@ -290,13 +290,14 @@ describe('dead letters', () => {
     await service.goDown()
     givenUp = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
     await sendDelivery(givenUp, { attempt: 30, since: Date.now() - 2 * 86_400_000, notBefore: 0 })
-    await expect.poll(() => hubspot.message(givenUp.id)?.told).toBe('FAILED')
+    // expect.poll is for tests alone.
+    await vi.waitUntil(() => hubspot.message(givenUp.id)?.told === 'FAILED', { timeout: 120_000 })
     await service.goUp()
 
     crashed = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
     await sendDelivery(crashed)
     const killing = setInterval(() => stack.killEnvironments('deliver-message'), 20)
-    await expect.poll(async () => (await list()).length).toBe(4)
+    await vi.waitUntil(async () => (await list()).length === 4, { timeout: 120_000, interval: 500 })
     clearInterval(killing)
   })
 

@@ -21,8 +21,8 @@ import { runRelay } from '../../support/relay-terminal.ts'
  * What this machine has not is planted elsewhere: clocks, concurrency, alarms and regions.
  */
 const channelId = '2300310'
-const app = { clientId: 'client', clientSecrets: ['the client secret'] }
-const developerApiKey = 'the developer key'
+const app = { clientId: 'client', clientSecrets: ['the-client-secret'] }
+const developerApiKey = 'the-developer-key'
 const accounts = { twilio: '3100000000', telegram: '3100000001', line: '3100000002', whatsapp: '3100000003' }
 
 let folder: string

@@ -330,11 +330,11 @@ describe('secret', () => {
     expect(await signed(clientSecret)).toContain('HTTP 204')
 
     const set = await relay(['secret', 'set', 'app', '--file', '-'], {
-      input: JSON.stringify({ ...current, clientSecrets: ['another client secret'] }),
+      input: JSON.stringify({ ...current, clientSecrets: ['another-client-secret'] }),
     })
 
     expect(set.printed).toContain('The functions use it from now on.')
-    expect(await signed('another client secret')).toContain('HTTP 204')
+    expect(await signed('another-client-secret')).toContain('HTTP 204')
     expect(await signed(clientSecret)).toContain('HTTP 401')
     await relay(['secret', 'set', 'app', '--file', '-'], { input: JSON.stringify(current) })
   })
@@ -350,18 +350,18 @@ describe('secret', () => {
   })
 
   test('rotate puts the new client secret before the previous one, and both count', async () => {
-    local.hubspot.rotateClientSecret('the next client secret')
+    local.hubspot.rotateClientSecret('the-next-client-secret')
 
-    const rotated = await relay(['secret', 'rotate', 'app'], { answers: ['the next client secret'] })
+    const rotated = await relay(['secret', 'rotate', 'app'], { answers: ['the-next-client-secret'] })
     const twice = await relay(['secret', 'rotate', 'app'], { answers: ['one more'] })
 
     expect(rotated.exitCode).toBe(0)
-    expect(await secretOf('AppSecret')).toMatchObject({ clientSecrets: ['the next client secret', clientSecret] })
+    expect(await secretOf('AppSecret')).toMatchObject({ clientSecrets: ['the-next-client-secret', clientSecret] })
     expect(twice).toMatchObject({ exitCode: 1, said: expect.stringContaining('not finished') })
     const answerTo = async (secret: string) =>
       (await relay(['sign', '--send', '--secret-stdin'], { input: secret })).printed
     // The function looks for another secret than it remembers once in ten seconds.
-    for (const secret of [clientSecret, 'the next client secret'])
+    for (const secret of [clientSecret, 'the-next-client-secret'])
       await expect.poll(() => answerTo(secret)).toContain('HTTP 204')
   })
 
@@ -371,7 +371,7 @@ describe('secret', () => {
 
     expect(unknown).toMatchObject({ exitCode: 1, said: expect.stringContaining('cannot be known') })
     expect(forced.exitCode).toBe(0)
-    expect(await secretOf('AppSecret')).toMatchObject({ clientSecrets: ['the next client secret'] })
+    expect(await secretOf('AppSecret')).toMatchObject({ clientSecrets: ['the-next-client-secret'] })
   })
 
   test("rotate does the same for a channel account's secrets, whatever its provider calls them", async () => {
@@ -598,7 +598,7 @@ describe('portal', () => {
 test('no command says a secret, a token, a text or a phone number', () => {
   const said = transcript.join('\n')
   const { refreshToken } = local.hubspot.portal(ids.portalId)!
-  const secrets = [clientSecret, 'the next client secret', developerApiKey, refreshToken, text, phone]
+  const secrets = [clientSecret, 'the-next-client-secret', developerApiKey, refreshToken, text, phone]
 
   expect(said).toContain('npm run relay')
   // Signing prints the body that it was given.

@@ -10,7 +10,7 @@ import { createLinkBrowser } from '../../support/link-browser.ts'
 import { runRelay } from '../../support/relay-terminal.ts'
 
 /** An account in which nothing is filled in, and an administrator who opens links. */
-const secret = 'the client secret'
+const secret = 'the-client-secret'
 const developerApiKey = 'the developer key'
 let folder: string
 let note: string
@@ -45,7 +45,7 @@ test('from nothing to the first true status, by questions and one link', async (
   const running = runRelay(note, ['setup'], {
     // A wrong client secret and a wrong token are among the answers.
     answers: [
-      ...['client', 'a wrong secret', '', 'client', secret, ''],
+      ...['client', 'a-wrong-secret', '', 'client', secret, ''],
       ...['77', developerApiKey, 'Chat'],
       ...['telegram', '110201543:a-wrong-token', 'accepted', baseUrl],
       ...['telegram', botToken, 'accepted', baseUrl],
