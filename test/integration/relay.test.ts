@@ -316,7 +316,13 @@ describe('dead letters', () => {
         reason: expect.stringMatching(/^Unreadable event: /),
         traceId: expect.any(String),
       },
-      { ...letter(refused), queue: 'status-updates', status: 'sent', reason: expect.stringMatching(/HTTP 400/) },
+      {
+        ...letter(refused),
+        queue: 'status-updates',
+        status: 'sent',
+        attempts: refusals,
+        reason: expect.stringMatching(/HTTP 400/),
+      },
       { ...letter(crashed), queue: 'deliveries', attempts: 5, reason: 'Received 5 times without success' },
     ])
   })
@@ -373,7 +379,7 @@ describe('dead letters', () => {
     // On a busy machine SQS may bring the event twice, as it is allowed to.
     expect([...new Set(await reasons())]).toEqual([
       expect.stringMatching(/^Given up/),
-      expect.stringMatching(/^Still no message: /),
+      expect.stringMatching(/^Still not to be read: /),
     ])
   })
 
@@ -396,7 +402,7 @@ describe('dead letters', () => {
   })
 
   test('are deleted for good', async () => {
-    const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still no message', '--yes'])
+    const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still not to be read', '--yes'])
 
     expect(printed).toMatch(/^Deleted: [1-9]\d*, skipped: 0, failed: 0\.$/)
     expect(await list()).toEqual([])
