@@ -79,7 +79,7 @@ export type WorldOptions = {
 }
 
 export const start = Date.parse('2026-11-22T12:00:00Z')
-const appSecret = { clientId: 'client', clientSecrets: ['a simulated client secret'] }
+const appSecret = { clientId: 'client', clientSecrets: ['a-simulated-client-secret'] }
 const baseUrl = 'https://relay.test'
 const minute = 60_000
 
