@@ -12,4 +12,28 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     mutant: 'b !== undefined → true',
     why: 'There is no word for undefined, so it equals none.',
   },
+  {
+    file: 'functions/messages/sends.ts',
+    line: 'const isOthers = send !== undefined && send.by !== claim.by && !earlier.includes(send.by)',
+    mutant: 'send.by !== claim.by → true',
+    why: 'A claim of its own run is recognised before anything is made of this, but where the plan changed; within a run it does not.',
+  },
+  {
+    file: 'functions/messages/sends.ts',
+    line: 'if (item.send?.by !== by || item.send.result) return { answer: undefined }',
+    mutant: '{ answer: undefined } → {}',
+    why: 'An answer that is not there is undefined.',
+  },
+  {
+    file: 'functions/messages/threads.ts',
+    line: 'a.createdAt === b.createdAt ? a.messageId < b.messageId : a.createdAt < b.createdAt',
+    mutant: 'a.createdAt < b.createdAt → a.createdAt <= b.createdAt',
+    why: 'Those that were sent in the same instant are told apart before.',
+  },
+  {
+    file: 'functions/messages/threads.ts',
+    line: 'const ThreadItem = z.object({ pk: z.string(), version: z.number(), begun: z.array(Begun).default([]) })',
+    mutant: '[] → ["Stryker was here"]',
+    why: 'What has no time in which it was begun does not count.',
+  },
 ]

@@ -67,6 +67,24 @@ describe('a try that wants to send', () => {
     expect(decided.answer).toEqual(answer)
   })
 
+  test('writes nothing where the claim is its own', () => {
+    expect(claimSend(item({ plan: one, send: claim }), claim, when).next).toBeUndefined()
+  })
+
+  test('says who may speak for the message: of one that was sent, or may have been, others as well', () => {
+    const others = [{ secret: '9', keys: ['another print'] }]
+    const speakersOf = (fields: object, tried: object = {}) =>
+      claimSend(item({ plan: three, speakers: others, ...fields }), claim, { ...when, plan: three, ...tried }).next!
+        .speakers
+
+    const before = { by: 'before', until: 0 }
+    expect(speakersOf({})).toEqual([speaker])
+    expect(speakersOf({ send: before }, { earlier: ['before'] })).toEqual([speaker])
+    expect(speakersOf({ send: before })).toEqual([...others, speaker])
+    const made = { sends: { of: 3, outcomes: [sent] }, send: before }
+    expect(speakersOf(made, { index: 1, earlier: ['before'] })).toEqual([...others, speaker])
+  })
+
   test('a doubt stays with the claim that takes it over', () => {
     const open = item({ plan: one, send: { by: 'other', until: 50, at: 'here' } })
 
@@ -165,6 +183,17 @@ describe('what came of a send', () => {
     expect(answer.done).toEqual({ outcome: 'rejected', reason: 'No route to [number]' })
     expect(next.send!.result).toEqual(answer.done)
     expect(next.timeline.at(-1)!.what).toBe('send: rejected')
+  })
+
+  test.each([
+    [{ outcome: 'sent', status: 'accepted' }, 'send: accepted'],
+    [{ outcome: 'sent', status: 'read' }, 'send: read'],
+    [unknown, 'send: unknown'],
+  ] as const)('%j reads in the timeline as %j', (outcome, what) => {
+    const { next } = completeSend(item(), outcome, { part: { index: 0, of: 1 }, at })
+
+    expect(next.timeline.at(-1)!.what).toBe(what)
+    expect(next.send).toEqual({ by: '', until: 0, result: outcome })
   })
 
   test('of one of several leaves the claim on the next, which is not in doubt', () => {

@@ -7,7 +7,6 @@ import { createMemoryTable } from '../../support/memory-table.ts'
 import { delivery } from '../../support/world.ts'
 
 const minute = 60_000
-const second = 1000
 let now = 0
 let table = createMemoryTable()
 let threads = createThreads(table, () => now)
@@ -75,28 +74,28 @@ describe('a message of a thread', () => {
     expect(await threads.isWaiting(b)).toBe(true)
   })
 
-  test('waits a minute from when the other was begun, and not a moment longer', async () => {
+  test('waits five minutes from when the other was begun, and not a moment longer', async () => {
     const [a, b] = [message('a', 1), message('b', 2)]
     await threads.begin(a)
-    now += 10 * second
+    now += minute
     await threads.begin(b)
 
-    now += 50 * second - 1
+    now += 4 * minute - 1
     expect(await threads.isWaiting(b)).toBe(true)
     now += 1
     expect(await threads.isWaiting(b)).toBe(false)
   })
 
-  test('is begun once: a repetition does not begin its minute anew, and answers whose turn it is', async () => {
+  test('is begun once: a repetition does not begin its five minutes anew, and answers whose turn it is', async () => {
     const [a, b] = [message('a', 1), message('b', 2)]
     await threads.begin(a)
     await threads.begin(b)
-    now += 10 * second
+    now += minute
 
     expect(await threads.begin(a)).toBe(false)
     expect(await threads.begin(b)).toBe(true)
 
-    now += 50 * second
+    now += 4 * minute
     expect(await threads.isWaiting(b)).toBe(false)
   })
 
@@ -113,7 +112,7 @@ describe('a message of a thread', () => {
     await threads.begin(a)
     await ends(a)
     await threads.begin(b)
-    now += minute
+    now += 5 * minute
     await threads.begin(c)
 
     expect(table.items.get('thread#1#2#thread')).toMatchObject({
@@ -128,7 +127,9 @@ test('whatever order they come in, messages go out in the order in which the age
     fc.asyncProperty(fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 2 }), async (seconds) => {
       table = createMemoryTable()
       threads = createThreads(table, () => now)
-      const jobs = seconds.map((second) => message(`m${second}`, second))
+      // The ids say nothing of the order.
+      const idOf = (second: number) => `m${9 - second}`
+      const jobs = seconds.map((second) => message(idOf(second), second))
       await Promise.all(jobs.map((job) => threads.begin(job)))
       const gone: number[] = []
       while (gone.length < seconds.length) {
@@ -136,7 +137,7 @@ test('whatever order they come in, messages go out in the order in which the age
         const free = seconds.filter((second, place) => !waiting[place] && !gone.includes(second))
         expect(free).toHaveLength(1)
         gone.push(free[0]!)
-        await ends(message(`m${free[0]}`, free[0]!))
+        await ends(message(idOf(free[0]!), free[0]!))
       }
 
       expect(gone).toEqual([...seconds].sort((a, b) => a - b))
