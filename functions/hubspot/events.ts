@@ -34,7 +34,7 @@ export const trialType = 'RELAY_TRIAL'
 
 /**
  * Reads one event. `unexpected` names the fields that were not as HubSpot documents them, and were repaired or dropped.
- * Never throws, whatever the bytes are. Why so: docs/decisions/0016-events-in-another-form.md.
+ * Never throws, whatever the bytes are. Why so: docs/decisions/0014-events-in-another-form.md.
  */
 export function readEvent(body: Uint8Array, arrival: Arrival): ReadEvent & { unexpected: string[] } {
   const fields = createFieldReader(arrival.receivedAt)

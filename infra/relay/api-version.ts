@@ -23,7 +23,7 @@ export async function checkApiVersion({ outputs }: Pick<Deployment, 'outputs'>, 
   const remedy =
     version === newest
       ? 'See whether a newer release of the relay speaks a later one.'
-      : `Set "apiVersion": "${newest}" under hubspot in cdk.json and deploy; docs/decisions/0020-which-api-version.md says what changes.`
+      : `Set "apiVersion": "${newest}" under hubspot in cdk.json and deploy; docs/decisions/0017-which-api-version.md says what changes.`
   if (now < Date.parse(until)) return [{ ...well(`HubSpot ends ${version} of its API ${inWords}.`), remedy }]
   return [wrong(`HubSpot has ended ${version} of its API, ${inWords}: calls may fail any day.`, remedy)]
 }

@@ -7,7 +7,7 @@ export const inSegments = '&s=2'
 export function meaningOf(status: string, { sentOn }: Pick<TwilioAccount, 'sentOn'>, isInSegments = false) {
   if (status === 'sent' && sentOn === 'delivered') return 'accepted'
   // Each segment has a receipt of its own, and the message has the status of the last that came: what failed before, or
-  // fails after it, stands (docs/decisions/0024-long-texts-and-receipts.md).
+  // fails after it, stands (docs/decisions/0021-long-texts-and-receipts.md).
   if (status === 'delivered' && isInSegments) return 'sent'
   return meanings.get(status)
 }
