@@ -19,6 +19,7 @@ const anywhere = ['*']
 /** Everything that the command line does: repairs included, and the secrets and tokens that it sets and tries. */
 export function grantOperate(grantee: IGrantable, scope: Construct, granted: Granted) {
   const { ledger, portals, appSecret, channels, statusUpdates, deliveries, handOns } = granted.parts
+  const logGroups = logGroupsOf(granted)
   const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
   const sources = queues.map(({ queue }) => queue.queueArn)
   const deadLetters = queues.map((queue) => queue.deadLetters.queueArn)
@@ -36,6 +37,10 @@ export function grantOperate(grantee: IGrantable, scope: Construct, granted: Gra
     ...useOf(portals.key),
     'lambda:GetAccountSettings': anywhere,
     'lambda:GetEventSourceMapping': queues.flatMap(({ mapping }) => mapping?.eventSourceMappingArn ?? []),
+    'logs:DescribeLogGroups': anywhere,
+    'logs:FilterLogEvents': logGroups,
+    'logs:GetQueryResults': anywhere,
+    'logs:StartQuery': logGroups,
     'secretsmanager:CreateSecret': [channels.arns],
     'secretsmanager:GetSecretValue': secrets,
     'secretsmanager:ListSecrets': anywhere,
@@ -50,10 +55,10 @@ export function grantOperate(grantee: IGrantable, scope: Construct, granted: Gra
 }
 
 /** What explains a message to somebody who asks: its item in the ledger, the logs, the figures. No secret, body or token. */
-export function grantSupport(grantee: IGrantable, scope: Construct, { parts, functions }: Granted) {
-  const { ledger, api, statusUpdates, deliveries, handOns } = parts
+export function grantSupport(grantee: IGrantable, scope: Construct, granted: Granted) {
+  const { ledger, statusUpdates, deliveries, handOns } = granted.parts
+  const logGroups = logGroupsOf(granted)
   const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
-  const logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs].map(({ logGroupArn }) => logGroupArn)
   return grantEach(grantee, {
     'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
     'cloudwatch:DescribeAlarms': anywhere,
@@ -62,12 +67,17 @@ export function grantSupport(grantee: IGrantable, scope: Construct, { parts, fun
     'cloudwatch:GetMetricStatistics': anywhere,
     'dynamodb:BatchGetItem': [ledger.tableArn],
     'dynamodb:Scan': [ledger.tableArn],
+    'logs:DescribeLogGroups': anywhere,
     'logs:DescribeQueryDefinitions': anywhere,
     'logs:FilterLogEvents': logGroups,
     'logs:GetQueryResults': anywhere,
     'logs:StartQuery': logGroups,
     'sqs:GetQueueAttributes': queues.flatMap(({ queue, deadLetters }) => [queue.queueArn, deadLetters.queueArn]),
   })
+}
+
+function logGroupsOf({ parts, functions }: Granted) {
+  return [...functions.map(({ logGroup }) => logGroup), parts.api.accessLogs].map(({ logGroupArn }) => logGroupArn)
 }
 
 function grantEach(grantee: IGrantable, may: Record<string, string[]>) {

@@ -38,6 +38,8 @@ describe('an operator', () => {
       'cloudwatch:DescribeAlarms',
       'cloudwatch:GetMetricStatistics',
       'lambda:GetAccountSettings',
+      'logs:DescribeLogGroups',
+      'logs:GetQueryResults',
       'secretsmanager:ListSecrets',
     ])
   })
@@ -90,7 +92,10 @@ function allowed(grant: Grant, props: StatusRelayProps = {}) {
   const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Theirs')
   const role = new Role(stack, 'Somebody', { assumedBy: new AccountPrincipal('123456789012') })
   new StatusRelay(stack, 'Relay', props)[grant](role).assertSuccess()
-  return resourcesOf(Template.fromStack(stack), 'AWS::IAM::Policy')
+  const template = Template.fromStack(stack)
+  // What does not fit into the role's own policy, CDK puts into others.
+  return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
+    .flatMap((type) => resourcesOf(template, type))
     .filter(([id]) => id.startsWith('Somebody'))
     .flatMap(([, { Properties }]) => Properties['PolicyDocument'].Statement as { Action: string; Resource: unknown }[])
     .flatMap(({ Action, Resource }) =>
@@ -123,6 +128,7 @@ const services = {
   cloudwatch: ['DescribeAlarms', 'GetMetricStatistics'],
   dynamodb: ['BatchGetItem', 'DeleteItem', 'PutItem', 'Scan', 'UpdateItem'],
   lambda: ['GetAccountSettings', 'GetEventSourceMapping'],
+  logs: ['DescribeLogGroups', 'FilterLogEvents', 'GetQueryResults', 'StartQuery'],
   secretsmanager: ['CreateSecret', 'GetSecretValue', 'ListSecrets', 'PutSecretValue'],
   sns: ['ListSubscriptionsByTopic'],
   sqs: ['ChangeMessageVisibilityBatch', 'DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage', 'SendMessage'],
