@@ -7,6 +7,7 @@ import { createMemoryTable } from '../../support/memory-table.ts'
 import { delivery } from '../../support/world.ts'
 
 const minute = 60_000
+const second = 1000
 let now = 0
 let table = createMemoryTable()
 let threads = createThreads(table, () => now)
@@ -74,28 +75,28 @@ describe('a message of a thread', () => {
     expect(await threads.isWaiting(b)).toBe(true)
   })
 
-  test('waits five minutes from when the other was begun, and not a moment longer', async () => {
+  test('waits a minute from when the other was begun, and not a moment longer', async () => {
     const [a, b] = [message('a', 1), message('b', 2)]
     await threads.begin(a)
-    now += minute
+    now += 10 * second
     await threads.begin(b)
 
-    now += 4 * minute - 1
+    now += 50 * second - 1
     expect(await threads.isWaiting(b)).toBe(true)
     now += 1
     expect(await threads.isWaiting(b)).toBe(false)
   })
 
-  test('is begun once: a repetition does not begin its five minutes anew, and answers whose turn it is', async () => {
+  test('is begun once: a repetition does not begin its minute anew, and answers whose turn it is', async () => {
     const [a, b] = [message('a', 1), message('b', 2)]
     await threads.begin(a)
     await threads.begin(b)
-    now += minute
+    now += 10 * second
 
     expect(await threads.begin(a)).toBe(false)
     expect(await threads.begin(b)).toBe(true)
 
-    now += 4 * minute
+    now += 50 * second
     expect(await threads.isWaiting(b)).toBe(false)
   })
 
@@ -112,7 +113,7 @@ describe('a message of a thread', () => {
     await threads.begin(a)
     await ends(a)
     await threads.begin(b)
-    now += 5 * minute
+    now += minute
     await threads.begin(c)
 
     expect(table.items.get('thread#1#2#thread')).toMatchObject({
