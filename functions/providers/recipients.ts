@@ -36,11 +36,20 @@ export function phoneNumber(value: string, country?: string): string | undefined
     const options = { extract: false, ...(country !== undefined && { defaultCountry: country as CountryCode }) }
     const parsed = parsePhoneNumberWithError(value, options)
     // Numbering plans change, and some networks keep to former ones: of a whole number, the provider is the judge.
-    const isWhole = isInternational ? /^\+[1-9]\d{6,14}$/.test(parsed.number) : parsed.isPossible()
+    const isWhole = isInternational ? isWholeInternational(value, parsed.number) : parsed.isPossible()
     return isWhole && parsed.ext === undefined ? parsed.number : undefined
   } catch {
     return undefined
   }
+}
+
+/**
+ * Whether a number is the one that was typed. The 0 that one dials at home may be left out (`+44 (0)20 …`; elsewhere 06, 8);
+ * what loses more had a carrier's code in it, and the rest may be somebody else's.
+ */
+function isWholeInternational(typed: string, number: string) {
+  const leftOut = typed.replace(/\D/gu, '').length - number.replace(/\D/gu, '').length
+  return leftOut <= 3 && /^\+[1-9]\d{6,14}$/.test(number)
 }
 
 /** What a team is told of a number that nothing tells the country of. */
