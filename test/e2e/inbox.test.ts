@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { senders } from '../../functions/providers/senders.ts'
 import { type faultLabels, faultNames } from '../../infra/local/inbox/faults.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
-import { type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
+import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { ample } from '../../infra/local/pace.ts'
 import { playedProviders } from '../../infra/local/providers.ts'
 import { startBrowser } from './browser.ts'
@@ -435,7 +435,7 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     // HubSpot knows them; nobody needs to deliver them.
     const channelAccountId = playedProviders[4]!.channelAccountId
     for (let index = 0; index < 200; index++)
-      await act({ do: 'send', channelAccountId, text: `Number ${index} of two hundred` })
+      await relay.hubspot.sendMessage({ ...ids, channelAccountId, text: `Number ${index} of two hundred`, times: 0 })
     await page.getByRole('radio', { name: 'LINE' }).check({ force: true })
 
     await expect.poll(() => page.locator('#agent .message').count()).toBeGreaterThanOrEqual(200)
@@ -445,7 +445,6 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await page.getByLabel('Filter dead letters').fill('Number 42')
     await expect.poll(() => page.locator('#letters li').count()).toBe(1)
     await sqs.send(new PurgeQueueCommand({ QueueUrl: outputs['StatusUpdatesDeadLettersUrl'] }))
-    await relay.stack.idle({ timeoutSeconds: 120 })
   })
 
   test('a newcomer is led through a first minute, until it is dismissed for good', async () => {
