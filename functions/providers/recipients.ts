@@ -45,11 +45,11 @@ export function phoneNumber(value: string, country?: string): string | undefined
 
 /**
  * Whether a number is the one that was typed. The 0 that one dials at home may be left out (`+44 (0)20 …`; elsewhere 06, 8);
- * what loses more had a carrier's code in it, and the rest may be somebody else's.
+ * what loses more had a carrier's code in it, and what gains digits was completed by a guess: either may be somebody else's.
  */
 function isWholeInternational(typed: string, number: string) {
-  const leftOut = typed.replace(/\D/gu, '').length - number.replace(/\D/gu, '').length
-  return leftOut <= 3 && /^\+[1-9]\d{6,14}$/.test(number)
+  const leftOut = (typed.match(/\p{Nd}/gu) ?? []).length - number.length + 1
+  return leftOut >= 0 && leftOut <= 3 && /^\+[1-9]\d{6,14}$/.test(number)
 }
 
 /** What a team is told of a number that nothing tells the country of. */

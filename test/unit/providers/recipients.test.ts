@@ -122,8 +122,11 @@ describe.each(Object.entries(takers))('%s', (_, taker) => {
     expect(planned(taker, [one, { value: '4155552121' }])).toMatch(/ needs a phone number/)
   })
 
-  test('sends to nobody where a carrier’s code would have to be taken out of the number', () => {
-    expect(planned(taker, [{ type: 'HS_PHONE_NUMBER', value: '+57044400000000' }])).toMatch(/ needs a phone number/)
+  test.each([
+    ['a carrier’s code would have to be taken out of it', '+57044400000000'],
+    ['it would have to be completed', '+67205106'],
+  ])('sends to nobody a number where %s', (_why, value) => {
+    expect(planned(taker, [{ type: 'HS_PHONE_NUMBER', value }])).toMatch(/ needs a phone number/)
   })
 
   test('sends to no number that is not in what was typed', () => {
