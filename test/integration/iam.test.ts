@@ -39,12 +39,11 @@ const fates = {
 const { folder: assembly, remove } = await synthesize({ context: { 'relay.maxConcurrency': 2 } })
 afterAll(remove)
 
-// Nothing takes longer than all of it did.
+// Nothing that is still to come takes twice as long as the longest pause between two of the fates did.
 let patienceMs = 60_000
-const startedAt = Date.now()
 const slownessThen = slowness()
 const whole = await run()
-patienceMs = (Date.now() - startedAt) / slownessThen
+patienceMs = Math.max(5000, (2 * whole.longestPauseMs) / slownessThen)
 const isSeen = ({ action }: Grant) => !(action in unseen)
 
 test('with every grant, each message meets its fate, and nothing is refused', () => {
@@ -82,18 +81,22 @@ async function run(revoked?: Grant) {
       overrides: { revoked: isRevoked },
     })
   } catch (error) {
-    return { fates: 'The relay cannot be deployed.', refusals: [String(error)], grants: [] }
+    return { fates: 'The relay cannot be deployed.', refusals: [String(error)], grants: [], longestPauseMs: 0 }
   }
   await using _ = relay
   await using application = await startApplication()
   const { grants, refusals } = relay.stack
   const fatesSoFar = await sendMessages(relay, application)
-  let latest = { fates: {}, patience: startLimit(patienceMs) }
+  let latest = { fates: {}, at: Date.now(), patience: startLimit(patienceMs) }
+  let longestPauseMs = 0
   for (const limit = startLimit(60_000); ; await sleep(50)) {
     const soFar = await fatesSoFar()
-    if (!isDeepStrictEqual(soFar, latest.fates)) latest = { fates: soFar, patience: startLimit(patienceMs) }
+    longestPauseMs = Math.max(longestPauseMs, Date.now() - latest.at)
+    if (!isDeepStrictEqual(soFar, latest.fates))
+      latest = { fates: soFar, at: Date.now(), patience: startLimit(patienceMs) }
     const isStuck = refusals.length > 0 && latest.patience.isOver()
-    if (isDeepStrictEqual(soFar, fates) || isStuck || limit.isOver()) return { fates: soFar, refusals, grants }
+    if (isDeepStrictEqual(soFar, fates) || isStuck || limit.isOver())
+      return { fates: soFar, refusals, grants, longestPauseMs }
   }
 }
 
