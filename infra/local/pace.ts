@@ -24,29 +24,35 @@ export function slowness() {
   return Math.max(1, ...measured.map((one) => one.slowness))
 }
 
-/** A limit of so many milliseconds that begins now: `isOver` says whether it is over. It gives as the machine slows down. */
+/**
+ * A limit of so many milliseconds that begins now: `isOver` says whether it is over. Of a second in which the machine is
+ * four times slower, a quarter counts, so whoever asks often is answered well.
+ */
 export function startLimit(milliseconds: number) {
-  const startedAt = performance.now()
-  let slowest = slowness()
-  const left = () => milliseconds * slowest - (performance.now() - startedAt)
+  let left = milliseconds
+  let lookedAt = performance.now()
+  let pace = slowness()
   return {
     isOver() {
-      if (left() > 0) return false
-      slowest = Math.max(slowest, slowness())
-      return left() <= 0
+      const now = performance.now()
+      left -= (now - lookedAt) / pace
+      lookedAt = now
+      // What was slow since the last look is still among what was measured.
+      pace = slowness()
+      return left <= 0
     },
     /** How many milliseconds are left, as far as is known now. */
-    left,
+    left: () => left * pace,
   }
 }
 
 /** Does something when a limit is over. Returns the way to call it off. */
 export function afterLimit(milliseconds: number, act: () => void) {
   const limit = startLimit(milliseconds)
-  let timer = setTimeout(look, milliseconds).unref()
+  let timer = setTimeout(look, Math.min(milliseconds, restMs)).unref()
   function look() {
     if (limit.isOver()) act()
-    else timer = setTimeout(look, Math.max(1, limit.left())).unref()
+    else timer = setTimeout(look, Math.min(Math.max(1, limit.left()), restMs)).unref()
   }
   return () => clearTimeout(timer)
 }
