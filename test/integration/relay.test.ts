@@ -307,7 +307,7 @@ describe('dead letters', () => {
         ...letter(givenUp),
         queue: 'deliveries',
         attempts: 31,
-        reason: expect.stringMatching(/^Given up after 24 hours: .*ECONNREFUSED/),
+        reason: expect.stringMatching(/^Given up after 15 minutes: .*ECONNREFUSED/),
         givenUp: true,
       },
       {

@@ -12,7 +12,7 @@ import { readLogs } from '../support/logs.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 
 const account = { ...ids, channelAccountId: '3000000001' }
-const nextSecret = 'the client secret after the rotation'
+const nextSecret = 'the-client-secret-after-the-rotation'
 
 let folder: string
 let relay: LocalRelay
