@@ -108,7 +108,9 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
     job = parse(consumer.schema, body)
     // Until then the run's own writes are enough: a job that waits twice is no flood.
     if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, run)
-    if (waiting && waiting.notBefore - now() > 500) return await sendAgain(consumer, parcel, waiting)
+    // What was held for newer code is read now: there is nothing to wait for any more.
+    const isEarly = waiting?.heldSince === undefined && (waiting?.notBefore ?? 0) - now() > 500
+    if (waiting && isEarly) return await sendAgain(consumer, parcel, waiting)
     // If this process dies as well, SQS dead-letters the job without a word.
     const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
     if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)

@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { type ForwardReceiver, startForwardReceiver } from '../../infra/local/forward-receiver.ts'
@@ -291,13 +292,13 @@ describe('dead letters', () => {
     givenUp = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
     await sendDelivery(givenUp, { attempt: 30, since: Date.now() - 2 * 86_400_000, notBefore: 0 })
     // expect.poll is for tests alone.
-    await vi.waitUntil(() => hubspot.message(givenUp.id)?.told === 'FAILED', { timeout: 120_000 })
+    while (hubspot.message(givenUp.id)?.told !== 'FAILED') await sleep(50)
     await service.goUp()
 
     crashed = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
     await sendDelivery(crashed)
     const killing = setInterval(() => stack.killEnvironments('deliver-message'), 20)
-    await vi.waitUntil(async () => (await list()).length === 4, { timeout: 120_000, interval: 500 })
+    while ((await list()).length !== 4) await sleep(500)
     clearInterval(killing)
   })
 
