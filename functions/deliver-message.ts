@@ -22,17 +22,17 @@ import {
   claimSend,
   completeSend,
   outcomesOf,
+  recordLookup,
   releaseSend,
-  settleSend,
+  statusFromOutcome,
   withoutClaimOf,
-  wordOf,
 } from './messages/sends.ts'
 import type { Threads } from './messages/threads.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { notBefore } from './platform/envelope.ts'
 import { once } from './platform/idempotent.ts'
 import type { Queue } from './platform/queue.ts'
-import { GiveUp, NotYet, Superseded, TryLater } from './platform/retry.ts'
+import { Deferred, PermanentError, RetryableError, Superseded } from './platform/retry.ts'
 import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
 import type { Send, SendFace, SendTools } from './providers/provider.ts'
@@ -68,7 +68,7 @@ export function createHandler(deps: Deps) {
   async function handle(job: Delivery, run: Run) {
     const event = read(job, run)
     if (event.kind === 'account') return channelAccounts.record({ v: version, ...event.job })
-    if (event.kind === 'undeliverable') throw new GiveUp(`The message cannot be delivered: ${event.problem}`)
+    if (event.kind === 'undeliverable') throw new PermanentError(`The message cannot be delivered: ${event.problem}`)
     const message = { v: version, ...event.job }
     try {
       await deliver(message, run)
@@ -77,7 +77,7 @@ export function createHandler(deps: Deps) {
         telemetry.warn('The provider does not accept the account', { ...about(message), reason: error.message })
         telemetry.count('SetUpFaults')
       }
-      const isToBeTried = error instanceof TryLater && !(error instanceof NotYet)
+      const isToBeTried = error instanceof RetryableError && !(error instanceof Deferred)
       if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
       await beforeEnding(message, run, 'The channel account was disconnected in HubSpot.')
       telemetry.warn('Given up, its channel account was disconnected', { ...about(message), reason: error.message })
@@ -114,7 +114,7 @@ export function createHandler(deps: Deps) {
   function notItsTurn(run: Run) {
     const turns = z.number().catch(0).parse(run.carry['turns'])
     run.carry['turns'] = turns + 1
-    return new NotYet('An earlier message of the thread goes first', now() + Math.min(15, 2 ** turns) * 1000)
+    return new Deferred('An earlier message of the thread goes first', now() + Math.min(15, 2 ** turns) * 1000)
   }
 
   /** The sends that a message takes. One that the provider cannot carry takes none: its outcome is known. */
@@ -184,7 +184,7 @@ export function createHandler(deps: Deps) {
     if (!carried) return
     const { part, outcome } = carried
     const at = new Date(now()).toISOString()
-    await ledger.change(job, (item) => settleSend(item, outcome, { part, at }))
+    await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
     delete run.carry['outcome']
   }
 
@@ -228,8 +228,8 @@ export function createHandler(deps: Deps) {
       try {
         return await work()
       } catch (error) {
-        unclear = error instanceof TryLater && error.unclear
-        if (error instanceof TryLater && !unclear) sendsNothing(run)
+        unclear = error instanceof RetryableError && error.unclear
+        if (error instanceof RetryableError && !unclear) sendsNothing(run)
         throw error
       }
     })
@@ -238,7 +238,7 @@ export function createHandler(deps: Deps) {
   async function make(send: Planned, { face, account, provider }: Found, run: Run): Promise<SendOutcome> {
     if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
     if (run.context.getRemainingTimeInMillis() < timeForOneSend)
-      throw new NotYet('No time is left for another send', now())
+      throw new Deferred('No time is left for another send', now())
     // An earlier one may have come since, in the same batch for instance.
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
     if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run)
@@ -263,7 +263,7 @@ export function createHandler(deps: Deps) {
       if (!outcome || outcome.outcome === 'unknown') continue
       const { index, of } = send
       const about = { part: { index, of }, at: new Date(now()).toISOString() }
-      const { answer } = await ledger.change(job, (item) => settleSend(item, outcome, about))
+      const { answer } = await ledger.change(job, (item) => recordLookup(item, outcome, about))
       await announce(job, about.part, provider, answer.done)
       telemetry.count('LookUpsFound')
       inDoubt = inDoubt.filter((other) => other !== send)
@@ -272,12 +272,12 @@ export function createHandler(deps: Deps) {
     const wait = lookUpAfterSeconds[next]
     if (wait === undefined || inDoubt.length === 0) return
     run.carry['looked'] = next
-    throw new NotYet('The provider is asked later what became of the message', now() + wait * 1000)
+    throw new Deferred('The provider is asked later what became of the message', now() + wait * 1000)
   }
 
   /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
   async function announce(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
-    const word = wordOf(outcome)
+    const word = statusFromOutcome(outcome)
     if (word) {
       const update = statusUpdate(job, { source: provider, ...word }, part)
       await statusUpdates.send(update, { group: job.portalId })
@@ -387,7 +387,7 @@ function eventIn(job: Delivery, run: Run): Event | undefined {
   try {
     return read(job, run)
   } catch (error) {
-    if (error instanceof GiveUp) return undefined
+    if (error instanceof PermanentError) return undefined
     throw error
   }
 }

@@ -2,7 +2,7 @@ import { about, HandOnJob, version } from './messages/jobs.ts'
 import { type ConsumerDeps, consume } from './platform/consume.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
-import { GiveUp, retryAfter, TryLater } from './platform/retry.ts'
+import { PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { ReceiptFace } from './providers/provider.ts'
 
@@ -35,7 +35,7 @@ export function createHandler(deps: Deps) {
   async function placeFor(job: HandOnJob, options?: { fresh: boolean }) {
     const found = await accounts.find(job, options)
     const place = found?.face?.handOnTo?.(found.account)
-    if (place === undefined) throw new TryLater('The account names no place to hand this on to')
+    if (place === undefined) throw new RetryableError('The account names no place to hand this on to')
     return place
   }
 
@@ -45,8 +45,8 @@ export function createHandler(deps: Deps) {
     )
     if (status >= 200 && status < 300) return
     if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
-      throw new GiveUp(`The place to hand this on to refuses it (HTTP ${status})`)
-    throw new TryLater(`The place to hand this on to answered HTTP ${status}`, {
+      throw new PermanentError(`The place to hand this on to refuses it (HTTP ${status})`)
+    throw new RetryableError(`The place to hand this on to answered HTTP ${status}`, {
       named: retryAfter(answered['retry-after'], now()),
     })
   }
@@ -56,7 +56,7 @@ export function createHandler(deps: Deps) {
 
 function unanswered(error: unknown): never {
   if (error instanceof NoAnswer)
-    throw new TryLater(`The place to hand this on to gave no answer (${error.message})`, { cause: error })
+    throw new RetryableError(`The place to hand this on to gave no answer (${error.message})`, { cause: error })
   throw error
 }
 

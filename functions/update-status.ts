@@ -24,8 +24,8 @@ import {
   ledgerKey,
   markOf,
   putOff,
+  recordTold,
   remember,
-  settle,
   type Telling,
   tellingOf,
 } from './messages/ledger.ts'
@@ -33,7 +33,7 @@ import { redact } from './messages/redact.ts'
 import { rises } from './messages/status.ts'
 import { type ConsumerDeps, claimsOf, consume, type Run } from './platform/consume.ts'
 import { once } from './platform/idempotent.ts'
-import { GiveUp, NotYet, Superseded, TryLater } from './platform/retry.ts'
+import { Deferred, PermanentError, RetryableError, Superseded } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { type ReceiptKeys, speakerOf } from './providers/receipt-keys.ts'
 
@@ -75,7 +75,7 @@ export function createHandler(deps: Deps) {
     const event = readAnew(job, run.since)
     if (event.kind === 'account') return channelAccounts.record({ v: version, ...event.job })
     const { channelAccountId, ...message } = event.kind === 'message' ? event.job : event.message
-    if (channelAccountId === undefined) throw new GiveUp('The channel account of the message cannot be read')
+    if (channelAccountId === undefined) throw new PermanentError('The channel account of the message cannot be read')
     return record({ v: version, ...toAnnouncement({ ...message, channelAccountId }) })
   }
 
@@ -132,7 +132,7 @@ export function createHandler(deps: Deps) {
         item = advanced.item
         if (advanced.answer === 'superseded') throw new Superseded('A later copy of the job was received')
         if (advanced.answer === 'not yet')
-          throw new NotYet('HubSpot has not announced the message yet', now() + timeBetweenLooks)
+          throw new Deferred('HubSpot has not announced the message yet', now() + timeBetweenLooks)
         isHeard = advanced.answer !== 'unheard'
         if (update.onSilence && isNews(update, before)) countSilence(update, item)
         if (advanced.answer === 'done' || advanced.answer === 'unheard') return { done: undefined }
@@ -141,7 +141,7 @@ export function createHandler(deps: Deps) {
       },
       async complete(told: Told | undefined) {
         const at = new Date(now()).toISOString()
-        const { answer } = await ledger.change(update, (latest) => settle(latest, { ...told!, mark, at }), item)
+        const { answer } = await ledger.change(update, (latest) => recordTold(latest, { ...told!, mark, at }), item)
         if (answer === 'tell') throw new MoreIsKnown()
       },
       async release() {
@@ -153,7 +153,7 @@ export function createHandler(deps: Deps) {
       try {
         return await tell(update, item, run)
       } catch (error) {
-        isOver = error instanceof GiveUp
+        isOver = error instanceof PermanentError
         throw error
       }
     })
@@ -191,14 +191,14 @@ export function createHandler(deps: Deps) {
       refusedForSeconds: deps.refusedForSeconds ?? 300,
       lateEffectSeconds: deps.lateEffectSeconds,
     })
-    return heed(outcome, { update, item, run, telling, tries })
+    return handleAnswer(outcome, { update, item, run, telling, tries })
   }
 
   async function patch(token: string, update: StatusUpdate, status: MessageStatus): Promise<UpdateAnswer> {
     const { allowance, ...answer } = await hubspot.updateMessage(token, update, status)
     if (answer.kind === 'taken') rateLimit.succeeded(update.portalId)
     // HubSpot has answered: what is only good to know must not undo that.
-    if (allowance) await rateLimit.heed(update.portalId, allowance).catch(() => {})
+    if (allowance) await rateLimit.observeLimit(update.portalId, allowance).catch(() => {})
     return withoutSecrets(answer)
   }
 
@@ -218,7 +218,7 @@ export function createHandler(deps: Deps) {
   }
 
   /** Does what HubSpot's answer calls for: told; or refused for good, after another word had been told; or thrown. */
-  async function heed(outcome: UpdateOutcome, attempt: Attempt): Promise<Told> {
+  async function handleAnswer(outcome: UpdateOutcome, attempt: Attempt): Promise<Told> {
     const { update, item, run, telling, tries } = attempt
     if ('tries' in outcome) run.carry['tries'] = outcome.tries
     // Whoever tells it anew begins anew.
@@ -243,11 +243,11 @@ export function createHandler(deps: Deps) {
         return tokens.refuse(update.portalId, outcome.problem)
       case 'pause portal':
         telemetry.count('RateLimited')
-        throw new NotYet(outcome.reason, await rateLimit.exceeded(update.portalId, outcome.seconds))
+        throw new Deferred(outcome.reason, await rateLimit.exceeded(update.portalId, outcome.seconds))
       case 'retry':
-        throw new TryLater(outcome.reason, outcome)
+        throw new RetryableError(outcome.reason, outcome)
       case 'give up':
-        throw new GiveUp(outcome.reason)
+        throw new PermanentError(outcome.reason)
     }
   }
 
@@ -273,7 +273,7 @@ export function createHandler(deps: Deps) {
     if (ahead > (slot === kept ? comesBackEarly + 500 : longestWaitHere)) {
       run.carry['slot'] = slot
       telemetry.count('Deferred')
-      throw new NotYet("The portal's rate limit", Math.max(now(), slot - comesBackEarly))
+      throw new Deferred("The portal's rate limit", Math.max(now(), slot - comesBackEarly))
     }
     if (ahead > 0) await deps.sleep(ahead)
   }

@@ -4,9 +4,9 @@ import { HostedZone } from 'aws-cdk-lib/aws-route53'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import cdk from '../cdk.json' with { type: 'json' }
+import { StatusRelay } from './relay/status-relay.ts'
 import { relayName } from './relay-name.ts'
 import { readSettings } from './settings.ts'
-import { StatusRelay } from './status-relay.ts'
 
 /** The app of this repository: one relay, by its settings. `context` is what the command line adds to that of cdk.json. */
 export function createRelayApp(context: Record<string, unknown> = {}) {

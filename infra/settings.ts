@@ -2,8 +2,8 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Node } from 'constructs'
 import * as z from 'zod'
-import { arns, objectionToArn } from './arn.ts'
-import { durationRange } from './check-props.ts'
+import { arns, objectionToArn } from './relay/arn.ts'
+import { durationRange } from './relay/check-props.ts'
 import { meant, unknownFields } from './unknown-fields.ts'
 
 const duration = z

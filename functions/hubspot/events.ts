@@ -1,7 +1,7 @@
 import type { ChannelAccountChanged, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
 import { parseJsonExactly } from '../platform/json.ts'
 import { gunzip } from '../platform/queue.ts'
-import { GiveUp } from '../platform/retry.ts'
+import { PermanentError } from '../platform/retry.ts'
 import { createFieldReader, type FieldReader, type Fields } from './event-fields.ts'
 import {
   type Arrival,
@@ -140,14 +140,14 @@ export function toAnnouncement(message: Undeliverable & { channelAccountId: stri
 /** An event that says what is to be done. */
 export type EventToHandle = Extract<ReadEvent, { kind: 'message' | 'undeliverable' | 'account' }>
 
-/** Reads an event that was queued as it came. Throws GiveUp where it still says nothing that could be done. */
+/** Reads an event that was queued as it came. Throws PermanentError where it still says nothing that could be done. */
 export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle {
   const { unread, piece, traceId } = event
   if (piece) return inPieces(event, piece, receivedAt)
   const read = readEvent(gunzip(unread), { traceId, receivedAt })
-  if (read.kind === 'unreadable') throw new GiveUp(`Still not to be read: ${read.problem}`)
+  if (read.kind === 'unreadable') throw new PermanentError(`Still not to be read: ${read.problem}`)
   if (read.kind === 'unknown' || read.kind === 'trial')
-    throw new GiveUp('Still of a type that this version does not know')
+    throw new PermanentError('Still of a type that this version does not know')
   return read
 }
 
@@ -155,7 +155,7 @@ export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle 
 function inPieces(event: UnreadEvent, { index, of }: { index: number; of: number }, receivedAt: number): EventToHandle {
   const problem = `larger than SQS takes, piece ${index + 1} of ${of}`
   const { portalId, channelId, channelAccountId, messageId, traceId } = event
-  if (portalId === undefined || channelId === undefined || messageId === undefined) throw new GiveUp(problem)
+  if (portalId === undefined || channelId === undefined || messageId === undefined) throw new PermanentError(problem)
   const { createdAt = new Date(receivedAt).toISOString() } = event
   const message = { portalId, channelId, channelAccountId, messageId, createdAt, traceId }
   return { kind: 'undeliverable', message, reason: tooLarge, problem }

@@ -10,7 +10,7 @@ export type RateLimit = {
   /** Nobody is to call HubSpot for this portal before a time. */
   pause(portalId: string, until: number): Promise<void>
   /** What HubSpot says of its limit along with an answer. */
-  heed(portalId: string, allowance: Allowance): Promise<void>
+  observeLimit(portalId: string, allowance: Allowance): Promise<void>
   /**
    * HubSpot answers that its limit is reached, and perhaps for how many seconds: nobody is to call it for this portal before
    * the time that is returned, further away each time that this happens again without a success.
@@ -103,7 +103,7 @@ export function createRateLimit(options: {
 
     pause,
 
-    async heed(portalId, { max, remaining, intervalMilliseconds }) {
+    async observeLimit(portalId, { max, remaining, intervalMilliseconds }) {
       learnt.set(portalId, { max, intervalMilliseconds })
       // Somebody else uses the app's allowance: the next request would be refused.
       if (remaining === 0) await pause(portalId, now() + fullWindowMilliseconds)

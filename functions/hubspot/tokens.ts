@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
-import { namedWait, TryLater } from '../platform/retry.ts'
+import { namedWait, RetryableError } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import { askAsApp, type ReadAppSecret } from './app-secret.ts'
@@ -32,13 +32,13 @@ export const Portal = z.looseObject({
 export type Portal = z.infer<typeof Portal>
 
 /** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
-export class NoAccess extends TryLater {
+export class NoAccess extends RetryableError {
   override name = 'NoAccess'
 }
 
 /** Access tokens, one for each portal, shared by all Lambdas. */
 export type Tokens = {
-  /** An access token that is good for the next requests. Throws TryLater or NoAccess. */
+  /** An access token that is good for the next requests. Throws RetryableError or NoAccess. */
   get(portalId: string): Promise<string>
   /** Another token than the one that HubSpot has just refused: from the table if somebody renewed it, else refreshed. */
   renew(portalId: string, refused: string): Promise<string>
@@ -129,7 +129,7 @@ export function createTokens(options: {
         if (await table.putIfNextVersion(fresh)) return remember(fresh)
         throw busy('The portal changed while its access token was refreshed', 1000)
       } catch (error) {
-        if (error instanceof TryLater) throw error
+        if (error instanceof RetryableError) throw error
         if (tries < 3) continue
         // It is good, and serves here; who reads the table refreshes once more.
         telemetry?.error('The refreshed tokens of a portal could not be kept', { portal: fresh.pk })
@@ -177,7 +177,7 @@ export function createTokens(options: {
 
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
   const busy = (reason: string, about: number) =>
-    new TryLater(reason, { notBefore: now() + about * (1 + 2 * random()) })
+    new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) })
   const pauseBeforeRefresh = (failed: number) => Math.min(longestRefreshPause, 1000 * 2 ** failed) * (1 + random())
   /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
   const patience = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
@@ -185,7 +185,7 @@ export function createTokens(options: {
     { refreshAgainAt = 0, failedRefreshes = 0 }: Portal,
     why = `it failed ${failedRefreshes} times`,
   ) =>
-    new TryLater(`The access token cannot be refreshed now: ${why}`, {
+    new RetryableError(`The access token cannot be refreshed now: ${why}`, {
       notBefore: refreshAgainAt + random() * Math.min(10_000, 500 * 2 ** failedRefreshes),
     })
   const noAccess = (portalId: string, problem: string, pause = slowRetry) =>

@@ -4,7 +4,7 @@ import { hearingOf, Speaker } from './authority.ts'
 import type { MessageAnnounced, MessageKey, StatusUpdate } from './jobs.ts'
 import { sentenceOf } from './part-names.ts'
 import { cleanReason } from './reasons.ts'
-import { ladder, readsTheSame, rises, Status, Word, wordFor } from './status.ts'
+import { hubspotStatusFor, ladder, readsTheSame, rises, Status, Word } from './status.ts'
 
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
@@ -191,7 +191,7 @@ export function advance(
 }
 
 /** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now: tell again. */
-export function settle(
+export function recordTold(
   item: LedgerItem,
   {
     telling,
@@ -238,7 +238,7 @@ export function endTry(item: LedgerItem, mark: string, { by }: Claim): { next: L
 /** What HubSpot is to be told now; undefined while nothing is known. */
 export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
   if (!known) return undefined
-  const word = wordFor(known)
+  const word = hubspotStatusFor(known)
   return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }
 }
 
@@ -264,7 +264,9 @@ function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Kn
   return {
     known: status,
     reason:
-      wordFor(status) === 'FAILED' ? cleanReason(reason ?? '') || 'The message could not be delivered' : undefined,
+      hubspotStatusFor(status) === 'FAILED'
+        ? cleanReason(reason ?? '') || 'The message could not be delivered'
+        : undefined,
     providerMessageId: providerMessageId ?? before.providerMessageId,
   }
 }
@@ -278,7 +280,7 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
     parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
   const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
   if (!known) return {}
-  if (wordFor(known) !== 'FAILED') return { known, reason: undefined }
+  if (hubspotStatusFor(known) !== 'FAILED') return { known, reason: undefined }
   const these = parts.filter((part) => part.known === known)
   if (names?.length === parts.length) {
     const fates = parts.map(({ known }) => known && (known === 'failed' || known === 'unconfirmed' ? known : 'arrived'))
@@ -291,7 +293,9 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
 /** Whether an agent reads the same in HubSpot, down to the reason. */
 function agentReadsTheSame(now: Knowledge, before: Knowledge) {
   if (!now.known) return before.known === undefined
-  return readsTheSame(now.known, before.known) && (wordFor(now.known) !== 'FAILED' || now.reason === before.reason)
+  return (
+    readsTheSame(now.known, before.known) && (hubspotStatusFor(now.known) !== 'FAILED' || now.reason === before.reason)
+  )
 }
 
 /** Which of a message's sends is meant: counted from 0, and of how many. */

@@ -104,7 +104,7 @@ export function completeSend(
 }
 
 /** Records what the provider says, when asked, of a send whose outcome was unknown. */
-export function settleSend(
+export function recordLookup(
   item: LedgerItem,
   outcome: SendOutcome,
   about: { part: Part; at: string },
@@ -114,7 +114,7 @@ export function settleSend(
 }
 
 /** What is known of a message by its send alone; undefined where that is nothing yet. */
-export function wordOf(
+export function statusFromOutcome(
   outcome: SendOutcome,
 ): Pick<StatusUpdate, 'status' | 'reason' | 'providerMessageId'> | undefined {
   if (outcome.outcome === 'rejected')

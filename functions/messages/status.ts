@@ -23,7 +23,7 @@ const words: Record<Status, Word> = {
 }
 
 /** HubSpot's word for a status. */
-export function wordFor(status: Status) {
+export function hubspotStatusFor(status: Status) {
   return words[status]
 }
 

@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { type Copy, deadLetter, nextCopy, open, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
 import { maxDelaySeconds, type Queue } from './queue.ts'
-import { backoff, GiveUp, NotYet, nextTry, Superseded, TryLater } from './retry.ts'
+import { backoff, Deferred, nextTry, PermanentError, RetryableError, Superseded } from './retry.ts'
 import { errorFields, type Telemetry } from './telemetry.ts'
 
 /** How one Lambda consumes its queue. */
@@ -14,7 +14,7 @@ export type Consumer<Job> = {
   /** The newest version of the queue's bodies that this code reads. Those of the next stay in the queue for days, for newer code. */
   version: number
   schema: z.ZodType<Job>
-  /** Does the job; throws TryLater, GiveUp, or anything else for SQS to bring it back. */
+  /** Does the job; throws RetryableError, PermanentError, or anything else for SQS to bring it back. */
   handle(job: Job, run: Run): Promise<void>
   /**
    * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this reason, or
@@ -117,9 +117,9 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
     await consumer.handle(job, parcel.run)
   } catch (error) {
     if (error instanceof Superseded) return leaveToLaterCopy(consumer, parcel, job!)
-    if (error instanceof TryLater) return wait(consumer, parcel, job, error)
-    if (isAwsTrouble(error)) return wait(consumer, parcel, job, new TryLater(`AWS answered ${error.name}`))
-    if (error instanceof GiveUp)
+    if (error instanceof RetryableError) return wait(consumer, parcel, job, error)
+    if (isAwsError(error)) return wait(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
+    if (error instanceof PermanentError)
       return end(consumer, parcel, job, error.message, job === undefined ? 'unreadable' : 'refused')
     consumer.telemetry.error('Failed, SQS brings it back', { ...consumer.about(body), ...errorFields(error) })
     if (job !== undefined) await consumer.tellCarried?.(job, parcel.run).catch(() => {})
@@ -128,7 +128,7 @@ async function work<Job>(consumer: Consumer<Job>, record: SQSRecord, context: Co
 }
 
 // What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted.
-const isAwsTrouble = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
+const isAwsError = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
 type Parcel = { body: unknown; attempt: number; waitedMilliseconds: number; named: number | undefined; run: Run }
 
@@ -137,14 +137,14 @@ const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0
 
 function parse<Job>(schema: z.ZodType<Job>, body: unknown) {
   const result = schema.safeParse(body)
-  if (!result.success) throw new GiveUp(`Not a job that this version reads: ${problems(result.error)}`)
+  if (!result.success) throw new PermanentError(`Not a job that this version reads: ${problems(result.error)}`)
   return result.data
 }
 
-async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | undefined, error: TryLater) {
+async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | undefined, error: RetryableError) {
   const { telemetry, now, random, giveUpAfterSeconds } = consumer
   const { since, carry } = parcel.run
-  const onlyItsTurn = error instanceof NotYet
+  const onlyItsTurn = error instanceof Deferred
   if (!onlyItsTurn && now() - since - parcel.waitedMilliseconds > giveUpAfterSeconds * 1000) {
     return end(consumer, parcel, job, error.message, 'too late')
   }
@@ -169,8 +169,8 @@ async function wait<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | und
 }
 
 /** In how many tries in a row the other side has named a time by now; waiting for one's turn is no try. */
-function namedNow(error: TryLater, before: number) {
-  if (error instanceof NotYet) return before || undefined
+function namedNow(error: RetryableError, before: number) {
+  if (error instanceof Deferred) return before || undefined
   return error.named && before + 1
 }
 
@@ -207,7 +207,7 @@ async function leaveToNewerCode<Job>(consumer: Consumer<Job>, parcel: Parcel, wa
   const heldSince = waiting?.heldSince ?? now()
   telemetry.count('WrittenByNewerVersion')
   if (now() - heldSince > longestHeld)
-    throw new GiveUp('Written by a newer version, which has not come to read it for four days')
+    throw new PermanentError('Written by a newer version, which has not come to read it for four days')
   // Newer code finds its earlier tries again, and this time is not taken from its patience.
   const held = {
     ...{ attempt, since: run.since, carry: run.carry, ...waiting },
@@ -230,7 +230,7 @@ async function end<Job>(consumer: Consumer<Job>, parcel: Parcel, job: Job | unde
     const inFull = kind === 'too late' ? `Given up after ${inWords(consumer.giveUpAfterSeconds)}: ${reason}` : reason
     await park(consumer, parcel, inFull, kind)
   } catch (error) {
-    if (!(error instanceof TryLater) && !isAwsTrouble(error)) throw error
+    if (!(error instanceof RetryableError) && !isAwsError(error)) throw error
     const { since, carry } = run
     const notBefore = now() + backoff(attempt, random)
     await sendAgain(consumer, parcel, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, carry })

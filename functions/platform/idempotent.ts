@@ -9,7 +9,7 @@ import {
 } from '@aws-lambda-powertools/idempotency'
 import { BasePersistenceLayer, IdempotencyRecord } from '@aws-lambda-powertools/idempotency/persistence'
 import type { Context } from 'aws-lambda'
-import { TryLater } from './retry.ts'
+import { RetryableError } from './retry.ts'
 
 /** The moments at which Powertools' idempotency keeps its record; ours is part of an item that means something by itself. */
 export type Keeping<Result> = {
@@ -23,7 +23,7 @@ export type Keeping<Result> = {
 
 /**
  * Runs work under Powertools' idempotency with a record of our own.
- * Throws TryLater where somebody else is at it, and whatever the work or the keeping throws.
+ * Throws RetryableError where somebody else is at it, and whatever the work or the keeping throws.
  */
 export async function once<Result>(
   key: string,
@@ -39,7 +39,7 @@ export async function once<Result>(
     return await idempotent(key)
   } catch (error) {
     if (error instanceof IdempotencyAlreadyInProgressError)
-      throw new TryLater('Another try is at it', { notBefore: keeper.inProgressUntil })
+      throw new RetryableError('Another try is at it', { notBefore: keeper.inProgressUntil })
     throw error instanceof IdempotencyPersistenceLayerError ? error.cause : error
   }
 }

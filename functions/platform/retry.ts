@@ -2,8 +2,8 @@
 export type NamedWait = { seconds: number; longest?: number }
 
 /** Thrown by work that cannot go on now but will later; the job is sent anew with a delay. Costs no receive count. */
-export class TryLater extends Error {
-  override name = 'TryLater'
+export class RetryableError extends Error {
+  override name = 'RetryableError'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
   readonly notBefore: number | undefined
   /** The wait that the other side names, to be believed within bounds. */
@@ -23,8 +23,8 @@ export class TryLater extends Error {
 }
 
 /** Thrown by work whose turn has not come. That is no attempt, and time spent so does not count towards giving up. */
-export class NotYet extends TryLater {
-  override name = 'NotYet'
+export class Deferred extends RetryableError {
+  override name = 'Deferred'
 
   constructor(reason: string, notBefore: number) {
     super(reason, { notBefore })
@@ -37,8 +37,8 @@ export class Superseded extends Error {
 }
 
 /** Thrown by work that no retry can help; the job goes to the dead letters with this reason. */
-export class GiveUp extends Error {
-  override name = 'GiveUp'
+export class PermanentError extends Error {
+  override name = 'PermanentError'
 }
 
 /**
@@ -71,7 +71,7 @@ export function namedWait(
  * reach beyond `end`, when the work is given up.
  */
 export function nextTry(
-  { notBefore, named }: TryLater,
+  { notBefore, named }: RetryableError,
   {
     attempt,
     namedBefore,

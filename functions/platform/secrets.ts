@@ -6,11 +6,11 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import type * as z from 'zod'
 import { problems } from './problems.ts'
-import { TryLater } from './retry.ts'
+import { RetryableError } from './retry.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
-export class SecretUnavailable extends TryLater {
+export class SecretUnavailable extends RetryableError {
   override name = 'SecretUnavailable'
   /** Whether Secrets Manager could not answer, or refused to, where either is known. */
   readonly why: 'down' | 'refused' | undefined

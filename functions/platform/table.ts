@@ -8,7 +8,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
-import { TryLater } from './retry.ts'
+import { RetryableError } from './retry.ts'
 
 /** An item that carries the number of its version, so that nobody writes over a change that they have not seen. */
 type Versioned = { pk: string; version: number }
@@ -105,7 +105,7 @@ function readTogether(client: DynamoDBClient, name: string) {
     pks.add(pk)
     const together = await items
     const read = together.has(pk) ? together : await readItems(client, name, [pk])
-    if (!read.has(pk)) throw new TryLater('DynamoDB left a read undone')
+    if (!read.has(pk)) throw new RetryableError('DynamoDB left a read undone')
     const item = read.get(pk)
     return item && unmarshall(item)
   }

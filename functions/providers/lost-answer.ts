@@ -1,13 +1,13 @@
 import type { SendOutcome } from '../messages/ledger.ts'
 import { NoAnswer } from '../platform/fetch-json.ts'
-import { TryLater } from '../platform/retry.ts'
+import { RetryableError } from '../platform/retry.ts'
 
 /**
  * What an error of a send means where the provider knows no repetitions: a lost answer may be to a message that was taken, so
- * it is not sent again. Throws TryLater, with these words, where no connection ever stood; and any other error.
+ * it is not sent again. Throws RetryableError, with these words, where no connection ever stood; and any other error.
  */
 export function lostAnswer(error: unknown, unreachable: string): SendOutcome {
   if (!(error instanceof NoAnswer)) throw error
   if (error.mayHaveArrived) return { outcome: 'unknown' }
-  throw new TryLater(`${unreachable} (${error.message})`, { cause: error })
+  throw new RetryableError(`${unreachable} (${error.message})`, { cause: error })
 }

@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../messages/ledger.ts'
-import { type NamedWait, TryLater } from '../platform/retry.ts'
+import { type NamedWait, RetryableError } from '../platform/retry.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /**
@@ -13,7 +13,7 @@ export type Verdict = 'final' | 'later' | 'set-up' | 'in doubt'
 export type Verdicts = ReadonlyMap<string, Verdict>
 
 /** A fault of the account (credentials, number, bot, plan): the message waits for somebody to mend it, who is told at once. */
-export class SetUpFault extends TryLater {
+export class SetUpFault extends RetryableError {
   override name = 'SetUpFault'
 }
 
@@ -62,7 +62,7 @@ export function actOn(
   if (verdict === 'in doubt') return { outcome: 'unknown' }
   if (verdict === 'set-up')
     throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { named })
-  throw new TryLater(`${service} answered ${answer}`, { named })
+  throw new RetryableError(`${service} answered ${answer}`, { named })
 }
 
 /** An answer in a few words: its code, if there is one, and its HTTP status. */

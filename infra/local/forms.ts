@@ -1,5 +1,5 @@
-import { type Scenario, scenarios } from './scenarios.ts'
-import { statusesOnly } from './statuses-only.ts'
+import { type Scenario, scenarios } from './demo/scenarios.ts'
+import { statusesOnly } from './demo/statuses-only.ts'
 import { teamRole } from './team.ts'
 
 /** The forms of the relay: the settings that make each, and the scenarios that show it at work. */

@@ -2,8 +2,8 @@ import { text } from 'node:stream/consumers'
 import * as z from 'zod'
 import { sign } from '../../functions/hubspot/signature.ts'
 import { parseJson } from '../../functions/platform/json.ts'
-import type { ForwardReceiverEvent } from './forward-receiver.ts'
 import { serve } from './loopback.ts'
+import type { ForwardReceiverEvent } from './providers/forward-receiver.ts'
 
 /**
  * Stands between the relay and a service that is being written on this machine, and tells of each call. What it hands on

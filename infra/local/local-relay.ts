@@ -1,13 +1,13 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { open as openBody } from '../../functions/platform/envelope.ts'
-import { type ForwardReceiverEvent, startForwardReceiver } from './forward-receiver.ts'
-import { type HubSpotEvent, startHubSpot } from './hubspot.ts'
-import type { Behaviour } from './hubspot-behaviour.ts'
+import { type LocalStackOptions, type LogEntry, startLocalStack } from './aws/stack.ts'
+import type { Behaviour } from './hubspot/behaviour.ts'
+import { type HubSpotEvent, startHubSpot } from './hubspot/simulator.ts'
 import { startLiveService } from './live-service.ts'
-import type { ProviderEvent, ProviderSimulator } from './provider-simulator.ts'
+import { type ForwardReceiverEvent, startForwardReceiver } from './providers/forward-receiver.ts'
+import type { ProviderEvent, ProviderSimulator } from './providers/simulator.ts'
 import { createEvents } from './simulator.ts'
-import { type LocalStackOptions, type LogEntry, startLocalStack } from './stack.ts'
 import { createStatusSender, type TeamEvent } from './team.ts'
 
 /** What happened anywhere around the relay. */

@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import * as z from 'zod'
 import type { Inbox } from './inbox/inbox.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
-import type { Conduct } from './provider-simulator.ts'
+import type { Conduct } from './providers/simulator.ts'
 
 /** What can be made to happen: a message and its fate, or another event of HubSpot's. */
 type Trigger = {

@@ -12,7 +12,7 @@ import { type faultLabels, faultNames } from '../../infra/local/inbox/faults.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { ample } from '../../infra/local/pace.ts'
-import { playedProviders } from '../../infra/local/providers.ts'
+import { playedProviders } from '../../infra/local/providers/all.ts'
 import { startBrowser } from './browser.ts'
 import { findChromium } from './chromium.ts'
 

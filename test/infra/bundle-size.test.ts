@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Metafile } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bundle } from '../../infra/bundle.ts'
+import { bundle } from '../../infra/relay/bundle.ts'
 
 /** HubSpot waits for the one; the other has the numbering plans of the world, and the names of HTML's characters. */
 const limits: Record<string, number> = { 'hubspot-webhook': 110, 'deliver-message': 215 }

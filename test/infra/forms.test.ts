@@ -2,8 +2,8 @@ import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { ArnPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
+import { StatusRelay } from '../../infra/relay/status-relay.ts'
 import { readSettings } from '../../infra/settings.ts'
-import { StatusRelay } from '../../infra/status-relay.ts'
 import { functionsOf, nameOf, relayTemplate, resourcesOf } from './relay-template.ts'
 
 /** Resources by their type, each under its name in the construct tree; but what watches them: monitoring.test.ts. */

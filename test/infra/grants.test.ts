@@ -4,7 +4,7 @@ import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
-import { StatusRelay, type StatusRelayProps } from '../../infra/status-relay.ts'
+import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, resourcesOf } from './relay-template.ts'
 
 type Grant = 'grantOperate' | 'grantSupport'
@@ -108,7 +108,7 @@ function allowed(grant: Grant, props: StatusRelayProps = {}) {
 
 /** The IAM actions of every operation of AWS in the sources of the command line, the local relay's aside. */
 function actionsOfCommandLine() {
-  const operations = [...sourcesFrom('infra/relay/relay.ts')].flatMap(([path, text]) =>
+  const operations = [...sourcesFrom('infra/cli/relay.ts')].flatMap(([path, text]) =>
     path.startsWith('infra/local/')
       ? []
       : [...text.matchAll(/\bnew (\w+)Command\(|\bpaginate(\w+)\(/g)].map(

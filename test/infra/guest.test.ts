@@ -5,8 +5,8 @@ import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import { Construct } from 'constructs'
 import { describe, expect, test } from 'vitest'
-import { relaysAmong } from '../../infra/outputs.ts'
-import { StatusRelay, type StatusRelayProps } from '../../infra/status-relay.ts'
+import { relaysAmong } from '../../infra/relay/outputs.ts'
+import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, type Resource, resourcesOf } from './relay-template.ts'
 
 const env = { account: '123456789012', region: 'eu-west-1' }
@@ -117,7 +117,7 @@ describe('in an app of somebody else', () => {
   })
 
   test('each prop says what it means, and what happens without it', () => {
-    const source = readFileSync(new URL('../../infra/props.ts', import.meta.url), 'utf8')
+    const source = readFileSync(new URL('../../infra/relay/props.ts', import.meta.url), 'utf8')
     const [, ...interfaces] = source.split(/^(?:export )?interface /m).map((text) => text.split('\n}')[0]!)
     const props = interfaces.flatMap((text) => [
       ...text.matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)? {2}readonly (\w+)/g),

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { FunctionProperties } from '../../infra/local/lambda.ts'
-import { readTemplate } from '../../infra/local/template.ts'
+import { FunctionProperties } from '../../infra/local/aws/lambda.ts'
+import { readTemplate } from '../../infra/local/aws/template.ts'
 
 const project = join(import.meta.dirname, '../..')
 const app = mkdtempSync(join(tmpdir(), 'app-'))
@@ -67,7 +67,7 @@ test('who does not read `exports`, like CommonJS apps whose types are resolved a
   const { main, types, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
 
   expect({ default: main, types }).toEqual(exports['.'])
-  expect(readdirSync(join(installed, 'dist/infra'))).toEqual(
+  expect(readdirSync(join(installed, 'dist/infra/relay'))).toEqual(
     expect.arrayContaining(['status-relay.js', 'status-relay.d.ts']),
   )
 })

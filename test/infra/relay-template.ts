@@ -1,9 +1,9 @@
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import cdk from '../../cdk.json' with { type: 'json' }
-import { relaysAmong } from '../../infra/outputs.ts'
+import { relaysAmong } from '../../infra/relay/outputs.ts'
+import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { relayName } from '../../infra/relay-name.ts'
-import { StatusRelay, type StatusRelayProps } from '../../infra/status-relay.ts'
 
 /** A resource's properties: CloudFormation's shape, different for each type. */
 // biome-ignore lint/suspicious/noExplicitAny: the tests look into it by path, and a wrong path fails the test

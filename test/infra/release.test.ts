@@ -14,7 +14,7 @@ describe.skipIf(!hasHistory)('npm run release', () => {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: clone, encoding: 'utf8', env }).trim()
   const read = (file: string) => readFileSync(join(clone, file), 'utf8')
   const release = () =>
-    execFileSync(process.execPath, ['infra/release.ts', '--tested'], {
+    execFileSync(process.execPath, ['infra/package/release.ts', '--tested'], {
       cwd: clone,
       encoding: 'utf8',
       env,
@@ -36,7 +36,7 @@ describe.skipIf(!hasHistory)('npm run release', () => {
     expect(git('log', '-1', '--format=%s')).toBe('chore(release): 7.8.9')
     expect(read('CHANGELOG.md')).toMatch(/^## \[7\.8\.9\] - \d{4}-\d\d-\d\d$/m)
     expect(JSON.parse(read('package.json')).version).toBe('7.8.9')
-    expect(read('infra/version.ts')).toContain("'7.8.9'")
+    expect(read('infra/relay/version.ts')).toContain("'7.8.9'")
     expect(existsSync(join(clone, 'hubspot-status-relay-7.8.9.tgz'))).toBe(true)
     expect(git('status', '--porcelain')).toBe('')
   })

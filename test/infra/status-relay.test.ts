@@ -3,7 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, test } from 'vitest'
-import { StatusRelay } from '../../infra/status-relay.ts'
+import { StatusRelay } from '../../infra/relay/status-relay.ts'
 import { functionsOf, nameOf, outputsOf, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()

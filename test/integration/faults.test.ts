@@ -1,7 +1,7 @@
 import { describe, type ExpectStatic, test } from 'vitest'
-import type { Fault } from '../../infra/local/aws.ts'
+import type { Fault } from '../../infra/local/aws/aws.ts'
+import { shortWaits } from '../../infra/local/demo/scenarios.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import { shortWaits } from '../../infra/local/scenarios.ts'
 
 /** A relay of its own for each test, since a fault is everybody's: they wait side by side. */
 async function start() {

@@ -2,9 +2,9 @@ import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ledgerKey } from '../../functions/messages/ledger.ts'
+import { type Outcome, playScenarios, shortWaits } from '../../infra/local/demo/scenarios.ts'
 import { type Form, forms } from '../../infra/local/forms.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import { type Outcome, playScenarios, shortWaits } from '../../infra/local/scenarios.ts'
 
 const tested: Form[] = ['statuses-only', 'smallest']
 const played = {} as Record<Form, { relay: LocalRelay; outcomes: Outcome[] }>

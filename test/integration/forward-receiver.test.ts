@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, expect, test } from 'vitest'
 import { sign } from '../../functions/hubspot/signature.ts'
-import { type Conduct, startForwardReceiver } from '../../infra/local/forward-receiver.ts'
+import { type Conduct, startForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
 
 const secret = `whsec_${Buffer.from('a secret of twenty-four b').toString('base64')}`
 const oldSecret = `whsec_${Buffer.from('another secret, the old one').toString('base64')}`

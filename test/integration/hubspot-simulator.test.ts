@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { verify } from '../../functions/hubspot/signature.ts'
-import { startHubSpot } from '../../infra/local/hubspot.ts'
-import type { Behaviour } from '../../infra/local/hubspot-behaviour.ts'
+import type { Behaviour } from '../../infra/local/hubspot/behaviour.ts'
+import { startHubSpot } from '../../infra/local/hubspot/simulator.ts'
 
 const ids = { portalId: '1001', channelId: '2300310', channelAccountId: '3000000001' }
 const messagesPath = `/conversations/v3/custom-channels/${ids.channelId}/messages`

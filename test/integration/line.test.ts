@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { line } from '../../functions/providers/line/send.ts'
-import { startLine } from '../../infra/local/line.ts'
-import type { Conduct } from '../../infra/local/provider-simulator.ts'
+import { startLine } from '../../infra/local/providers/line.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 const customer = `U${'1'.repeat(32)}`
@@ -37,17 +37,17 @@ test("each of LINE's errors has an outcome, and only what may pass is tried agai
 
   const notFinal = Object.entries(outcomes).filter(([, outcome]) => outcome !== 'rejected')
   expect(Object.fromEntries(notFinal)).toEqual({
-    'Access to this API is not available for your account': 'TryLater',
-    'The API rate limit has been exceeded. Try again later.': 'TryLater',
-    [simulator.errors.find(({ code }) => code.startsWith('Authentication failed'))!.code]: 'TryLater',
-    'Internal server error': 'TryLater in doubt',
+    'Access to this API is not available for your account': 'RetryableError',
+    'The API rate limit has been exceeded. Try again later.': 'RetryableError',
+    [simulator.errors.find(({ code }) => code.startsWith('Authentication failed'))!.code]: 'RetryableError',
+    'Internal server error': 'RetryableError in doubt',
   })
 })
 
 test('an answer that was lost is asked for again, and the customer has the message once', async () => {
   const { simulator, send } = await setUp({ answers: [{ reply: 'reset', takes: true }, {}] })
 
-  expect(await send().catch(nameOf)).toBe('TryLater in doubt')
+  expect(await send().catch(nameOf)).toBe('RetryableError in doubt')
   const again = await send()
 
   expect(again).toEqual([
@@ -64,7 +64,7 @@ test('while LINE is down a message waits', async () => {
   const { simulator, send } = await setUp()
   await simulator.goDown()
 
-  expect(await send().catch(nameOf)).toBe('TryLater')
+  expect(await send().catch(nameOf)).toBe('RetryableError')
 
   await simulator.goUp()
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
@@ -73,7 +73,7 @@ test('while LINE is down a message waits', async () => {
 test('with a wrong token a message waits', async () => {
   const { simulator, send } = await setUp()
 
-  expect(await send({}, { ...simulator.account, channelAccessToken: 'wrong' }).catch(nameOf)).toBe('TryLater')
+  expect(await send({}, { ...simulator.account, channelAccessToken: 'wrong' }).catch(nameOf)).toBe('RetryableError')
 })
 
 async function setUp(conduct: Conduct = {}) {
@@ -85,5 +85,5 @@ async function setUp(conduct: Conduct = {}) {
 }
 
 function nameOf(error: unknown) {
-  return error instanceof TryLater ? `TryLater${error.unclear ? ' in doubt' : ''}` : String(error)
+  return error instanceof RetryableError ? `RetryableError${error.unclear ? ' in doubt' : ''}` : String(error)
 }

@@ -17,9 +17,9 @@ import {
 } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, SQSRecord } from 'aws-lambda'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type LocalStack, startLocalStack } from '../../infra/local/aws/stack.ts'
+import { type Assembly, synthesize } from '../../infra/local/aws/template.ts'
 import { slowness } from '../../infra/local/pace.ts'
-import { type LocalStack, startLocalStack } from '../../infra/local/stack.ts'
-import { type Assembly, synthesize } from '../../infra/local/template.ts'
 
 let assembly: Assembly
 let stack: LocalStack
@@ -463,7 +463,7 @@ describe('the end', () => {
 
   test('functions end with the process that runs the stack, even when that is killed', async () => {
     const script = `
-      const { startLocalStack } = await import('./infra/local/stack.ts')
+      const { startLocalStack } = await import('./infra/local/aws/stack.ts')
       const stack = await startLocalStack({ assembly: ${JSON.stringify(assembly.folder)} })
       await stack.invoke('answer', { body: '1' })
       stack.invoke('obey', { body: 'hang' })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Delivery } from '../../infra/local/forward-receiver.ts'
+import { briskly, playMigration, type StepOutcome } from '../../infra/local/demo/migration.ts'
 import { type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import { briskly, playMigration, type StepOutcome } from '../../infra/local/migration.ts'
+import type { Delivery } from '../../infra/local/providers/forward-receiver.ts'
 
 let relay: LocalRelay
 let outcomes: StepOutcome[]

@@ -26,9 +26,9 @@ import { referenceOf, toQuery } from '../../functions/providers/references.ts'
 import { telegram } from '../../functions/providers/telegram/send.ts'
 import { twilio } from '../../functions/providers/twilio/send.ts'
 import { whatsapp } from '../../functions/providers/whatsapp/send.ts'
-import { startLine } from '../../infra/local/line.ts'
 import { serve } from '../../infra/local/loopback.ts'
-import { startTwilio } from '../../infra/local/twilio.ts'
+import { startLine } from '../../infra/local/providers/line.ts'
+import { startTwilio } from '../../infra/local/providers/twilio.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 // What the providers' own libraries, or what packages publish of their APIs, say to the same messages.

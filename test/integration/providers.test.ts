@@ -8,10 +8,10 @@ import { sign } from '../../functions/providers/twilio/signature.ts'
 import { verify } from '../../functions/providers/whatsapp/signature.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { serve } from '../../infra/local/loopback.ts'
-import type { Conduct } from '../../infra/local/provider-simulator.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
+import { startTwilio } from '../../infra/local/providers/twilio.ts'
+import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
 import { noteRunning } from '../../infra/local/running.ts'
-import { startTwilio } from '../../infra/local/twilio.ts'
-import { startWhatsApp } from '../../infra/local/whatsapp.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 
 // What of the providers only the whole relay shows: whose word counts, and what becomes of what is handed on.

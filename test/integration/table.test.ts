@@ -9,7 +9,7 @@ import {
 import dynalite from 'dynalite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { createTable, type Table } from '../../functions/platform/table.ts'
 import { createMemoryTable } from '../support/memory-table.ts'
 
@@ -168,6 +168,6 @@ describe('reads that are asked for at once', () => {
   test('do not take what stays undone for an item that is not there', async () => {
     const { table } = hurried(() => true)
 
-    await expect(table.get('item-0')).rejects.toThrow(TryLater)
+    await expect(table.get('item-0')).rejects.toThrow(RetryableError)
   })
 })

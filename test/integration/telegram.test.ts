@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { telegram } from '../../functions/providers/telegram/send.ts'
-import type { Conduct } from '../../infra/local/provider-simulator.ts'
-import { startTelegram } from '../../infra/local/telegram.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
+import { startTelegram } from '../../infra/local/providers/telegram.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 const customer = '1111111'
@@ -37,8 +37,8 @@ test("each of Telegram's errors has an outcome, and only one in doubt leaves it 
 
   const notFinal = Object.entries(outcomes).filter(([, outcome]) => outcome !== 'rejected')
   expect(Object.fromEntries(notFinal)).toEqual({
-    'Too Many Requests: retry after 1': 'TryLater',
-    Unauthorized: 'TryLater',
+    'Too Many Requests: retry after 1': 'RetryableError',
+    Unauthorized: 'RetryableError',
     'Internal Server Error: sending failed': 'unknown',
   })
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
@@ -55,7 +55,7 @@ test('while Telegram is down a message waits', async () => {
   const { simulator, send } = await setUp()
   await simulator.goDown()
 
-  expect(await send().catch(nameOf)).toBe('TryLater')
+  expect(await send().catch(nameOf)).toBe('RetryableError')
 
   await simulator.goUp()
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
@@ -83,7 +83,7 @@ async function setUp(conduct: Conduct = {}) {
   return { simulator, send }
 }
 
-const nameOf = (error: unknown) => (error instanceof TryLater ? 'TryLater' : String(error))
+const nameOf = (error: unknown) => (error instanceof RetryableError ? 'RetryableError' : String(error))
 
 /** All that could reach a log: an error and its causes, with their fields. */
 function everythingOf(error: unknown): string {

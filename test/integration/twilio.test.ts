@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import type { ReceivedStatus } from '../../functions/providers/provider.ts'
 import { TwilioAccount } from '../../functions/providers/twilio/account.ts'
 import { twilio as receiptFace } from '../../functions/providers/twilio/receipt.ts'
 import { twilio as sendFace } from '../../functions/providers/twilio/send.ts'
-import type { Conduct } from '../../infra/local/provider-simulator.ts'
-import { startTwilio, type TwilioOptions } from '../../infra/local/twilio.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
+import { startTwilio, type TwilioOptions } from '../../infra/local/providers/twilio.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 const to = ['+1 (555) 010-0002', '+15550100003'].map((value) => ({ deliveryIdentifier: { value } }))
@@ -69,19 +69,19 @@ test("each of Twilio's errors has an outcome: another try, doubt, or a reason wi
     const { send, simulator } = await setUp({ answers: [{ error: code }] })
     const outcome = await send().catch((error: unknown) => error)
 
-    if (outcome instanceof TryLater) notFinal[code] = 'TryLater'
+    if (outcome instanceof RetryableError) notFinal[code] = 'RetryableError'
     else if (JSON.stringify(outcome).includes('unknown')) notFinal[code] = 'unknown'
     else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
     expect(simulator.messages).toEqual([])
   }
 
   expect(notFinal).toEqual({
-    20003: 'TryLater',
-    20404: 'TryLater',
-    20429: 'TryLater',
+    20003: 'RetryableError',
+    20404: 'RetryableError',
+    20429: 'RetryableError',
     20500: 'unknown',
     20503: 'unknown',
-    21611: 'TryLater',
+    21611: 'RetryableError',
   })
 })
 
@@ -155,7 +155,7 @@ test('while Twilio is down a message waits', async () => {
   const { simulator, send } = await setUp()
   await simulator.goDown()
 
-  expect(await send().catch((error: unknown) => error)).toBeInstanceOf(TryLater)
+  expect(await send().catch((error: unknown) => error)).toBeInstanceOf(RetryableError)
 
   await simulator.goUp()
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
@@ -168,7 +168,7 @@ test('with another auth token Twilio takes nothing, and the message waits for th
     (error: unknown) => error,
   )
 
-  expect(failure).toBeInstanceOf(TryLater)
+  expect(failure).toBeInstanceOf(RetryableError)
   expect(failure).toMatchObject({
     message: 'Twilio does not accept this account as it is set up: error 20003, HTTP 401',
   })

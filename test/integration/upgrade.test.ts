@@ -1,12 +1,12 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bundle } from '../../infra/bundle.ts'
-import type { ForwardReceiver } from '../../infra/local/forward-receiver.ts'
-import type { Message } from '../../infra/local/hubspot.ts'
-import { FunctionProperties } from '../../infra/local/lambda.ts'
+import { FunctionProperties } from '../../infra/local/aws/lambda.ts'
+import { readTemplate, synthesize } from '../../infra/local/aws/template.ts'
+import type { Message } from '../../infra/local/hubspot/simulator.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import { readTemplate, synthesize } from '../../infra/local/template.ts'
+import type { ForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
+import { bundle } from '../../infra/relay/bundle.ts'
 import { checkOut, lastTag } from '../support/releases.ts'
 
 const project = join(import.meta.dirname, '../..')

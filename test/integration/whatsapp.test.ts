@@ -2,15 +2,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import type { ReceivedStatus } from '../../functions/providers/provider.ts'
 import { WhatsAppAccount } from '../../functions/providers/whatsapp/account.ts'
 import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
 import { verdicts } from '../../functions/providers/whatsapp/reasons.ts'
 import { whatsapp as receiptFace } from '../../functions/providers/whatsapp/receipt.ts'
 import { whatsapp as sendFace } from '../../functions/providers/whatsapp/send.ts'
-import type { Conduct } from '../../infra/local/provider-simulator.ts'
-import { startWhatsApp } from '../../infra/local/whatsapp.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
+import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 const to = [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 555 010-0002' } }]
@@ -80,7 +80,7 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
 
     const verdict = verdicts.get(code)
     if (verdict === 'in doubt') expect(outcome).toEqual([{ outcome: 'unknown' }])
-    else if (verdict !== 'final') expect(outcome).toBeInstanceOf(TryLater)
+    else if (verdict !== 'final') expect(outcome).toBeInstanceOf(RetryableError)
     else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
     expect(simulator.messages).toEqual([])
   }
@@ -100,7 +100,7 @@ test('while Meta is down a message waits', async () => {
   const { simulator, send } = await setUp()
   await simulator.goDown()
 
-  expect(await send().catch((error: unknown) => error)).toBeInstanceOf(TryLater)
+  expect(await send().catch((error: unknown) => error)).toBeInstanceOf(RetryableError)
 
   await simulator.goUp()
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
@@ -136,7 +136,7 @@ test('with another token Meta takes nothing, and the message waits for the right
 
   const failure = await send({}, { ...simulator.account, accessToken: 'EAA-another' }).catch((error: unknown) => error)
 
-  expect(failure).toBeInstanceOf(TryLater)
+  expect(failure).toBeInstanceOf(RetryableError)
   expect(simulator.deliveries).toEqual([])
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
 })

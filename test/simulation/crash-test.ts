@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { Command } from 'commander'
-import type { Answer, Conduct, Receipt } from '../../infra/local/forward-receiver.ts'
-import type { Word } from '../../infra/local/hubspot.ts'
+import type { Word } from '../../infra/local/hubspot/simulator.ts'
 import { ids, startLocalRelay } from '../../infra/local/local-relay.ts'
+import type { Answer, Conduct, Receipt } from '../../infra/local/providers/forward-receiver.ts'
 
 const options = new Command('crash-test')
   .description('Kills processes of the running local stack at random, with load on it, and judges what came of it.')

@@ -1,6 +1,6 @@
 import { LedgerItem, ledgerKey } from '../../functions/messages/ledger.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
-import { ladder, readsTheSame, type Status, wordFor } from '../../functions/messages/status.ts'
+import { hubspotStatusFor, ladder, readsTheSame, type Status } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import { reasonFor, type Send } from './provider.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
@@ -76,7 +76,7 @@ function wronglyTold(world: World, fate: Fate): Violation[] {
     const failed = statuses.filter((other) => other === 'failed').length
     const reason = cleanReason(reasonFor(id))
     const whole = parts.length > 1 ? `${failed} of ${parts.length} sends failed: ${reason}` : reason
-    if (held?.statusType !== wordFor(status)) return false
+    if (held?.statusType !== hubspotStatusFor(status)) return false
     return held.statusType !== 'FAILED' || wasReworded || (held.errorMessage === whole) === (status === 'failed')
   })
   if (isTrue) return []

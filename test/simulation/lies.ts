@@ -1,4 +1,4 @@
-import { ladder, type Status, wordFor } from '../../functions/messages/status.ts'
+import { hubspotStatusFor, ladder, type Status } from '../../functions/messages/status.ts'
 import type { Fate } from './scenario.ts'
 import type { World } from './world.ts'
 
@@ -31,7 +31,8 @@ const highest = (all: Truth[]) => order[Math.max(...all.map((one) => order.index
 const lowest = (all: Truth[]) => order[Math.min(...all.map((one) => order.indexOf(one)))]!
 
 /** HubSpot's word for what the provider's side knows; undefined where it knows none. */
-export const wordOf = (truth: Truth) => (ladder.includes(truth as Status) ? wordFor(truth as Status) : undefined)
+export const wordForTruth = (truth: Truth) =>
+  ladder.includes(truth as Status) ? hubspotStatusFor(truth as Status) : undefined
 
 // A message is looked at for a day: what is wrong by then stays so.
 const day = 86_400_000
@@ -68,7 +69,7 @@ function lieSeconds(world: World, fate: Fate, shown = world.hubspot.history) {
 function isLie(word: string, truth: Truth, isLate: boolean) {
   if (truth === 'not taken') return word !== 'FAILED'
   if (truth === 'accepted') return word !== 'SENT' && !(isLate && word === 'FAILED')
-  return word !== wordOf(truth)
+  return word !== wordForTruth(truth)
 }
 
 /** The lie-seconds of all messages of a world that somebody can know something of. */

@@ -1,10 +1,10 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { StatusUpdate } from '../../functions/messages/jobs.ts'
-import { wordFor } from '../../functions/messages/status.ts'
+import { hubspotStatusFor } from '../../functions/messages/status.ts'
 import { open } from '../../functions/platform/envelope.ts'
-import { backoff, nextTry, TryLater } from '../../functions/platform/retry.ts'
+import { backoff, nextTry, RetryableError } from '../../functions/platform/retry.ts'
 import type * as updateStatus from '../../functions/update-status.ts'
-import { liesOf, truthOf, wordOf } from './lies.ts'
+import { liesOf, truthOf, wordForTruth } from './lies.ts'
 import { runWorld } from './run.ts'
 import type { Fate } from './scenario.ts'
 import { createWorld, type World, type WorldOptions } from './world.ts'
@@ -47,7 +47,7 @@ function plainRelay({ hubspot, tokens, queue, now, random }: updateStatus.Deps) 
     const update = StatusUpdate.safeParse(body).data
     if (!update || (update.status === 'unconfirmed' && waiting)) return
     const attempt = waiting?.attempt ?? 0
-    const statusType = wordFor(update.status)
+    const statusType = hubspotStatusFor(update.status)
     const status = { statusType, ...(statusType === 'FAILED' && { errorMessage: update.reason }) }
     const isTold = await tokens
       .get(update.portalId)
@@ -71,7 +71,7 @@ function allKnowing(world: World, { hubspot, tokens, rateLimit, sleep, now, rand
     const fate = world.fates.find((other) => other.id === id)!
     const truth = truthOf(world, fate)
     // What nobody took by then has failed.
-    const word = truth === 'not taken' && now() >= deadlineOf(fate) ? 'FAILED' : wordOf(truth)
+    const word = truth === 'not taken' && now() >= deadlineOf(fate) ? 'FAILED' : wordForTruth(truth)
     const shown = world.hubspot.history.findLast(({ messageId }) => messageId === id)?.word ?? 'SENT'
     return word !== undefined && word !== shown ? word : undefined
   }
@@ -99,14 +99,14 @@ function allKnowing(world: World, { hubspot, tokens, rateLimit, sleep, now, rand
     if (answer.kind === 'taken') return
     if (answer.kind === 'unauthorized') return void (await tokens.renew('1', token))
     if (answer.kind === 'busy' && answer.status === 429)
-      throw new TryLater('', { notBefore: await rateLimit.exceeded('1', answer.retryAfter) })
-    throw new TryLater(answer.kind, {
+      throw new RetryableError('', { notBefore: await rateLimit.exceeded('1', answer.retryAfter) })
+    throw new RetryableError(answer.kind, {
       named: 'retryAfter' in answer && answer.retryAfter !== undefined ? { seconds: answer.retryAfter } : undefined,
     })
   }
 
   function waitFor(error: unknown, attempt: number) {
-    const later = error instanceof TryLater ? error : new TryLater('')
+    const later = error instanceof RetryableError ? error : new RetryableError('')
     return (
       nextTry(later, { attempt, namedBefore: attempt - 1, end: Number.POSITIVE_INFINITY, now: now(), random }) - now()
     )

@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
 import type { ReceiptFace, SendFace } from '../../functions/providers/provider.ts'
 import type { Network, Process } from './processes.ts'
@@ -191,14 +191,14 @@ export const withoutKey: SendFace<unknown> = {
       body: JSON.stringify({ messageId }),
     }).catch(unheard)
     if (!response) return { outcome: 'unknown' }
-    if (response.status === 503) throw new TryLater('The provider is busy')
+    if (response.status === 503) throw new RetryableError('The provider is busy')
     if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }
     return { outcome: 'sent', ...Answer.parse(response.json) }
   },
 }
 
 function unheard(error: unknown) {
-  if (error instanceof NoAnswer && !error.mayHaveArrived) throw new TryLater('The provider cannot be reached')
+  if (error instanceof NoAnswer && !error.mayHaveArrived) throw new RetryableError('The provider cannot be reached')
   return undefined
 }
 

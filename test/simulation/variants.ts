@@ -2,7 +2,7 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { keptForDays, type Ledger, type LedgerItem } from '../../functions/messages/ledger.ts'
 import { ladder } from '../../functions/messages/status.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import type { SendFace } from '../../functions/providers/provider.ts'
 import type { FaultKind } from './faults.ts'
 import type { Invariant } from './invariants.ts'
@@ -355,7 +355,7 @@ const retryUnknown = (face: SendFace<unknown>): SendFace<unknown> => ({
   ...face,
   async send(job, account, tools) {
     const outcome = await face.send(job, account, tools)
-    if (outcome.outcome === 'unknown') throw new TryLater('Perhaps it was not sent')
+    if (outcome.outcome === 'unknown') throw new RetryableError('Perhaps it was not sent')
     return outcome
   },
 })

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../../infra/local/stack.ts'
+import type { LogEntry } from '../../infra/local/aws/stack.ts'
 
 /** A line that a function logged. */
 type Line = { service: string; level: string; message: string; timestamp: string } & Record<string, unknown>

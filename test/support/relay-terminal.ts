@@ -1,5 +1,5 @@
 import pc from 'picocolors'
-import { relay } from '../../infra/relay/relay.ts'
+import { relay } from '../../infra/cli/relay.ts'
 
 /** Where the tests sit in front of the command line: what is answered to its questions, and what it said. */
 export type Session = {

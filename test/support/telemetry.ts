@@ -1,5 +1,5 @@
 import type { Telemetry } from '../../functions/platform/telemetry.ts'
-import { metrics } from '../../infra/metrics.ts'
+import { metrics } from '../../infra/operations/metrics.ts'
 
 /** Telemetry that keeps what it is told. */
 export function collectTelemetry() {
@@ -34,13 +34,13 @@ export function collectTelemetry() {
   return { telemetry, lines, counts, measurements, unwritten, everything }
 }
 
-/** Throws for a metric that is emitted otherwise than `infra/metrics.ts`, and with it docs/metrics.md, say. */
+/** Throws for a metric that is emitted otherwise than `infra/operations/metrics.ts`, and with it docs/metrics.md, say. */
 export function mustBeKnown(metric: string, by: Record<string, string>, unit = 'Count') {
   const known = (metrics as Record<string, { unit: string; by?: Record<string, readonly string[]> }>)[metric]
-  if (known?.unit !== unit) throw new Error(`Metric ${metric} in ${unit} is not in infra/metrics.ts`)
+  if (known?.unit !== unit) throw new Error(`Metric ${metric} in ${unit} is not in infra/operations/metrics.ts`)
   const split = Object.entries(known.by ?? {})
   const fits = ([name, values]: [string, readonly string[]]) =>
     by[name] !== undefined && (values.length === 0 || values.includes(by[name]))
   if (Object.keys(by).length !== split.length || !split.every(fits))
-    throw new Error(`Metric ${metric} by ${JSON.stringify(by)} is not in infra/metrics.ts`)
+    throw new Error(`Metric ${metric} by ${JSON.stringify(by)} is not in infra/operations/metrics.ts`)
 }

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { StatusUpdate } from '../../functions/messages/jobs.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
-import { jsonSchemas, openApi } from '../../infra/contract.ts'
+import { jsonSchemas, openApi } from '../../infra/package/contract.ts'
 import { example } from '../support/examples.ts'
 import { forwardHeaders, forwardSecret } from '../support/http-events.ts'
 

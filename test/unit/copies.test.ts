@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LedgerItem } from '../../functions/messages/ledger.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
 // A job that waits is sent anew. Where the answer to that is lost, the one that was received comes back, and is sent anew again.
@@ -13,7 +13,7 @@ beforeEach(() => {
 const refused = () => Object.assign(new Error('timeout'), { $metadata: {} })
 const held = () => world.hubspot.held.get('m')
 const item = () => world.ledgerTable.items.get('1#2#m') as LedgerItem
-const busy = () => Promise.reject(new TryLater('busy', { notBefore: world.now() + 5000 }))
+const busy = () => Promise.reject(new RetryableError('busy', { notBefore: world.now() + 5000 }))
 const waitingIn = (queue: World['deliveries']) =>
   queue.jobs().map(({ waiting }) => waiting as { copy: { count: number; token: string }; carry: object })
 

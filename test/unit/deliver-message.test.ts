@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { gzip } from '../../functions/platform/queue.ts'
-import { TryLater } from '../../functions/platform/retry.ts'
+import { RetryableError } from '../../functions/platform/retry.ts'
 import { SetUpFault } from '../../functions/providers/verdict.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
@@ -43,7 +43,7 @@ describe('what came of the send', () => {
   test('try later: sent once the provider takes it, and told once', async () => {
     let refusals = 3
     world.provider.send = async () => {
-      if (refusals-- > 0) throw new TryLater('the provider is down')
+      if (refusals-- > 0) throw new RetryableError('the provider is down')
       return { outcome: 'sent', status: 'sent' }
     }
     await deliver()
@@ -123,7 +123,7 @@ describe('what came of the send', () => {
 
   test('not sent for a quarter of an hour: FAILED with the reason, not sent any more, and the job among the dead letters', async () => {
     world.provider.send = async () => {
-      throw new TryLater('The endpoint answered HTTP 503')
+      throw new RetryableError('The endpoint answered HTTP 503')
     }
     await deliver()
     const start = world.now()
@@ -147,7 +147,7 @@ describe('what came of the send', () => {
   test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new TryLater('no answer', { unclear: true })
+      throw new RetryableError('no answer', { unclear: true })
     }
     await deliver()
     await world.rest()
@@ -173,7 +173,7 @@ describe('what came of the send', () => {
 
   test('a given-up message that is redriven and sent corrects the status', async () => {
     world.provider.send = async () => {
-      throw new TryLater('down')
+      throw new RetryableError('down')
     }
     await deliver()
     await world.rest()
@@ -187,7 +187,7 @@ describe('what came of the send', () => {
   test('what it waits for, and until when, is in the ledger until it goes out', async () => {
     world.provider.send = async () => {
       if (sends() > 1) return { outcome: 'sent', status: 'sent' }
-      throw new TryLater('The provider is busy', { notBefore: world.now() + 60_000 })
+      throw new RetryableError('The provider is busy', { notBefore: world.now() + 60_000 })
     }
     await deliver()
     await world.step()
@@ -212,7 +212,7 @@ describe('what came of the send', () => {
     const times: number[] = []
     world.provider.send = async () => {
       times.push(world.now())
-      throw new TryLater('The provider is busy', { named: { seconds } })
+      throw new RetryableError('The provider is busy', { named: { seconds } })
     }
     await deliver()
     await world.rest()
@@ -329,7 +329,7 @@ describe('each customer receives a message at most once', () => {
   test('a send that ended in doubt is not repeated at another place, which could not recognise it', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new TryLater('no answer', { unclear: true })
+      throw new RetryableError('no answer', { unclear: true })
     }
     await deliver()
     await world.step()
@@ -344,7 +344,7 @@ describe('each customer receives a message at most once', () => {
   test('nor where a later try at the same place was clearly refused', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new TryLater('no answer, then a refusal', { unclear: sends() === 1 })
+      throw new RetryableError('no answer, then a refusal', { unclear: sends() === 1 })
     }
     await deliver()
     await world.step()
@@ -363,7 +363,7 @@ describe('each customer receives a message at most once', () => {
   ])('a send that ended %s', async (_claim, unclear, place) => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new TryLater('not taken', { unclear })
+      throw new RetryableError('not taken', { unclear })
     }
     await deliver()
     await world.step()
@@ -481,7 +481,7 @@ describe('what is known is told before a job may end', () => {
     world = createWorld({ giveUpAfterSeconds: 600 })
     world.provider.parts = 3
     world.provider.send = async (_job, index) => {
-      if (index > 0) throw new TryLater('busy')
+      if (index > 0) throw new RetryableError('busy')
       return { outcome: 'sent', status: 'read' }
     }
     // The run that makes it cannot announce it.
@@ -506,7 +506,7 @@ describe('what is known is told before a job may end', () => {
   test('an account that was disconnected: what was made is told, and only the rest is not', async () => {
     world.provider.parts = 2
     world.provider.send = async (_job, index) => {
-      if (index === 1) throw new TryLater('busy')
+      if (index === 1) throw new RetryableError('busy')
       return { outcome: 'rejected', reason: 'No such number' }
     }
     await deliver()
@@ -535,7 +535,7 @@ describe('what is known is told before a job may end', () => {
       message: { id: 'm', channelAccountId: '3', text: 'Hello', recipients: [] },
     }
     world.provider.send = async () => {
-      throw new TryLater('The endpoint answered HTTP 503')
+      throw new RetryableError('The endpoint answered HTTP 503')
     }
     await world.deliveries.send({ v: 1, unread: gzip(JSON.stringify(event)), traceId: 'trace' }, { group: '1' })
     await world.rest()
@@ -651,7 +651,7 @@ describe('a message that takes several sends', () => {
   test('where one has to be tried again, those before it are not', async () => {
     let refusals = 2
     answering((index) => {
-      if (index === 1 && refusals-- > 0) throw new TryLater('busy')
+      if (index === 1 && refusals-- > 0) throw new RetryableError('busy')
       return sent
     })
     await deliver()
@@ -755,7 +755,7 @@ describe('a message that takes several sends', () => {
 
   test('one that is given up is FAILED, also where some parts went out', async () => {
     answering((index) => {
-      if (index === 2) throw new TryLater('The endpoint answered HTTP 503')
+      if (index === 2) throw new RetryableError('The endpoint answered HTTP 503')
       return sent
     })
     await deliver()
@@ -842,7 +842,7 @@ describe('an account that is changed while a message is on its way', () => {
     taken.length = 0
     world.provider.parts = 3
     world.provider.send = async (_job, index) => {
-      if (index === 1 && world.provider.parts === 3) throw new TryLater('busy')
+      if (index === 1 && world.provider.parts === 3) throw new RetryableError('busy')
       taken.push({ index, parts: world.provider.parts })
       return { outcome: 'sent', status: 'sent' }
     }
@@ -874,7 +874,7 @@ describe('an account that is changed while a message is on its way', () => {
 
   test('where nothing was sent yet, the message goes out as it is planned now', async () => {
     world.provider.send = async (_job, index) => {
-      if (world.provider.parts === 3) throw new TryLater('the wrong account')
+      if (world.provider.parts === 3) throw new RetryableError('the wrong account')
       taken.push({ index, parts: world.provider.parts })
       return { outcome: 'sent', status: 'sent' }
     }
@@ -1009,7 +1009,7 @@ describe('messages of one thread', () => {
     const until = world.now() + seconds * 1000
     const taken: string[] = []
     world.provider.send = async (job) => {
-      if (job.messageId === messageId && world.now() < until) throw new TryLater('busy')
+      if (job.messageId === messageId && world.now() < until) throw new RetryableError('busy')
       taken.push(job.messageId)
       return { outcome: 'sent', status: 'sent' }
     }
@@ -1188,7 +1188,7 @@ describe('an event that could not be read', () => {
 test('no text, phone number or richText of a message reaches a log line or the ledger', async () => {
   await deliver({ text: 'sentinel-text', richText: '<p>sentinel-rich</p>', original: '{"text":"sentinel-original"}' })
   world.provider.send = async () => {
-    throw new TryLater('down')
+    throw new RetryableError('down')
   }
   await world.rest()
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ladder, type Status, wordFor } from '../../functions/messages/status.ts'
+import { hubspotStatusFor, ladder, type Status } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { createWorld, delivery, update, type World } from '../support/world.ts'
@@ -156,7 +156,7 @@ test('order and duplicates of the updates never change what HubSpot holds in the
         await world.rest()
 
         const highest = ladder[Math.max(...updates.map((status) => ladder.indexOf(status)))]!
-        expect(world.hubspot.held.get('m')?.statusType).toBe(wordFor(highest))
+        expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(highest))
         expect(item().open).toEqual([])
         expect(world.statusUpdatesDeadLetters.messages).toEqual([])
       },
@@ -280,9 +280,9 @@ describe('a message that took several sends', () => {
           })
           const hasFailed = highest.includes(ladder.indexOf('failed'))
           const expected = hasFailed ? 'failed' : ladder[Math.min(...highest)]!
-          expect(world.hubspot.held.get('m')?.statusType).toBe(wordFor(expected))
+          expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(expected))
           const failed = highest.filter((status) => status === ladder.indexOf(expected)).length
-          if (wordFor(expected) === 'FAILED')
+          if (hubspotStatusFor(expected) === 'FAILED')
             expect(world.hubspot.held.get('m')?.errorMessage).toMatch(new RegExp(`^${failed} of 3 sends `))
           expect(item().open).toEqual([])
           expect(world.statusUpdatesDeadLetters.messages).toEqual([])

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfter, TryLater } from '../../platform/retry.ts'
+import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import type { SendFace, SendTools } from '../provider.ts'
 import { ForwardAccount, truth } from './account.ts'
 
@@ -25,7 +25,7 @@ export const forward: SendFace<ForwardAccount, undefined> = {
       return understand(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
     } catch (error) {
       if (error instanceof NoAnswer)
-        throw new TryLater(`The endpoint gave no answer (${error.message})`, {
+        throw new RetryableError(`The endpoint gave no answer (${error.message})`, {
           unclear: error.mayHaveArrived,
           cause: error,
         })
@@ -104,7 +104,7 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
       reason: reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`,
     }
   }
-  throw new TryLater(`The endpoint answered HTTP ${status}`, {
+  throw new RetryableError(`The endpoint answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
     unclear: status !== 429 && status !== 503,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { retryAfter, TryLater } from '../../platform/retry.ts'
+import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Fitted, inForms, refusal } from '../capabilities.ts'
@@ -62,7 +62,10 @@ export const line: SendFace<LineAccount, Push> = {
       return understand(answer, { own: reasons, now: now() })
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
-      throw new TryLater(`LINE gave no answer (${error.message})`, { unclear: error.mayHaveArrived, cause: error })
+      throw new RetryableError(`LINE gave no answer (${error.message})`, {
+        unclear: error.mayHaveArrived,
+        cause: error,
+      })
     }
   },
 }
@@ -135,7 +138,7 @@ function understand(
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
   if (status === 401 || (refused && [403, 404].includes(status)))
     throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
-  throw new TryLater(`LINE answered HTTP ${status}`, {
+  throw new RetryableError(`LINE answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),
     unclear: status !== 429 && status !== 503,
   })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { TryLater } from '../../platform/retry.ts'
+import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
@@ -136,7 +136,7 @@ function understand({ status, json }: HttpResponse, { own }: { own: Catalogue })
   if (code === 429) {
     const seconds = refused?.parameters?.retry_after
     const named = seconds === undefined ? undefined : { seconds }
-    throw new TryLater('Telegram takes no more messages just now', { named })
+    throw new RetryableError('Telegram takes no more messages just now', { named })
   }
   const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
@@ -147,6 +147,6 @@ function understand({ status, json }: HttpResponse, { own }: { own: Catalogue })
   const isRefusal = code >= 300 && code < 500 && code !== 408
   if (refused && isRefusal) return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
   // Not Telegram's words: something before it has answered, which passed nothing on.
-  if (isRefusal) throw new TryLater(`Telegram could not be reached (HTTP ${code})`)
+  if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
   return { outcome: 'unknown' }
 }

@@ -1,4 +1,4 @@
-import type { Conduct } from '../provider-simulator.ts'
+import type { Conduct } from '../providers/simulator.ts'
 import type { Inbox } from './inbox.ts'
 
 /** Sends a few messages over each channel, with the fates that its provider knows, and leaves the last one to the page's buttons. */

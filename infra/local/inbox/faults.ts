@@ -1,5 +1,5 @@
 import type { LocalRelay } from '../local-relay.ts'
-import type { Conduct, ProviderSimulator, Receipt } from '../provider-simulator.ts'
+import type { Conduct, ProviderSimulator, Receipt } from '../providers/simulator.ts'
 
 /**
  * What can be made to go wrong, by whose fault it is. The page has a switch for each, says what it plays, and shows the

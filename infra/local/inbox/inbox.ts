@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { queueNames } from '../../relay/queues.ts'
-import type { NewMessage } from '../hubspot.ts'
-import { messageEvent } from '../hubspot-webhooks.ts'
+import { queueNames } from '../../cli/commands/queues.ts'
+import type { NewMessage } from '../hubspot/simulator.ts'
+import { messageEvent } from '../hubspot/webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
-import type { Conduct } from '../provider-simulator.ts'
-import { playedProviders, startProvider } from '../providers.ts'
+import { playedProviders, startProvider } from '../providers/all.ts'
+import type { Conduct } from '../providers/simulator.ts'
 import { createEvents } from '../simulator.ts'
 import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
@@ -43,7 +43,7 @@ const Act = z.discriminatedUnion('do', [
 type Act = z.infer<typeof Act>
 
 /** What the page is told, one at a time. */
-export type Tiding =
+export type PageEvent =
   | { kind: 'welcome'; welcome: object }
   | { kind: 'message'; message: MessageView }
   | { kind: 'overview'; overview: object }
@@ -55,7 +55,7 @@ export type Tiding =
  */
 export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: number } = {}) {
   const { hubspot, stack } = relay
-  const { emit, onEvent } = createEvents<Tiding>()
+  const { emit, onEvent } = createEvents<PageEvent>()
   /** What becomes of messages that are not left to the page's buttons, by their account and text. */
   const fates = new Map<string, Conduct>()
   const refusals = new Map<string, string>()

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { sign } from '../../../functions/hubspot/signature.ts'
+import type { LogEntry } from '../aws/stack.ts'
 import { clientSecret, type LocalRelayEvent } from '../local-relay.ts'
 import { isAccepted } from '../simulator.ts'
-import type { LogEntry } from '../stack.ts'
 
 /** Where a step of a message's journey happens, in the order of a usual one. */
 export const places = [

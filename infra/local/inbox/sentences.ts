@@ -3,7 +3,7 @@ import { catalogue as line } from '../../../functions/providers/line/reasons.ts'
 import { catalogue as telegram } from '../../../functions/providers/telegram/reasons.ts'
 import { catalogue as twilio } from '../../../functions/providers/twilio/reasons.ts'
 import { catalogue as whatsapp } from '../../../functions/providers/whatsapp/reasons.ts'
-import type { ProviderError } from '../provider-simulator.ts'
+import type { ProviderError } from '../providers/simulator.ts'
 
 const catalogues: Record<string, Catalogue> = { line, telegram, twilio, whatsapp }
 

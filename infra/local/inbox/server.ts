@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fastify from 'fastify'
 import * as z from 'zod'
-import type { Tiding } from './inbox.ts'
+import type { PageEvent } from './inbox.ts'
 
 const files: Record<string, string> = {
   '/': 'index.html',
@@ -32,7 +32,7 @@ export async function servePage(options: {
   port: number
   /** All that a page has to know when it begins. */
   welcome(): object
-  onEvent(listener: (tiding: Tiding) => void): () => void
+  onEvent(listener: (tiding: PageEvent) => void): () => void
   act(body: unknown): Promise<void>
 }) {
   const app = fastify({ forceCloseConnections: true })
@@ -64,7 +64,7 @@ export async function servePage(options: {
     reply.hijack()
     const { raw } = reply
     raw.writeHead(200, { ...reply.getHeaders(), 'content-type': 'text/event-stream' } as Record<string, string>)
-    const tell = (tiding: Tiding) => raw.write(`data: ${JSON.stringify(tiding)}\n\n`)
+    const tell = (tiding: PageEvent) => raw.write(`data: ${JSON.stringify(tiding)}\n\n`)
     tell({ kind: 'welcome', welcome: options.welcome() })
     request.raw.once('close', options.onEvent(tell))
   })

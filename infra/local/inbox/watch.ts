@@ -1,8 +1,8 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ledgerKey } from '../../../functions/messages/ledger.ts'
-import { readsTheSame, rises, Status, type Word, wordFor } from '../../../functions/messages/status.ts'
-import type { Message } from '../hubspot.ts'
+import { hubspotStatusFor, readsTheSame, rises, Status, type Word } from '../../../functions/messages/status.ts'
+import type { Message } from '../hubspot/simulator.ts'
 import type { LocalRelay } from '../local-relay.ts'
 import { type Happening, ofEvent, ofLine, readLine, type Step } from './journey.ts'
 
@@ -85,7 +85,7 @@ export function watchMessages(
   /** The time from the relay's hearing of something to HubSpot's showing it. */
   function measure({ messageId = '', statusType, effectAt }: LocalRelay['hubspot']['calls'][number]) {
     const known = heard.get(messageId)
-    if (!known || known.isTold || effectAt === undefined || wordFor(known.status) !== statusType) return
+    if (!known || known.isTold || effectAt === undefined || hubspotStatusFor(known.status) !== statusType) return
     known.isTold = true
     delays.push(Math.max(0, effectAt - known.since))
   }

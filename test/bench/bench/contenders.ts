@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { bundle } from '../../../infra/bundle.ts'
+import { bundle } from '../../../infra/relay/bundle.ts'
 import type { Cloud } from './cloud.ts'
 
 /** Who is compared: the relay, what a competent team writes by following the documentation, and Node alone. */

@@ -55,5 +55,5 @@ export function usedBy({ batchSize, writeUnits, readUnits, logBytes, webhookMs, 
   }
 }
 
-/** The functions' memory: infra/status-relay.ts. */
+/** The functions' memory: infra/relay/status-relay.ts. */
 export const gigabytes = { webhook: 256 / 1024, consumer: 512 / 1024 }

@@ -1,4 +1,4 @@
-import type { AwsAnswer, AwsCall } from '../../../infra/local/aws.ts'
+import type { AwsAnswer, AwsCall } from '../../../infra/local/aws/aws.ts'
 import { ids, startLocalRelay } from '../../../infra/local/local-relay.ts'
 
 /** What messages used of each service on their way through the whole stack, per message. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createDynamoDb } from '../../../infra/local/dynamodb.ts'
+import { createDynamoDb } from '../../../infra/local/aws/dynamodb.ts'
 import { type Answer, type AwsCall, clientSecret, portal, startCloud } from './cloud.ts'
 
 /** A cloud that remembers: tables by dynalite, the messages that were queued, the PATCHes that came. */

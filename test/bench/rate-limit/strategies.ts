@@ -48,7 +48,7 @@ function bucketPerLambda({ clock, sleep }: World, { hubspot }: Shared): Ports {
 /** Nothing is shared, and nobody pauses. */
 const unlimited = (now: () => number) => ({
   pause: async () => {},
-  heed: async () => {},
+  observeLimit: async () => {},
   exceeded: async () => now(),
   succeeded: () => {},
   refusals: { note: async () => ({ isSystematic: false }), recovered: async () => {} },

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { eventsIn, readEvent } from '../../../functions/hubspot/events.ts'
 import { DeliveryJob } from '../../../functions/messages/jobs.ts'
-import { usualBehaviour } from '../../../infra/local/hubspot-behaviour.ts'
-import { messageEvent } from '../../../infra/local/hubspot-webhooks.ts'
+import { usualBehaviour } from '../../../infra/local/hubspot/behaviour.ts'
+import { messageEvent } from '../../../infra/local/hubspot/webhooks.ts'
 import { example } from '../../support/examples.ts'
 
 const arrival = { traceId: 'request-1', receivedAt: Date.parse('2026-11-22T12:00:01Z') }

@@ -145,7 +145,7 @@ describe('what HubSpot says', () => {
 
   test('its limit counts, in its interval, instead of the one that is set', async () => {
     const rateLimit = limiter({ limit: 110, share: 0.5 })
-    await rateLimit.heed('1', { max: 20, remaining: 19, intervalMilliseconds: 20_000 })
+    await rateLimit.observeLimit('1', { max: 20, remaining: 19, intervalMilliseconds: 20_000 })
     const slots = await take(rateLimit, 10)
 
     expect(slots[9]! - slots[8]!).toBeCloseTo(20_000 / 9, 3)
@@ -153,7 +153,7 @@ describe('what HubSpot says', () => {
 
   test('with nothing left of its limit, everybody waits until something is', async () => {
     const rateLimit = limiter()
-    await rateLimit.heed('1', { max: 110, remaining: 0 })
+    await rateLimit.observeLimit('1', { max: 110, remaining: 0 })
 
     expect(await limiter().takeSlot('1')).toBeGreaterThan(time)
   })

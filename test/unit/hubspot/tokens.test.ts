@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../../functions/hubspot/oauth.ts'
 import { createTokens, keepTokens, NoAccess } from '../../../functions/hubspot/tokens.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import type { Table } from '../../../functions/platform/table.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
@@ -108,7 +108,7 @@ describe('ahead of its end', () => {
 
     expect(await world.cold().get(portalId)).toBe('here already')
     world.pass(30_000)
-    await expect(world.cold().get(portalId)).rejects.toThrow(TryLater)
+    await expect(world.cold().get(portalId)).rejects.toThrow(RetryableError)
   })
 })
 
@@ -213,7 +213,7 @@ describe('a portal that revoked its consent', () => {
     const world = createWorld()
     world.duringRefresh = () => keepTokens(world.table, portalId, given('of a new installation'), world.now())
 
-    await expect(world.cold().get(portalId)).rejects.toThrow(TryLater)
+    await expect(world.cold().get(portalId)).rejects.toThrow(RetryableError)
 
     expect(world.item()).toMatchObject({
       accessToken: 'of a new installation',
@@ -336,7 +336,7 @@ function createWorld(turns?: ReturnType<typeof createTurns>) {
           .then(
             (token) => world.tokens.push(token),
             (error) => {
-              if (!(error instanceof TryLater)) throw error
+              if (!(error instanceof RetryableError)) throw error
               later++
             },
           )

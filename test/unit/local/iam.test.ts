@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { AwsCall } from '../../../infra/local/aws.ts'
-import { createIam, matches } from '../../../infra/local/iam.ts'
-import { placeResources } from '../../../infra/local/resources.ts'
+import type { AwsCall } from '../../../infra/local/aws/aws.ts'
+import { createIam, matches } from '../../../infra/local/aws/iam.ts'
+import { placeResources } from '../../../infra/local/aws/resources.ts'
 
 const place = { region: 'eu-west-1', accountId: '000000000000', awsUrl: 'http://aws', apiUrl: 'http://api' }
 const queue = 'arn:aws:sqs:eu-west-1:000000000000:Stack-Jobs'

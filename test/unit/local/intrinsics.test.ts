@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resolveIntrinsics } from '../../../infra/local/intrinsics.ts'
+import { resolveIntrinsics } from '../../../infra/local/aws/intrinsics.ts'
 
 const lookup = (id: string, attribute: string) => (id === 'Thing' ? `<${attribute}>` : undefined)
 

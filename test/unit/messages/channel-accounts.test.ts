@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { accountKey, createChannelAccounts } from '../../../functions/messages/channel-accounts.ts'
 import type { ChannelAccountChanged } from '../../../functions/messages/jobs.ts'
 import { gzip } from '../../../functions/platform/queue.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { example } from '../../support/examples.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { createWorld, delivery, update, type World } from '../../support/world.ts'
@@ -79,7 +79,7 @@ describe('a message of an account that is gone', () => {
 
   test('is not tried on, and HubSpot is told why', async () => {
     world.provider.send = async () => {
-      throw new TryLater('the provider is down')
+      throw new RetryableError('the provider is down')
     }
     await purge()
     await world.deliveries.send(delivery(account), { group: '1' })
@@ -133,7 +133,7 @@ describe('a message of an account that is gone', () => {
   test('and of one that was connected anew later is tried on', async () => {
     let refusals = 1
     world.provider.send = async () => {
-      if (refusals-- > 0) throw new TryLater('the provider is down')
+      if (refusals-- > 0) throw new RetryableError('the provider is down')
       return { outcome: 'sent', status: 'sent' }
     }
     await purge()

@@ -6,9 +6,9 @@ import {
   completeSend,
   isSent,
   outcomesOf,
+  recordLookup,
   releaseSend,
-  settleSend,
-  wordOf,
+  statusFromOutcome,
 } from '../../../functions/messages/sends.ts'
 
 const item = (fields: object = {}): LedgerItem => LedgerItem.parse({ pk: '1#2#m', version: 1, expiresAt: 0, ...fields })
@@ -227,18 +227,18 @@ describe('a provider that is asked what became of a send', () => {
   test('ends the doubt', () => {
     const doubtful = item({ send: { ...claim, result: unknown } })
 
-    expect(settleSend(doubtful, sent, about)).toMatchObject({
+    expect(recordLookup(doubtful, sent, about)).toMatchObject({
       answer: { done: sent },
       next: { send: { result: sent } },
     })
   })
 
   test.each([sent, rejected])('changes nothing of what is known: %j', (result) => {
-    expect(settleSend(item({ send: { ...claim, result } }), unknown, about)).toEqual({ answer: { done: result } })
+    expect(recordLookup(item({ send: { ...claim, result } }), unknown, about)).toEqual({ answer: { done: result } })
   })
 
   test('is believed where nothing was recorded', () => {
-    expect(settleSend(item({ send: claim }), sent, about).next!.send!.result).toEqual(sent)
+    expect(recordLookup(item({ send: claim }), sent, about).next!.send!.result).toEqual(sent)
   })
 })
 
@@ -283,7 +283,7 @@ test.each<[SendOutcome, object | undefined]>([
   [unknown, undefined],
   [rejected, { status: 'failed', reason: 'No', providerMessageId: undefined }],
 ])('by %j alone, %j is known', (outcome, word) => {
-  expect(wordOf(outcome)).toEqual(word)
+  expect(statusFromOutcome(outcome)).toEqual(word)
 })
 
 /** A provider that cannot tell a repetition, tries that die at any step, and any number of copies of the job. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ladder, readsTheSame, rises, Status, Word, wordFor } from '../../../functions/messages/status.ts'
+import { hubspotStatusFor, ladder, readsTheSame, rises, Status, Word } from '../../../functions/messages/status.ts'
 
 const status = fc.constantFrom(...ladder)
 
@@ -16,7 +16,7 @@ test.each([
   ['delivered', 'SENT'],
   ['read', 'READ'],
 ] as const)("HubSpot's word for %s is %s", (status, word) => {
-  expect(wordFor(status)).toBe(word)
+  expect(hubspotStatusFor(status)).toBe(word)
   expect(Word.options).toContain(word)
 })
 
@@ -85,7 +85,7 @@ test('reading the same is an equivalence', () => {
 test('where HubSpot has different words an agent never reads the same', () => {
   fc.assert(
     fc.property(status, status, (a, b) => {
-      fc.pre(wordFor(a) !== wordFor(b))
+      fc.pre(hubspotStatusFor(a) !== hubspotStatusFor(b))
 
       expect(readsTheSame(a, b)).toBe(false)
     }),

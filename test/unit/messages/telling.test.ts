@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
-import { advance, endTry, LedgerItem, markOf, putOff, settle, tellingOf } from '../../../functions/messages/ledger.ts'
+import {
+  advance,
+  endTry,
+  LedgerItem,
+  markOf,
+  putOff,
+  recordTold,
+  tellingOf,
+} from '../../../functions/messages/ledger.ts'
 import { ladder, type Status } from '../../../functions/messages/status.ts'
 import { update } from '../../support/world.ts'
 
@@ -152,7 +160,7 @@ describe('a job that told HubSpot', () => {
     ['another word', { known: 'read' }, 'tell'],
     ['nothing', {}, 'tell'],
   ] as const)('settles where an agent reads the same by now, else tells again: %s', (_, fields, answer) => {
-    const settled = settle(item({ ...fields, open }), { ...told, refused: false })
+    const settled = recordTold(item({ ...fields, open }), { ...told, refused: false })
 
     expect(settled.answer).toBe(answer)
     expect(settled.next?.open).toEqual(answer === 'settled' ? [open[1]] : undefined)
@@ -161,19 +169,19 @@ describe('a job that told HubSpot', () => {
   test('of SENT and READ, the reason plays no part', () => {
     const sent = { telling: { status: 'sent', word: 'SENT', errorMessage: undefined }, mark: 'sent', at } as const
 
-    expect(settle(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }).answer).toBe('settled')
+    expect(recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }).answer).toBe('settled')
   })
 
   test('records the word as told, or as refused beside the one that was told before', () => {
     const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, open })
 
-    expect(settle(known, { ...told, refused: false }).next).toMatchObject({ told: { word: 'FAILED', at } })
-    expect(settle(known, { ...told, refused: false }).next!.refused).toBeUndefined()
-    expect(settle(known, { ...told, refused: true }).next).toMatchObject({
+    expect(recordTold(known, { ...told, refused: false }).next).toMatchObject({ told: { word: 'FAILED', at } })
+    expect(recordTold(known, { ...told, refused: false }).next!.refused).toBeUndefined()
+    expect(recordTold(known, { ...told, refused: true }).next).toMatchObject({
       told: { word: 'SENT', at: 'before' },
       refused: 'FAILED',
     })
-    expect(settle(known, { ...told, refused: true }).next!.timeline.at(-1)!.what).toBe('HubSpot refused FAILED')
+    expect(recordTold(known, { ...told, refused: true }).next!.timeline.at(-1)!.what).toBe('HubSpot refused FAILED')
   })
 })
 
@@ -353,7 +361,12 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         }
       }
       if (job.step === 'settle') {
-        const settled = settle(state.item, { telling: JSON.parse(job.said), refused: false, mark: markOf(message), at })
+        const settled = recordTold(state.item, {
+          telling: JSON.parse(job.said),
+          refused: false,
+          mark: markOf(message),
+          at,
+        })
         if (settled.answer === 'settled') yield changed({ item: settled.next! }, { step: 'done', said: '' })
         else yield changed({}, { step: 'tell', said: '' })
       }

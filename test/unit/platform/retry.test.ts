@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backoff, namedWait, nextTry, retryAfterSeconds, TryLater } from '../../../functions/platform/retry.ts'
+import { backoff, namedWait, nextTry, RetryableError, retryAfterSeconds } from '../../../functions/platform/retry.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -80,7 +80,7 @@ test('whatever the other side names, the next try is neither now over and over, 
     fc.property(seconds, fc.nat(20), fc.nat(5), random, (named, attempt, namedBefore, chance) => {
       const when = { attempt, namedBefore, now, end: now + 600_000, random: () => chance }
 
-      const next = nextTry(new TryLater('busy', { named: { seconds: named } }), when)
+      const next = nextTry(new RetryableError('busy', { named: { seconds: named } }), when)
 
       expect(next).toBeGreaterThanOrEqual(Math.min(now + backoff(attempt, () => chance) / 2, now + 600_000))
       expect(next).toBeLessThanOrEqual(now + 600_001)
@@ -91,5 +91,7 @@ test('whatever the other side names, the next try is neither now over and over, 
 test('a time that the work itself needs is kept, whatever the other side names', () => {
   const when = { attempt: 1, namedBefore: 0, now, end: now + 1000, random: () => 0.5 }
 
-  expect(nextTry(new TryLater('late', { notBefore: now + 120_000, named: { seconds: 5 } }), when)).toBe(now + 120_000)
+  expect(nextTry(new RetryableError('late', { notBefore: now + 120_000, named: { seconds: 5 } }), when)).toBe(
+    now + 120_000,
+  )
 })

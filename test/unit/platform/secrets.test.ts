@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { createSecrets, SecretUnavailable } from '../../../functions/platform/secrets.ts'
 import { createFakeSecretsManager } from '../../support/aws.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
@@ -77,7 +77,7 @@ test('a secret that has to be there and is not is a reason to try later', async 
   const failure = await secrets.require('s', Schema).catch((error) => error)
 
   expect(failure).toBeInstanceOf(SecretUnavailable)
-  expect(failure).toBeInstanceOf(TryLater)
+  expect(failure).toBeInstanceOf(RetryableError)
   expect(failure.message).toBe('Secret s does not exist')
 })
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type DeliveryJob, StatusUpdate } from '../../../functions/messages/jobs.ts'
 import { SendOutcome } from '../../../functions/messages/ledger.ts'
 import { createFetchJson, type FetchJson } from '../../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { receipts } from '../../../functions/providers/receipts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
@@ -192,7 +192,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     test.each(answers.later)('tries again later after %o', async (answer) => {
       const failure = await send(answer)
 
-      expect(failure).toBeInstanceOf(TryLater)
+      expect(failure).toBeInstanceOf(RetryableError)
       expect(failure).toMatchObject({ unclear: false })
       if (answer.headers?.['retry-after'])
         expect(failure).toMatchObject({ named: { seconds: Number(answer.headers['retry-after']) } })
@@ -205,7 +205,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
 
       const failure = await send('lost', { to: account({}, closed.url) })
 
-      expect(failure).toBeInstanceOf(TryLater)
+      expect(failure).toBeInstanceOf(RetryableError)
       expect(failure).toMatchObject({ unclear: false })
       expectNothingTold(failure)
     })
@@ -213,7 +213,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     test.each<Answer | 'lost'>(['lost', ...answers.doubtful])('is in doubt after %o, and says so', async (answer) => {
       const outcome = await send(answer)
 
-      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'TryLater', unclear: true })
+      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'RetryableError', unclear: true })
       else expect(outcome).toEqual({ outcome: 'unknown' })
       expectNothingTold(outcome)
     })
@@ -265,7 +265,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
           const fetchJson: FetchJson = async () => ({ status, headers: {}, text: '', json: isJson ? json : undefined })
           const one = { job, part, index: 0, of: 1, receiptsUrl }
           const outcome = await face.send(one, account(), { ...tools, fetchJson }).catch((error: unknown) => error)
-          if (!(outcome instanceof TryLater)) SendOutcome.parse(outcome)
+          if (!(outcome instanceof RetryableError)) SendOutcome.parse(outcome)
         }),
       )
     })

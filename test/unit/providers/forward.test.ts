@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { sign, verify } from '../../../functions/hubspot/signature.ts'
 import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { ForwardAccount } from '../../../functions/providers/forward/account.ts'
 import { forward as receiptFace } from '../../../functions/providers/forward/receipt.ts'
 import { forward as sendFace } from '../../../functions/providers/forward/send.ts'
@@ -289,8 +289,8 @@ function receive(body: string | Buffer, headers?: Record<string, string>) {
 
 async function failureOf(outcome: Promise<unknown>) {
   const failure = await outcome.catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(TryLater)
-  return failure as TryLater
+  expect(failure).toBeInstanceOf(RetryableError)
+  return failure as RetryableError
 }
 
 function minutesFromNow(minutes: number) {

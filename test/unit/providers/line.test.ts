@@ -6,7 +6,7 @@ import {
   type HttpResponse,
   NoAnswer,
 } from '../../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { LineAccount } from '../../../functions/providers/line/account.ts'
 import { line } from '../../../functions/providers/line/send.ts'
 import { job as anyJob } from '../../support/sends.ts'
@@ -234,6 +234,6 @@ function invalid(property: string) {
 
 async function failureOf(outcome: Promise<unknown>) {
   const failure = await outcome.catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(TryLater)
-  return failure as TryLater
+  expect(failure).toBeInstanceOf(RetryableError)
+  return failure as RetryableError
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { TelegramAccount } from '../../../functions/providers/telegram/account.ts'
 import { telegram } from '../../../functions/providers/telegram/send.ts'
 import { SetUpFault } from '../../../functions/providers/verdict.ts'
@@ -266,6 +266,6 @@ function quickReplies(...replies: (readonly [label: string, value: string, value
 
 async function failureOf(outcome: Promise<unknown>) {
   const failure = await outcome.catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(TryLater)
-  return failure as TryLater
+  expect(failure).toBeInstanceOf(RetryableError)
+  return failure as RetryableError
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { cleanReason } from '../../../functions/messages/reasons.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
-import { TryLater } from '../../../functions/platform/retry.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
 import { referenceFrom } from '../../../functions/providers/whatsapp/callback-data.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
@@ -444,8 +444,8 @@ function error(code: number, message = 'An error') {
 
 async function failureOf(outcome: Promise<unknown>) {
   const failure = await outcome.catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(TryLater)
-  return failure as TryLater
+  expect(failure).toBeInstanceOf(RetryableError)
+  return failure as RetryableError
 }
 
 test("WhatsApp's id, which holds the customer's number, is kept as a digest by which it is found again", () => {

@@ -1,0 +1,96 @@
+import type { Command } from 'commander'
+import { checkApiVersion } from '../api-version.ts'
+import { digits } from '../arguments.ts'
+import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
+import * as checks from '../checks.ts'
+import { CommandError } from '../command-error.ts'
+import type { Deployment } from '../deployment.ts'
+import { checkEvents } from '../events.ts'
+import { type Finding, skipped, wrong } from '../findings.ts'
+import type { Context } from '../relay.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** `doctor`: is the deployment able to work, from end to end? */
+export function addDoctorCommand(program: Command, { terminal, deployment }: Context) {
+  program
+    .command('doctor')
+    .description('says whether the relay is able to work, and what to do where it is not; refreshes the access tokens')
+    .option('--app-id <id>', "the HubSpot app's id, to look at its channels as well", digits)
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', aboutTheKey)
+    .action(async ({ appId, json }: { appId?: string; json?: boolean }) => {
+      const found = await deployment()
+      const channels = await channelsToCheck(terminal, found, appId)
+      await report(terminal, found, inOrder(channels), { json })
+    })
+}
+
+type Check = (deployment: Deployment, terminal: Terminal) => Promise<Finding[]>
+
+/** Makes checks, says what each finds, and throws CommandError where something is wrong. */
+export async function report(
+  terminal: Terminal,
+  deployment: Deployment,
+  all: Check[],
+  { json }: { json?: boolean | undefined },
+) {
+  const findings: Finding[] = []
+  for (const check of all) {
+    if (terminal.signal.aborted) return
+    for (const finding of await check(deployment, terminal).catch(unable)) {
+      findings.push(finding)
+      if (!json) print(terminal, finding)
+    }
+  }
+  if (json) terminal.print(JSON.stringify(findings, undefined, 2))
+  const count = (result: Finding['result']) => findings.filter((finding) => finding.result === result).length
+  if (count('wrong') > 0)
+    throw new CommandError(`Not able to work: ${count('wrong')} of ${findings.length} findings are bad.`)
+  if (json) return
+  terminal.print(
+    count('skipped') === 0
+      ? `All is well with ${deployment.name}.`
+      : `Nothing wrong was found with ${deployment.name}. Not looked at: ${count('skipped')}.`,
+  )
+}
+
+/** In the order in which an operator mends them. */
+export const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
+  checks.checkVersion,
+  checks.checkAppSecret,
+  checks.checkPortals,
+  checks.checkInstallations,
+  checks.checkRateLimit,
+  (deployment) => checkApiVersion(deployment),
+  checks.checkChannelSecrets,
+  (deployment) => checks.checkChannels(deployment, channels),
+  (deployment) => checks.checkOwners(deployment, channels),
+  checks.checkWebhook,
+  checks.checkClocks,
+  checks.checkConcurrency,
+  checks.checkQueues,
+  checkEvents,
+  checks.checkAlarms,
+]
+
+async function channelsToCheck(terminal: Terminal, deployment: Deployment, appId: string | undefined) {
+  const canBeHad = terminal.isInteractive || process.env['HUBSPOT_DEVELOPER_API_KEY']
+  if (!appId || !canBeHad) return undefined
+  return channelsOfApp(deployment, { appId, hapikey: await developerApiKey(terminal) })
+}
+
+function unable(error: unknown): Finding[] {
+  if (error instanceof CommandError) return [wrong(error.message, error.remedy ?? 'See --help.')]
+  const name = error instanceof Error ? error.name : 'unknown error'
+  const remedy = 'Use a profile that may read the parts of the stack.'
+  // What nobody may look at may be as it should be.
+  if (/AccessDenied|NotAuthorized|AuthorizationError|UnauthorizedOperation/.test(name))
+    return [skipped(`AWS does not let this be checked (${name}).`, remedy)]
+  return [wrong(`AWS did not let this be checked (${name}).`, remedy)]
+}
+
+function print({ print, colors }: Terminal, { result, sentence, remedy }: Finding) {
+  const mark = { well: colors.green('✓'), wrong: colors.red('✗'), skipped: colors.dim('–') }[result]
+  print(`${mark} ${sentence}`)
+  if (remedy) print(`  → ${remedy}`)
+}

@@ -1,0 +1,213 @@
+import type { Command } from 'commander'
+import { LedgerItem, ledgerKey, messageOf, ofMark, tellingOf } from '../../../functions/messages/ledger.ts'
+import { isSent, outcomesOf } from '../../../functions/messages/sends.ts'
+import { createTable } from '../../../functions/platform/table.ts'
+import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
+import { digits, messageId } from '../arguments.ts'
+import { CommandError } from '../command-error.ts'
+import type { Deployment } from '../deployment.ts'
+import { verdictOn } from '../drift.ts'
+import { createAccess } from '../hubspot-access.ts'
+import type { Letter } from '../letter.ts'
+import type { Context } from '../relay.ts'
+import { isOfMessage, scanTable } from '../scan.ts'
+import type { Terminal } from '../terminal.ts'
+import { look } from './dead-letters.ts'
+import { addMessageListCommand } from './message-list.ts'
+import type { QueueName } from './queues.ts'
+
+/** `message show <messageId>`: what became of a message, and whether HubSpot shows it. */
+export function addMessageCommands(program: Command, { terminal, deployment }: Context) {
+  const message = program.command('message').description('single messages, and which there are')
+  addMessageListCommand(message, { terminal, deployment })
+  const show = message
+    .command('show')
+    .description('shows what became of a message, what it waits for, and what HubSpot holds of it')
+  narrowed(show)
+    .option('--json', 'print it as JSON')
+    .action(async (id: string, { json, ...narrow }: Narrow & { json?: boolean }) => {
+      const found = await deployment()
+      const item = await requireMessage(found, terminal, id, narrow)
+      const { portalId, channelId, messageId } = messageOf(item.pk)
+      const story = {
+        portalId,
+        channelId,
+        channelAccountId: item.channelAccountId,
+        messageId,
+        providerMessageId: item.providerMessageId,
+        known: item.known,
+        reason: item.reason,
+        sends: sendsOf(item),
+        told: item.told,
+        refused: item.refused,
+        waiting: waitingFor(item, await lettersOf(found, terminal, item), Date.now()),
+        hubspot: await askHubSpot(found, item),
+        // A provider's times are its own, and receipts overtake each other.
+        timeline: item.timeline.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+      }
+      terminal.print(json ? JSON.stringify(story, undefined, 2) : inWords(story))
+    })
+}
+
+/** Where a message is looked for; with both, its entry is read without reading the whole ledger. */
+export type Narrow = { portal?: string; channel?: string }
+
+/** The arguments by which a command finds a message. */
+export const narrowed = (command: Command) =>
+  command
+    .argument('<messageId>', "HubSpot's id of the message, or the provider's", messageId)
+    .option('--portal <id>', 'the HubSpot account that it belongs to; with the channel, it is found at once', digits)
+    .option('--channel <id>', 'its channel', digits)
+
+/** A message's entry in the ledger, by HubSpot's id or the provider's. Throws CommandError where there is none. */
+export async function requireMessage(deployment: Deployment, terminal: Terminal, id: string, narrow: Narrow) {
+  const item = await findMessage(deployment, terminal, id, narrow)
+  if (item) return item
+  throw new CommandError(
+    `The ledger knows no message ${id}.`,
+    `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${id}), or it is older than 180 days.`,
+  )
+}
+
+async function findMessage(deployment: Deployment, terminal: Terminal, given: string, { portal, channel }: Narrow) {
+  const { outputs, dynamodb } = deployment
+  const id = keptId(given)
+  if (portal && channel) {
+    const key = ledgerKey({ portalId: portal, channelId: channel, messageId: given })
+    const item = await createTable(dynamodb, outputs.LedgerTableName).get(key)
+    if (item) return LedgerItem.parse(item)
+  }
+  let found: LedgerItem | undefined
+  await scanTable(
+    deployment,
+    terminal,
+    {
+      TableName: outputs.LedgerTableName,
+      what: 'Messages read',
+      FilterExpression: 'contains(pk, :id) OR providerMessageId = :id OR attribute_exists(parts)',
+      ExpressionAttributeValues: { ':id': { S: id } },
+    },
+    (item) => {
+      if (!isOfMessage(String(item['pk']))) return
+      const message = LedgerItem.safeParse(item).data
+      if (!message) return
+      const key = messageOf(message.pk)
+      const names = [
+        key.messageId,
+        ...[message, ...(message.parts ?? [])].map(({ providerMessageId }) => providerMessageId),
+      ]
+      if (
+        !names.includes(id) ||
+        (portal ?? key.portalId) !== key.portalId ||
+        (channel ?? key.channelId) !== key.channelId
+      )
+        return
+      found = message
+      return 'enough'
+    },
+  )
+  return found
+}
+
+/** The dead letters about a message. They are only looked for where something of it is unfinished. */
+async function lettersOf(deployment: Deployment, terminal: Terminal, item: LedgerItem): Promise<Letter[]> {
+  const isFinished = item.open.length === 0 && !item.waiting && (!item.send || isSent(item))
+  if (isFinished) return []
+  const { messageId } = messageOf(item.pk)
+  let found: Letter[] = []
+  await look(deployment, terminal, { message: messageId, limit: 10_000 }, async ({ meant }) => {
+    found = meant
+  })
+  return found
+}
+
+/** What still has to happen, when, and where its job is: among the dead letters, or else in the queue, which nobody can look into. */
+function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] {
+  const time = (at: number) => new Date(at).toISOString()
+  const { messageId } = messageOf(item.pk)
+  const jobIs = (queue: QueueName) => {
+    const letter = letters.find((one) => one.queue === queue)
+    return letter
+      ? `its job lies among the dead letters (${letter.reason}): npm run relay -- dead-letters redrive --message ${messageId} --yes`
+      : 'its job waits in the queue for its next try'
+  }
+  const waiting = item.open.map(({ mark, until }) => {
+    const { status, part } = ofMark(mark)
+    const what = `${status}${part ? ` of send ${part.index + 1} of ${part.of}` : ''}`
+    return until > now
+      ? `HubSpot is being told "${what}"; if that try died, another may be made from ${time(until)}`
+      : `HubSpot has to be told "${what}"; ${jobIs('status-updates')}`
+  })
+  if (item.waiting && Date.parse(item.waiting.until) > now) {
+    const { what, reason, until } = item.waiting
+    waiting.push(`the next try of its ${what}, at ${until}: ${reason}`)
+  }
+  const { send } = item
+  if (send && !isSent(item))
+    waiting.push(
+      send.until > now
+        ? `it is being sent, until ${time(send.until)} at the latest`
+        : `a send began and did not end; ${jobIs('deliveries')}`,
+    )
+  if (send && isSent(item) && item.known === undefined)
+    waiting.push('a word of the provider; without one, a verdict stands in for it when unconfirmedAfter is over')
+  if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
+    waiting.push('HubSpot was not told: npm run relay -- reconcile')
+  return waiting
+}
+
+/** Where a message takes several sends: what came of each, and what is known of it. */
+function sendsOf(item: LedgerItem) {
+  if (!item.sends && !item.parts) return undefined
+  const outcomes = outcomesOf(item)
+  const of = item.sends?.of ?? item.parts?.length ?? 0
+  return Array.from({ length: of }, (_, index) => ({
+    outcome: outcomes[index]?.outcome ?? 'not made yet',
+    ...item.parts?.[index],
+  }))
+}
+
+/** What HubSpot holds now, and whether that is what the ledger says that it was told. */
+async function askHubSpot(deployment: Deployment, item: LedgerItem) {
+  try {
+    const { status, word, errorMessage } = await createAccess(deployment).readMessage(messageOf(item.pk))
+    if (!word) return { unknown: `HTTP ${status}` }
+    // HubSpot calls a message SENT before anybody told it anything.
+    const expected = tellingOf(item)?.word ?? item.told?.word ?? 'SENT'
+    return { word, errorMessage, agrees: word === expected }
+  } catch (error) {
+    return { unknown: error instanceof Error ? error.message : 'unknown error' }
+  }
+}
+
+type Story = Pick<LedgerItem, 'providerMessageId' | 'known' | 'reason' | 'told' | 'timeline'> & {
+  portalId: string
+  channelId: string
+  sends: ReturnType<typeof sendsOf>
+  messageId: string
+  waiting: string[]
+  hubspot: Awaited<ReturnType<typeof askHubSpot>>
+}
+
+function inWords({ hubspot, timeline, waiting, sends = [], ...story }: Story) {
+  const { portalId, channelId, messageId, providerMessageId, known, reason, told } = story
+  const holds =
+    'unknown' in hubspot
+      ? `cannot be asked (${hubspot.unknown})`
+      : `holds ${hubspot.word}${hubspot.errorMessage ? ` (${hubspot.errorMessage})` : ''}, which ${hubspot.agrees ? 'agrees' : 'does not agree'}`
+  return [
+    `Message ${messageId} of portal ${portalId}, channel ${channelId}`,
+    providerMessageId && `Provider  ${providerMessageId}`,
+    `Known     ${known ?? 'nothing yet'}${reason ? `: ${reason}` : ''}`,
+    ...sends.map(
+      ({ outcome, known, reason }, index) =>
+        `Send ${String(index + 1).padEnd(4)} ${outcome}${known ? `, ${known}` : ''}${reason ? `: ${reason}` : ''}`,
+    ),
+    `Told      ${told ? `${told.word}, ${told.at}${told.holds ? `: ${told.holds}` : ''}` : 'nothing yet'}`,
+    `HubSpot   ${holds}`,
+    ...waiting.map((what) => `Waits     ${what}`),
+    ...timeline.map(({ at, what, source }) => `${at}  ${what} (${source})`),
+  ]
+    .filter(Boolean)
+    .join('\n')
+}

@@ -1,0 +1,73 @@
+import { type Command, Option } from 'commander'
+import * as z from 'zod'
+import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
+import { Provider } from '../../../functions/providers/accounts.ts'
+import { senders } from '../../../functions/providers/senders.ts'
+import { readDocument } from '../arguments.ts'
+import { checkAppSecret, checkChannelSecrets } from '../checks.ts'
+import { askFor } from '../questions.ts'
+import type { Context } from '../relay.ts'
+import { checked, put, secretId, strictlyChecked, whenUsed } from '../secret-values.ts'
+import type { Terminal } from '../terminal.ts'
+import { report } from './doctor.ts'
+import { addRotateCommands } from './secret-rotate.ts'
+
+/** `secret set | check | rotate`: what the functions read from Secrets Manager. */
+export function addSecretCommands(program: Command, context: Context) {
+  const { terminal, deployment } = context
+  const secret = program.command('secret').description('secrets in Secrets Manager')
+  const set = secret.command('set').alias('init').description('fills in a secret, from prompts or from a JSON file')
+
+  set
+    .command('app')
+    .description("the HubSpot app's client id and client secrets")
+    .option(
+      '--file <path>',
+      'JSON: {"clientId": "…", "clientSecrets": ["current", "previous"?]}; - for the standard input',
+    )
+    .option('--json', 'print what was done as JSON')
+    .action(async ({ file, json }: { file?: string; json?: boolean }) => {
+      const { secretsManager, outputs, isLocal } = await deployment()
+      const document = file === undefined ? await askFor(AppSecret, terminal) : await readDocument(terminal, file)
+      await put(secretsManager, outputs.AppSecretArn, strictlyChecked(AppSecret, document))
+      if (json) return terminal.print(JSON.stringify({ secret: outputs.AppSecretArn, result: 'set' }, undefined, 2))
+      terminal.print(`The app's secret is set. ${whenUsed({ isLocal })}`)
+    })
+
+  set
+    .command('channel')
+    .description("a provider's credentials, for a channel or for one channel account")
+    .argument('<id>', 'the channel id, or the channel account id', secretId)
+    .addOption(new Option('--provider <name>', 'whose; asked for when absent').choices(Provider.options))
+    .option('--file <path>', "JSON, as the provider's page in docs/providers shows it; - for the standard input")
+    .option('--json', 'print what was done as JSON')
+    .action(async (id: string, options: { provider?: Provider; file?: string; json?: boolean }) => {
+      const { provider, file, json } = options
+      const { secretsManager, outputs, isLocal } = await deployment()
+      const document = file === undefined ? await askForAccount(terminal, provider) : await readDocument(terminal, file)
+      const named = checked(Named, document)
+      const account = strictlyChecked(senders[named.provider].account, document)
+      const secret = outputs.ChannelSecretsPrefix + id
+      const made = await put(secretsManager, secret, account)
+      if (json) return terminal.print(JSON.stringify({ secret, provider: named.provider, result: made }, undefined, 2))
+      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. ${whenUsed({ isLocal })}`)
+    })
+
+  secret
+    .command('check')
+    .description('says whether each secret is what the functions need, without its values')
+    .option('--json', 'print the findings as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      await report(terminal, await deployment(), [checkAppSecret, checkChannelSecrets], { json })
+    })
+
+  addRotateCommands(secret, context)
+}
+
+/** Asks for what a provider's account holds, and for the provider first, unless it is given. */
+export async function askForAccount(terminal: Terminal, given: Provider | undefined) {
+  const provider = given ?? ((await terminal.ask(`Provider (${Provider.options.join(', ')}):`, 'forward')) || 'forward')
+  return askFor(senders[checked(Named, { provider }).provider].account, terminal)
+}
+
+const Named = z.looseObject({ provider: Provider })

@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, Option } from 'commander'
+import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
+import { Provider } from '../../../functions/providers/accounts.ts'
+import { senders } from '../../../functions/providers/senders.ts'
+import { accountsOfChannel, DeliveryIdentifier } from '../accounts-of-channel.ts'
+import { confirm, digits } from '../arguments.ts'
+import { askProvider } from '../ask-provider.ts'
+import { Capabilities } from '../capabilities.ts'
+import { type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
+import { checkAppSecret } from '../checks.ts'
+import { CommandError } from '../command-error.ts'
+import type { Deployment } from '../deployment.ts'
+import type { Finding } from '../findings.ts'
+import { createAccess } from '../hubspot-access.ts'
+import { askFor } from '../questions.ts'
+import type { Context } from '../relay.ts'
+import { checked, put, readSecret } from '../secret-values.ts'
+import type { Terminal } from '../terminal.ts'
+import { inOrder, report } from './doctor.ts'
+import { readPortals } from './portal.ts'
+import { askForAccount } from './secret.ts'
+
+/** `setup`: does one after the other what a relay needs, from an empty account to the first true status. */
+export function addSetupCommand(program: Command, { terminal, deployment }: Context) {
+  program
+    .command('setup')
+    .description('does what doctor would name next, until nothing is left; what is there already stays as it is')
+    .option('--app-id <id>', "the HubSpot app's id; asked for when absent", digits)
+    .option('--portal <id>', 'the HubSpot account; the one that is connected when absent', digits)
+    .option('--channel <id>', 'a channel of the app; the first one, or a new one, when absent', digits)
+    .addOption(new Option('--provider <name>', 'who delivers; asked for when absent').choices(Provider.options))
+    .option('--no-message', 'end without waiting for a first message')
+    .option('--yes', 'do not ask before a webhook is moved')
+    .action(async (options: Options) => {
+      const work = { terminal, found: await deployment(), options }
+      await fillInAppSecret(work)
+      const portalId = await waitForPortal(work)
+      const channels = await channelsOf(work)
+      const channelId = await pointChannel(work, channels)
+      await fillInChannelSecret(work, channelId)
+      await connectAccount(work, { portalId, channelId })
+      terminal.print('\nAll of it is looked at:')
+      await report(terminal, work.found, inOrder(channels), {})
+      if (options.message) await waitForTruth(work, channelId)
+    })
+}
+
+type Options = {
+  appId?: string
+  portal?: string
+  channel?: string
+  provider?: Provider
+  message: boolean
+  yes?: boolean
+}
+type Work = { terminal: Terminal; found: Deployment; options: Options }
+
+const done = ({ print, colors }: Terminal, sentence: string) => print(`${colors.green('✓')} ${sentence}`)
+
+const wrongOnes = (findings: Finding[]) => findings.filter(({ result }) => result === 'wrong')
+
+/** The app's secret, until HubSpot does not refuse it. */
+async function fillInAppSecret({ terminal, found }: Work) {
+  for (;;) {
+    const [wrong] = wrongOnes(await checkAppSecret(found))
+    if (!wrong) return done(terminal, "The app's secret is filled in.")
+    terminal.note(`${wrong.sentence} Both stand on the app's page at HubSpot, under Auth.`)
+    const app = checked(AppSecret, await askFor(AppSecret, terminal))
+    const { isTaken, problem } = await createAccess(found).tryCredentials(app)
+    if (isTaken === false) terminal.note(`HubSpot refuses them (${problem}). Once more:`)
+    else await put(found.secretsManager, found.outputs.AppSecretArn, app)
+  }
+}
+
+/** A HubSpot account that gives access; it comes in by a link that its administrator opens. */
+async function waitForPortal({ terminal, found, options }: Work) {
+  const { InstallUrl } = found.outputs
+  for (let isSaid = false; ; isSaid = true) {
+    const portals = await readPortals(found)
+    const meant = portals.filter(([id, portal]) => id === (options.portal ?? id) && portal && !portal.problem)
+    const [first, ...others] = meant.map(([id]) => id)
+    if (others.length > 0)
+      throw new CommandError('There are several HubSpot accounts.', '--portal says which is meant.')
+    if (first) {
+      done(terminal, `Portal ${first} gives access.`)
+      return first
+    }
+    if (!InstallUrl)
+      throw new CommandError('No HubSpot account gives access yet.', 'npm run relay -- portal import <portalId>')
+    if (!isSaid) {
+      terminal.print(`An administrator of the HubSpot account opens this link and consents:\n  ${InstallUrl}`)
+      terminal.note(`The app has to have this redirect URL: ${InstallUrl.replace(/install$/, 'callback')}`)
+    }
+    terminal.progress('Waiting for the consent', 0)
+    await sleep(found.isLocal ? 200 : 3000, undefined, { signal: terminal.signal }).catch(() => {})
+    if (terminal.signal.aborted) throw new CommandError('Interrupted.')
+  }
+}
+
+async function channelsOf({ terminal, found, options }: Work) {
+  const appId = options.appId ?? (await terminal.ask("The app's id:")).trim()
+  return channelsOfApp(found, { appId: digits(appId), hapikey: await developerApiKey(terminal) })
+}
+
+/** A channel of the app whose messages HubSpot posts to the relay. */
+async function pointChannel({ terminal, found, options }: Work, channels: ChannelsOfApp) {
+  const { WebhookUrl } = found.outputs
+  const listed = await channels.list()
+  const channel = options.channel
+    ? await channels.get(options.channel)
+    : (listed.find(({ webhookUrl }) => webhookUrl === WebhookUrl) ?? listed[0])
+  if (!channel) {
+    const name = (await terminal.ask("The channel's name, which administrators see:", 'Messages')).trim() || 'Messages'
+    const capabilities = Capabilities.parse({})
+    const id = await channels.register({ name, capabilities, webhookUrl: WebhookUrl })
+    done(terminal, `Channel ${id} is registered, and HubSpot posts its messages to the relay.`)
+    return id
+  }
+  if (channel.webhookUrl !== WebhookUrl) {
+    const from = channel.webhookUrl ?? 'nowhere'
+    await confirm(
+      terminal,
+      `HubSpot posts the messages of channel ${channel.id} to ${from}; from now on, to the relay.`,
+      options,
+    )
+    await channels.setWebhook(channel.id, WebhookUrl)
+  }
+  done(terminal, `HubSpot posts the messages of channel ${channel.id} to the relay.`)
+  return channel.id
+}
+
+/** The provider's credentials, until the provider does not refuse them. */
+async function fillInChannelSecret({ terminal, found, options }: Work, channelId: string) {
+  const { ChannelSecretsPrefix, DeliveriesQueueUrl, ReceiptsUrl } = found.outputs
+  if (!DeliveriesQueueUrl && !ReceiptsUrl) return
+  const name = ChannelSecretsPrefix + channelId
+  for (;;) {
+    const kept = await readSecret(found.secretsManager, name).catch(() => undefined)
+    const provider = Provider.safeParse(Object(kept?.document).provider).data
+    const account = provider && senders[provider].account.safeParse(kept?.document).data
+    if (provider && account) {
+      const [wrong] = wrongOnes(await askProvider(provider, account, { id: channelId, receiptsUrl: ReceiptsUrl }))
+      if (!wrong) return done(terminal, `The secret of channel ${channelId} is complete (${provider}).`)
+      terminal.note(`${wrong.sentence} Once more:`)
+    }
+    const asked = await askForAccount(terminal, options.provider)
+    const { provider: named } = asked as { provider: Provider }
+    await put(found.secretsManager, name, checked(senders[named].account, asked))
+  }
+}
+
+/** An account of the channel, connected to an inbox. */
+async function connectAccount({ terminal, found }: Work, place: { portalId: string; channelId: string }) {
+  const api = accountsOfChannel(found, place)
+  const connected = (await api.list()).filter(({ authorized }) => authorized)
+  if (connected.length > 0)
+    return done(
+      terminal,
+      `Channel ${place.channelId} is connected: ${connected.map(({ name, id }) => `${name} (${id})`).join(', ')}.`,
+    )
+  const inboxes = await api.inboxes()
+  if (inboxes.length === 0)
+    throw new CommandError(`Portal ${place.portalId} has no inbox.`, 'Make one in its settings.')
+  for (const { id, name } of inboxes) terminal.note(`Inbox ${id}: ${name}`)
+  const inboxId =
+    (await terminal.ask('The inbox or help desk that agents write from:', inboxes[0]!.id)).trim() || inboxes[0]!.id
+  const name = (await terminal.ask('The name of the account, which agents see:', 'Messages')).trim() || 'Messages'
+  const value = (await terminal.ask('What customers write to, a phone number with its + (or nothing):', '')).trim()
+  const deliveryIdentifier = value === '' ? undefined : DeliveryIdentifier.parse({ type: 'HS_PHONE_NUMBER', value })
+  const { id } = await api.connect({ inboxId, name, deliveryIdentifier })
+  done(terminal, `${name} is connected, as channel account ${id}.`)
+}
+
+/** Waits for what an agent sends from now on, until HubSpot is told what became of it. */
+async function waitForTruth({ terminal, found }: Work, channelId: string) {
+  const since = Date.now()
+  terminal.print('\nNow send a message from the inbox. (Ctrl-C ends the waiting; all is set up.)')
+  while (!terminal.signal.aborted) {
+    for await (const { message, messageId, statusType, reason, ...line } of found.logs.linesSince(since)) {
+      if (message !== 'HubSpot told' || line.channelId !== channelId) continue
+      done(terminal, `HubSpot was told that message ${messageId} is ${statusType}${reason ? `: ${reason}` : ''}.`)
+      return
+    }
+    terminal.progress('Waiting for a message', 0)
+    await sleep(found.isLocal ? 200 : 3000, undefined, { signal: terminal.signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,64 @@
+import { type StatusUpdate, version } from '../../functions/messages/jobs.ts'
+import { type LedgerItem, messageOf, ofMark, tellingOf } from '../../functions/messages/ledger.ts'
+import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
+
+/** How long a job that has to tell HubSpot may be at it, in milliseconds, before its mark counts as left behind. */
+const patience = 3_600_000
+
+/** Whether HubSpot holds what is known of a message; where it does not and nobody is at it, what to queue. */
+export type Verdict =
+  | { kind: 'nothing known' }
+  | { kind: 'told' }
+  /** A job has left its mark and may still be at it. */
+  | { kind: 'under way' }
+  | { kind: 'untold'; updates: StatusUpdate[] }
+
+/**
+ * Compares what is known of a message with what HubSpot was told. A mark that was left behind is taken over in the name
+ * of its job, so that it is removed once HubSpot is told; where there is none, `id` makes the update one of its own.
+ */
+export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: string }): Verdict {
+  const update = (word: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
+    v: version,
+    ...messageOf(item.pk),
+    ...word,
+    source: 'relay',
+    occurredAt: new Date(now).toISOString(),
+  })
+
+  // The delivery may have died, for good, between its send and its word of it.
+  const unsaid = outcomesOf(item).flatMap((outcome, index, { length }) => {
+    const word = statusFromOutcome(outcome)
+    const of = item.sends?.of ?? length
+    if (!word || (item.parts?.[index] ?? item).known) return []
+    return [update({ ...word, ...(of > 1 && { part: { index, of } }) })]
+  })
+  const telling = tellingOf(item)
+  if (unsaid.length > 0)
+    return now - item.send!.until > patience ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
+  if (!telling) return { kind: 'nothing known' }
+
+  const leftBehind = item.open.filter(({ until }) => now - until > patience)
+  if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }
+  if (item.open.length > 0) return { kind: 'under way' }
+  // What nobody told anything about is SENT in HubSpot from the start.
+  const held = item.told?.word ?? 'SENT'
+  if (held === telling.word || item.refused === telling.word) return { kind: 'told' }
+  return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
+}
+
+/** What to queue so that HubSpot is told anew what is known of a message. */
+export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
+  const { status } = tellingOf(item)!
+  // Of several sends, one of which this is known already: all of them are not meant.
+  const index = item.parts?.findIndex(({ known }) => known === status) ?? -1
+  return {
+    v: version,
+    ...messageOf(item.pk),
+    status,
+    ...(item.parts && index >= 0 && { part: { index, of: item.parts.length } }),
+    source: 'relay',
+    id,
+    occurredAt: new Date(now).toISOString(),
+  }
+}

@@ -1,0 +1,129 @@
+import { Command, CommanderError } from 'commander'
+import { RetryableError } from '../../functions/platform/retry.ts'
+import { relayVersion } from '../relay/version.ts'
+import { CommandError } from './command-error.ts'
+import { addChannelCommands } from './commands/channel.ts'
+import { addDeadLettersCommands } from './commands/dead-letters.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
+import { addMessageCommands } from './commands/message.ts'
+import { addPortalCommands } from './commands/portal.ts'
+import { addProbeCommand } from './commands/probe.ts'
+import { addQueuesCommand } from './commands/queues.ts'
+import { addReconcileCommand } from './commands/reconcile.ts'
+import { addSecretCommands } from './commands/secret.ts'
+import { addSetupCommand } from './commands/setup.ts'
+import { addSignCommand } from './commands/sign.ts'
+import { addStatusCommands } from './commands/status.ts'
+import { addTailCommand } from './commands/tail.ts'
+import { addTriggerCommand } from './commands/trigger.ts'
+import { type Deployment, findDeployment, type Which } from './deployment.ts'
+import { processTerminal, type Terminal } from './terminal.ts'
+
+/** What every command works with. */
+export type Context = {
+  terminal: Terminal
+  /** The relay that the command line names. Throws CommandError where there is none. */
+  deployment(): Promise<Deployment>
+}
+
+/**
+ * The operator's command line. Resolves to the exit code: 0 for well done, 1 where something is wrong or failed, 2 for a
+ * command that does not exist like that, 130 after Ctrl-C, 141 where nobody read on. `note` is where a local relay left word of itself.
+ */
+export async function relay(args: string[], { note, ...options }: { terminal: Terminal; note?: string }) {
+  const terminal = repeatingFlags(options.terminal, () => program.opts<Which>())
+  const program = new Command('relay')
+    .description('Operates a HubSpot status relay: in AWS, or the one that npm start runs on this machine.')
+    .version(relayVersion, '--version', 'print the version of this command line')
+    .option('--local', 'the relay that runs on this machine, instead of one in AWS')
+    .option('--stage <name>', 'the relay of this stage, where the account has several')
+    .option('--stack <name>', 'the CloudFormation stack, where it has another name')
+    .option('--region <name>', 'the AWS region, instead of the one that AWS_REGION or the profile names')
+    .option('--profile <name>', 'the profile of the AWS command line, instead of the one that AWS_PROFILE names')
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+    })
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride()
+  const context: Context = { terminal, deployment: () => findDeployment(program.opts<Which>(), note) }
+  addDoctorCommand(program, context)
+  addSetupCommand(program, context)
+  addSecretCommands(program, context)
+  addPortalCommands(program, context)
+  addChannelCommands(program, context)
+  addQueuesCommand(program, context)
+  addDeadLettersCommands(program, context)
+  addReconcileCommand(program, context)
+  addMessageCommands(program, context)
+  addStatusCommands(program, context)
+  addSignCommand(program, context)
+  addProbeCommand(program, context)
+  addTriggerCommand(program, context)
+  addTailCommand(program, context)
+
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCodeOf(terminal) ?? 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (isInterruption(error)) return exitCodeOf(terminal) ?? 130
+    if (terminal.signal.aborted) return exitCodeOf(terminal)
+    tell(error, terminal)
+    return 1
+  }
+}
+
+/** The terminal, with the flags of this call in every command that it names: copied, a remedy reaches the same relay. */
+function repeatingFlags(terminal: Terminal, which: () => Which): Terminal {
+  const repeated = (text: string) => {
+    const { local, ...named } = which()
+    const flags = [
+      ...(local ? ['--local'] : []),
+      ...Object.entries(named).map(([name, value]) => `--${name} ${/^[\w./-]+$/.test(value) ? value : `'${value}'`}`),
+    ]
+    return text.replaceAll(/npm run relay -- (?!--)/g, `npm run relay -- ${flags.map((flag) => `${flag} `).join('')}`)
+  }
+  return {
+    ...terminal,
+    print: (text) => terminal.print(repeated(text)),
+    note: (text) => terminal.note(repeated(text)),
+  }
+}
+
+/** The exit code of a command that was ended from outside; undefined where it was not. */
+const exitCodeOf = ({ signal }: Terminal) =>
+  signal.aborted ? (typeof signal.reason === 'number' ? signal.reason : 130) : undefined
+
+/** A prompt that was left by Ctrl-C. */
+const isInterruption = (error: unknown) => error instanceof Error && error.name === 'ExitPromptError'
+
+function tell(error: unknown, { note, colors }: Terminal) {
+  const { message, remedy } = error instanceof CommandError ? error : inWords(error)
+  note(colors.red(message))
+  if (remedy) note(remedy)
+}
+
+function inWords(error: unknown): { message: string; remedy?: string } {
+  if (!(error instanceof Error)) return { message: 'Something unexpected went wrong.' }
+  // Of a portal, or of the app's secret.
+  if (error instanceof RetryableError)
+    return { message: `${error.message}.`, remedy: 'npm run relay -- doctor says what is missing.' }
+  const message = `${error.name}: ${error.message}`
+  if (/region is missing/i.test(message))
+    return {
+      message: 'No AWS region is named.',
+      remedy: '--region, AWS_REGION or a profile with a region says which; --local means the relay on this machine.',
+    }
+  if (/credential|token|region/i.test(message))
+    return {
+      message,
+      remedy:
+        '--profile and --region, or AWS_PROFILE and AWS_REGION, say which account and region are meant; log in if need be.',
+    }
+  if (/AccessDenied|NotAuthorized|UnauthorizedOperation/.test(message))
+    return { message, remedy: 'Use a profile that may do this.' }
+  return { message }
+}
+
+if (import.meta.main) process.exitCode = await relay(process.argv.slice(2), { terminal: processTerminal() })

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { AssetHashType, DockerImage } from 'aws-cdk-lib'
+import { Code } from 'aws-cdk-lib/aws-lambda'
+import type { Metafile } from 'esbuild'
+
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Bundles `functions/{name}.lambda.ts` into a folder as `index.mjs` and its chunks. Answers esbuild's metafile. */
+export function bundle(name: string, outdir: string, root = projectRoot): Metafile {
+  // Loaded only here: who has the bundles already needs no esbuild.
+  const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild')
+  return buildSync({
+    absWorkingDir: root,
+    entryPoints: { index: `functions/${name}.lambda.ts` },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    // Chunks are read when they are first needed; in one file, every import of every chunk would be paid at the start.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    alias: { '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts' },
+    // What the SDK imports only when it streams events, or runs in a browser: left out, 12 kB (gzip) a function.
+    external: ['@smithy/core/event-streams', 'bowser'],
+    // CommonJS packages call `require`, which ES modules do not have.
+    banner: { js: `import{createRequire}from'node:module';const require=createRequire(import.meta.url);` },
+    minify: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  }).metafile
+}
+
+/**
+ * The code of a Lambda: the package brings it along, and in this repository it is bundled while the stack is synthesized,
+ * but not where CDK needs no bundles.
+ */
+export function bundledCode(name: string) {
+  const ready = fileURLToPath(new URL(`../../bundles/${name}`, import.meta.url))
+  if (existsSync(ready)) return Code.fromAsset(ready)
+  return Code.fromAsset(`${projectRoot}functions`, {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      local: {
+        tryBundle(outdir) {
+          bundle(name, outdir)
+          return true
+        },
+      },
+      // Never used, since `local` always succeeds; the command only keeps CDK from taking two functions for one asset.
+      image: DockerImage.fromRegistry('none'),
+      command: [name],
+    },
+  })
+}

@@ -1,0 +1,34 @@
+import type { Construct } from 'constructs'
+import type { Env } from '../../functions/deliver-message.lambda.ts'
+import { createFunction } from './function.ts'
+import type { Parts } from './parts.ts'
+import type { WorkQueue } from './work-queue.ts'
+
+/** What hands messages to their providers. */
+export function createDelivery(scope: Construct, deliveries: WorkQueue, parts: Parts) {
+  const { chosen, baseUrl, appSecret, channels, ledger, statusUpdates, consuming } = parts
+  const lambda = createFunction(scope, 'deliver-message', {
+    ...consuming,
+    environment: {
+      APP_SECRET_ARN: appSecret.secretArn,
+      CHANNEL_SECRETS_PREFIX: channels.prefix,
+      LEDGER_TABLE_NAME: ledger.tableName,
+      DELIVERIES_QUEUE_URL: deliveries.queue.queueUrl,
+      DELIVERIES_DEAD_LETTERS_URL: deliveries.deadLetters.queueUrl,
+      MAX_RECEIVE_COUNT: String(deliveries.maxReceiveCount),
+      STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+      PUBLIC_BASE_URL: chosen.receipts ? baseUrl : undefined,
+      UNCONFIRMED_AFTER_SECONDS: String(chosen.unconfirmedAfter.toSeconds()),
+      ON_SILENCE: chosen.onSilence,
+      DELIVER_WITHIN_SECONDS: String(chosen.deliverWithin.toSeconds()),
+      THREAD_ORDER: chosen.threadOrder,
+    } satisfies Env,
+    may: {
+      'secretsmanager:GetSecretValue': [appSecret.secretArn, channels.arns],
+      'sqs:SendMessage': [deliveries.queue.queueArn, deliveries.deadLetters.queueArn, statusUpdates.queue.queueArn],
+      'dynamodb:BatchGetItem': [ledger.tableArn],
+      'dynamodb:PutItem': [ledger.tableArn],
+    },
+  })
+  deliveries.feed(lambda)
+}

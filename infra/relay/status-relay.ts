@@ -1,0 +1,167 @@
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
+import type { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
+import type { IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { alarmTopicFor } from '../operations/alarm-topic.ts'
+import { Alarms } from '../operations/alarms.ts'
+import { createDashboard } from '../operations/dashboard.ts'
+import { saveLogQueries } from '../operations/log-queries.ts'
+import type { MetricName } from '../operations/metrics.ts'
+import { countThrottledRequests, type MetricChoice, metricOf } from '../operations/watched.ts'
+import { checkProps } from './check-props.ts'
+import { createDelivery } from './delivery.ts'
+import { type Granted, grantOperate, grantSupport } from './grants.ts'
+import { createInstall } from './install.ts'
+import { createOutputs } from './outputs.ts'
+import { createParts } from './parts.ts'
+import { type StatusRelayProps, withDefaults } from './props.ts'
+import { createReceipts } from './receipts.ts'
+import { createStatusUpdates } from './status-updates.ts'
+import { createWebhook } from './webhook.ts'
+
+export type { StatusRelayProps } from './props.ts'
+
+/** Everything that keeps the status of messages in HubSpot's custom channels true. */
+export class StatusRelay extends Construct {
+  /** Where HubSpot posts a channel's events: the channel's webhook URL. */
+  readonly webhookUrl: string
+  /** What the URL begins with that providers post receipts to; `/{channelId}` follows. Absent without `receipts`. */
+  readonly receiptsUrl: string | undefined
+  /** What an administrator opens to connect a HubSpot account. Absent without `install`. */
+  readonly installUrl: string | undefined
+  /** What the DNS record of `domain` has to point to. Absent without one. */
+  readonly domainTarget: string | undefined
+  /** The HTTP API that HubSpot and the providers call. */
+  readonly api: HttpApi
+
+  /** Agents' messages on their way to their providers. Absent without `delivery`. */
+  readonly deliveriesQueue: IQueue | undefined
+  readonly deliveriesDeadLetterQueue: IQueue | undefined
+  /** Statuses on their way to HubSpot. */
+  readonly statusUpdatesQueue: IQueue
+  readonly statusUpdatesDeadLetterQueue: IQueue
+  /** Customers' messages on their way to the team's own application. Absent without `receipts`. */
+  readonly handOnsQueue: IQueue | undefined
+  readonly handOnsDeadLetterQueue: IQueue | undefined
+
+  /** One item per message: the status known, what HubSpot was told, and what was done when. */
+  readonly ledgerTable: ITable
+  /** HubSpot accounts with their OAuth tokens, encrypted under `encryptionKey`. */
+  readonly portalsTable: ITable
+  readonly encryptionKey: IKey
+  /** The HubSpot app's client id and secrets, for operators to fill in. */
+  readonly appSecret: ISecret
+  /** How the name of each channel's secret begins; the id of the channel or channel account follows. */
+  readonly channelSecretsPrefix: string
+
+  /** The functions, by their names: `hubspot-webhook`, `update-status` and so on. */
+  readonly functions: Readonly<Record<string, LambdaFunction>>
+  /** The functions' logs, and the HTTP API's access log at the end. */
+  readonly logGroups: readonly ILogGroup[]
+  /** One for each thing that an operator has to do something about. */
+  readonly alarms: readonly Alarm[]
+  /** Where they go. Absent where nobody is told. */
+  readonly alarmTopic: ITopic | undefined
+  /** The relay's name, under which CloudWatch has its metrics: its stack's, and its path unless that is `Relay`. */
+  readonly metricsNamespace: string
+
+  readonly #granted: Granted
+
+  constructor(scope: Construct, id: string, props: StatusRelayProps = {}) {
+    super(scope, id)
+    checkProps(this, props)
+    const chosen = withDefaults(props)
+    const parts = createParts(this, chosen)
+    const { api, identity, statusUpdates, deliveries, handOns } = parts
+
+    createWebhook(this, parts)
+    if (deliveries) createDelivery(this, deliveries, parts)
+    if (handOns) createReceipts(this, handOns, parts)
+    createStatusUpdates(this, parts)
+    if (chosen.install) createInstall(this, parts)
+    const functions = this.node.findAll().filter((part) => part instanceof LambdaFunction)
+
+    const queues = [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined)
+    const watched = { namespace: identity, apiId: api.api.apiId, functions, queues }
+    countThrottledRequests(this, api.accessLogs, identity)
+    this.alarmTopic = alarmTopicFor(this, chosen.alarmTopic, chosen.alarmSubscribers)
+    const { runbookUrl } = chosen
+    this.alarms = new Alarms(this, 'Alarms', { watched, topic: this.alarmTopic, runbookUrl }).all
+    createDashboard(this, watched, this.alarms)
+    saveLogQueries(this, identity, functions)
+    if (chosen.outputs) createOutputs(this, parts)
+
+    this.webhookUrl = parts.urls.webhook
+    this.receiptsUrl = parts.urls.receipts
+    this.installUrl = parts.urls.install
+    this.domainTarget = api.domainTarget
+    this.api = api.api
+    this.deliveriesQueue = deliveries?.queue
+    this.deliveriesDeadLetterQueue = deliveries?.deadLetters
+    this.statusUpdatesQueue = statusUpdates.queue
+    this.statusUpdatesDeadLetterQueue = statusUpdates.deadLetters
+    this.handOnsQueue = handOns?.queue
+    this.handOnsDeadLetterQueue = handOns?.deadLetters
+    this.ledgerTable = parts.ledger
+    this.portalsTable = parts.portals.table
+    this.encryptionKey = parts.portals.key
+    this.appSecret = parts.appSecret
+    this.channelSecretsPrefix = parts.channels.prefix
+    this.functions = Object.fromEntries(functions.map((one) => [one.node.scope!.node.id, one]))
+    this.logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs]
+    this.metricsNamespace = identity
+    this.#granted = { parts, functions, alarmTopic: this.alarmTopic }
+  }
+
+  /**
+   * Lets somebody send status updates: a team that delivers messages by its own means. Somebody of another stack or account
+   * (`new ArnPrincipal('arn:aws:iam::…:role/…')`) must exist when this is deployed; of another account, its own policies
+   * must allow `sqs:SendMessage` as well.
+   */
+  grantSendStatuses(grantee: IGrantable) {
+    return this.#granted.parts.statusUpdates.queue.grant(grantee, 'sqs:SendMessage')
+  }
+
+  /**
+   * Lets somebody of this account operate the relay: just what the command line needs. It may set and read secrets, use HubSpot
+   * accounts' tokens, and read and send back what lies among the dead letters.
+   */
+  grantOperate(grantee: IGrantable) {
+    return grantOperate(grantee, this, this.#granted)
+  }
+
+  /**
+   * Lets somebody of this account explain what became of a message: the ledger, the logs, alarms and figures. No secrets, no
+   * tokens, and no queued message with its text.
+   */
+  grantSupport(grantee: IGrantable) {
+    return grantSupport(grantee, this, this.#granted)
+  }
+
+  /** One of the metrics that the functions write: docs/metrics.md says what each means. Unless chosen otherwise, its sum in five minutes. */
+  metric(name: MetricName, options: MetricChoice = {}): Metric {
+    return metricOf(this.metricsNamespace, name, options)
+  }
+
+  /** Agents' messages that HubSpot sent. */
+  metricMessagesAccepted(options?: MetricChoice) {
+    return this.metric('MessagesAccepted', options)
+  }
+
+  /** How often HubSpot was told a status. */
+  metricTold(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
+    return this.metric(`Told${status}`, options)
+  }
+
+  /** Milliseconds from the agent's Send to HubSpot told. Unless chosen otherwise, the 99th percentile of five minutes. */
+  metricTimeToTruth(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
+    return this.metric(`TimeToTruth${status}`, { statistic: 'p99', ...options })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Construct } from 'constructs'
+import type { Env } from '../../functions/update-status.lambda.ts'
+import { createFunction } from './function.ts'
+import type { Parts } from './parts.ts'
+import { useOf } from './storage.ts'
+
+/** What tells HubSpot. */
+export function createStatusUpdates(scope: Construct, parts: Parts) {
+  const { chosen, appSecret, channels, ledger, portals, statusUpdates, consuming } = parts
+  // Where the relay delivers, deliver-message says whose receipts count for a message.
+  const judges = !chosen.delivery && chosen.receipts
+  const { hubspot } = chosen
+  const lambda = createFunction(scope, 'update-status', {
+    ...consuming,
+    environment: {
+      APP_SECRET_ARN: appSecret.secretArn,
+      CHANNEL_SECRETS_PREFIX: judges ? channels.prefix : undefined,
+      LEDGER_TABLE_NAME: ledger.tableName,
+      PORTALS_TABLE_NAME: portals.table.tableName,
+      STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
+      STATUS_UPDATES_DEAD_LETTERS_URL: statusUpdates.deadLetters.queueUrl,
+      MAX_RECEIVE_COUNT: String(statusUpdates.maxReceiveCount),
+      HUBSPOT_BASE_URL: hubspot.baseUrl,
+      HUBSPOT_API_VERSION: hubspot.apiVersion,
+      HUBSPOT_REQUEST_LIMIT: String(hubspot.requestLimit),
+      HUBSPOT_REQUEST_SHARE: String(hubspot.requestShare),
+      // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
+      HUBSPOT_LATE_EFFECT_SECONDS: '120',
+      HUBSPOT_REFUSED_FOR_SECONDS: '300',
+      TELL_SENT: chosen.tellSent,
+      GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
+    } satisfies Env,
+    may: {
+      'secretsmanager:GetSecretValue': judges ? [appSecret.secretArn, channels.arns] : [appSecret.secretArn],
+      'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
+      'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
+      'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
+      'dynamodb:UpdateItem': [portals.table.tableArn],
+      ...useOf(portals.key),
+    },
+  })
+  statusUpdates.feed(lambda)
+}

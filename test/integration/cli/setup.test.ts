@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type LocalStack, startLocalStack } from '../../../infra/local/aws/stack.ts'
+import { type HubSpot, startHubSpot } from '../../../infra/local/hubspot/simulator.ts'
+import { startTelegram } from '../../../infra/local/providers/telegram.ts'
+import { noteRunning } from '../../../infra/local/running.ts'
+import { createLinkBrowser } from '../../support/link-browser.ts'
+import { runRelay } from '../../support/relay-terminal.ts'
+
+/** An account in which nothing is filled in, and an administrator who opens links. */
+const secret = 'the-client-secret'
+const developerApiKey = 'the developer key'
+let folder: string
+let note: string
+let hubspot: HubSpot
+let stack: LocalStack
+let telegram: Awaited<ReturnType<typeof startTelegram>>
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'relay-'))
+  note = join(folder, 'note.json')
+  hubspot = await startHubSpot({ clientId: 'client', clientSecrets: [secret], developerApiKey })
+  stack = await startLocalStack({
+    environment: ({ url }) => ({
+      PUBLIC_BASE_URL: url,
+      HUBSPOT_BASE_URL: hubspot.url,
+      HUBSPOT_APP_BASE_URL: hubspot.url,
+    }),
+  })
+  telegram = await startTelegram()
+  noteRunning({ stack, hubspot }, note)
+})
+
+afterAll(async () => {
+  await telegram?.stop()
+  await stack?.stop()
+  await hubspot?.stop()
+  await rm(folder, { recursive: true })
+})
+
+test('from nothing to the first true status, by questions and one link', async () => {
+  const { botToken, baseUrl } = telegram.account as { botToken: string; baseUrl: string }
+  const running = runRelay(note, ['setup'], {
+    // A wrong client secret and a wrong token are among the answers.
+    answers: [
+      ...['client', 'a-wrong-secret', '', 'client', secret, ''],
+      ...['77', developerApiKey, 'Chat'],
+      ...['telegram', '110201543:a-wrong-token', 'accepted', baseUrl],
+      ...['telegram', botToken, 'accepted', baseUrl],
+      ...['', 'Our bot', ''],
+    ],
+    onPrint: (text) => {
+      if (text.includes('opens this link')) void consent(/http\S+/.exec(text)![0])
+      if (text.includes('Now send a message')) void writeMessage()
+    },
+  })
+
+  const { exitCode, printed, said } = await running
+
+  expect(said).toContain('HubSpot refuses them')
+  expect(said).toContain('Telegram refuses the bot token')
+  expect(printed).toContain('Portal 1002 gives access.')
+  expect(printed).toMatch(/Channel 24\d+ is registered/)
+  expect(printed).toMatch(/Our bot is connected, as channel account 31\d+\./)
+  expect(printed).not.toContain('✗')
+  expect(printed).toMatch(/HubSpot was told that message \w+ is SENT\./)
+  expect(exitCode).toBe(0)
+  expect([...hubspot.channels.values()]).toMatchObject([{ name: 'Chat', webhookUrl: stack.outputs['WebhookUrl'] }])
+  expect(telegram.messages).toMatchObject([{ text: 'The first one' }])
+})
+
+test('what is there already is recognised: nothing is asked but the key, and nothing is changed', async () => {
+  const { exitCode, printed } = await runRelay(note, ['setup', '--app-id', '77', '--no-message'], {
+    answers: [developerApiKey],
+  })
+
+  expect(exitCode).toBe(0)
+  expect(printed.split('\n').slice(0, 5)).toEqual([
+    "✓ The app's secret is filled in.",
+    '✓ Portal 1002 gives access.',
+    expect.stringMatching(/^✓ HubSpot posts the messages of channel 24\d+ to the relay\.$/),
+    expect.stringMatching(/^✓ The secret of channel 24\d+ is complete \(telegram\)\.$/),
+    expect.stringMatching(/^✓ Channel 24\d+ is connected: Our bot \(31\d+\)\.$/),
+  ])
+  expect(hubspot.channels.size).toBe(1)
+})
+
+test('accounts are connected in bulk, again without harm, and what fails is said', async () => {
+  const channelId = [...hubspot.channels.keys()][0]!
+  const file = JSON.stringify([
+    {
+      portalId: '1002',
+      inboxId: '77001',
+      name: 'Sales',
+      deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+15550100001' },
+    },
+    {
+      portalId: '1002',
+      inboxId: '77001',
+      name: 'Service',
+      deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+15550100002' },
+    },
+    { portalId: '4711', inboxId: '77001', name: 'Nobody' },
+  ])
+  const connect = async (...options: string[]) => {
+    const run = await runRelay(note, ['channel', 'connect', channelId, '--file', '-', '--json', ...options], {
+      input: file,
+    })
+    return { ...run, results: (JSON.parse(run.printed) as { result: string }[]).map(({ result }) => result) }
+  }
+
+  const trial = await connect('--dry-run')
+  const first = await connect()
+  const again = await connect()
+  const { printed } = await runRelay(note, ['channel', 'accounts', channelId])
+
+  expect(trial.results).toEqual(['would connect', 'would connect', 'failed'])
+  expect(first).toMatchObject({ exitCode: 1, said: expect.stringContaining('1 of 3 accounts') })
+  expect(first.results).toEqual(['connected', 'connected', 'failed'])
+  expect(again.results).toEqual(['there already', 'there already', 'failed'])
+  expect(printed).toMatch(/Sales +│ \+15550100001 +│ Help desk +│ connected/)
+})
+
+test("a connection that began on HubSpot's page is ended by its token, which is good once", async () => {
+  const channelId = [...hubspot.channels.keys()][0]!
+  const token = hubspot.stageAccount('77001')
+  const finish = () =>
+    runRelay(note, ['channel', 'finish', channelId, token, '--name', 'By page', '--address', '+15550100009'])
+
+  const first = await finish()
+  const second = await finish()
+
+  expect(first).toMatchObject({ exitCode: 0, printed: 'By page is connected in portal 1002.' })
+  expect(second).toMatchObject({ exitCode: 1, said: expect.stringContaining('good once') })
+})
+
+async function consent(link: string) {
+  const browser = createLinkBrowser()
+  await browser.follow(await browser.open(link), 'Connect account 1002')
+}
+
+async function writeMessage() {
+  const channelId = [...hubspot.channels.keys()][0]!
+  await hubspot.sendMessage({
+    portalId: '1002',
+    channelId,
+    channelAccountId: '3100000000',
+    text: 'The first one',
+    to: ['900000004'],
+  })
+}

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { eventFields } from '../../../functions/hubspot/event-fields.ts'
+import { checkEvents } from '../../../infra/cli/events.ts'
+import type { Monitoring } from '../../../infra/cli/monitoring.ts'
+import { metrics } from '../../../infra/operations/metrics.ts'
+
+test('doctor names the fields in which events were not as documented', async () => {
+  const sums = new Map([
+    ['portalId', 12],
+    ['message.createdAt', 3],
+  ])
+
+  expect(await checkEvents(monitoringOf(sums))).toEqual([
+    {
+      result: 'well',
+      sentence:
+        "HubSpot's events were not as it documents them in these fields, in 24 hours: portalId (12), message.createdAt (3).",
+    },
+  ])
+  expect(await checkEvents(monitoringOf(new Map()))).toEqual([])
+})
+
+test('every field that the reader may name is measured', () => {
+  expect([...metrics.UnexpectedFields.by.field]).toEqual([...eventFields])
+})
+
+const monitoringOf = (sums: Map<string, number>) => ({
+  monitoring: {
+    sumSince: async (functionName: string, metric: string, _since: number, by?: Record<string, string>) =>
+      functionName === 'hubspot-webhook' && metric === 'UnexpectedFields' ? (sums.get(by?.['field'] ?? '') ?? 0) : 0,
+  } as Monitoring,
+})
