@@ -44,7 +44,7 @@ const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */
 export const handler = createHandler({
-  accounts: createAccounts({ secrets, prefix: env.CHANNEL_SECRETS_PREFIX, faces: senders }),
+  accounts: createAccounts({ secrets, prefix: env.CHANNEL_SECRETS_PREFIX, adapters: senders }),
   tools: {
     fetchJson: createFetchJson({ timeout: 20_000 }),
     signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),

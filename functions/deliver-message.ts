@@ -35,7 +35,7 @@ import type { Queue } from './platform/queue.ts'
 import { Deferred, PermanentError, RetryableError, Superseded } from './platform/retry.ts'
 import { withoutSlash } from './platform/url.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
-import type { Send, SendFace, SendTools } from './providers/provider.ts'
+import type { Send, SendAdapter, SendTools } from './providers/provider.ts'
 import { speakerOf } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 import { withoutAddress } from './providers/recipients.ts'
@@ -43,7 +43,7 @@ import { SetUpFault } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps & {
-  accounts: Accounts<SendFace<unknown>>
+  accounts: Accounts<SendAdapter<unknown>>
   tools: SendTools
   ledger: Ledger
   /** Undefined where messages of a thread need not wait for each other. */
@@ -118,27 +118,27 @@ export function createHandler(deps: Deps) {
   }
 
   /** The sends that a message takes. One that the provider cannot carry takes none: its outcome is known. */
-  function plan(job: DeliveryJob, { face, account }: Found): Planned[] {
-    const planned = face.plan(job, account)
+  function plan(job: DeliveryJob, { adapter, account }: Found): Planned[] {
+    const planned = adapter.plan(job, account)
     const refused = 'refused' in planned ? planned.refused : undefined
     const parts = 'sends' in planned ? planned.sends : []
-    if (refused !== undefined || parts.length === 0 || parts.length + unreachableBy(face, job) > mostSends)
+    if (refused !== undefined || parts.length === 0 || parts.length + unreachableBy(adapter, job) > mostSends)
       return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
     const { publicBaseUrl } = deps
     const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
     // The message fails for each recipient whom it cannot reach.
-    const unreachable = Array.from({ length: unreachableBy(face, job) }, () => ({ refused: nobody }))
+    const unreachable = Array.from({ length: unreachableBy(adapter, job) }, () => ({ refused: nobody }))
     const of = parts.length + unreachable.length
     return [...parts.map((part, index) => ({ job, part, index, of, receiptsUrl })), ...unreachable]
   }
 
   async function makeOneByOne(job: DeliveryJob, sends: Planned[], found: Found, run: Run) {
-    const place = found.face.repeatableAt?.(found.account, { job, now: now() })
+    const place = found.adapter.repeatableAt?.(found.account, { job, now: now() })
     const at = place && createHash('sha256').update(place).digest('base64url').slice(0, 12)
     const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis(), at }
     run.carry['provider'] = found.provider
     await recordCarried(job, run)
-    const plan = { of: sends.length, digest: digestOf(found.provider, sends), names: namesIn(sends, found.face) }
+    const plan = { of: sends.length, digest: digestOf(found.provider, sends), names: namesIn(sends, found.adapter) }
     const speaker = speakerOf(found)
     const outcomes: SendOutcome[] = []
     for (const [index, send] of sends.entries()) {
@@ -235,14 +235,14 @@ export function createHandler(deps: Deps) {
     })
   }
 
-  async function make(send: Planned, { face, account, provider }: Found, run: Run): Promise<SendOutcome> {
+  async function make(send: Planned, { adapter, account, provider }: Found, run: Run): Promise<SendOutcome> {
     if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
     if (run.context.getRemainingTimeInMillis() < timeForOneSend)
       throw new Deferred('No time is left for another send', now())
     // An earlier one may have come since, in the same batch for instance.
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
     if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run)
-    return masked(await face.send(send, account, { ...deps.tools, noteUnknownCode: noteUnknownCode(provider) }))
+    return masked(await adapter.send(send, account, { ...deps.tools, noteUnknownCode: noteUnknownCode(provider) }))
   }
 
   const noteUnknownCode = (provider: Provider) => (code: string) => {
@@ -252,13 +252,13 @@ export function createHandler(deps: Deps) {
 
   /** Asks the provider what became of sends that ended in doubt, some time later. Never leads to another send. */
   async function lookUp(job: DeliveryJob, sends: Planned[], outcomes: SendOutcome[], found: Found, run: Run) {
-    const { face, account, provider } = found
+    const { adapter, account, provider } = found
     const looked = z.number().optional().catch(undefined).parse(run.carry['looked'])
     let inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
-    if (!face.lookUp || inDoubt.length === 0) return
+    if (!adapter.lookUp || inDoubt.length === 0) return
     for (const send of looked === undefined ? [] : inDoubt) {
       if (run.context.getRemainingTimeInMillis() < timeForOneSend) break
-      const said = await face.lookUp(send, account, deps.tools)
+      const said = await adapter.lookUp(send, account, deps.tools)
       const outcome = said && masked(said)
       if (!outcome || outcome.outcome === 'unknown') continue
       const { index, of } = send
@@ -399,7 +399,7 @@ function messageIn(job: Delivery, run: Run): DeliveryJob | undefined {
 }
 
 /** How many of a message's recipients cannot be reached: those that could not be read, and those without an address. */
-function unreachableBy({ needsAddresses = true }: SendFace<unknown>, job: DeliveryJob) {
+function unreachableBy({ needsAddresses = true }: SendAdapter<unknown>, job: DeliveryJob) {
   return (job.unreadableRecipients ?? 0) + (needsAddresses ? withoutAddress(job) : 0)
 }
 
@@ -433,12 +433,12 @@ function digestOf(provider: Provider, sends: Planned[]) {
 }
 
 /** What an agent may call several sends; undefined where that cannot be said of each. */
-function namesIn(sends: Planned[], { describe }: SendFace<unknown>) {
+function namesIn(sends: Planned[], { describe }: SendAdapter<unknown>) {
   const described = sends.flatMap((send) => ('refused' in send || !describe ? [] : [describe(send.part)]))
   return sends.length > 1 && described.length === sends.length ? namesOf(described) : undefined
 }
 
-type Found = { id: string; provider: Provider; face: SendFace<unknown>; account: unknown }
+type Found = { id: string; provider: Provider; adapter: SendAdapter<unknown>; account: unknown }
 type Planned = Send<unknown> | { refused: string }
 
 /** What a provider says of a refusal may quote numbers and addresses. */

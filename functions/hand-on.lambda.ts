@@ -27,7 +27,7 @@ export const handler = createHandler({
   accounts: createAccounts({
     secrets: createSecrets(createSecretsManager(), Date.now, telemetry),
     prefix: env.CHANNEL_SECRETS_PREFIX,
-    faces: receipts,
+    adapters: receipts,
   }),
   fetchJson: createFetchJson({ timeout: 20_000 }),
   queue: createQueue(sqs, env.HAND_ONS_QUEUE_URL),

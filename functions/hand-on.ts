@@ -4,11 +4,11 @@ import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
 import { PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
-import type { ReceiptFace } from './providers/provider.ts'
+import type { ReceiptAdapter } from './providers/provider.ts'
 
 /** What `hand-on` works with. */
 export type Deps = ConsumerDeps & {
-  accounts: Accounts<ReceiptFace<unknown> | undefined>
+  accounts: Accounts<ReceiptAdapter<unknown> | undefined>
   fetchJson: FetchJson
 }
 
@@ -34,7 +34,7 @@ export function createHandler(deps: Deps) {
 
   async function placeFor(job: HandOnJob, options?: { fresh: boolean }) {
     const found = await accounts.find(job, options)
-    const place = found?.face?.handOnTo?.(found.account)
+    const place = found?.adapter?.handOnTo?.(found.account)
     if (place === undefined) throw new RetryableError('The account names no place to hand this on to')
     return place
   }

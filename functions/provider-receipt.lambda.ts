@@ -26,7 +26,7 @@ export const handler = createHandler({
   accounts: createAccounts({
     secrets,
     prefix: env.CHANNEL_SECRETS_PREFIX,
-    faces: receipts,
+    adapters: receipts,
   }),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   handOns: createQueue(sqs, env.HAND_ONS_QUEUE_URL),

@@ -14,13 +14,13 @@ import {
 import { gzip, type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 import type { Accounts, Provider } from './providers/accounts.ts'
-import type { HandedOn, HandOn, Receipt, ReceiptFace } from './providers/provider.ts'
+import type { HandedOn, HandOn, Receipt, ReceiptAdapter } from './providers/provider.ts'
 import { receiptKeys } from './providers/receipt-keys.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
 
 /** What `provider-receipt` works with. */
 export type Deps = {
-  accounts: Accounts<ReceiptFace<unknown> | undefined>
+  accounts: Accounts<ReceiptAdapter<unknown> | undefined>
   statusUpdates: Queue
   /** What is to be handed on. */
   handOns: Queue
@@ -78,16 +78,16 @@ export function createHandler(deps: Deps) {
     return first
   }
 
-  function read(event: HttpEvent, ids: Ids, { face, account }: Pick<Found, 'face' | 'account'>) {
-    return face?.receive(request(event, ids), account)
+  function read(event: HttpEvent, ids: Ids, { adapter, account }: Pick<Found, 'adapter' | 'account'>) {
+    return adapter?.receive(request(event, ids), account)
   }
 
   /** What verifies a request. Of two keys it is counted which: the previous one has to stay for as long as it is used. */
-  function verifierOf(event: HttpEvent, ids: Ids, { id, provider, face, account }: Found): VerifiedBy {
+  function verifierOf(event: HttpEvent, ids: Ids, { id, provider, adapter, account }: Found): VerifiedBy {
     const ring = receiptKeys[provider]
     const keys = ring?.keys(account) ?? []
     const verifies = (key: string) =>
-      read(event, ids, { face, account: ring!.withOnly(account, key) })?.kind !== 'refused'
+      read(event, ids, { adapter, account: ring!.withOnly(account, key) })?.kind !== 'refused'
     const key = keys.length > 1 ? keys.find(verifies) : keys[0]
     if (keys.length > 1) {
       const metric = key === keys[0] ? 'ReceiptsByCurrentSecret' : 'ReceiptsByPreviousSecret'
@@ -145,9 +145,9 @@ export function createHandler(deps: Deps) {
     { entries, headers: names }: HandOn,
     event: HttpEvent,
     ids: Ids & { traceId: string },
-    { face, account }: Found,
+    { adapter, account }: Found,
   ) {
-    if (face?.handOnTo?.(account) === undefined) return withoutPlaceFor(entries, ids)
+    if (adapter?.handOnTo?.(account) === undefined) return withoutPlaceFor(entries, ids)
     const headers = Object.fromEntries(names.flatMap((name) => [[name, header(event, name)] as const].filter(isThere)))
     await queue({ headers, body: rawBody(event) })
     telemetry.info('Queued to be handed on', { ...ids, entries })
@@ -159,7 +159,7 @@ export function createHandler(deps: Deps) {
       try {
         await handOns.send(job, { group: ids.channelId })
       } catch (error) {
-        const parts = error instanceof TooLargeForQueue ? face?.split?.({ headers, body }, account) : undefined
+        const parts = error instanceof TooLargeForQueue ? adapter?.split?.({ headers, body }, account) : undefined
         if (!parts) throw error
         for (const part of parts) await queue(part)
       }
@@ -202,7 +202,7 @@ type Found = {
   ids: Ids
   id: string
   provider: Provider
-  face: ReceiptFace<unknown> | undefined
+  adapter: ReceiptAdapter<unknown> | undefined
   account: unknown
 }
 type Common = Ids & Pick<StatusUpdate, 'source' | 'traceId' | 'verifiedBy'>

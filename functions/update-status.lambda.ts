@@ -64,7 +64,7 @@ const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HU
 export const handler = createHandler({
   ...clock,
   ledger: createLedger(ledger, Date.now),
-  accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, faces: receiptKeys }),
+  accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, adapters: receiptKeys }),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
   tokens: createTokens({

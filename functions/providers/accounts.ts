@@ -5,34 +5,39 @@ import type { Secrets } from '../platform/secrets.ts'
 export const Provider = z.enum(['forward', 'line', 'telegram', 'twilio', 'whatsapp'])
 export type Provider = z.infer<typeof Provider>
 
-/** Finds the provider of a message, its face, and the account that the secret holds. */
-export type Accounts<Face> = {
+/** Finds the provider of a message, its adapter, and the account that the secret holds. */
+export type Accounts<Adapter> = {
   /** With the id that the secret is named after. Undefined where neither exists. Throws SecretUnavailable. */
   find(
     ids: { channelId: string; channelAccountId?: string | undefined },
     options?: { fresh?: boolean },
-  ): Promise<{ id: string; provider: Provider; face: Face; account: unknown } | undefined>
+  ): Promise<{ id: string; provider: Provider; adapter: Adapter; account: unknown } | undefined>
 }
 
 /**
  * Whose credentials serve a message: its channel account's own secret, else its channel's. One app serves many customers
  * over one channel, each with a provider account of their own.
  */
-export function createAccounts<Faces extends Partial<Record<Provider, { account: z.ZodType }>>>(options: {
+export function createAccounts<Adapters extends Partial<Record<Provider, { account: z.ZodType }>>>(options: {
   secrets: Secrets
   prefix: string
-  faces: Faces
-}): Accounts<Faces[Provider]> {
-  const { secrets, prefix, faces } = options
+  adapters: Adapters
+}): Accounts<Adapters[Provider]> {
+  const { secrets, prefix, adapters } = options
   return {
     async find(ids, { fresh = false } = {}) {
       for (const id of [ids.channelAccountId, ids.channelId]) {
         if (id === undefined || !/^[\w-]+$/.test(id)) continue
         const named = await secrets.read(prefix + id, Named, { fresh })
         if (!named) continue
-        const face = faces[named.provider]
+        const adapter = adapters[named.provider]
         // Read again for its provider's schema, from memory.
-        return { id, provider: named.provider, face, account: face && (await secrets.read(prefix + id, face.account)) }
+        return {
+          id,
+          provider: named.provider,
+          adapter,
+          account: adapter && (await secrets.read(prefix + id, adapter.account)),
+        }
       }
       return undefined
     },

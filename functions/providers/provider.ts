@@ -20,7 +20,7 @@ export type Truth = {
  * How messages go out through one provider. A message may take several sends, for several recipients or parts: `plan`
  * says which, and each of them is made once.
  */
-export type SendFace<Account, Part = unknown> = {
+export type SendAdapter<Account, Part = unknown> = {
   /** What the secret of a channel, or of a channel account, holds for this provider. */
   account: z.ZodType<Account>
   truth: Truth
@@ -67,7 +67,7 @@ export type SendTools = {
 }
 
 /** How one provider reports what became of messages. */
-export type ReceiptFace<Account> = {
+export type ReceiptAdapter<Account> = {
   account: z.ZodType<Account>
   /** Verifies and translates a request. Never throws, whatever the request is. */
   receive(request: ReceiptRequest, account: Account): Receipt

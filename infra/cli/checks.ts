@@ -154,7 +154,7 @@ async function channelSecretIds({ secretsManager, outputs }: Pick<Deployment, 's
 export async function checkChannelSecrets({ secretsManager, outputs, monitoring }: Deployment) {
   if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
   const prefix = outputs.ChannelSecretsPrefix
-  const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, faces: senders })
+  const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, adapters: senders })
   const findings: Finding[] = []
   for (const id of await channelSecretIds({ secretsManager, outputs })) findings.push(...(await checkSecret(id)))
   if (findings.length > 0) return findings

@@ -21,7 +21,7 @@ import {
 } from 'whatsapp-api-js/messages'
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
 import { line } from '../../functions/providers/line/send.ts'
-import type { SendFace } from '../../functions/providers/provider.ts'
+import type { SendAdapter } from '../../functions/providers/provider.ts'
 import { referenceOf, toQuery } from '../../functions/providers/references.ts'
 import { telegram } from '../../functions/providers/telegram/send.ts'
 import { twilio } from '../../functions/providers/twilio/send.ts'
@@ -261,8 +261,8 @@ test("each of our calls is one by what is published of Telegram's API", () => {
 const statement = (method: keyof Opts<string>, call: string) => `{ const call: Opts<string>['${method}'] = ${call} }`
 
 /** The parts of a message, as they go out. */
-function planned<Account, Part>(face: SendFace<Account, Part>, holds: object, fields: Partial<DeliveryJob>) {
-  const plan = face.plan({ ...job, ...fields }, face.account.parse(holds))
+function planned<Account, Part>(adapter: SendAdapter<Account, Part>, holds: object, fields: Partial<DeliveryJob>) {
+  const plan = adapter.plan({ ...job, ...fields }, adapter.account.parse(holds))
   return 'sends' in plan ? plan.sends : expect.fail(plan.refused)
 }
 

@@ -6,8 +6,8 @@ import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import type { ReceivedStatus } from '../../functions/providers/provider.ts'
 import { TwilioAccount } from '../../functions/providers/twilio/account.ts'
-import { twilio as receiptFace } from '../../functions/providers/twilio/receipt.ts'
-import { twilio as sendFace } from '../../functions/providers/twilio/send.ts'
+import { twilio as receiptAdapter } from '../../functions/providers/twilio/receipt.ts'
+import { twilio as sendAdapter } from '../../functions/providers/twilio/send.ts'
 import type { Conduct } from '../../infra/local/providers/simulator.ts'
 import { startTwilio, type TwilioOptions } from '../../infra/local/providers/twilio.ts'
 import { job, makeSends } from '../support/sends.ts'
@@ -182,19 +182,19 @@ async function setUp(conduct: Conduct = {}, options: TwilioOptions = {}) {
   stops.push(simulator.stop)
   const since = { to: to.slice(0, 1), createdAt: new Date().toISOString() }
   const send = (fields: Partial<DeliveryJob> = {}, holds: object = simulator.account) =>
-    makeSends(sendFace, holds, { ...since, ...fields }, relay.url)
+    makeSends(sendAdapter, holds, { ...since, ...fields }, relay.url)
   const lookUp = (fields: Partial<DeliveryJob> = {}) => {
     const account = TwilioAccount.parse(simulator.account)
     const message = { ...job, ...since, ...fields }
-    const plan = sendFace.plan(message, account)
+    const plan = sendAdapter.plan(message, account)
     const [part] = 'sends' in plan ? plan.sends : []
     const tools = { fetchJson: createFetchJson({ timeout: 5000 }), now: Date.now, signForHubSpot: async () => '' }
-    return sendFace.lookUp!({ job: message, part: part!, index: 0, of: 1, receiptsUrl: relay.url }, account, tools)
+    return sendAdapter.lookUp!({ job: message, part: part!, index: 0, of: 1, receiptsUrl: relay.url }, account, tools)
   }
   return { simulator, send, lookUp, relay }
 }
 
-/** What takes the receipts: the face that reads them, behind HTTP. */
+/** What takes the receipts: the adapter that reads them, behind HTTP. */
 async function startRelay() {
   const relay = { url: '', holds: {}, posts: 0, answers: [] as number[], statuses: [] as ReceivedStatus[] }
   const server = createServer(async (request, response) => {
@@ -203,7 +203,7 @@ async function startRelay() {
     const body = Buffer.concat(await request.toArray())
     const header = (name: string) => headers[name]?.toString()
     const asked = { method, url: new URL(url, relay.url).href, header, body, now: Date.now() }
-    const receipt = receiptFace.receive(asked, TwilioAccount.parse(relay.holds))
+    const receipt = receiptAdapter.receive(asked, TwilioAccount.parse(relay.holds))
     if (receipt.kind !== 'statuses') return void response.writeHead(401).end()
     const answer = relay.answers.shift() ?? 204
     if (answer === 204) relay.statuses.push(...receipt.statuses)

@@ -7,8 +7,8 @@ import type { ReceivedStatus } from '../../functions/providers/provider.ts'
 import { WhatsAppAccount } from '../../functions/providers/whatsapp/account.ts'
 import { keptId } from '../../functions/providers/whatsapp/message-id.ts'
 import { verdicts } from '../../functions/providers/whatsapp/reasons.ts'
-import { whatsapp as receiptFace } from '../../functions/providers/whatsapp/receipt.ts'
-import { whatsapp as sendFace } from '../../functions/providers/whatsapp/send.ts'
+import { whatsapp as receiptAdapter } from '../../functions/providers/whatsapp/receipt.ts'
+import { whatsapp as sendAdapter } from '../../functions/providers/whatsapp/send.ts'
 import type { Conduct } from '../../infra/local/providers/simulator.ts'
 import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
 import { job, makeSends } from '../support/sends.ts'
@@ -147,11 +147,11 @@ async function setUp(conduct: Conduct = {}) {
   relay.holds = simulator.account
   stops.push(simulator.stop)
   const send = (fields: Partial<DeliveryJob> = {}, holds: object = simulator.account) =>
-    makeSends(sendFace, holds, { to, ...fields })
+    makeSends(sendAdapter, holds, { to, ...fields })
   return { simulator, send, relay }
 }
 
-/** What takes the webhooks: the face that reads them, behind HTTP. */
+/** What takes the webhooks: the adapter that reads them, behind HTTP. */
 async function startRelay() {
   const relay = { url: '', holds: {}, posts: 0, handedOn: 0, statuses: [] as ReceivedStatus[] }
   const server = createServer(async (request, response) => {
@@ -159,7 +159,7 @@ async function startRelay() {
     const body = Buffer.concat(await request.toArray())
     const header = (name: string) => headers[name]?.toString()
     const account = WhatsAppAccount.parse(relay.holds)
-    const receipt = receiptFace.receive(
+    const receipt = receiptAdapter.receive(
       { method, url: `https://relay.example.com${url}`, header, body, now: Date.now() },
       account,
     )

@@ -4,7 +4,7 @@ import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
-import type { ReceiptFace, SendFace } from '../../functions/providers/provider.ts'
+import type { ReceiptAdapter, SendAdapter } from '../../functions/providers/provider.ts'
 import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
 import type { Ground } from './world.ts'
@@ -153,11 +153,11 @@ export function signedReceipt({ messageId, status, part }: Issued, secret: strin
 }
 
 /** A provider that takes a send for each recipient, and names it in its header. */
-export const inParts = (face: SendFace<unknown>): SendFace<unknown> => ({
-  ...face,
+export const inParts = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
+  ...adapter,
   plan: ({ to }) => ({ sends: to.map(() => undefined) }),
   send: (send, account, tools) =>
-    face.send(send, account, {
+    adapter.send(send, account, {
       ...tools,
       fetchJson: (url, { headers = {}, ...request }) => {
         const { 'webhook-id': id } = headers
@@ -168,10 +168,10 @@ export const inParts = (face: SendFace<unknown>): SendFace<unknown> => ({
 })
 
 /** Its receipts, which name the send as well. */
-export const receiptsOfParts = (face: ReceiptFace<unknown>): ReceiptFace<unknown> => ({
-  ...face,
+export const receiptsOfParts = (adapter: ReceiptAdapter<unknown>): ReceiptAdapter<unknown> => ({
+  ...adapter,
   receive(request, account) {
-    const receipt = face.receive(request, account)
+    const receipt = adapter.receive(request, account)
     const [index = 0, of = 1] = request.header('x-part')?.split('.').map(Number) ?? []
     if (receipt.kind !== 'statuses' || of === 1) return receipt
     return { ...receipt, statuses: receipt.statuses.map((status) => ({ ...status, part: { index, of } })) }
@@ -181,7 +181,7 @@ export const receiptsOfParts = (face: ReceiptFace<unknown>): ReceiptFace<unknown
 const Answer = z.object({ status: z.enum(['accepted', 'sent', 'delivered']) })
 
 /** A provider that cannot tell a repetition, as most of them. */
-export const withoutKey: SendFace<unknown> = {
+export const withoutKey: SendAdapter<unknown> = {
   account: z.unknown(),
   truth,
   plan: () => ({ sends: [undefined] }),

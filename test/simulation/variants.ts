@@ -3,7 +3,7 @@ import { keptForDays, type Ledger, type LedgerItem } from '../../functions/messa
 import { ladder } from '../../functions/messages/status.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
-import type { SendFace } from '../../functions/providers/provider.ts'
+import type { SendAdapter } from '../../functions/providers/provider.ts'
 import type { FaultKind } from './faults.ts'
 import type { Invariant } from './invariants.ts'
 import { reasonFor } from './provider.ts'
@@ -223,11 +223,11 @@ export const variants: Variant[] = [
       deliver: (deps) =>
         deliver({
           ...deps,
-          accounts: sendingBy(deps.accounts, (face) => ({
-            ...face,
+          accounts: sendingBy(deps.accounts, (adapter) => ({
+            ...adapter,
             send(job, account, tools) {
               deps.telemetry.info('Sending', job)
-              return face.send(job, account, tools)
+              return adapter.send(job, account, tools)
             },
           })),
         }),
@@ -290,10 +290,10 @@ function tellAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): D
 
 function announceOnlyOwnSends(deps: Parameters<typeof deliver>[0]) {
   const sent = new Set<string>()
-  const accounts = sendingBy(deps.accounts, (face) => ({
-    ...face,
+  const accounts = sendingBy(deps.accounts, (adapter) => ({
+    ...adapter,
     async send(send, account, tools) {
-      const outcome = await face.send(send, account, tools)
+      const outcome = await adapter.send(send, account, tools)
       sent.add(send.job.messageId)
       return outcome
     },
@@ -342,19 +342,19 @@ function readOnce(world: object, accounts: ReceiptAccounts): ReceiptAccounts {
 }
 
 /** Accounts whose messages go out otherwise. */
-function sendingBy(accounts: Accounts, change: (face: SendFace<unknown>) => SendFace<unknown>): Accounts {
+function sendingBy(accounts: Accounts, change: (adapter: SendAdapter<unknown>) => SendAdapter<unknown>): Accounts {
   return {
     async find(ids, options) {
       const found = await accounts.find(ids, options)
-      return found && { ...found, face: change(found.face) }
+      return found && { ...found, adapter: change(found.adapter) }
     },
   }
 }
 
-const retryUnknown = (face: SendFace<unknown>): SendFace<unknown> => ({
-  ...face,
+const retryUnknown = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
+  ...adapter,
   async send(job, account, tools) {
-    const outcome = await face.send(job, account, tools)
+    const outcome = await adapter.send(job, account, tools)
     if (outcome.outcome === 'unknown') throw new RetryableError('Perhaps it was not sent')
     return outcome
   },

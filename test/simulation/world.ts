@@ -164,7 +164,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           accounts: createAccounts({
             secrets: secrets(process),
             prefix: 'channel-',
-            faces: { ...receipts, forward: receiptsOfParts(receipts.forward!) },
+            adapters: { ...receipts, forward: receiptsOfParts(receipts.forward!) },
           }),
           statusUpdates: statusUpdates.queue(process),
           handOns: { send: async () => {} },
@@ -185,7 +185,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             accounts: createAccounts({
               secrets: secrets(process),
               prefix: 'channel-',
-              faces: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey) },
+              adapters: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey) },
             }),
             tools: { fetchJson: provider.http(process), now: clock.now, signForHubSpot: async () => '' },
             queue: deliveries.queue(process),
@@ -217,7 +217,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       ...clockOf,
       accounts: delivers
         ? undefined
-        : createAccounts({ secrets: secrets(process), prefix: 'channel-', faces: receiptKeys }),
+        : createAccounts({ secrets: secrets(process), prefix: 'channel-', adapters: receiptKeys }),
       hubspot: createHubSpotClient({ ...api, ...clockOf }),
       tokens: createTokens({
         ...clockOf,

@@ -1,7 +1,7 @@
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
 import type { SendOutcome } from '../../functions/messages/ledger.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
-import type { SendFace } from '../../functions/providers/provider.ts'
+import type { SendAdapter } from '../../functions/providers/provider.ts'
 
 /** A message of an agent's. */
 export const job: DeliveryJob = {
@@ -21,20 +21,20 @@ export const job: DeliveryJob = {
 
 /** Makes the sends of a message over HTTP, one after another, as a new Lambda would: no connection stands yet. */
 export async function makeSends<Account, Part>(
-  face: SendFace<Account, Part>,
+  adapter: SendAdapter<Account, Part>,
   holds: object,
   fields: Partial<DeliveryJob> = {},
   receiptsUrl?: string,
 ) {
-  const account = face.account.parse(holds)
+  const account = adapter.account.parse(holds)
   const message = { ...job, ...fields }
-  const plan = face.plan(message, account)
+  const plan = adapter.plan(message, account)
   if ('refused' in plan) throw new Error(plan.refused)
   const tools = { fetchJson: createFetchJson({ timeout: 5000 }), now: Date.now, signForHubSpot: async () => '' }
   const outcomes: SendOutcome[] = []
   for (const [index, part] of plan.sends.entries()) {
     const send = { job: message, part, index, of: plan.sends.length, receiptsUrl }
-    outcomes.push(await face.send(send, account, tools))
+    outcomes.push(await adapter.send(send, account, tools))
   }
   return outcomes
 }

@@ -13,7 +13,7 @@ import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-jso
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { type Accounts, createAccounts, type Provider } from '../../functions/providers/accounts.ts'
-import type { SendFace, SendTools } from '../../functions/providers/provider.ts'
+import type { SendAdapter, SendTools } from '../../functions/providers/provider.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import * as updateStatus from '../../functions/update-status.ts'
@@ -115,7 +115,7 @@ export function createWorld(
     lookUps: [] as number[],
     lookUp: async (_index: number): Promise<SendOutcome | undefined> => undefined,
   }
-  const face: SendFace<unknown> = {
+  const adapter: SendAdapter<unknown> = {
     account: undefined as never,
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
@@ -142,10 +142,10 @@ export function createWorld(
   const accounts = { found: true }
   const account = { secrets: ['the key of the channel'] }
 
-  function real<Faces extends Parameters<typeof createAccounts>[0]['faces']>(faces: Faces) {
+  function real<Adapters extends Parameters<typeof createAccounts>[0]['adapters']>(adapters: Adapters) {
     if (!options.providers) return undefined
     const secrets = createSecrets(options.providers.secretsManager, now)
-    return createAccounts({ secrets, prefix: 'channels/', faces }) as Accounts<Faces[Provider]>
+    return createAccounts({ secrets, prefix: 'channels/', adapters }) as Accounts<Adapters[Provider]>
   }
 
   /** Handlers as a fresh execution environment has them: nothing remembered. */
@@ -155,7 +155,7 @@ export function createWorld(
       deliver: deliverMessage.createHandler({
         ...clock,
         accounts: real(senders) ?? {
-          find: async () => (accounts.found ? { id: '2', provider: 'forward' as const, face, account } : undefined),
+          find: async () => (accounts.found ? { id: '2', provider: 'forward' as const, adapter, account } : undefined),
         },
         tools: { ...tools, ...(options.providers && { fetchJson: options.providers.fetchJson }) },
         ledger,

@@ -3,7 +3,7 @@ import { createHandler } from '../../functions/hand-on.ts'
 import type { HandOnJob } from '../../functions/messages/jobs.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { gzip } from '../../functions/platform/queue.ts'
-import type { ReceiptFace } from '../../functions/providers/provider.ts'
+import type { ReceiptAdapter } from '../../functions/providers/provider.ts'
 import { collectTelemetry } from '../support/telemetry.ts'
 import { createMemoryQueue, workOff } from '../support/world.ts'
 
@@ -108,7 +108,7 @@ function setUp() {
   const { telemetry, ...told } = collectTelemetry()
   const requests: ({ url: string } & HttpRequest)[] = []
   const answers: (number | Error)[] = []
-  const face = { handOnTo: (place: string | undefined) => place } as unknown as ReceiptFace<unknown>
+  const adapter = { handOnTo: (place: string | undefined) => place } as unknown as ReceiptAdapter<unknown>
 
   const fetchJson: FetchJson = async (url, request) => {
     requests.push({ url, ...request })
@@ -120,7 +120,7 @@ function setUp() {
     accounts: {
       async find(_, { fresh = false } = {}) {
         if (fresh) world.remembered = undefined
-        return { id: 'account', provider: 'forward', face, account: world.remembered ?? world.place }
+        return { id: 'account', provider: 'forward', adapter, account: world.remembered ?? world.place }
       },
     },
     fetchJson,

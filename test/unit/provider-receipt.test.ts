@@ -8,7 +8,7 @@ import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
-import type { Receipt, ReceiptFace } from '../../functions/providers/provider.ts'
+import type { Receipt, ReceiptAdapter } from '../../functions/providers/provider.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { sign, verify } from '../../functions/providers/whatsapp/signature.ts'
 import { anyText } from '../support/arbitraries.ts'
@@ -449,7 +449,7 @@ test("a provider's question whether the URL is ours is answered in plain text", 
 })
 
 test('a provider that sends no receipts has none to post', async () => {
-  const { post, lines } = setUp({ faces: {} })
+  const { post, lines } = setUp({ adapters: {} })
 
   expect(await post({})).toEqual({ statusCode: 404, body: '' })
   expect(lines).toMatchObject([{ why: 'this provider sends no receipts', channelId: '2300310' }])
@@ -519,7 +519,7 @@ describe("what is no receipt: customers' messages, for instance", () => {
       verifyToken: 'x',
       handOnTo: 'https://app.example.com/',
     }
-    const { post, handOns, updates, secretsManager, counts } = setUp({ faces: receipts })
+    const { post, handOns, updates, secretsManager, counts } = setUp({ adapters: receipts })
     secretsManager.values.set('channels/2300310', JSON.stringify(account))
 
     const answer = await post({ body, headers: { 'x-hub-signature-256': sign(body, appSecret) } })
@@ -689,15 +689,15 @@ type Post = {
 
 type Options = {
   publicBaseUrl?: string
-  receive?: ReceiptFace<unknown>['receive']
+  receive?: ReceiptAdapter<unknown>['receive']
   handOnTo?: string
-  faces?: typeof receipts
+  adapters?: typeof receipts
 }
 
-/** The function before a channel whose secret is known. `receive` takes the place of the provider's own face. */
+/** The function before a channel whose secret is known. `receive` takes the place of the provider's own adapter. */
 function setUp(options: Options = {}) {
   const forward = { ...receipts.forward!, ...(options.receive && { receive: options.receive }) }
-  const { faces = { forward: { ...forward, handOnTo: () => options.handOnTo } } } = options
+  const { adapters = { forward: { ...forward, handOnTo: () => options.handOnTo } } } = options
   let time = now.getTime()
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager()
@@ -707,7 +707,7 @@ function setUp(options: Options = {}) {
     accounts: createAccounts({
       secrets: createSecrets(secretsManager.client, () => time),
       prefix: 'channels/',
-      faces,
+      adapters,
     }),
     statusUpdates: createQueue(sqs.client, 'status-updates'),
     handOns: createQueue(sqs.client, 'hand-ons'),

@@ -29,7 +29,7 @@ function setUp(account: object) {
   const world = createWorld({ delivers: false })
   const secrets = createSecrets(secretsManager.client, world.now)
   const handler = createHandler({
-    accounts: createAccounts({ secrets, prefix: 'channels/', faces: receipts }),
+    accounts: createAccounts({ secrets, prefix: 'channels/', adapters: receipts }),
     statusUpdates: world.statusUpdates,
     handOns: { send: async () => {} },
     publicBaseUrl: 'https://relay.test',

@@ -46,7 +46,7 @@ async function post(path: string[], { headers, body, query = '' }: { headers: ob
     accounts: createAccounts({
       secrets: createSecrets(secrets.client, world.now),
       prefix: 'channels/',
-      faces: receipts,
+      adapters: receipts,
     }),
     statusUpdates: world.statusUpdates,
     handOns: { send: async () => {} },

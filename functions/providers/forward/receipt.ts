@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import { parseJson } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
-import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
+import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { ForwardAccount } from './account.ts'
 
 /** What the team's own service posts, once it has later news of a message. */
@@ -20,7 +20,7 @@ export const ForwardReceipt = z.object({
 })
 
 /** Receipts from the team's own service, signed by Standard Webhooks. Without delivery, also its way to send statuses over HTTP. */
-export const forward: ReceiptFace<ForwardAccount> = {
+export const forward: ReceiptAdapter<ForwardAccount> = {
   account: ForwardAccount,
 
   receive(request, { secrets }) {

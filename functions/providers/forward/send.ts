@@ -4,14 +4,14 @@ import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/ledger.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { RetryableError, retryAfter } from '../../platform/retry.ts'
-import type { SendFace, SendTools } from '../provider.ts'
+import type { SendAdapter, SendTools } from '../provider.ts'
 import { ForwardAccount, truth } from './account.ts'
 
 /**
  * Messages to the team's own endpoint. Every try of a message carries the same `webhook-id` (in HubSpot's format: the
  * same message id), so the endpoint can tell a repetition, and trying again in doubt is safe.
  */
-export const forward: SendFace<ForwardAccount, undefined> = {
+export const forward: SendAdapter<ForwardAccount, undefined> = {
   account: ForwardAccount,
   truth,
   // The endpoint may know them by the thread.

@@ -8,7 +8,7 @@ import { nameUuid } from '../../platform/uuid.ts'
 import { type Fitted, inForms, refusal } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
-import type { Send, SendFace } from '../provider.ts'
+import type { Send, SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
 import { SetUpFault } from '../verdict.ts'
@@ -24,7 +24,7 @@ type Push = { to: string; messages: object[] }
  * 24 hours.
  * Rule: developers.line.biz, "Send push message" and "Retry failed API requests".
  */
-export const line: SendFace<LineAccount, Push> = {
+export const line: SendAdapter<LineAccount, Push> = {
   account: LineAccount,
   truth,
 

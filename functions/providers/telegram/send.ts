@@ -7,7 +7,7 @@ import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../cap
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { SendFace } from '../provider.ts'
+import type { SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { SetUpFault } from '../verdict.ts'
 import { TelegramAccount, truth } from './account.ts'
@@ -22,7 +22,7 @@ type Call = { method: string; body: Record<string, unknown> }
  * doubt stays so.
  * Rule: core.telegram.org/bots/api.
  */
-export const telegram: SendFace<TelegramAccount, Call> = {
+export const telegram: SendAdapter<TelegramAccount, Call> = {
   account: TelegramAccount,
   truth,
 

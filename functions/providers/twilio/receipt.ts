@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
-import type { Receipt, ReceiptFace } from '../provider.ts'
+import type { Receipt, ReceiptAdapter } from '../provider.ts'
 import { fromQuery, toQuery } from '../references.ts'
 import { TwilioAccount } from './account.ts'
 import { catalogue, verdicts } from './reasons.ts'
@@ -28,7 +28,7 @@ const Fields = z.object({
  * Status callbacks, posted to the URL that the send named, with our ids in its query. Forms and JSON. Their time is ours:
  * Twilio's `RawDlrDoneDate` is to the minute, in a time zone that differs by carrier and is not told.
  */
-export const twilio: ReceiptFace<TwilioAccount> = {
+export const twilio: ReceiptAdapter<TwilioAccount> = {
   account: TwilioAccount,
 
   receive({ url, urlByHost = url, header, body, now }, account): Receipt {

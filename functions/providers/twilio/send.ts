@@ -7,7 +7,7 @@ import { type Capabilities, type Fitted, inForms, isWithin, refusal } from '../c
 import { reasonFor } from '../catalogue.ts'
 import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { Send, SendFace, SendTools } from '../provider.ts'
+import type { Send, SendAdapter, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { referenceOf, toQuery } from '../references.ts'
 import { actOn, answerOf, noteUnknown, verdictOf } from '../verdict.ts'
@@ -25,7 +25,7 @@ export type TwilioPart = { to: string; text: string; media: string[] }
  * Messages through Twilio's Messages API, which knows no idempotency key: a send that ended in doubt is not made again. Its
  * receipts settle it, since they carry our ids, or a look into the account's list of messages.
  */
-export const twilio: SendFace<TwilioAccount, TwilioPart> = {
+export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
   account: TwilioAccount,
   truth,
 

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { equalInConstantTime } from '../../platform/hmac.ts'
 import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
-import type { Receipt, ReceiptFace, ReceiptRequest, ReceivedStatus } from '../provider.ts'
+import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { channelIn } from '../receipts-path.ts'
 import { WhatsAppAccount } from './account.ts'
 import { referenceFrom } from './callback-data.ts'
@@ -47,7 +47,7 @@ const Status = z.object({
  * Webhooks of the WhatsApp Cloud API. Meta posts customers' messages, and all other news of the account, to the same URL:
  * what is no status is handed on.
  */
-export const whatsapp: ReceiptFace<WhatsAppAccount> = {
+export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
   account: WhatsAppAccount,
 
   receive(request, account) {

@@ -8,7 +8,7 @@ import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../cap
 import { reasonFor } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { SendFace, SendTools } from '../provider.ts'
+import type { SendAdapter, SendTools } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { actOn, answerOf, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
 import { truth, WhatsAppAccount } from './account.ts'
@@ -28,7 +28,7 @@ type Part = Customer & { type: string; [type: string]: unknown }
  * Messages over the WhatsApp Cloud API: what may be sent within 24 hours of the customer's last message. It knows no
  * repetitions and has no look-up; a send that ended in doubt is settled by its receipts, which carry our ids.
  */
-export const whatsapp: SendFace<WhatsAppAccount, Part> = {
+export const whatsapp: SendAdapter<WhatsAppAccount, Part> = {
   account: WhatsAppAccount,
   truth,
 

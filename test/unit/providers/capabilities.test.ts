@@ -205,9 +205,9 @@ describe.each(all)('%s', (name, takes) => {
   test('each kind of recipient is written as it says', () => {
     const { provider, account } = pageOf[name]!
     for (const { given, written } of takes.recipients) {
-      const face = senders[provider]
+      const adapter = senders[provider]
       const to = [{ deliveryIdentifier: { type: 'CHANNEL_SPECIFIC_OPAQUE_ID', value: given } }]
-      const plan = face.plan({ ...job, to }, face.account.parse({ provider, ...account }))
+      const plan = adapter.plan({ ...job, to }, adapter.account.parse({ provider, ...account }))
       expect(plan).toHaveProperty('sends')
       const part = JSON.stringify('sends' in plan && plan.sends[0])
       const [, key, value] = written.match(/^"?(\w+)"?[=:] ?"?([^"]+)"?$/)!

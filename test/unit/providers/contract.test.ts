@@ -56,8 +56,8 @@ beforeAll(async () => {
 afterAll(() => provider.close())
 beforeEach(() => void requests.splice(0))
 
-describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harness }) => {
-  const account = (fields = {}, url = provider.url) => face.account.parse({ ...harness.account(url), ...fields })
+describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...harness }) => {
+  const account = (fields = {}, url = provider.url) => adapter.account.parse({ ...harness.account(url), ...fields })
   const fetchJson = createFetchJson({ timeout: 5000 })
   const customers = harness.customers ?? ['+15550100002', '+15550100003']
   const both = customers.map((value) => ({ deliveryIdentifier: { value } }))
@@ -65,7 +65,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
   const tools = { fetchJson, now: () => Date.parse('2026-11-22T12:00:05Z'), signForHubSpot: async () => '' }
 
   const sendsOf = (fields: Partial<DeliveryJob> = {}, to = account()) => {
-    const plan = face.plan({ ...job, ...fields }, to)
+    const plan = adapter.plan({ ...job, ...fields }, to)
     return 'sends' in plan ? plan.sends : expect.fail(plan.refused)
   }
   /** Makes the send at an index, and gives what came of it or what was thrown. */
@@ -77,15 +77,15 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     next = answer
     const parts = sendsOf(fields, to)
     const one = { job: { ...job, ...fields }, part: parts[index], index, of: parts.length, receiptsUrl }
-    return face.send(one, to, tools).catch((error: unknown) => error)
+    return adapter.send(one, to, tools).catch((error: unknown) => error)
   }
   const receive = (
     { method, url, headers, body }: Request | (Omit<Request, 'body'> & { body: Uint8Array }),
     to = account(),
   ) => receipt!.receive({ method, url, header: (name) => headers[name], body: Buffer.from(body), now: tools.now() }, to)
 
-  test('is in the tables by the faces that are tested here', () => {
-    expect([senders[name], receipts[name]]).toEqual([face, receipt])
+  test('is in the tables by the adapters that are tested here', () => {
+    expect([senders[name], receipts[name]]).toEqual([adapter, receipt])
   })
 
   describe('account', () => {
@@ -94,7 +94,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     })
 
     test.each(Object.entries(harness.nonsense))('with %s is none', (_, fields) => {
-      expect(face.account.safeParse({ ...harness.account(provider.url), ...fields }).success).toBe(false)
+      expect(adapter.account.safeParse({ ...harness.account(provider.url), ...fields }).success).toBe(false)
     })
 
     test.each(['accepted', 'sent', 'delivered'] as const)(
@@ -104,22 +104,22 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
         // Where the endpoint says itself what it means, there is nothing to choose.
         if (!('sentOn' in (account() as object))) return expect(name).toBe('forward')
 
-        const canBeKnown = sentOn === 'accepted' || face.truth[sentOn]
-        expect(face.account.safeParse({ ...document, sentOn }).success).toBe(canBeKnown)
+        const canBeKnown = sentOn === 'accepted' || adapter.truth[sentOn]
+        expect(adapter.account.safeParse({ ...document, sentOn }).success).toBe(canBeKnown)
       },
     )
   })
 
   describe('plan', () => {
     test('is the same at each try', () => {
-      expect(face.plan(job, account())).toEqual(face.plan(structuredClone(job), account()))
+      expect(adapter.plan(job, account())).toEqual(adapter.plan(structuredClone(job), account()))
     })
 
     test.skipIf(!harness.longestText)('takes a text up to its limit, and refuses a longer one with a sentence', () => {
       const longest = harness.longestText!
 
       expect(sendsOf({ text: 'x'.repeat(longest) })).toHaveLength(1)
-      expect(face.plan({ ...job, text: 'x'.repeat(longest + 1) }, account())).toEqual({
+      expect(adapter.plan({ ...job, text: 'x'.repeat(longest + 1) }, account())).toEqual({
         refused: expect.stringContaining(String(longest)),
       })
     })
@@ -130,7 +130,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
       ['with a file that has no address', { attachments: [{ type: 'FILE', fileId: '1' }] }],
       ['with a location', { attachments: [{ type: 'LOCATION' }] }],
     ])('refuses a message %s with a sentence', (_, fields) => {
-      expect(face.plan({ ...job, ...fields }, account())).toEqual({ refused: expect.stringMatching(/^[A-Z].+\.$/) })
+      expect(adapter.plan({ ...job, ...fields }, account())).toEqual({ refused: expect.stringMatching(/^[A-Z].+\.$/) })
     })
 
     test.skipIf(!harness.longestText)('makes one send for each recipient', async () => {
@@ -147,7 +147,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
       fc.assert(
         fc.property(anyText, anyText, fc.array(fc.jsonValue()), anyText, (text, richText, attachments, value) => {
           const to = [{ deliveryIdentifier: { value } }]
-          const plan = face.plan({ ...job, text, richText, attachments, to }, account())
+          const plan = adapter.plan({ ...job, text, richText, attachments, to }, account())
           expect(Object.keys(plan)).toHaveLength(1)
         }),
       )
@@ -219,7 +219,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
     })
 
     test(harness.keyHeader ? 'is repeatable, at one place' : 'is not repeatable', () => {
-      expect(face.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe('keyHeader' in harness)
+      expect(adapter.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe('keyHeader' in harness)
     })
 
     test.skipIf(!harness.keyHeader)('carries the same key at each try, which no other send has', async () => {
@@ -264,7 +264,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
         fc.asyncProperty(statuses, document, fc.boolean(), async (status, json, isJson) => {
           const fetchJson: FetchJson = async () => ({ status, headers: {}, text: '', json: isJson ? json : undefined })
           const one = { job, part, index: 0, of: 1, receiptsUrl }
-          const outcome = await face.send(one, account(), { ...tools, fetchJson }).catch((error: unknown) => error)
+          const outcome = await adapter.send(one, account(), { ...tools, fetchJson }).catch((error: unknown) => error)
           if (!(outcome instanceof RetryableError)) SendOutcome.parse(outcome)
         }),
       )
@@ -290,7 +290,7 @@ describe.each(providers)('$name', ({ name, send: face, receipt, answers, ...harn
       const meanings = new Set(Object.values(statuses))
 
       for (const what of ['sent', 'delivered', 'read', 'failed'] as const)
-        expect({ [what]: meanings.has(what) }).toEqual({ [what]: face.truth[what] })
+        expect({ [what]: meanings.has(what) }).toEqual({ [what]: adapter.truth[what] })
     })
 
     test("brings our ids back, in a status update's form", async () => {

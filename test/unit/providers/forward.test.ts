@@ -6,8 +6,8 @@ import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import { ForwardAccount } from '../../../functions/providers/forward/account.ts'
-import { forward as receiptFace } from '../../../functions/providers/forward/receipt.ts'
-import { forward as sendFace } from '../../../functions/providers/forward/send.ts'
+import { forward as receiptAdapter } from '../../../functions/providers/forward/receipt.ts'
+import { forward as sendAdapter } from '../../../functions/providers/forward/send.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { example } from '../../support/examples.ts'
 import { forwardHeaders, forwardSecret } from '../../support/http-events.ts'
@@ -151,7 +151,7 @@ test('without an answer the message is tried again, since its id tells repetitio
       unclear: mayHaveArrived,
     })
   }
-  expect(sendFace.repeatableAt?.(account, { job, now: now.getTime() })).toBe(account.url)
+  expect(sendAdapter.repeatableAt?.(account, { job, now: now.getTime() })).toBe(account.url)
 })
 
 test.each(['receipt-delivered', 'receipt-failed'])('%s, signed, is understood', (name) => {
@@ -272,7 +272,7 @@ function setUp(answer: { status: number; body?: string; headers?: Record<string,
   }
   const tools = { fetchJson, now: Date.now, signForHubSpot: async (request: Signed) => sign(request, 'client-secret') }
   return {
-    send: (fields: Partial<DeliveryJob> = {}) => sendFace.send(send({ ...job, ...fields }), to, tools),
+    send: (fields: Partial<DeliveryJob> = {}) => sendAdapter.send(send({ ...job, ...fields }), to, tools),
     requests,
   }
 }
@@ -284,7 +284,7 @@ type Signed = Parameters<typeof sign>[0]
 function receive(body: string | Buffer, headers?: Record<string, string>) {
   const signed: Record<string, string> = headers ?? forwardHeaders(body.toString(), { secrets: [current], at: now })
   const request = { method: 'POST', url: 'https://api.example.com/receipts/2300310', now: now.getTime() }
-  return receiptFace.receive({ ...request, header: (name) => signed[name], body: Buffer.from(body) }, account)
+  return receiptAdapter.receive({ ...request, header: (name) => signed[name], body: Buffer.from(body) }, account)
 }
 
 async function failureOf(outcome: Promise<unknown>) {

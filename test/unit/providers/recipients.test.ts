@@ -31,10 +31,10 @@ const takers: Record<
 }
 
 function planned(taker: (typeof takers)[string], identifiers: object[], fields: object = {}) {
-  const face = senders[taker.provider]
-  const account = face.account.parse({ provider: taker.provider, ...taker.account, ...fields })
+  const adapter = senders[taker.provider]
+  const account = adapter.account.parse({ provider: taker.provider, ...taker.account, ...fields })
   const to = identifiers.map((deliveryIdentifier) => ({ deliveryIdentifier })) as DeliveryJob['to']
-  const plan = face.plan({ ...job, to }, account)
+  const plan = adapter.plan({ ...job, to }, account)
   return 'sends' in plan ? plan.sends.map((part) => taker.written(part as { to: string })) : plan.refused
 }
 
@@ -209,10 +209,10 @@ describe('a customer whom WhatsApp knows by user id', () => {
 describe('Telegram', () => {
   const telegram = { provider: 'telegram', botToken: '1:a' }
   const chats = (identifier: object) => {
-    const face = senders.telegram
-    const plan = face.plan(
+    const adapter = senders.telegram
+    const plan = adapter.plan(
       { ...job, to: [{ deliveryIdentifier: identifier }] as DeliveryJob['to'] },
-      face.account.parse(telegram),
+      adapter.account.parse(telegram),
     )
     return 'sends' in plan
       ? plan.sends.map((call) => (call as { body: { chat_id: string } }).body.chat_id)
@@ -240,8 +240,8 @@ describe('Telegram', () => {
 describe('LINE', () => {
   const line = { provider: 'line', channelAccessToken: 'x' }
   const ids = (value: string) => {
-    const face = senders.line
-    const plan = face.plan({ ...job, to: [{ deliveryIdentifier: { value } }] }, face.account.parse(line))
+    const adapter = senders.line
+    const plan = adapter.plan({ ...job, to: [{ deliveryIdentifier: { value } }] }, adapter.account.parse(line))
     return 'sends' in plan ? plan.sends.map((push) => (push as { to: string }).to) : plan.refused
   }
 

@@ -6,9 +6,9 @@ import type { FetchJson } from '../../../functions/platform/fetch-json.ts'
 import { fromQuery, toQuery } from '../../../functions/providers/references.ts'
 import { TwilioAccount } from '../../../functions/providers/twilio/account.ts'
 import { catalogue } from '../../../functions/providers/twilio/reasons.ts'
-import { twilio as receiptFace } from '../../../functions/providers/twilio/receipt.ts'
+import { twilio as receiptAdapter } from '../../../functions/providers/twilio/receipt.ts'
 import { isOneSegment } from '../../../functions/providers/twilio/segments.ts'
-import { twilio as sendFace } from '../../../functions/providers/twilio/send.ts'
+import { twilio as sendAdapter } from '../../../functions/providers/twilio/send.ts'
 import { sign, verify } from '../../../functions/providers/twilio/signature.ts'
 import { anyText } from '../../support/arbitraries.ts'
 import { example } from '../../support/examples.ts'
@@ -395,7 +395,7 @@ describe('send', () => {
     ],
   ] as const)('by %s, %j with %j takes these sends: %j', (channel, text, names, expected) => {
     const attachments = files(...names)
-    const plan = sendFace.plan({ ...job, text, attachments }, { ...account, channel })
+    const plan = sendAdapter.plan({ ...job, text, attachments }, { ...account, channel })
 
     const sends = 'sends' in plan ? plan.sends : []
     expect(sends.map(({ text, media }) => [text, media.length])).toEqual(expected)
@@ -405,7 +405,9 @@ describe('send', () => {
   test('takes no quick replies', () => {
     const attachments = [{ type: 'QUICK_REPLIES', quickReplies: [{ label: 'Yes' }] }]
 
-    expect(sendFace.plan({ ...job, attachments }, account)).toEqual({ refused: 'This channel takes no quick replies.' })
+    expect(sendAdapter.plan({ ...job, attachments }, account)).toEqual({
+      refused: 'This channel takes no quick replies.',
+    })
   })
 
   test('a code that nobody heard of has the words of Twilio, rid of numbers by what shows them', async () => {
@@ -507,7 +509,7 @@ function receiveRaw(
   headers: Record<string, string>,
   as = account,
 ) {
-  return receiptFace.receive({ method: 'POST', ...request, header: (name) => headers[name], now }, as)
+  return receiptAdapter.receive({ method: 'POST', ...request, header: (name) => headers[name], now }, as)
 }
 
 /** Makes the first send of a message. */
@@ -530,10 +532,10 @@ async function sent(
     return { headers: {}, text: '', ...(answer ?? { status: 201, json: { sid: 'SM1', status: 'queued' } }) }
   }
   const message = { ...job, ...reference, ...options.ids, ...options.fields, to }
-  const plan = sendFace.plan(message, as)
+  const plan = sendAdapter.plan(message, as)
   const [part] = 'sends' in plan ? plan.sends : []
   const where = 'receiptsUrl' in options ? options.receiptsUrl : receiptsUrl
   const tools = { fetchJson, now: () => now, signForHubSpot: async () => '' }
-  const outcome = await sendFace.send({ job: message, part: part!, index, of, receiptsUrl: where }, as, tools)
+  const outcome = await sendAdapter.send({ job: message, part: part!, index, of, receiptsUrl: where }, as, tools)
   return { ...requests[0]!, outcome }
 }

@@ -1,9 +1,9 @@
-import type { ReceiptFace, SendFace } from '../../../../functions/providers/provider.ts'
+import type { ReceiptAdapter, SendAdapter } from '../../../../functions/providers/provider.ts'
 
-/** What the contract has to know of one provider: its faces are run against what the provider would answer and post. */
+/** What the contract has to know of one provider: its adapters are run against what the provider would answer and post. */
 export type Harness = {
-  send: SendFace<unknown>
-  receipt?: ReceiptFace<unknown>
+  send: SendAdapter<unknown>
+  receipt?: ReceiptAdapter<unknown>
   /** What the secret of a channel holds, complete, with the provider at this URL. */
   account(url: string): object
   /** What of that must never be told to anybody. */
@@ -48,5 +48,6 @@ export type Answer = { status: number; headers?: Record<string, string>; body?: 
 /** A request, ours or the provider's. */
 export type Request = { method: string; url: string; headers: Record<string, string>; body: string }
 
-/** A provider's faces know their own account; the contract hands over what their schema made of a document. */
-export const anyAccount = <Account, Part>(face: SendFace<Account, Part>) => face as unknown as SendFace<unknown>
+/** A provider's adapters know their own account; the contract hands over what their schema made of a document. */
+export const anyAccount = <Account, Part>(adapter: SendAdapter<Account, Part>) =>
+  adapter as unknown as SendAdapter<unknown>
