@@ -9,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { WorkQueue } from '../relay/work-queue.ts'
 import { type MetricName, metrics } from './metrics.ts'
@@ -24,6 +25,8 @@ type Rule = {
   atLeast: number
   /** For how many of the metric's periods in a row. Default: 1. */
   periods?: number
+  /** In any one of this many periods, the last ones; then it stays raised for as long, and can ring anew. */
+  within?: number
 }
 
 /** The alarms of a relay: one for each thing that an operator has to do something about. */
@@ -45,7 +48,8 @@ export class Alarms extends Construct {
             alarmDescription: `${says} ${runbookUrl}#${anchorOf(name)}`,
             metric,
             threshold: rule.atLeast,
-            evaluationPeriods: rule.periods ?? 1,
+            evaluationPeriods: rule.within ?? rule.periods ?? 1,
+            ...(rule.within && { datapointsToAlarm: 1 }),
             comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treatMissingData: TreatMissingData.NOT_BREACHING,
           },
@@ -74,8 +78,9 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { n
     {
       name: `${title} among the dead letters`,
       says: `${impact} The dead letters say why; mend it, then send them back within 14 days.`,
-      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(1), statistic: 'Maximum' }),
+      metric: arrivalsIn(deadLetters),
       atLeast: 1,
+      within: 15,
     },
     {
       name: `${title} not worked off`,
@@ -92,6 +97,25 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { n
       atLeast: 3600,
     },
   ]
+}
+
+/**
+ * How many messages came into a queue of dead letters in a minute, whatever lies in it: those that were sent there are
+ * counted by SQS, and those that SQS moved there, which it does not count, raise the level. A queue that has been empty
+ * for hours measures nothing. Why so: docs/decisions/0034-what-a-team-is-told.md.
+ */
+function arrivalsIn(deadLetters: IQueue) {
+  const level = (name: string) => `FILL(FILL(${name}, REPEAT), 0)`
+  return new MathExpression({
+    ...minutes(1),
+    expression: `MAX([FILL(sent, 0), DIFF(${level('visible')} + ${level('inFlight')})])`,
+    label: 'Letters that came',
+    usingMetrics: {
+      sent: deadLetters.metricNumberOfMessagesSent({ ...minutes(1), statistic: 'Sum' }),
+      visible: deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(1), statistic: 'Maximum' }),
+      inFlight: deadLetters.metricApproximateNumberOfMessagesNotVisible({ ...minutes(1), statistic: 'Maximum' }),
+    },
+  })
 }
 
 function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {

@@ -25,6 +25,15 @@ export const questions = {
     fields: ['@timestamp', 'service', 'message', 'messageId', 'status', 'reason', 'problem', 'until'],
     filterStatements: [`traceId = "${anyTrace}" or updateTraceId = "${anyTrace}"`],
   },
+  'Which accounts are concerned': {
+    statsStatements: [
+      'count(*) as times, latest(@timestamp) as last by portalId, channelId, channelAccountId, service, message',
+    ],
+    filterStatements: [
+      '(level in ["WARN", "ERROR"] or message = "Waiting" or ispresent(holds)) and (ispresent(portalId) or ispresent(channelId))',
+    ],
+    sort: 'times desc',
+  },
   'Why was a webhook refused': {
     fields: ['@timestamp', 'why', 'url', 'headers.0', 'headers.1', 'headers.2'],
     filterStatements: ['message = "Webhook refused"'],
@@ -41,12 +50,24 @@ export const questions = {
   'What waits, and for what': {
     // HubSpot's answers each have an id of their own.
     parseStatements: ['reason /^(?<why>.+?)(?:, correlationId .*)?$/'],
-    statsStatements: ['count(*) as times, max(until) as last, max(attempt) as attempts by portalId, why'],
+    statsStatements: [
+      'count(*) as times, max(until) as last, max(attempt) as attempts by portalId, channelAccountId, why',
+    ],
     filterStatements: ['message = "Waiting"'],
     sort: 'times desc',
   },
   'What became a dead letter': {
-    fields: ['@timestamp', 'service', 'portalId', 'channelId', 'messageId', 'reason', 'attempts', 'since'],
+    fields: [
+      '@timestamp',
+      'service',
+      'portalId',
+      'channelId',
+      'channelAccountId',
+      'messageId',
+      'reason',
+      'attempts',
+      'since',
+    ],
     filterStatements: ['message = "Dead-lettered"'],
   },
   'Which portals give no access': {

@@ -138,11 +138,32 @@ describe('an alarm', () => {
     })
   })
 
+  test('has those concerned named by the first query that the runbook refers to', () => {
+    const whose = Object.fromEntries(
+      chapters['Alarms']!.split(/^### /m)
+        .slice(1)
+        .map((text) => [text.split('\n')[0]!, /\*\*Look here\.\*\*.*?\*([A-Z][^*]+)\*/.exec(text)?.[1] ?? '']),
+    )
+    const nameless = Object.keys(whose).filter((heading) => !/portalId|channelAccountId/.test(queryOf(whose[heading]!)))
+
+    // No account's own: what never came to a function, what nobody signed, what stands still for all of them alike.
+    expect(nameless).toEqual([
+      'Requests refused by the throttle',
+      'Signatures refused',
+      ...['Deliveries', 'Status updates', 'Hand-ons'].map((title) => `${title} not worked off`),
+      'Secrets cannot be read anew',
+      'Functions throttled',
+      'Functions near their timeout',
+    ])
+  })
+
   test("watches every queue's dead letters and age", () => {
-    const watched = (metric: string) => alarms.filter(({ MetricName }) => MetricName === metric).length
+    const watched = (metric: string) =>
+      alarms.filter(({ MetricName, Metrics = [] }) => [MetricName, ...ownMetrics(Metrics)].includes(metric)).length
     const workQueues = resourcesOf(template, 'AWS::SQS::Queue').filter(([, queue]) => queue.Properties['RedrivePolicy'])
 
     expect(watched('ApproximateNumberOfMessagesVisible')).toBe(workQueues.length)
+    expect(watched('NumberOfMessagesSent')).toBe(workQueues.length)
     expect(watched('ApproximateAgeOfOldestMessage')).toBe(workQueues.length)
   })
 
@@ -249,6 +270,13 @@ function flat(value: unknown): string {
   const join = (value as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join']
   return join ? join[1].map(flat).join('') : nameOf(value)
 }
+
+const queryOf = (question: string) =>
+  flat(
+    resourcesOf(template, 'AWS::Logs::QueryDefinition').find(([, { Properties }]) =>
+      flat(Properties['Name']).endsWith(`/${question}`),
+    )?.[1].Properties['QueryString'] ?? '',
+  )
 
 const ownMetrics = (all: Properties[]) => all.map(({ MetricStat }) => MetricStat?.Metric.MetricName)
 
