@@ -10,12 +10,12 @@ import * as z from 'zod'
 import { ApiVersion } from '../../functions/hubspot/client.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { withoutSlash } from '../../functions/platform/url.ts'
-import { findRunning } from '../local/running.ts'
 import { relaysAmong } from '../relay/outputs.ts'
 import { relayName } from '../relay-name.ts'
 import { CommandError } from './command-error.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { createMonitoring, type Monitoring } from './monitoring.ts'
+import { findRunning } from './running.ts'
 
 /** What the stack tells its operators; without delivery or receipts, their parts are not there. */
 const Outputs = z.object({

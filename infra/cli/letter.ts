@@ -3,7 +3,7 @@ import { about } from '../../functions/messages/jobs.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
 import { type Copy, deadLetter, open } from '../../functions/platform/envelope.ts'
 import { gunzip } from '../../functions/platform/queue.ts'
-import type { QueueName } from './commands/queues.ts'
+import type { QueueName } from './queues.ts'
 
 /** A dead letter, whoever put it there. Times are in milliseconds since 1970. */
 export type Letter = {

@@ -16,15 +16,9 @@ import { addSignCommand } from './commands/sign.ts'
 import { addStatusCommands } from './commands/status.ts'
 import { addTailCommand } from './commands/tail.ts'
 import { addTriggerCommand } from './commands/trigger.ts'
-import { type Deployment, findDeployment, type Which } from './deployment.ts'
+import type { Context } from './context.ts'
+import { findDeployment, type Which } from './deployment.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
-
-/** What every command works with. */
-export type Context = {
-  terminal: Terminal
-  /** The relay that the command line names. Throws CommandError where there is none. */
-  deployment(): Promise<Deployment>
-}
 
 /**
  * The operator's command line. Resolves to the exit code: 0 for well done, 1 where something is wrong or failed, 2 for a

@@ -9,6 +9,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { noteRunning } from '../../infra/cli/running.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import {
   clientSecret,
@@ -19,7 +20,6 @@ import {
   whsecFor,
 } from '../../infra/local/local-relay.ts'
 import { freeOrAny } from '../../infra/local/ports.ts'
-import { noteRunning } from '../../infra/local/running.ts'
 import { serveTriggers, triggers } from '../../infra/local/trigger.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 

@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toQuery } from '../../functions/providers/references.ts'
 import { sign } from '../../functions/providers/twilio/signature.ts'
 import { verify } from '../../functions/providers/whatsapp/signature.ts'
+import { noteRunning } from '../../infra/cli/running.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { serve } from '../../infra/local/loopback.ts'
 import type { Conduct } from '../../infra/local/providers/simulator.ts'
 import { startTwilio } from '../../infra/local/providers/twilio.ts'
 import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
-import { noteRunning } from '../../infra/local/running.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 
 // What of the providers only the whole relay shows: whose word counts, and what becomes of what is handed on.

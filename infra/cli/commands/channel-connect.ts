@@ -4,10 +4,10 @@ import { Digits } from '../../../functions/messages/jobs.ts'
 import { accountsOfChannel, DeliveryIdentifier, NewAccount } from '../accounts-of-channel.ts'
 import { digits, readDocument } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import type { Context } from '../relay.ts'
+import { readPortals } from '../portals.ts'
 import { tableOf } from '../table.ts'
-import { readPortals } from './portal.ts'
 
 /** `channel accounts | connect | finish`: what connects a channel to inboxes, one account for each address. */
 export function addConnectCommands(channel: Command, { terminal, deployment }: Context) {

@@ -5,7 +5,7 @@ import { digits, endpoint, readDocument } from '../arguments.ts'
 import { Capabilities } from '../capabilities.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
 import { CommandError } from '../command-error.ts'
-import type { Context } from '../relay.ts'
+import type { Context } from '../context.ts'
 import type { Terminal } from '../terminal.ts'
 import { addConnectCommands } from './channel-connect.ts'
 

@@ -9,12 +9,12 @@ import { tenantOf } from '../../../functions/messages/jobs.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { ageInMilliseconds, digits, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { type Filters, isMeant, type Letter, readLetter, shown, toRedrive } from '../letter.ts'
-import type { Context } from '../relay.ts'
+import { type QueueName, queueNames, queuesOf, type WorkQueue } from '../queues.ts'
 import { tableOf } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
-import { type QueueName, queueNames, queuesOf, type WorkQueue } from './queues.ts'
 
 /** `dead-letters list | show | redrive | purge`: what could not be done, why, and bringing it back. */
 export function addDeadLettersCommands(program: Command, { terminal, deployment }: Context) {

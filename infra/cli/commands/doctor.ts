@@ -4,10 +4,10 @@ import { digits } from '../arguments.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
 import * as checks from '../checks.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { checkEvents } from '../events.ts'
 import { type Finding, skipped, wrong } from '../findings.ts'
-import type { Context } from '../relay.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `doctor`: is the deployment able to work, from end to end? */

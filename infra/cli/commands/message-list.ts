@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { ageInMilliseconds, digits, positive } from '../arguments.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import type { Context } from '../relay.ts'
 import { tableOf } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -5,16 +5,16 @@ import { createTable } from '../../../functions/platform/table.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
 import { digits, messageId } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { verdictOn } from '../drift.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Letter } from '../letter.ts'
-import type { Context } from '../relay.ts'
+import type { QueueName } from '../queues.ts'
 import { isOfMessage, scanTable } from '../scan.ts'
 import type { Terminal } from '../terminal.ts'
 import { look } from './dead-letters.ts'
 import { addMessageListCommand } from './message-list.ts'
-import type { QueueName } from './queues.ts'
 
 /** `message show <messageId>`: what became of a message, and whether HubSpot shows it. */
 export function addMessageCommands(program: Command, { terminal, deployment }: Context) {

@@ -1,13 +1,11 @@
-import { paginateScan } from '@aws-sdk/client-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { Command } from 'commander'
 import { keepTokens, keyOf, Portal } from '../../../functions/hubspot/tokens.ts'
 import { digits, readGiven } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { createAccess } from '../hubspot-access.ts'
-import type { Context } from '../relay.ts'
-import { portalOf } from '../scan.ts'
+import { readPortals } from '../portals.ts'
 import { addRemoveCommand } from './portal-remove.ts'
 
 /** `portal list | show | import | remove`: the HubSpot accounts that the relay has access to. */
@@ -113,18 +111,6 @@ async function keepUntried(deployment: Deployment, portalId: string, refreshToke
     { kind: 'tokens', portalId, scopes: undefined, ...untried },
     0,
   )
-}
-
-/** What is kept of every portal; undefined where it has no refresh token. */
-export async function readPortals({ dynamodb, outputs }: Deployment) {
-  const portals: [portalId: string, portal: Portal | undefined][] = []
-  for await (const { Items = [] } of paginateScan({ client: dynamodb }, { TableName: outputs.PortalsTableName })) {
-    for (const item of Items.map((item) => unmarshall(item))) {
-      const portalId = portalOf(String(item['pk'])) ?? ''
-      if (item['pk'] === keyOf(portalId)) portals.push([portalId, Portal.safeParse(item).data])
-    }
-  }
-  return portals
 }
 
 function summaryOf([portalId, portal]: [portalId: string, portal: Portal | undefined]) {

@@ -6,8 +6,8 @@ import type { Word } from '../../../functions/messages/status.ts'
 import { relayVersion } from '../../relay/version.ts'
 import { confirm } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import { createAccess, type MessageAnswer } from '../hubspot-access.ts'
-import type { Context } from '../relay.ts'
 import { type Narrow, narrowed, requireMessage } from './message.ts'
 
 /** `probe <messageId>`: what this HubSpot account does with statuses, which HubSpot documents nowhere. */

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { endpoint, readGiven } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
+import type { Context } from '../context.ts'
 import { createAccess } from '../hubspot-access.ts'
-import type { Context } from '../relay.ts'
 import { post, signedWebhook, trialEvent } from '../signed-webhook.ts'
 
 /** `sign`: a webhook signed as HubSpot signs, to try the relay out. */

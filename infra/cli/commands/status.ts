@@ -5,7 +5,7 @@ import { messageOf } from '../../../functions/messages/ledger.ts'
 import { ladder, rises, type Status } from '../../../functions/messages/status.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { CommandError } from '../command-error.ts'
-import type { Context } from '../relay.ts'
+import type { Context } from '../context.ts'
 import { type Narrow, narrowed, requireMessage } from './message.ts'
 
 /** `status set <messageId>`: an operator's word about a message, through the queue like any other. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { ageInMilliseconds, digits } from '../arguments.ts'
+import type { Context } from '../context.ts'
 import type { LogLine } from '../logs.ts'
-import type { Context } from '../relay.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `tail`: what the functions log, as it happens. */

@@ -4,7 +4,7 @@ import { createFetchJson } from '../../../functions/platform/fetch-json.ts'
 import { meant } from '../../unknown-fields.ts'
 import { digits } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
-import type { Context } from '../relay.ts'
+import type { Context } from '../context.ts'
 
 /** `trigger`: has something happen to the relay on this machine: a message with its fate, or another event of HubSpot's. */
 export function addTriggerCommand(program: Command, { terminal, deployment }: Context) {

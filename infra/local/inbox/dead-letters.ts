@@ -1,8 +1,8 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { tenantOf } from '../../../functions/messages/jobs.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
-import { type QueueName, queueNames } from '../../cli/commands/queues.ts'
 import { readLetter, toRedrive } from '../../cli/letter.ts'
+import { type QueueName, queueNames } from '../../cli/queues.ts'
 import type { LocalStack } from '../aws/stack.ts'
 
 /** The dead letters of a stack that runs here, all of them, and the way back for one. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { queueNames } from '../../cli/commands/queues.ts'
+import { queueNames } from '../../cli/queues.ts'
 import type { NewMessage } from '../hubspot/simulator.ts'
 import { messageEvent } from '../hubspot/webhooks.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
@@ -12,8 +12,8 @@ import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
 import { places } from './journey.ts'
 import { sentenceFor } from './sentences.ts'
-import { servePage } from './server.ts'
-import { type MessageView, watchMessages } from './watch.ts'
+import { type PageEvent, servePage } from './server.ts'
+import { watchMessages } from './watch.ts'
 
 /** How a relay is started that somebody watches: what takes minutes when deployed takes seconds. */
 export const shortened = {
@@ -41,13 +41,6 @@ const Act = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('redrive'), queue: z.enum(queueNames), id: z.string() }),
 ])
 type Act = z.infer<typeof Act>
-
-/** What the page is told, one at a time. */
-export type PageEvent =
-  | { kind: 'welcome'; welcome: object }
-  | { kind: 'message'; message: MessageView }
-  | { kind: 'overview'; overview: object }
-  | { kind: 'notice'; notice: string }
 
 /**
  * The inbox page of a local relay: an agent on the left, a customer on the right, and between them whatever goes wrong.

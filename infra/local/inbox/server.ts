@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import fastify from 'fastify'
 import * as z from 'zod'
-import type { PageEvent } from './inbox.ts'
+import type { MessageView } from './watch.ts'
+
+/** What the page is told, one at a time. */
+export type PageEvent =
+  | { kind: 'welcome'; welcome: object }
+  | { kind: 'message'; message: MessageView }
+  | { kind: 'overview'; overview: object }
+  | { kind: 'notice'; notice: string }
 
 const files: Record<string, string> = {
   '/': 'index.html',
@@ -32,7 +39,7 @@ export async function servePage(options: {
   port: number
   /** All that a page has to know when it begins. */
   welcome(): object
-  onEvent(listener: (tiding: PageEvent) => void): () => void
+  onEvent(listener: (event: PageEvent) => void): () => void
   act(body: unknown): Promise<void>
 }) {
   const app = fastify({ forceCloseConnections: true })
@@ -64,7 +71,7 @@ export async function servePage(options: {
     reply.hijack()
     const { raw } = reply
     raw.writeHead(200, { ...reply.getHeaders(), 'content-type': 'text/event-stream' } as Record<string, string>)
-    const tell = (tiding: PageEvent) => raw.write(`data: ${JSON.stringify(tiding)}\n\n`)
+    const tell = (event: PageEvent) => raw.write(`data: ${JSON.stringify(event)}\n\n`)
     tell({ kind: 'welcome', welcome: options.welcome() })
     request.raw.once('close', options.onEvent(tell))
   })

@@ -75,7 +75,7 @@ export function watchMessages(
     if (messageId && timestamp && outcome === 'unknown')
       change(messageId, () => ({ inDoubtUntil: timestamp + unconfirmedAfterSeconds * 1000 }))
     const learned = Status.safeParse(status).data
-    if (!messageId || !learned || !timestamp || !tidings.has(message ?? '')) return
+    if (!messageId || !learned || !timestamp || !learningLines.has(message ?? '')) return
     const known = heard.get(messageId)
     if (!rises(learned, known?.status)) return
     const isNews = !readsTheSame(learned, known?.status)
@@ -118,7 +118,7 @@ function percentile(values: number[], percent: number) {
 }
 
 const maxSteps = 100
-const tidings = new Set(['Handed to the provider', 'Receipt queued'])
+const learningLines = new Set(['Handed to the provider', 'Receipt queued'])
 
 function viewOf({ id, channelAccountId, text, to, createdAt }: Message): MessageView {
   return {

@@ -6,11 +6,11 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verify } from '../../../functions/hubspot/signature.ts'
+import { noteRunning } from '../../../infra/cli/running.ts'
 import type { Behaviour } from '../../../infra/local/hubspot/behaviour.ts'
 import type { NewMessage } from '../../../infra/local/hubspot/simulator.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from '../../../infra/local/local-relay.ts'
 import type { ForwardReceiver } from '../../../infra/local/providers/forward-receiver.ts'
-import { noteRunning } from '../../../infra/local/running.ts'
 import { runRelay, type Session } from '../../support/relay-terminal.ts'
 
 const account = '3000000001'

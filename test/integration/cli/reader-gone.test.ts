@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { noteRunning } from '../../../infra/cli/running.ts'
 import { type LocalStack, startLocalStack } from '../../../infra/local/aws/stack.ts'
-import { noteRunning } from '../../../infra/local/running.ts'
 
 let folder: string
 let note: string

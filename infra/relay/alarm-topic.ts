@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import { acknowledge } from '../relay/acknowledge.ts'
+import { acknowledge } from './acknowledge.ts'
 
 /** The topic that alarms go to: the one that is given, or one of the relay's own if it has subscribers; undefined for none. */
 export function alarmTopicFor(scope: Construct, given: ITopic | undefined, subscribers: string[]) {
