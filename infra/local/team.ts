@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { LocalStack } from './aws/stack.ts'
-import type { Message } from './hubspot/simulator.ts'
+import type { Message } from './hubspot/state.ts'
 
 /** The role under which a team's own service sends statuses; the settings of the forms without delivery let it in. */
 export const teamRole = 'arn:aws:iam::000000000000:role/team'

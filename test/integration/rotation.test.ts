@@ -5,7 +5,7 @@ import { DeleteItemCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { noteRunning } from '../../infra/cli/running.ts'
 import type { LogEntry } from '../../infra/local/aws/stack.ts'
-import type { Message } from '../../infra/local/hubspot/simulator.ts'
+import type { Message } from '../../infra/local/hubspot/state.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import type { ForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
 import { readLogs } from '../support/logs.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { Command } from 'commander'
-import type { Word } from '../../infra/local/hubspot/simulator.ts'
+import type { Word } from '../../infra/local/hubspot/state.ts'
 import { ids, startLocalRelay } from '../../infra/local/local-relay.ts'
 import type { Answer, Conduct, Receipt } from '../../infra/local/providers/forward-receiver.ts'
 

@@ -1,6 +1,6 @@
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
+import type { Ground } from './ground.ts'
 import type { Network, Process } from './processes.ts'
-import type { Ground } from './world.ts'
 
 /** HubSpot allows so many requests in ten seconds, whoever makes them. */
 const window = 10_000

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda'
-import type { Ground } from './world.ts'
+import type { Ground } from './ground.ts'
 
 /** An execution environment of a Lambda. Dead, it hears no answer and makes no call. */
 export type Process = {

@@ -5,9 +5,9 @@ import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/pla
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
 import type { ReceiptAdapter, SendAdapter } from '../../functions/providers/provider.ts'
+import type { Ground } from './ground.ts'
 import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
-import type { Ground } from './world.ts'
 
 /** The relay's requests to a provider end after this many milliseconds. */
 const patience = 20_000

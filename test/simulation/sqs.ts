@@ -1,8 +1,8 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { encodeBody, maxDelaySeconds, type Queue } from '../../functions/platform/queue.ts'
 import { sqsEvent } from '../support/sqs-event.ts'
+import type { Ground } from './ground.ts'
 import type { createLambda, Network, Process } from './processes.ts'
-import type { Ground } from './world.ts'
 
 const maxReceiveCount = 5
 const batchSize = 10

@@ -21,9 +21,10 @@ import { createFakeSecretsManager } from '../support/aws.ts'
 import { httpEvent, hubspotHeaders } from '../support/http-events.ts'
 import { createMemoryTable } from '../support/memory-table.ts'
 import { collectTelemetry } from '../support/telemetry.ts'
-import { type Clock, createClock } from './clock.ts'
+import { createClock } from './clock.ts'
 import { createDraws, type Draws } from './draws.ts'
 import { createFaults, type FaultKind, type Faults } from './faults.ts'
+import type { Ground } from './ground.ts'
 import { createHubSpot } from './hubspot.ts'
 import { createLambda, createNetwork, type Process } from './processes.ts'
 import {
@@ -38,14 +39,6 @@ import {
 } from './provider.ts'
 import { drawFates, type Fate } from './scenario.ts'
 import { createWorkQueue } from './sqs.ts'
-
-/** What everything in a world stands on. `note` writes down what somebody does. */
-export type Ground = {
-  clock: Clock
-  draws: Draws
-  faults: Faults
-  note(who: string, what: string | (() => string)): void
-}
 
 /** How the four functions' handlers are made of what they work with: by the real code, or by a variant of it. */
 export type Handlers = {

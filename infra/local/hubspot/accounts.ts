@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { parseJson } from '../../../functions/platform/json.ts'
 import { keepRawBody } from '../simulator.ts'
 import { channelPaths, portalOf, record, respond, usualAnswer } from './api.ts'
-import type { State } from './simulator.ts'
+import type { State } from './state.ts'
 import { accountEvent, deliver } from './webhooks.ts'
 
 /** An account of a custom channel: what connects it to an inbox of a portal. */

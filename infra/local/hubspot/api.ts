@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { parseJson } from '../../../functions/platform/json.ts'
 import { answeredWith, keepRawBody, type Reply, sendReply } from '../simulator.ts'
 import { takeFault } from './behaviour.ts'
-import { type Call, type Channel, type Message, type Portal, randomToken, type State, type Word } from './simulator.ts'
+import { type Call, type Channel, type Message, type Portal, randomToken, type State, type Word } from './state.ts'
 import { agent, deliveryIdentifier } from './webhooks.ts'
 
 /** The part of HubSpot's public API that the relay calls: the status and the token endpoint in every version, and channels. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { randomToken, type State } from './simulator.ts'
+import { randomToken, type State } from './state.ts'
 
 /** HubSpot's consent page: whoever looks at it chooses an account, and allows the app what it asks for, or does not. */
 export function consentPage(hubspot: State) {

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
+import type { Actions } from './actions.ts'
 import { Behaviour, Fault } from './behaviour.ts'
-import type { HubSpot } from './simulator.ts'
-import { Signing } from './webhooks.ts'
+import { Signing, type State } from './state.ts'
 
 /** The simulator's own JSON API, for a page or the command line: send messages, look at them, make HubSpot misbehave. */
-export function controlApi(hubspot: HubSpot) {
+export function controlApi(hubspot: State, actions: Actions) {
   return async (app: FastifyInstance) => {
     // JSON alone: a form on a foreign page cannot send that without asking first.
     app.removeContentTypeParser('text/plain')
@@ -14,14 +14,14 @@ export function controlApi(hubspot: HubSpot) {
     )
 
     app.get('/messages', async () => [...hubspot.messages.values()])
-    app.get<Id>('/messages/:id', async ({ params }, reply) => hubspot.message(params.id) ?? reply.callNotFound())
-    app.post('/messages', async ({ body }) => hubspot.sendMessage(NewMessage.parse(body)))
+    app.get<Id>('/messages/:id', async ({ params }, reply) => hubspot.messages.get(params.id) ?? reply.callNotFound())
+    app.post('/messages', async ({ body }) => actions.sendMessage(NewMessage.parse(body)))
     app.post<Id>('/messages/:id/deliveries', async ({ params }, reply) =>
-      hubspot.message(params.id) ? { answered: await hubspot.deliverMessage(params.id) } : reply.callNotFound(),
+      hubspot.messages.get(params.id) ? { answered: await actions.deliverMessage(params.id) } : reply.callNotFound(),
     )
     app.post('/events', async ({ body }) => {
       const { event, ...options } = ForeignEvent.parse(body)
-      return { answered: await hubspot.sendEvent(event, options) }
+      return { answered: await actions.sendEvent(event, options) }
     })
 
     app.get('/calls', async () => hubspot.calls)

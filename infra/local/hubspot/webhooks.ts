@@ -1,18 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import * as z from 'zod'
 import { sign } from '../../../functions/hubspot/signature.ts'
 import { limitSignal } from '../pace.ts'
 import { isAccepted } from '../simulator.ts'
 import type { Behaviour } from './behaviour.ts'
-import type { Message, State } from './simulator.ts'
-
-/** How a webhook is signed: the wrong ways are for the refusals. */
-export const Signing = z.enum(['valid', 'forged', 'stale', 'absent', 'v1 only'])
-export type Signing = z.infer<typeof Signing>
-
-/** What came back for a webhook. */
-export type WebhookAnswer = number | 'timeout' | 'unreachable'
+import type { Message, Signing, State, WebhookAnswer } from './state.ts'
 
 /**
  * Posts an event to its channel's webhook URL and resolves with the answer. Whatever is not 2xx is posted again after

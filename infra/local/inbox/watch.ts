@@ -2,7 +2,7 @@ import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ledgerKey } from '../../../functions/messages/ledger.ts'
 import { hubspotStatusFor, readsTheSame, rises, Status, type Word } from '../../../functions/messages/status.ts'
-import type { Message } from '../hubspot/simulator.ts'
+import type { Message } from '../hubspot/state.ts'
 import type { LocalRelay } from '../local-relay.ts'
 import { type Happening, ofEvent, ofLine, readLine, type Step } from './journey.ts'
 
