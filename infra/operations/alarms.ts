@@ -11,9 +11,8 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import type { WorkQueue } from '../relay/work-queue.ts'
 import { type MetricName, metrics } from './metrics.ts'
-import { metricOf, nameOf, throttledRequests, type Watched } from './watched.ts'
+import { metricOf, nameOf, throttledRequests, type Watched, type WatchedQueue } from './watched.ts'
 
 /** What raises an alarm: its name is its heading in the runbook. */
 type Rule = {
@@ -73,7 +72,7 @@ export const anchorOf = (heading: string) =>
 
 const minutes = (count: number) => ({ period: Duration.minutes(count) })
 
-function ofQueue({ title, impact, queue, deadLetters, consumer }: WorkQueue, { namespace }: Watched): Rule[] {
+function ofQueue({ title, impact, queue, deadLetters, consumer }: WatchedQueue, { namespace }: Watched): Rule[] {
   return [
     {
       name: `${title} among the dead letters`,

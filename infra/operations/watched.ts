@@ -2,8 +2,8 @@ import type { Duration } from 'aws-cdk-lib'
 import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch'
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { FilterPattern, type LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
-import type { WorkQueue } from '../relay/work-queue.ts'
 import { type MetricName, metrics } from './metrics.ts'
 
 /** The parts of a relay that are watched. */
@@ -12,7 +12,18 @@ export interface Watched {
   readonly namespace: string
   readonly functions: LambdaFunction[]
   readonly apiId: string
-  readonly queues: WorkQueue[]
+  readonly queues: WatchedQueue[]
+}
+
+/** A queue, its dead letters, and the function that consumes it. */
+export interface WatchedQueue {
+  /** What is in it, as alarms and the dashboard call it. */
+  readonly title: string
+  /** Who is hurt if its work is not done, in a sentence. */
+  readonly impact: string
+  readonly queue: IQueue
+  readonly deadLetters: IQueue
+  readonly consumer: IFunction | undefined
 }
 
 /**

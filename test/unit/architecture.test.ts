@@ -2,9 +2,12 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-const functions = new URL('../../functions/', import.meta.url).pathname
-const files = globSync('**/*.ts', { cwd: functions })
-const sources = files.map((path) => ({ path, text: readFileSync(functions + path, 'utf8') }))
+const root = new URL('../../', import.meta.url).pathname
+const functions = join(root, 'functions/')
+const sources = read(functions, '**/*.ts')
+const files = sources.map(({ path }) => path)
+/** By their paths below the repository's root. */
+const everything = read(root, '{functions,infra,test}/**/*.{ts,mjs,js}')
 
 const rooms = ['hubspot', 'providers', 'messages']
 // It takes the place of a part of the AWS SDK, which reads the environment too.
@@ -33,12 +36,16 @@ test('a handler and its Lambda come in pairs', () => {
   expect(handlers.toSorted()).toEqual([...new Set(names)].flatMap((name) => [`${name}.lambda.ts`, `${name}.ts`]).sort())
 })
 
+test('infra: the construct stands alone, what watches it knows only itself, and nothing but local knows local', () => {
+  expect(everything.flatMap(strayInfraImports)).toEqual([])
+})
+
+test('imports run in no circle: not in functions, nor in infra, nor in test', () => {
+  expect(circles(everything)).toEqual([])
+})
+
 test('no test sets a time limit of its own: they follow the speed of the machine, in vitest.config.ts', () => {
-  const folder = new URL('../', import.meta.url).pathname
-  const tests = globSync('**/*.test.ts', { cwd: folder }).map((path) => ({
-    path,
-    text: readFileSync(folder + path, 'utf8'),
-  }))
+  const tests = everything.filter(({ path }) => path.endsWith('.test.ts'))
 
   expect(tests.length).toBeGreaterThan(80)
   expect(tests.flatMap(ownLimits)).toEqual([])
@@ -65,12 +72,48 @@ describe('what these rules would find', () => {
     ['a collection', 'platform/x.ts', "export * from './queue.ts'", barrels],
     ['zod by its name', 'platform/x.ts', "import { z } from 'zod'", prunelessZod],
     ['zod by default', 'platform/x.ts', "import z from 'zod'", prunelessZod],
+    ['a construct that runs what functions do', 'infra/relay/x.ts', "import { a } from '../../functions/a.ts'", infra],
+    ['a construct with the command line', 'infra/relay/x.ts', "import type { A } from '../cli/a.ts'", infra],
+    ['a construct with a simulator', 'infra/relay/x.ts', "import { a } from '../local/aws/a.ts'", infra],
+    ['a construct with this app', 'infra/relay/x.ts', "import { a } from '../settings.ts'", infra],
+    ['alarms that know the construct', 'infra/operations/x.ts', "import type { A } from '../relay/a.ts'", infra],
+    ['alarms that know the command line', 'infra/operations/x.ts', "import { a } from '../cli/a.ts'", infra],
+    ['a command line that knows a simulator', 'infra/cli/x.ts', "import type { A } from '../local/a.ts'", infra],
+    ['this app with a simulator', 'infra/x.ts', "import { a } from './local/a.ts'", infra],
+    ['a local stack with the construct', 'infra/local/x.ts', "import { a } from '../relay/a.ts'", infra],
+    ['a simulator with another', 'infra/local/hubspot/x.ts', "import { a } from '../providers/a.ts'", infra],
+    ['the emulated AWS with the page', 'infra/local/aws/x.ts', "import type { A } from '../inbox/a.ts'", infra],
+    ['a product that knows its tests', 'infra/cli/x.ts', "import { a } from '../../test/a.ts'", infra],
   ])('%s', (_, path, text, violations) => {
     expect(violations({ path, text })).toHaveLength(1)
+  })
+
+  test.each([
+    ['two files', { 'a.ts': ["import { b } from './b.ts'"], 'b.ts': ["import { a } from './a.ts'"] }, 2],
+    ['types alone', { 'a.ts': ["import type { B } from './b.ts'"], 'b.ts': ["import type { A } from './a.ts'"] }, 2],
+    [
+      'a long one through folders',
+      { 'a.ts': ["import './x/b.ts'"], 'x/b.ts': ["import './c.ts'"], 'x/c.ts': ["const a = await import('../a.ts')"] },
+      3,
+    ],
+  ])('a circle of %s', (_, imports, length) => {
+    const planted = Object.entries(imports).map(([path, lines]) => ({ path, text: lines.join('\n') }))
+    const besides = { path: 'd.ts', text: "import './a.ts'" }
+
+    expect(circles([besides, ...planted])).toEqual([expect.toSatisfy((circle: string[]) => circle.length === length)])
   })
 })
 
 type Source = { path: string; text: string }
+
+function read(folder: string, pattern: string): Source[] {
+  const ignored = (path: string) => path.includes('node_modules')
+  return globSync(pattern, { cwd: folder, exclude: ignored }).map((path) => ({
+    path,
+    text: readFileSync(join(folder, path), 'utf8'),
+  }))
+}
+
 type Import = { statement: string; from: string; isType: boolean }
 
 function strayImports({ path, text }: Source) {
@@ -85,6 +128,69 @@ function mayImport(path: string, to: string, isType: boolean) {
   if (target === '') return from === '' && path === to.replace(/\.ts$/, '.lambda.ts')
   if (from === '' || from === target || (from !== 'platform' && target === 'platform')) return true
   return rooms.includes(from) && target === 'messages' && isType
+}
+
+/** What the folders of `infra` may import beside themselves and libraries. */
+const infraMayImport: Record<string, (to: string, isType: boolean) => boolean> = {
+  relay: (to, isType) => to.startsWith('infra/operations/') || (isType && to.startsWith('functions/')),
+  operations: () => false,
+  cli: (to) => /^(functions\/|infra\/(operations|relay)\/|infra\/[^/]+$)/.test(to),
+  local: (to) => /^(functions\/|infra\/cli\/)/.test(to),
+  package: (to) => /^(functions\/|infra\/relay\/)/.test(to),
+  '': (to) => to.startsWith('infra/relay/') || to === 'cdk.json',
+}
+/** Folders of `infra/local` that could each be replaced by the real thing. */
+const simulators = ['aws', 'hubspot', 'providers']
+
+function strayInfraImports({ path, text }: Source) {
+  const [area, folder] = placeIn(path)
+  if (area === undefined) return []
+  return ownImports({ path, text })
+    .filter(({ to, isType }) => {
+      const [target, targetFolder] = placeIn(to)
+      if (target !== area) return !infraMayImport[area]!(to, isType)
+      return simulators.includes(folder) && targetFolder !== '' && targetFolder !== folder
+    })
+    .map(({ statement }) => `${path}: ${statement}`)
+}
+const infra = strayInfraImports
+
+/** Which part of `infra` a file belongs to, and which folder of that; nothing outside. */
+function placeIn(path: string): [area: string | undefined, folder: string] {
+  if (!path.startsWith('infra/')) return [undefined, '']
+  const [first = '', second = ''] = path.split('/').slice(1, -1)
+  return [first, second]
+}
+
+/** Groups of files of which each leads to each: Tarjan's strongly connected components, without those of one file. */
+function circles(all: Source[]) {
+  const paths = new Set(all.map(({ path }) => path))
+  const next = new Map(
+    all.map((source) => [source.path, ownImports(source).flatMap(({ to }) => (paths.has(to) ? [to] : []))]),
+  )
+  const found: string[][] = []
+  const order = new Map<string, number>()
+  const open: string[] = []
+
+  /** Returns how far back a file leads, among those that are still open. */
+  function visit(path: string): number {
+    const own = order.size
+    order.set(path, own)
+    open.push(path)
+    let earliest = own
+    for (const to of next.get(path) ?? []) {
+      if (!order.has(to)) earliest = Math.min(earliest, visit(to))
+      else if (open.includes(to)) earliest = Math.min(earliest, order.get(to)!)
+    }
+    if (earliest === own) {
+      const circle = open.splice(open.indexOf(path))
+      if (circle.length > 1 || next.get(path)?.includes(path)) found.push(circle)
+    }
+    return earliest
+  }
+
+  for (const path of paths) if (!order.has(path)) visit(path)
+  return found
 }
 
 function missingImports({ path, text }: Source) {
@@ -117,7 +223,7 @@ function ownLimits({ path, text }: Source) {
   return (limits ?? []).map((line) => `${path}: ${line.trim()}`)
 }
 
-/** Imports of our own files, with the path below `functions` that each leads to. */
+/** Imports of our own files, with the path that each leads to, from where the given path is counted. */
 function ownImports({ path, text }: Source) {
   return importsOf(text)
     .filter(({ from }) => from.startsWith('.'))
