@@ -32,6 +32,7 @@ const Env = z.object({
   /** How long a message is tried before it is given up. */
   DELIVER_WITHIN_SECONDS: z.string().regex(/^\d+$/),
   THREAD_ORDER: z.enum(['on', 'off']),
+  RESEND: z.enum(['ignore', 'send']),
 })
 export type Env = z.infer<typeof Env>
 
@@ -59,6 +60,7 @@ export const handler = createHandler({
   publicBaseUrl: env.PUBLIC_BASE_URL,
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
   onSilence: env.ON_SILENCE,
+  resend: env.RESEND,
   giveUpAfterSeconds: Number(env.DELIVER_WITHIN_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),
   telemetry,

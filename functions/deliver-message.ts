@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { readAnew } from './hubspot/events.ts'
 import type { Undeliverable } from './hubspot/outgoing-message.ts'
+import { type Again, announcedAgain, type Resend, withFirstEvent } from './messages/announced-again.ts'
 import type { Speaker } from './messages/authority.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { received } from './messages/copies.ts'
@@ -56,6 +57,8 @@ export type Deps = ConsumerDeps & {
   unconfirmedAfterSeconds: number
   /** What that verdict is on a message that its provider took. Of one whose answer was lost, it is always that it is not confirmed. */
   onSilence: 'sent' | 'failed'
+  /** What is done with a message that was told FAILED, and comes again under another event id. */
+  resend: Resend
 }
 
 /**
@@ -95,6 +98,7 @@ export function createHandler(deps: Deps) {
       const outcomes = await makeOneByOne(message, sends, found, run)
       await lookUp(message, sends, outcomes, found, run)
     } catch (error) {
+      if (error instanceof NotSentAgain) return
       if (!(error instanceof PlanChanged)) throw error
       const { item } = error
       for (const [index, outcome] of outcomesOf(item).entries())
@@ -166,7 +170,7 @@ export function createHandler(deps: Deps) {
     const { answer, item } = await ledger.change<Answer | 'superseded'>(job, (item) => {
       run.heardOf = item.received?.['delivery']
       const mine = received(item, 'delivery', run.copy)
-      return mine ? decide(mine) : withoutClaimOf(claimsOf(run), item)
+      return mine ? decide(withFirstEvent(mine, job.eventId)) : withoutClaimOf(claimsOf(run), item)
     })
     if (answer === 'superseded') throw new Superseded('A later copy of the job was received')
     return { answer, item }
@@ -204,9 +208,14 @@ export function createHandler(deps: Deps) {
         // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
         sendsNothing(run)
         const { index } = part
-        const { answer, item } = await changeAsCopy(job, run, (item) =>
-          claimSend(item, claim, { plan, index, job, speaker, now: now(), earlier }),
-        )
+        let again: Again | undefined
+        const { answer, item } = await changeAsCopy<Claimed>(job, run, (item) => {
+          again = announcedAgain(item, job, { resend: deps.resend, at: new Date(now()).toISOString() })
+          if (again && again.becomes !== 'sent') return { answer: 'not sent again' }
+          return claimSend(again?.item ?? item, claim, { plan, index, job, speaker, now: now(), earlier })
+        })
+        if (again) await reportAgain(job, again)
+        if (answer === 'not sent again') throw new NotSentAgain()
         if (typeof answer === 'object' && 'changed' in answer) throw new PlanChanged(item)
         if (answer === 'claimed') run.carry['claims'] = []
         seen = item
@@ -243,6 +252,19 @@ export function createHandler(deps: Deps) {
     const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
     if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run)
     return masked(await adapter.send(send, account, { ...deps.tools, noteUnknownCode: noteUnknownCode(provider) }))
+  }
+
+  /** Where it is not sent again, HubSpot is told so anew: it may show SENT by itself for the second try. */
+  async function reportAgain(job: DeliveryJob, { firstEventId, becomes, item: { known, reason } }: Again) {
+    if (becomes !== 'sent' && known) {
+      const update = statusUpdate(job, { source: 'relay', status: known, reason })
+      await statusUpdates.send({ ...update, id: job.eventId }, { group: job.portalId })
+    }
+    telemetry.warn(`HubSpot announced a message again that it was told is FAILED. ${againSentences[becomes]}`, {
+      ...about(job),
+      firstEventId,
+    })
+    telemetry.count('AnnouncedAgain')
   }
 
   const noteUnknownCode = (provider: Provider) => (code: string) => {
@@ -421,6 +443,18 @@ class PlanChanged extends Error {
     super('The message would take other sends by now')
     this.item = item
   }
+}
+
+/** Thrown where a message that was told FAILED came again, and stays as it is. */
+class NotSentAgain extends Error {
+  override name = 'NotSentAgain'
+}
+type Claimed = ReturnType<typeof claimSend>['answer'] | 'not sent again'
+
+const againSentences = {
+  ignored: 'It is not sent again, since the setting resend is "ignore".',
+  kept: 'It is not sent again, since it may have arrived, at least in part.',
+  sent: 'It is sent again.',
 }
 
 /** Tells plans apart. Kept in the ledger, so too short for anybody to find out by trying what was in them. */

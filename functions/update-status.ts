@@ -3,6 +3,7 @@ import { readAnew, toAnnouncement } from './hubspot/events.ts'
 import type { RateLimit } from './hubspot/rate-limit.ts'
 import type { Tokens } from './hubspot/tokens.ts'
 import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './hubspot/update-outcome.ts'
+import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { received } from './messages/copies.ts'
 import {
@@ -97,8 +98,14 @@ export function createHandler(deps: Deps) {
   /** Without delivery, the webhook's messages come here, to be looked up later. */
   async function record(message: MessageAnnounced) {
     const found = await accounts?.find(message)
-    await ledger.change(message, (item) => announce(item, message, found && speakerOf(found)))
+    const { item } = await ledger.change(message, (item) => announce(item, message, found && speakerOf(found)))
     telemetry.info('Message recorded', about(message))
+    if (!announcedAgain(item, message, { resend: 'ignore', at: message.announced })) return
+    telemetry.warn('HubSpot announced a message again that it was told is FAILED: whoever delivers it decides', {
+      ...about(message),
+      firstEventId: item.eventIds?.[0],
+    })
+    telemetry.count('AnnouncedAgain')
   }
 
   /** Advance and settle are Powertools' idempotency record: put, and update. The mark is what its deletion leaves behind. */

@@ -44,6 +44,7 @@ const Settings = z
     unconfirmedAfter: duration,
     onSilence: z.enum(['sent', 'failed']),
     threadOrder: z.enum(['on', 'off']),
+    resend: z.enum(['ignore', 'send']),
     giveUpAfter: duration,
     tellSent: z.enum(['always', 'corrections']),
     logRetention: z.enum(RetentionDays),

@@ -59,6 +59,10 @@ export const LedgerItem = z.object({
   createdAt: z.string().optional(),
   /** The trace in which HubSpot announced it, and which its log lines name, receipts included. */
   traceId: z.string().optional(),
+  /** HubSpot's ids of the events that announced it: of the first, and of those after which it was sent again. */
+  eventIds: z.array(z.string()).optional(),
+  /** The provider's ids of sends that failed before it was sent again: what is said of them counts no more. */
+  earlierSends: z.array(z.string()).optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
   /** Who may speak for it, as of its announcement or its sends. */
@@ -127,10 +131,16 @@ export function messageOf(pk: string): MessageKey {
 /** Records what HubSpot's announcement of a message tells, whenever it comes: of that, what is not known yet. */
 export function announce(
   item: LedgerItem,
-  { announced, channelAccountId, traceId }: MessageAnnounced,
+  { announced, channelAccountId, traceId, eventId }: MessageAnnounced,
   speaker: Speaker | undefined,
 ): { next?: LedgerItem; answer: undefined } {
-  const told = { createdAt: announced, channelAccountId, traceId, speakers: speaker && [speaker] }
+  const told = {
+    createdAt: announced,
+    channelAccountId,
+    traceId,
+    speakers: speaker && [speaker],
+    eventIds: eventId === undefined ? undefined : [eventId],
+  }
   const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
   const isNews = Object.entries(told).some(([name, value]) => value !== undefined && !(name in known))
   if (!isNews) return { answer: undefined }
@@ -174,6 +184,7 @@ export function advance(
 ): { next?: LedgerItem; answer: 'tell' | 'done' | 'unheard' | 'not yet' | { inProgressUntil: number } } {
   const hearing = hearingOf(item, update, { mayWait })
   if (hearing !== 'heard') return { answer: hearing }
+  if (update.providerMessageId && item.earlierSends?.includes(update.providerMessageId)) return { answer: 'done' }
   const mark = markOf(update)
   const mine = item.open.find((other) => other.mark === mark)
   const claimed = { open: [...item.open.filter((other) => other !== mine), { mark, ...claim }] }
@@ -183,7 +194,7 @@ export function advance(
   const raised = raise(item, update)
   if (raised) {
     const next = noted(raised, `${update.status}${which(update.part)}`, update)
-    const heard = !mine && agentReadsTheSame(next, { ...item, known: item.known ?? shown })
+    const heard = !mine && agentReadsTheSame(next, { ...item, known: item.known ?? (item.told ? undefined : shown) })
     return heard || !next.known ? { next, answer: 'done' } : { next: { ...next, ...claimed }, answer: 'tell' }
   }
   if ((!mine && update.id === undefined) || !item.known) return { answer: 'done' }

@@ -22,6 +22,7 @@ export function createDelivery(scope: Construct, deliveries: WorkQueue, parts: P
       ON_SILENCE: chosen.onSilence,
       DELIVER_WITHIN_SECONDS: String(chosen.deliverWithin.toSeconds()),
       THREAD_ORDER: chosen.threadOrder,
+      RESEND: chosen.resend,
     } satisfies Env,
     may: {
       'secretsmanager:GetSecretValue': [appSecret.secretArn, channels.arns],

@@ -52,6 +52,13 @@ export interface StatusRelayProps {
    */
   readonly threadOrder?: 'on' | 'off'
   /**
+   * What is done where HubSpot announces a message again, by another event, that it was told is FAILED: an agent's second
+   * try, if HubSpot keeps the message's id for that. With `send` it is sent again, unless something of it arrived or may have.
+   *
+   * @default - ignore
+   */
+  readonly resend?: 'ignore' | 'send'
+  /**
    * How long a status is tried before it is given up, or what is handed on.
    *
    * @default - 24 hours
@@ -217,6 +224,7 @@ function defaults({ domain }: StatusRelayProps) {
     unconfirmedAfter: Duration.minutes(10),
     onSilence: 'sent' as NonNullable<StatusRelayProps['onSilence']>,
     threadOrder: 'on' as NonNullable<StatusRelayProps['threadOrder']>,
+    resend: 'ignore' as NonNullable<StatusRelayProps['resend']>,
     giveUpAfter: Duration.hours(24),
     tellSent: 'always' as NonNullable<StatusRelayProps['tellSent']>,
     logRetention: RetentionDays.ONE_MONTH,

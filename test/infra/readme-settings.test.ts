@@ -23,6 +23,7 @@ const tries: Record<string, string[]> = {
   deliverWithin: ['PT15M', 'PT2H'],
   onSilence: ['sent', 'failed'],
   threadOrder: ['on', 'off'],
+  resend: ['ignore', 'send'],
   unconfirmedAfter: ['PT10M', 'P1D'],
   giveUpAfter: ['PT6H', 'P1DT12H'],
   tellSent: ['corrections', 'always'],

@@ -343,6 +343,7 @@ describe('what can be chosen', () => {
       UNCONFIRMED_AFTER_SECONDS: '600',
       ON_SILENCE: 'sent',
       THREAD_ORDER: 'on',
+      RESEND: 'ignore',
     })
   })
 
@@ -353,6 +354,7 @@ describe('what can be chosen', () => {
       unconfirmedAfter: Duration.minutes(20),
       onSilence: 'failed',
       threadOrder: 'off',
+      resend: 'send',
       giveUpAfter: Duration.hours(6),
       logRetention: RetentionDays.ONE_WEEK,
       maxConcurrency: 4,
@@ -371,6 +373,7 @@ describe('what can be chosen', () => {
       UNCONFIRMED_AFTER_SECONDS: '1200',
       ON_SILENCE: 'failed',
       THREAD_ORDER: 'off',
+      RESEND: 'send',
     })
     tuned.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 })
     tuned.allResourcesProperties('AWS::Lambda::EventSourceMapping', { ScalingConfig: { MaximumConcurrency: 4 } })

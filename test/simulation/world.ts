@@ -185,6 +185,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             deadLetters: deliveries.deadLetterQueue(process),
             statusUpdates: statusUpdates.queue(process),
             publicBaseUrl: baseUrl,
+            resend: 'ignore',
             unconfirmedAfterSeconds,
             onSilence,
             giveUpAfterSeconds: deliverWithinSeconds,

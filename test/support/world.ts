@@ -32,6 +32,7 @@ export function createWorld(
     giveUpAfterSeconds?: number
     onSilence?: 'sent' | 'failed'
     threadOrder?: 'off'
+    resend?: 'ignore' | 'send'
     tellSent?: 'always' | 'corrections'
     /** Real providers with the secrets that are here, under `channels/`, and this way to them, in place of the provider below. */
     providers?: { secretsManager: SecretsManagerClient; fetchJson: FetchJson }
@@ -167,6 +168,7 @@ export function createWorld(
         publicBaseUrl: 'https://relay.test',
         unconfirmedAfterSeconds: 3600,
         onSilence: options.onSilence ?? 'sent',
+        resend: options.resend ?? 'ignore',
         giveUpAfterSeconds: options.giveUpAfterSeconds ?? 900,
         maxReceives: 5,
         telemetry,

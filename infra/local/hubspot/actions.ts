@@ -61,6 +61,19 @@ export function createActions(state: State) {
     })
   }
 
+  /** An agent sends a message that failed once more; HubSpot shows it as SENT. Resolves with what it is then. */
+  async function sendAgain(messageId: string) {
+    const message = state.messages.get(messageId)
+    if (!message) throw new Error(`HubSpot holds no message ${messageId}`)
+    if (state.behaviour.sendsAgain === 'a new message') {
+      const { portalId, channelId, channelAccountId, text, to } = message
+      return sendMessage({ portalId, channelId, channelAccountId, text, to })
+    }
+    Object.assign(message, { eventId: randomUUID(), status: 'SENT', errorMessage: undefined })
+    await deliverMessage(messageId)
+    return message
+  }
+
   /** A channel account is created, updated or purged. Resolves with the webhook's first answer. */
   async function sendAccountEvent(account: Parameters<typeof accountEvent>[2]) {
     const event = accountEvent(state.behaviour, state.now(), account)
@@ -78,6 +91,7 @@ export function createActions(state: State) {
     expireAccessTokens,
     sendMessage,
     deliverMessage,
+    sendAgain,
     sendAccountEvent,
     sendEvent,
     /** Makes a channel, or sets where its webhooks go. */

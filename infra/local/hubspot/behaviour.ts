@@ -16,6 +16,8 @@ export const Behaviour = z.strictObject({
   redeliveryDelaysMs: z.array(z.int().nonnegative()),
   /** Whether a message's webhooks, when sent again, keep the first one's `eventId`. */
   keepsEventId: z.boolean(),
+  /** What an agent's second try of a failed message is: two neighbouring products do each. */
+  sendsAgain: z.enum(['the same message', 'a new message']),
   webhookTimeoutMs: z.int().positive(),
   /** How long after its creation a message cannot be updated, and how that is answered. */
   patchableAfterMs: z.int().nonnegative(),
@@ -51,6 +53,7 @@ export const usualBehaviour: Behaviour = {
   redelivers: true,
   redeliveryDelaysMs: [1000, 5000, 30_000, 120_000, 600_000],
   keepsEventId: true,
+  sendsAgain: 'the same message',
   webhookTimeoutMs: 5000,
   patchableAfterMs: 0,
   notYetPatchable: 404,

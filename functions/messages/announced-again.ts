@@ -1,0 +1,56 @@
+import { type LedgerItem, noted } from './ledger.ts'
+import { outcomesOf } from './sends.ts'
+
+/** What is done where HubSpot announces a message again that it was told is FAILED. */
+export type Resend = 'ignore' | 'send'
+
+/** What becomes of such a message, and its item by that: `kept` is what may have arrived, at least in part. */
+export type Again = { firstEventId: string; becomes: 'ignored' | 'kept' | 'sent'; item: LedgerItem }
+
+// More than the tries that anybody makes; what falls out would count as another one.
+const most = 10
+
+/** The item with the event that first announced its message. */
+export function withFirstEvent(item: LedgerItem, eventId: string | undefined): LedgerItem {
+  return item.eventIds || eventId === undefined ? item : { ...item, eventIds: [eventId] }
+}
+
+/**
+ * Whether HubSpot announces by another event what it was told is FAILED, and what is done about it: an agent's second try,
+ * if HubSpot keeps the message's id for that, which it does not document. Why: docs/decisions/0036-announced-again.md.
+ */
+export function announcedAgain(
+  item: LedgerItem,
+  { eventId }: { eventId?: string | undefined },
+  { resend, at }: { resend: Resend; at: string },
+): Again | undefined {
+  const { eventIds: [firstEventId] = [], told } = item
+  if (told?.word !== 'FAILED' || firstEventId === undefined || eventId === undefined) return undefined
+  if (item.eventIds?.includes(eventId)) return undefined
+  if (resend === 'ignore') return { firstEventId, becomes: 'ignored', item }
+  const renewed = toSendAgain(item, eventId)
+  const note = { occurredAt: at, source: 'hubspot' }
+  return renewed
+    ? { firstEventId, becomes: 'sent', item: noted(renewed, 'announced again', note) }
+    : { firstEventId, becomes: 'kept', item }
+}
+
+/** The item as if nothing had been sent; undefined where something of the message arrived, or may have. */
+function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined {
+  const { send, plan, eventIds = [], earlierSends = [] } = item
+  const outcomes = outcomesOf(item)
+  const isInDoubt = send !== undefined && !send.result && outcomes.length < (plan?.of ?? 1)
+  const knownOf = (index: number) => (item.parts?.[index] ?? item).known
+  const allFailed = outcomes.every(({ outcome }, index) => outcome === 'rejected' || knownOf(index) === 'failed')
+  if (isInDoubt || !allFailed) return undefined
+  const ids = [item, ...(item.parts ?? []), ...outcomes].flatMap((one) =>
+    'providerMessageId' in one && one.providerMessageId !== undefined ? [one.providerMessageId] : [],
+  )
+  return {
+    ...item,
+    ...{ known: undefined, reason: undefined, providerMessageId: undefined, parts: undefined },
+    ...{ send: undefined, sends: undefined, plan: undefined },
+    eventIds: [...eventIds.slice(0, 1), ...eventIds.slice(1).slice(2 - most), eventId],
+    earlierSends: [...new Set([...earlierSends, ...ids])].slice(-most),
+  }
+}
