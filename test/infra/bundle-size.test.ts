@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../infra/relay/bundle.ts'
 
 /** HubSpot waits for the one; the other has the numbering plans of the world, and the names of HTML's characters. */
-const limits: Record<string, number> = { 'hubspot-webhook': 110, 'deliver-message': 215 }
+const limits: Record<string, number> = { 'hubspot-webhook': 110, 'deliver-message': 217 }
 const names = globSync('functions/*.lambda.ts').map((file) => basename(file, '.lambda.ts'))
 
 describe.each(names.map((name) => [name, limits[name] ?? 160] as const))('the bundle of %s', (name, limit) => {
