@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { ample } from './infra/local/pace.ts'
 import { findChromium } from './test/e2e/chromium.ts'
@@ -19,8 +20,8 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/setup.ts',
     pool: 'forks',
-    // Half of each file is waiting; by itself, Vitest would leave one of two processors to it.
-    maxWorkers: 2,
+    // Much of each file is waiting: three of them keep two processors busy. By itself, Vitest would start one.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     isolate: false,
     // Tests that run side by side in a file wait for most of their time.
     maxConcurrency: 8,

@@ -53,15 +53,16 @@ test('the client secret is rotated while agents write: no message is lost, which
   await nextIsAccepted()
   expect(await rotate({ finish: true })).toBe(0)
   await nextIsAccepted()
+  await expect.poll(() => sent.length).toBeGreaterThan(10)
   clearInterval(agents)
 
   const messages = await Promise.all(sent)
-  expect(messages.length).toBeGreaterThan(10)
   await expect.poll(() => messages.filter(({ told }) => told !== 'SENT').length).toBe(0)
   for (const { id } of messages) expect(service.receptions(id)).toBe(1)
 })
 
 test('once the rotation is finished, the previous secret is worth nothing', async () => {
+  await relay.stack.idle()
   relay.stack.killEnvironments('hubspot-webhook')
   relay.hubspot.rotateClientSecret(clientSecret)
   const message = await send()

@@ -1,19 +1,32 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The files that take long, the longest first: started last, each would keep one processor waiting for the other. */
+/** The files that take long, the longest first: started last, each would keep one processor waiting for the others. */
 const long = [
+  'simulation/simulation',
   'e2e/inbox',
-  'integration/faults',
   'integration/iam',
-  'integration/relay/operating',
+  'infra/synth',
+  'integration/cli/operating',
+  'integration/cli',
+  'integration/start',
+  'infra/package',
+  'integration/faults',
   'integration/migration',
-  'e2e/install',
-  'integration/relay',
+  'infra/release',
   'integration/upgrade',
-  'integration/forms',
+  'infra/readme-settings',
+  'integration/cli/mistakes',
+  'bench/smoke',
+  'bench/counted',
   'integration/demo',
   'integration/rotation',
-  'bench/counted',
+  'integration/local-stack',
+  'integration/live',
+  'infra/upgrade',
+  'bench/rate-limit',
+  'integration/providers',
+  'integration/accounts',
+  'e2e/install',
 ]
 
 /** Has the longest test files begin first. */
