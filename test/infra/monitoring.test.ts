@@ -148,10 +148,10 @@ describe('an alarm', () => {
 
     // No account's own: what never came to a function, what nobody signed, what stands still for all of them alike.
     expect(nameless).toEqual([
-      'Requests refused by the throttle',
-      'Signatures refused',
-      ...['Deliveries', 'Status updates', 'Hand-ons'].map((title) => `${title} not worked off`),
-      'Secrets cannot be read anew',
+      'Requests throttled',
+      'Webhook signatures rejected',
+      ...['Deliveries', 'Status updates', 'Hand-ons'].map((title) => `${title}: the backlog is not draining`),
+      'Secrets cannot be refreshed',
       'Functions throttled',
       'Functions near their timeout',
     ])
