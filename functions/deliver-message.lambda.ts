@@ -5,7 +5,7 @@ import { sign } from './hubspot/signature.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createThreads } from './messages/threads.ts'
-import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
@@ -39,7 +39,7 @@ export type Env = z.infer<typeof Env>
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
 const sqs = createSqs()
-const ledger = createTable(createDynamoDb(), env.LEDGER_TABLE_NAME)
+const ledger = createTable(connectDynamoDb(), env.LEDGER_TABLE_NAME)
 const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 

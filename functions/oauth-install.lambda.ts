@@ -3,7 +3,7 @@ import { AppSecret } from './hubspot/app-secret.ts'
 import { ApiVersion } from './hubspot/client.ts'
 import { createOAuth } from './hubspot/oauth.ts'
 import { createHandler } from './oauth-install.ts'
-import { createDynamoDb, createSecretsManager } from './platform/aws.ts'
+import { connectDynamoDb, createSecretsManager } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTable } from './platform/table.ts'
@@ -36,7 +36,7 @@ export const handler = createHandler({
     baseUrl: withoutSlash(env.HUBSPOT_BASE_URL),
     version: env.HUBSPOT_API_VERSION,
   }),
-  portals: createTable(createDynamoDb(), env.PORTALS_TABLE_NAME),
+  portals: createTable(connectDynamoDb(), env.PORTALS_TABLE_NAME),
   appBaseUrl: withoutSlash(env.HUBSPOT_APP_BASE_URL),
   scopes: env.HUBSPOT_SCOPES.split(' '),
   publicBaseUrl: env.PUBLIC_BASE_URL,

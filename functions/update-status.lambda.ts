@@ -7,7 +7,7 @@ import { createRateLimit } from './hubspot/rate-limit.ts'
 import { createTokens } from './hubspot/tokens.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
-import { createDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
@@ -49,7 +49,7 @@ const prefix = env.CHANNEL_SECRETS_PREFIX
 const telemetry = createTelemetry()
 const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs()
-const dynamoDb = createDynamoDb()
+const dynamoDb = connectDynamoDb()
 const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)

@@ -1,6 +1,8 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { createDynamoDb, type DynamoDb, dynamoDbEndpoint } from './dynamodb.ts'
+import { defaultProvider } from './environment-credentials.ts'
+import { createFetchJson } from './fetch-json.ts'
 
 // An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout.
 const patience = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 } }
@@ -9,10 +11,20 @@ const options = { ...patience, cacheMiddleware: true }
 
 /** An SQS client that does not wait long. */
 export const createSqs = () => lean(new SQSClient(options))
-/** A DynamoDB client that does not wait long. */
-export const createDynamoDb = () => lean(new DynamoDBClient(options))
 /** A Secrets Manager client that does not wait long. */
 export const createSecretsManager = () => lean(new SecretsManagerClient(options))
+
+/** DynamoDB, as the environment of a Lambda says where and as whom. */
+export function connectDynamoDb(env: NodeJS.ProcessEnv = process.env): DynamoDb {
+  const region = env['AWS_REGION'] ?? ''
+  const endpoint = dynamoDbEndpoint(region, {
+    url: env['AWS_ENDPOINT_URL_DYNAMODB'] ?? env['AWS_ENDPOINT_URL'],
+    fips: env['AWS_USE_FIPS_ENDPOINT'] === 'true',
+    dualStack: env['AWS_USE_DUALSTACK_ENDPOINT'] === 'true',
+  })
+  const fetchJson = createFetchJson({ timeout: 2000 })
+  return createDynamoDb({ region, endpoint, credentials: defaultProvider(), fetchJson })
+}
 
 /**
  * The client without what each call would pass through for nothing: a logger that is not set, the SDK's description of

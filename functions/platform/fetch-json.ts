@@ -6,10 +6,20 @@ import { parseJson } from './json.ts'
 // An import of it would load all of undici, whose parts `node:http` hands on (nodejs/node#57649): 25 ms of a cold start.
 const http = process.getBuiltinModule('node:http')
 
+/** An HTTP request. A body in text leaves in one write with the headers, and in one TLS record. */
+export type HttpRequest = { method: string; headers?: Record<string, string>; body?: string | Uint8Array }
+
 /** An HTTP answer. `json` is undefined where the body is none. */
 export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string; json: unknown }
 
-export type HttpRequest = { method: string; headers?: Record<string, string>; body?: string | Uint8Array }
+/** Makes an HTTP request. Throws NoAnswer; every status code is an answer. */
+export type FetchJson = (url: string, request: HttpRequest) => Promise<HttpResponse>
+
+/** The same, with the answer's bytes. */
+export type Http = (
+  url: string,
+  request: HttpRequest,
+) => Promise<Pick<HttpResponse, 'status' | 'headers'> & { body: Buffer }>
 
 /** Thrown where no whole answer came. */
 export class NoAnswer extends Error {
@@ -23,8 +33,18 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Makes an HTTP request. Throws NoAnswer; every status code is an answer. */
-export type FetchJson = (url: string, request: HttpRequest) => Promise<HttpResponse>
+/** Requests as `createHttp` makes them, answered in JSON. */
+export function createFetchJson(options: Parameters<typeof createHttp>[0]): FetchJson {
+  const http = createHttp(options)
+  return async (url, request) => {
+    const { body, ...answer } = await http(url, {
+      ...request,
+      headers: { accept: 'application/json', ...request.headers },
+    })
+    const text = body.toString()
+    return { ...answer, text, json: parseJson(text) }
+  }
+}
 
 const longestAnswer = 1024 * 1024
 
@@ -33,13 +53,7 @@ const longestAnswer = 1024 * 1024
  * milliseconds; a connection is used again unless it was idle for `longestIdle`, since servers keep one for a minute or
  * so. Redirects are answers: a signed or authorized request is not to wander off.
  */
-export function createFetchJson({
-  timeout,
-  longestIdle = 30_000,
-}: {
-  timeout: number
-  longestIdle?: number
-}): FetchJson {
+export function createHttp({ timeout, longestIdle = 30_000 }: { timeout: number; longestIdle?: number }): Http {
   // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
   const agents = {
     'https:': withoutStaleSockets(new https.Agent({ keepAlive: true, maxSockets: 50 }), longestIdle),
@@ -51,26 +65,33 @@ export function createFetchJson({
       const target = new URL(url)
       const secure = target.protocol === 'https:'
       let connected = false
-      const fail = (error: Error & { code?: string }) =>
+      let isSettled = false
+      const fail = (error: Error & { code?: string }) => {
+        if (isSettled) return
+        isSettled = true
+        clearTimeout(timer)
         reject(new NoAnswer(`${method} ${target.host}: ${error.code ?? error.message}`, connected, { cause: error }))
+      }
+      // Whatever way a connection ends in, the request settles; an error that says more comes at the same time.
+      const closed = (when: string) => () => {
+        if (!isSettled) setImmediate(() => fail(new Error(when)))
+      }
 
       const request = (secure ? https : http).request(target, {
         method,
-        headers: {
-          accept: 'application/json',
-          ...headers,
-          ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
-        },
+        headers: body === undefined ? headers : { ...headers, 'content-length': String(Buffer.byteLength(body)) },
         agent: agents[secure ? 'https:' : 'http:'](),
-        signal: AbortSignal.timeout(timeout),
       })
+      const timer = setTimeout(() => {
+        fail(Object.assign(new Error('No answer in time'), { name: 'TimeoutError', code: 'ETIMEDOUT' }))
+        request.destroy()
+      }, timeout)
       request.on('socket', (socket) => {
         if (!socket.connecting) connected = true
         else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
       })
       request.on('error', fail)
-      // Whatever way the connection ends in, the request settles; an error that says more comes at the same time.
-      request.on('close', () => setImmediate(() => fail(new Error('closed without an answer'))))
+      request.on('close', closed('closed without an answer'))
       // A server that changes to another protocol, or to a tunnel, answers nothing; its socket is ours to close.
       for (const event of ['upgrade', 'connect'] as const)
         request.on(event, (_response, socket: Duplex) => {
@@ -91,11 +112,17 @@ export function createFetchJson({
           if (length > longestAnswer) response.destroy(new Error('answer too long'))
         })
         response.on('error', fail)
-        response.on('close', () => setImmediate(() => fail(new Error('closed within its answer'))))
+        response.on('close', closed('closed within its answer'))
         response.on('end', () => {
-          if (!response.complete) return
-          const text = Buffer.concat(chunks).toString()
-          resolve({ status: statusCode, headers: response.headers, text, json: parseJson(text) })
+          if (!response.complete || isSettled) return
+          isSettled = true
+          clearTimeout(timer)
+          const [only = Buffer.alloc(0)] = chunks
+          resolve({
+            status: statusCode,
+            headers: response.headers,
+            body: chunks.length > 1 ? Buffer.concat(chunks) : only,
+          })
         })
       })
       request.end(body)

@@ -1,13 +1,7 @@
 import { setImmediate as allHaveAsked } from 'node:timers/promises'
-import {
-  type AttributeValue,
-  BatchGetItemCommand,
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  PutItemCommand,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import type { DynamoDb } from './dynamodb.ts'
 import { RetryableError } from './retry.ts'
 
 /** An item that carries the number of its version, so that nobody writes over a change that they have not seen. */
@@ -24,27 +18,25 @@ export type Table = {
 }
 
 /** A table in DynamoDB. */
-export function createTable(client: DynamoDBClient, name: string): Table {
+export function createTable(dynamoDb: DynamoDb, name: string): Table {
   const lastValues = new Map<string, number>()
 
   return {
-    get: readTogether(client, name),
+    get: readTogether(dynamoDb, name),
 
     async putIfNextVersion(item) {
       const isFirst = item.version === 1
       try {
-        await client.send(
-          new PutItemCommand({
-            TableName: name,
-            Item: marshall(item, { removeUndefinedValues: true }),
-            ConditionExpression: isFirst ? 'attribute_not_exists(#version)' : '#version = :seen',
-            ExpressionAttributeNames: { '#version': 'version' },
-            ...(!isFirst && { ExpressionAttributeValues: { ':seen': { N: String(item.version - 1) } } }),
-          }),
-        )
+        await dynamoDb('PutItem', {
+          TableName: name,
+          Item: marshall(item, { removeUndefinedValues: true }),
+          ConditionExpression: isFirst ? 'attribute_not_exists(#version)' : '#version = :seen',
+          ExpressionAttributeNames: { '#version': 'version' },
+          ...(!isFirst && { ExpressionAttributeValues: { ':seen': { N: String(item.version - 1) } } }),
+        })
         return true
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false
+        if (isNamed(error, 'ConditionalCheckFailedException')) return false
         throw error
       }
     },
@@ -60,21 +52,19 @@ export function createTable(client: DynamoDBClient, name: string): Table {
       for (; ; write = write === above ? below : above) {
         const values = write === above ? { ':add': add, ':floor': floor } : { ':sum': floor + add, ':floor': floor }
         try {
-          const { Attributes } = await client.send(
-            new UpdateItemCommand({
-              TableName: name,
-              Key: { pk: { S: pk } },
-              ...write,
-              ExpressionAttributeNames: { '#value': 'value' },
-              ExpressionAttributeValues: marshall(values),
-              ReturnValues: 'UPDATED_NEW',
-            }),
-          )
+          const { Attributes } = await dynamoDb('UpdateItem', {
+            TableName: name,
+            Key: { pk: { S: pk } },
+            ...write,
+            ExpressionAttributeNames: { '#value': 'value' },
+            ExpressionAttributeValues: marshall(values),
+            ReturnValues: 'UPDATED_NEW',
+          })
           const value = Number(Attributes?.['value']?.N)
           lastValues.set(pk, value)
           return value
         } catch (error) {
-          if (!(error instanceof ConditionalCheckFailedException)) throw error
+          if (!isNamed(error, 'ConditionalCheckFailedException')) throw error
         }
       }
     },
@@ -82,19 +72,19 @@ export function createTable(client: DynamoDBClient, name: string): Table {
 }
 
 /** Runs the client once, over a connection of its own. */
-export async function touchTable(client: DynamoDBClient, name: string) {
-  await readItems(client, name, ['warm-up'])
+export async function touchTable(dynamoDb: DynamoDb, name: string) {
+  await readItems(dynamoDb, name, ['warm-up'])
 }
 
 /** Reads that are asked for at once, such as those of a batch's records, share a request. */
-function readTogether(client: DynamoDBClient, name: string) {
+function readTogether(dynamoDb: DynamoDb, name: string) {
   let gathering: { pks: Set<string>; items: Promise<Items> } | undefined
 
   function gather() {
     const pks = new Set<string>()
     const items = allHaveAsked().then(() => {
       gathering = undefined
-      return readItems(client, name, [...pks].slice(0, mostItems))
+      return readItems(dynamoDb, name, [...pks].slice(0, mostItems))
     })
     return { pks, items }
   }
@@ -104,7 +94,7 @@ function readTogether(client: DynamoDBClient, name: string) {
     const { pks, items } = gathering
     pks.add(pk)
     const together = await items
-    const read = together.has(pk) ? together : await readItems(client, name, [pk])
+    const read = together.has(pk) ? together : await readItems(dynamoDb, name, [pk])
     if (!read.has(pk)) throw new RetryableError('DynamoDB left a read undone')
     const item = read.get(pk)
     return item && unmarshall(item)
@@ -117,19 +107,21 @@ const mostItems = 100
 /** Items by their keys, undefined where there is none. What DynamoDB left undone is not among them. */
 type Items = Map<string, Record<string, AttributeValue> | undefined>
 
-async function readItems(client: DynamoDBClient, name: string, pks: string[]): Promise<Items> {
+async function readItems(dynamoDb: DynamoDb, name: string, pks: string[]): Promise<Items> {
   const Keys = pks.map((pk) => ({ pk: { S: pk } }))
   try {
-    const { Responses, UnprocessedKeys } = await client.send(
-      new BatchGetItemCommand({ RequestItems: { [name]: { Keys, ConsistentRead: true } } }),
-    )
+    const { Responses, UnprocessedKeys } = await dynamoDb('BatchGetItem', {
+      RequestItems: { [name]: { Keys, ConsistentRead: true } },
+    })
     const items: Items = new Map(pks.map((pk) => [pk, undefined]))
     for (const key of UnprocessedKeys?.[name]?.Keys ?? []) items.delete(key['pk']!.S!)
     for (const item of Responses?.[name] ?? []) items.set(item['pk']!.S!, item)
     return items
   } catch (error) {
     // A key that DynamoDB does not take is not to keep the others from being read.
-    if (pks.length > 1 && error instanceof Error && error.name === 'ValidationException') return new Map()
+    if (pks.length > 1 && isNamed(error, 'ValidationException')) return new Map()
     throw error
   }
 }
+
+const isNamed = (error: unknown, name: string) => error instanceof Error && error.name === name

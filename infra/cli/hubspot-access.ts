@@ -10,11 +10,12 @@ import { createSecrets, SecretUnavailable } from '../../functions/platform/secre
 import { createTable } from '../../functions/platform/table.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
+import { dynamoDbBySdk } from './dynamodb-by-sdk.ts'
 
 /** HubSpot, as the functions speak to it: with the app's secret, and each portal's access token under the same lease. */
 export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) {
   const secrets = createSecrets(secretsManager)
-  const portals = createTable(dynamodb, outputs.PortalsTableName)
+  const portals = createTable(dynamoDbBySdk(dynamodb), outputs.PortalsTableName)
   const oauth = createOAuth({ fetchJson, baseUrl: outputs.HubSpotBaseUrl, version: outputs.HubSpotApiVersion })
   const appSecret = (options?: { fresh?: boolean }) => secrets.require(outputs.AppSecretArn, AppSecret, options)
   const tokens = createTokens({ table: portals, oauth, appSecret, now: Date.now, random: Math.random })

@@ -1,33 +1,29 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  type BatchGetItemCommandInput,
-  type BatchGetItemCommandOutput,
-  CreateTableCommand,
-  DynamoDBClient,
-} from '@aws-sdk/client-dynamodb'
+import { type BatchGetItemInput, CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createDynamoDb, type DynamoDb } from '../../functions/platform/dynamodb.ts'
+import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { createTable, type Table } from '../../functions/platform/table.ts'
+import { dynamoDbBySdk } from '../../infra/cli/dynamodb-by-sdk.ts'
 import { createMemoryTable } from '../support/memory-table.ts'
 
 let server: Server
-let connect: () => DynamoDBClient
 let client: DynamoDBClient
+let dynamoDb: DynamoDb
 
 beforeAll(async () => {
   server = dynalite({ createTableMs: 0 }) as Server
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  connect = () =>
-    new DynamoDBClient({
-      endpoint: `http://127.0.0.1:${port}`,
-      region: 'eu-central-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    })
-  client = connect()
+  const place = { endpoint: `http://127.0.0.1:${port}`, region: 'eu-central-1' }
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+  client = new DynamoDBClient({ ...place, credentials })
+  const fetchJson = createFetchJson({ timeout: 5000 })
+  dynamoDb = createDynamoDb({ ...place, credentials: async () => credentials, fetchJson })
   await client.send(
     new CreateTableCommand({
       TableName: 'items',
@@ -46,7 +42,8 @@ let lastKey = 0
 
 // What the tests' table promises is what DynamoDB does.
 describe.each<[string, () => Table]>([
-  ['the table in DynamoDB', () => createTable(client, 'items')],
+  ['the table in DynamoDB', () => createTable(dynamoDb, 'items')],
+  ["the table in DynamoDB, by the SDK's client", () => createTable(dynamoDbBySdk(client), 'items')],
   ['the table in memory', createMemoryTable],
 ])('%s', (_name, create) => {
   const fresh = () => ({ table: create(), pk: `key-${++lastKey}` })
@@ -109,24 +106,23 @@ describe.each<[string, () => Table]>([
 describe('reads that are asked for at once', () => {
   /** A table that holds `item-0`, `item-2`, … `item-98`; of what one request asks for, DynamoDB leaves `undone` for another. */
   function hurried(undone: (pk: string, among: number) => boolean) {
-    const hurriedClient = connect()
     const requests: number[] = []
-    hurriedClient.middlewareStack.add((next) => async (args) => {
-      const { Keys = [] } = Object.values((args.input as BatchGetItemCommandInput).RequestItems!)[0]!
+    const answers = (async (operation: 'BatchGetItem', input: BatchGetItemInput) => {
+      const { Keys = [] } = input.RequestItems!['items']!
       requests.push(Keys.length)
-      const answer = await next(args)
-      const output = answer.output as BatchGetItemCommandOutput
+      const { Responses } = await dynamoDb(operation, input)
       const isUndone = (item: (typeof Keys)[number]) => undone(item['pk']!.S!, Keys.length)
-      output.Responses = { items: output.Responses!['items']!.filter((item) => !isUndone(item)) }
-      output.UnprocessedKeys = { items: { Keys: Keys.filter(isUndone) } }
-      return answer
-    })
-    return { table: createTable(hurriedClient, 'items'), requests }
+      return {
+        Responses: { items: Responses!['items']!.filter((item) => !isUndone(item)) },
+        UnprocessedKeys: { items: { Keys: Keys.filter(isUndone) } },
+      }
+    }) as DynamoDb
+    return { table: createTable(answers, 'items'), requests }
   }
   const even = Array.from({ length: 50 }, (_, index) => ({ pk: `item-${index * 2}`, version: 1 }))
   const itemOf = (pk: string) => even.find((item) => item.pk === pk)
 
-  beforeAll(() => Promise.all(even.map((item) => createTable(client, 'items').putIfNextVersion(item))))
+  beforeAll(() => Promise.all(even.map((item) => createTable(dynamoDb, 'items').putIfNextVersion(item))))
 
   test('share one request, also where several ask for the same item', async () => {
     const { table, requests } = hurried(() => false)
@@ -154,11 +150,11 @@ describe('reads that are asked for at once', () => {
   test('are not cut off at the hundred that one request takes', async () => {
     const pks = Array.from({ length: 130 }, (_, index) => `item-${index}`)
 
-    expect(await Promise.all(pks.map(createTable(client, 'items').get))).toEqual(pks.map(itemOf))
+    expect(await Promise.all(pks.map(createTable(dynamoDb, 'items').get))).toEqual(pks.map(itemOf))
   })
 
   test('do not suffer from one whose key DynamoDB refuses', async () => {
-    const table = createTable(client, 'items')
+    const table = createTable(dynamoDb, 'items')
     const [refused, ...others] = await Promise.allSettled(['', 'item-0', 'item-1'].map(table.get))
 
     expect(refused?.status).toBe('rejected')

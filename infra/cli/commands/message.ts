@@ -8,6 +8,7 @@ import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { verdictOn } from '../drift.ts'
+import { dynamoDbBySdk } from '../dynamodb-by-sdk.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Letter } from '../letter.ts'
 import type { QueueName } from '../queues.ts'
@@ -74,7 +75,7 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
   const id = keptId(given)
   if (portal && channel) {
     const key = ledgerKey({ portalId: portal, channelId: channel, messageId: given })
-    const item = await createTable(dynamodb, outputs.LedgerTableName).get(key)
+    const item = await createTable(dynamoDbBySdk(dynamodb), outputs.LedgerTableName).get(key)
     if (item) return LedgerItem.parse(item)
   }
   let found: LedgerItem | undefined

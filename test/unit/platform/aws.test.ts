@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { createDynamoDb, createSecretsManager, createSqs } from '../../../functions/platform/aws.ts'
+import { createSecretsManager, createSqs } from '../../../functions/platform/aws.ts'
 
 test.each([
   ['SQS', createSqs],
-  ['DynamoDB', createDynamoDb],
   ['Secrets Manager', createSecretsManager],
 ])(
   'calls of %s pass through what signs and repeats them, and through no logger, self-description or loop detection',

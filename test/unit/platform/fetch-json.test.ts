@@ -129,7 +129,7 @@ test('a request without an answer in time may have arrived', async () => {
   const url = await serve(() => {})
 
   expect(await failureOf(fetchJson(300)(url, { method: 'POST' }))).toMatchObject({
-    message: `POST ${new URL(url).host}: ABORT_ERR`,
+    message: `POST ${new URL(url).host}: ETIMEDOUT`,
     mayHaveArrived: true,
   })
 })
