@@ -39,7 +39,7 @@ export type Env = z.infer<typeof Env>
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
 const sqs = createSqs()
-const ledger = createTable(connectDynamoDb(), env.LEDGER_TABLE_NAME)
+const ledger = createTable(connectDynamoDb(process.env), env.LEDGER_TABLE_NAME)
 const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 

@@ -36,7 +36,7 @@ export const handler = createHandler({
     baseUrl: withoutSlash(env.HUBSPOT_BASE_URL),
     version: env.HUBSPOT_API_VERSION,
   }),
-  portals: createTable(connectDynamoDb(), env.PORTALS_TABLE_NAME),
+  portals: createTable(connectDynamoDb(process.env), env.PORTALS_TABLE_NAME),
   appBaseUrl: withoutSlash(env.HUBSPOT_APP_BASE_URL),
   scopes: env.HUBSPOT_SCOPES.split(' '),
   publicBaseUrl: env.PUBLIC_BASE_URL,

@@ -15,7 +15,7 @@ export const createSqs = () => lean(new SQSClient(options))
 export const createSecretsManager = () => lean(new SecretsManagerClient(options))
 
 /** DynamoDB, as the environment of a Lambda says where and as whom. */
-export function connectDynamoDb(env: NodeJS.ProcessEnv = process.env): DynamoDb {
+export function connectDynamoDb(env: NodeJS.ProcessEnv): DynamoDb {
   const region = env['AWS_REGION'] ?? ''
   const endpoint = dynamoDbEndpoint(region, {
     url: env['AWS_ENDPOINT_URL_DYNAMODB'] ?? env['AWS_ENDPOINT_URL'],
