@@ -1,5 +1,7 @@
+import * as z from 'zod'
 import { about, HandOnJob, version } from './messages/jobs.ts'
-import { type ConsumerDeps, consume } from './platform/consume.ts'
+import { consume } from './platform/consume.ts'
+import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
 import { PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
@@ -51,7 +53,15 @@ export function createHandler(deps: Deps) {
     })
   }
 
-  return consume<HandOnJob>({ ...deps, version, schema: HandOnJob, handle, tenantOf, about })
+  return consume<HandOnJob, object>({
+    ...deps,
+    version,
+    schema: HandOnJob,
+    progress: z.looseObject({}),
+    handle,
+    tenantOf,
+    about,
+  })
 }
 
 function unanswered(error: unknown): never {

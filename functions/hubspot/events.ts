@@ -1,7 +1,5 @@
-import type { ChannelAccountChanged, MessageAnnounced, UnreadEvent } from '../messages/jobs.ts'
+import type { ChannelAccountChanged, MessageAnnounced } from '../messages/jobs.ts'
 import { parseJsonExactly } from '../platform/json.ts'
-import { gunzip } from '../platform/queue.ts'
-import { PermanentError } from '../platform/retry.ts'
 import { createFieldReader, type FieldReader, type Fields } from './event-fields.ts'
 import {
   type Arrival,
@@ -136,30 +134,3 @@ export function toAnnouncement(message: Undeliverable & { channelAccountId: stri
   const { portalId, channelId, channelAccountId, messageId, createdAt, eventId, traceId } = message
   return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
 }
-
-/** An event that says what is to be done. */
-export type EventToHandle = Extract<ReadEvent, { kind: 'message' | 'undeliverable' | 'account' }>
-
-/** Reads an event that was queued as it came. Throws PermanentError where it still says nothing that could be done. */
-export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle {
-  const { unread, piece, traceId } = event
-  if (piece) return inPieces(event, piece, receivedAt)
-  const read = readEvent(gunzip(unread), { traceId, receivedAt })
-  if (read.kind === 'unreadable') throw new PermanentError(`Still not to be read: ${read.problem}`)
-  if (read.kind === 'unknown' || read.kind === 'trial')
-    throw new PermanentError('Still of a type that this version does not know')
-  return read
-}
-
-/** A message that is too large for SQS cannot be delivered; the first of its pieces knows whose it is. */
-function inPieces(event: UnreadEvent, { index, of }: { index: number; of: number }, receivedAt: number): EventToHandle {
-  const problem = `larger than SQS takes, piece ${index + 1} of ${of}`
-  const { portalId, channelId, channelAccountId, messageId, traceId } = event
-  if (portalId === undefined || channelId === undefined || messageId === undefined) throw new PermanentError(problem)
-  const { createdAt = new Date(receivedAt).toISOString() } = event
-  const message = { portalId, channelId, channelAccountId, messageId, createdAt, traceId }
-  return { kind: 'undeliverable', message, reason: tooLarge, problem }
-}
-
-const tooLarge =
-  'The message was not sent: it is too large. Send it in several messages, and pictures as files instead of within the text.'

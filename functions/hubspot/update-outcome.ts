@@ -38,7 +38,7 @@ export type Asked = {
   now: number
   random(): number
   /** HubSpot's word that it was told last, and what it was told now. */
-  before: Word | undefined
+  toldBefore: Word | undefined
   word: Word
   errorMessage: string | undefined
   /** How long ago the message came into being, as far as is known, in milliseconds. */
@@ -152,7 +152,7 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
   // Another wording brings no message back that is not there, and its agent would read less than is known.
   if (asked.errorMessage !== undefined && tries.wording !== 'none' && !isNotThere({ status }))
     return { kind: 'reword', problem, tries: { ...noted, wording: tries.wording === 'whole' ? 'short' : 'none' } }
-  if (!asked.before || asked.before === asked.word)
+  if (!asked.toldBefore || asked.toldBefore === asked.word)
     return {
       kind: 'give up',
       reason: `HubSpot refuses the status, ${times + 1} times in ${inMinutes(now - since)} (${problem})`,

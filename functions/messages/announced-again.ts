@@ -1,4 +1,4 @@
-import { type LedgerItem, noted } from './ledger.ts'
+import { type LedgerItem, noted } from './record.ts'
 import { outcomesOf } from './sends.ts'
 
 /** What is done where HubSpot announces a message again that it was told is FAILED. */
@@ -7,7 +7,7 @@ export type Resend = 'ignore' | 'send'
 /** What becomes of such a message, and its item by that: `kept` is what may have arrived, at least in part. */
 export type Again = { firstEventId: string; becomes: 'ignored' | 'kept' | 'sent'; item: LedgerItem }
 
-// More than the tries that anybody makes; what falls out would count as another one.
+// More than the attempts that anybody makes; what falls out would count as another one.
 const most = 10
 
 /** The item with the event that first announced its message. */

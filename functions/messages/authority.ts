@@ -25,15 +25,17 @@ type Spoken = { channelId: string; channelAccountId?: string | undefined; verifi
  * announcement that cannot be told; of a message that is never announced, any secret of the channel's may speak, but of one
  * whose account is known, not another account's. Why: docs/decisions/0011-who-may-speak.md.
  */
-export function hearingOf(known: Known, { verifiedBy, ...update }: Spoken, { mayWait }: { mayWait: boolean }) {
+export function authorityOf(known: Known, { verifiedBy, ...update }: Spoken, { mayWait }: { mayWait: boolean }) {
   const { speakers, channelAccountId } = known
   if (!verifiedBy) {
     const isOthers =
       channelAccountId !== undefined && (update.channelAccountId ?? channelAccountId) !== channelAccountId
-    return isOthers ? 'unheard' : 'heard'
+    return isOthers ? 'not theirs' : 'theirs'
   }
   const { secret, key } = verifiedBy
-  if (speakers) return speakers.some((one) => one.secret === secret || one.keys.includes(key)) ? 'heard' : 'unheard'
-  if (mayWait) return 'not yet'
-  return channelAccountId === undefined || [channelAccountId, update.channelId].includes(secret) ? 'heard' : 'unheard'
+  if (speakers) return speakers.some((one) => one.secret === secret || one.keys.includes(key)) ? 'theirs' : 'not theirs'
+  if (mayWait) return 'not announced'
+  return channelAccountId === undefined || [channelAccountId, update.channelId].includes(secret)
+    ? 'theirs'
+    : 'not theirs'
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 import type { ChannelAccountChanged } from './jobs.ts'
-import { keptForDays } from './ledger.ts'
+import { keptForDays } from './record.ts'
 
 /** What is kept of a channel account: no address, which may be a phone number. */
 const ChannelAccount = z.object({

@@ -1,5 +1,7 @@
+import type { Run } from '../platform/consumer.ts'
 import type { Copy } from '../platform/envelope.ts'
-import type { LedgerItem } from './ledger.ts'
+import { Superseded } from '../platform/retry.ts'
+import type { Decision, LedgerItem } from './record.ts'
 
 // More jobs of a message do not wait at once; what falls out is only not recognised.
 const most = 8
@@ -10,10 +12,29 @@ const most = 8
  * same, the one that was received first counts. The same copy may be handed out twice, and the first time have died: it
  * goes on. Why: docs/decisions/0013-copies-of-a-job.md.
  */
-export function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
+function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
   const last = item.received?.[job]
   if (!copy || (last && last.count === copy.count && last.token === copy.token)) return item
   if (last && last.count >= copy.count) return undefined
   const others = Object.entries(item.received ?? {}).filter(([name]) => name !== job)
   return { ...item, received: Object.fromEntries([...others.slice(1 - most), [job, copy]]) }
 }
+
+/** Which of a message's jobs it is, and the run that it is in. */
+type CopyOfJob = { job: string; run: Run }
+
+/** Decides on the item once this run's copy was received; where a later one was, by `orElse`. The run notes which one was. */
+export function asCopy<Answer>(
+  { job, run }: CopyOfJob,
+  decide: (item: LedgerItem) => Decision<Answer>,
+  orElse: (item: LedgerItem) => Decision<'superseded'> = () => ({ answer: 'superseded' }),
+) {
+  return (item: LedgerItem): Decision<Answer | 'superseded'> => {
+    run.heardOf = item.received?.[job]
+    const mine = received(item, job, run.copy)
+    return mine ? decide(mine) : orElse(item)
+  }
+}
+
+/** What ends a run whose job goes on in a later copy. */
+export const superseded = () => new Superseded('A later copy of the job was received')

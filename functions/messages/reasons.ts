@@ -1,4 +1,4 @@
-import { redact } from './redact.ts'
+import { redact } from '../platform/redact.ts'
 
 /** The longest reason that an agent is shown, in characters. HubSpot documents no limit for `errorMessage`. */
 export const maxReasonLength = 500

@@ -1,5 +1,6 @@
 import { type Speaker, withSpeaker } from './authority.ts'
 import type { DeliveryJob, StatusUpdate } from './jobs.ts'
+import { cleanReason } from './reasons.ts'
 import {
   type Claim,
   type LedgerItem,
@@ -9,8 +10,7 @@ import {
   type SendClaim,
   type SendOutcome,
   which,
-} from './ledger.ts'
-import { cleanReason } from './reasons.ts'
+} from './record.ts'
 
 /** What came of a message's sends so far, in their order. */
 export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
@@ -20,19 +20,19 @@ export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
 /** Whether all of a message's sends have come to an end. */
 export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
 
-/** What a try knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
-type Try = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: number; earlier: string[] }
+/** What an attempt knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
+type Attempt = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: number; earlier: string[] }
 
 /**
- * Claims a send for one try, and those after it, which are made in their order. A try that died, or ended in doubt, may
- * have made it: where the provider would recognise a repetition, and this try goes to the same place, it is made again;
- * else its outcome is unknown, for good. The first claim settles what the message takes. Where it would take something else
+ * Claims a send for one attempt, and those after it, which are made in their order. An attempt that died, or ended in doubt,
+ * may have made it: where the provider would recognise a repetition, and this one goes to the same endpoint, it is made
+ * again; else its outcome is unknown, for good. The first claim settles what the message takes. Where it would take something else
  * by now, because its account was changed, what was made stands and the rest is not made.
  */
 export function claimSend(
   item: LedgerItem,
   claim: SendClaim,
-  { plan, index, job, speaker, now, earlier }: Try,
+  { plan, index, job, speaker, now, earlier }: Attempt,
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } | { changed: Plan } } {
   const { send } = item
   const outcomes = outcomesOf(item)
@@ -57,7 +57,7 @@ export function claimSend(
     speakers: withSpeaker(outcomes.length > 0 || inDoubt ? (item.speakers ?? []) : [], speaker),
     send: { ...claim, ...(inDoubt && { inDoubt }) },
   }
-  const isRecognised = claim.at !== undefined && claim.at === send?.at
+  const isRecognised = claim.endpoint !== undefined && claim.endpoint === send?.endpoint
   if (inDoubt && !isRecognised)
     return completeSend(claimed, { outcome: 'unknown' }, { part: { index, of: plan.of }, at })
   return { next: claimed, answer: 'claimed' }
@@ -130,7 +130,7 @@ export function withoutClaimOf(runs: string[], item: LedgerItem): { next?: Ledge
   return { ...(isTheirs && { next: { ...item, send: undefined } }), answer: 'superseded' }
 }
 
-/** Frees the send for another try. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
+/** Frees the send for another attempt. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
 export function releaseSend(
   item: LedgerItem,
   { by }: Claim,

@@ -1,11 +1,12 @@
 import * as z from 'zod'
+import { Deferred } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { DeliveryJob } from './jobs.ts'
 import { createLedger } from './ledger.ts'
 import { isSent } from './sends.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
-const patience = 60_000
+const longestWait = 60_000
 
 /** A message of a thread whose delivery has begun. Times are in milliseconds since 1970. */
 const Begun = z.object({ messageId: z.string(), createdAt: z.number(), since: z.number() })
@@ -57,9 +58,31 @@ export function createThreads(table: Table, now: () => number) {
     return ThreadItem.parse((await table.get(pk)) ?? { pk, version: 0 })
   }
 
-  const counts = ({ since }: Begun) => now() - since < patience
+  const counts = ({ since }: Begun) => now() - since < longestWait
 
   return { begin, isWaiting }
+}
+
+/** What a run leaves to the next one of its turn in the thread. */
+export const TurnProgress = z.object({
+  /** Whether the message was signed on, and how often it waited since. */
+  isSignedOn: z.boolean().optional().catch(undefined),
+  turnsWaited: z.number().optional().catch(undefined),
+})
+export type TurnProgress = z.infer<typeof TurnProgress>
+
+/** Lets those messages go first that the agent sent earlier in the same thread: throws Deferred while one is under way. */
+export async function waitForTurn(threads: Threads, job: DeliveryJob, progress: TurnProgress, now: number) {
+  const isWaiting = progress.isSignedOn ? await threads.isWaiting(job) : await threads.begin(job)
+  progress.isSignedOn = true
+  if (isWaiting) throw notItsTurn(progress, now)
+}
+
+/** What a message waits with for its turn, longer each time. */
+export function notItsTurn(progress: TurnProgress, now: number) {
+  const turns = progress.turnsWaited ?? 0
+  progress.turnsWaited = turns + 1
+  return new Deferred('An earlier message of the thread goes first', now + Math.min(15, 2 ** turns) * 1000)
 }
 
 type Moment = Pick<Begun, 'messageId' | 'createdAt'>

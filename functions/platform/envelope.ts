@@ -13,27 +13,28 @@ export const nextCopy = (copy: Copy | undefined): Copy => ({
 })
 
 /**
- * What a job that has to wait takes along: how often it was tried, since when, how much of that time it only waited for its
- * turn, until when (milliseconds since 1970), and what its handler wants to find again.
+ * What a job that has to wait takes along: how often it was attempted, since when, how much of that time it only waited for
+ * its turn, until when (milliseconds since 1970), and what its last run left to the next.
  */
 const Waiting = z.object({
   attempt: z.number(),
   since: z.number(),
   waitedMilliseconds: z.number().default(0),
-  /** In how many tries in a row the other side named the time of the next. */
+  /** In how many attempts in a row the other side named the time of the next. */
   named: z.number().optional(),
   notBefore: z.number(),
   copy: Copy.optional(),
   /** Since when it is held for newer code, in milliseconds since 1970. */
   heldSince: z.number().optional(),
-  carry: z.record(z.string(), z.unknown()).default({}),
+  /** What its last run left to the next, as its consumer's schema reads it. */
+  progress: z.looseObject({}).default({}),
 })
-export type Waiting = z.infer<typeof Waiting>
+export type Waiting = Omit<z.infer<typeof Waiting>, 'progress'> & { progress: object }
 
-/** What lies among the dead letters: the job as it was, why, how often it was tried, since when, and what it carried. */
+/** What lies among the dead letters: the job as it was, why, how often it was attempted, since when, and its progress. */
 const DeadLetter = z.object({
   deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
-  carry: z.record(z.string(), z.unknown()).optional(),
+  progress: z.looseObject({}).optional(),
   copy: Copy.optional(),
   job: z.unknown(),
 })
@@ -43,47 +44,53 @@ type DeadLetter = z.infer<typeof DeadLetter>
 export type Envelope = {
   body: unknown
   waiting?: Waiting | undefined
-  /** Why it lay among the dead letters: redriven, it is tried anew. */
+  /** Why it lay among the dead letters: redriven, it is attempted anew. */
   deadLetter?: DeadLetter['deadLetter'] | undefined
   /** What it takes along from its last run, waiting or redriven. */
-  carry: Waiting['carry']
+  progress: object
   copy?: Copy | undefined
 }
 
 /** A body as it travels: perhaps gzipped, waiting, or back from the dead letters, where it is wrapped with its reason. */
-export function open(text: string): Envelope {
+export function openEnvelope(text: string): Envelope {
   let body: unknown
   try {
     body = decodeBody(text)
   } catch {
-    return { body: text, carry: {} }
+    return { body: text, progress: {} }
   }
   const redriven = DeadLetter.safeParse(body).data
   if (redriven)
-    return { body: redriven.job, deadLetter: redriven.deadLetter, carry: redriven.carry ?? {}, copy: redriven.copy }
-  if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body, carry: {} }
+    return {
+      body: redriven.job,
+      deadLetter: redriven.deadLetter,
+      progress: redriven.progress ?? {},
+      copy: redriven.copy,
+    }
+  if (typeof body !== 'object' || body === null || !('waiting' in body)) return { body, progress: {} }
   const { waiting: written, ...job } = body
   const waiting = Waiting.safeParse(written).data
-  return { body: job, waiting, carry: waiting?.carry ?? {}, copy: waiting?.copy }
+  return { body: job, waiting, progress: waiting?.progress ?? {}, copy: waiting?.copy }
 }
 
 /** A job that is not to be done before a time (milliseconds since 1970). */
 export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
-  return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, carry: {} } }
+  return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, progress: {} } }
 }
 
-/** A job for the dead letters, with what it carried, so that a redrive goes on from there. Times are in milliseconds since 1970. */
+/** A job for the dead letters, with its progress, so that a redrive goes on from there. Times are in milliseconds since 1970. */
 export function deadLetter(
   job: unknown,
   {
     since,
     at,
-    carry = {},
+    progress = {},
     copy,
     ...why
-  }: { reason: string; attempts: number; since: number; at: number; carry?: Waiting['carry']; copy?: Copy | undefined },
+  }: { reason: string; attempts: number; since: number; at: number; progress?: object; copy?: Copy | undefined },
 ): DeadLetter {
   const iso = (time: number) => new Date(time).toISOString()
-  const carried = Object.keys(carry).length > 0 && { carry }
-  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, ...carried, ...(copy && { copy }), job }
+  const isBegun = Object.values(progress).some((value) => value !== undefined)
+  const left = { ...(isBegun && { progress: { ...progress } }), ...(copy && { copy }) }
+  return { deadLetter: { ...why, since: iso(since), at: iso(at) }, ...left, job }
 }

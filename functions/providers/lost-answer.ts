@@ -1,4 +1,4 @@
-import type { SendOutcome } from '../messages/ledger.ts'
+import type { SendOutcome } from '../messages/record.ts'
 import { NoAnswer } from '../platform/fetch-json.ts'
 import { RetryableError } from '../platform/retry.ts'
 

@@ -1,4 +1,4 @@
-import type { SendOutcome } from '../messages/ledger.ts'
+import type { SendOutcome } from '../messages/record.ts'
 import { type NamedWait, RetryableError } from '../platform/retry.ts'
 import type { Catalogue } from './catalogue.ts'
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LedgerItem, messageOf, tellingOf } from '../../functions/messages/ledger.ts'
+import { LedgerItem, messageOf } from '../../functions/messages/record.ts'
+import { tellingOf } from '../../functions/messages/telling.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'

@@ -1,6 +1,7 @@
 import { type StatusUpdate, version } from '../../functions/messages/jobs.ts'
-import { type LedgerItem, messageOf, ofMark, tellingOf } from '../../functions/messages/ledger.ts'
+import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
 import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
+import { ofMark, tellingOf } from '../../functions/messages/telling.ts'
 
 /** How long a job that has to tell HubSpot may be at it, in milliseconds, before its mark counts as left behind. */
 const patience = 3_600_000
@@ -38,9 +39,9 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
     return now - item.send!.until > patience ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
   if (!telling) return { kind: 'nothing known' }
 
-  const leftBehind = item.open.filter(({ until }) => now - until > patience)
+  const leftBehind = item.marks.filter(({ until }) => now - until > patience)
   if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }
-  if (item.open.length > 0) return { kind: 'under way' }
+  if (item.marks.length > 0) return { kind: 'under way' }
   // What nobody told anything about is SENT in HubSpot from the start.
   const held = item.told?.word ?? 'SENT'
   if (held === telling.word || item.refused === telling.word) return { kind: 'told' }

@@ -1,7 +1,7 @@
 import type { Message } from '@aws-sdk/client-sqs'
 import { about } from '../../functions/messages/jobs.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
-import { type Copy, deadLetter, open } from '../../functions/platform/envelope.ts'
+import { type Copy, deadLetter, openEnvelope } from '../../functions/platform/envelope.ts'
 import { gunzip } from '../../functions/platform/queue.ts'
 import type { QueueName } from './queues.ts'
 
@@ -18,9 +18,9 @@ export type Letter = {
   givenUp: boolean
   /** The ids of what it is about, as far as they can be read. */
   about: ReturnType<typeof about>
-  /** The job as its consumer knows it, and what it carried, with which a redrive goes on. */
+  /** The job as its consumer knows it, and its progress, with which a redrive goes on. */
   job: unknown
-  carry: Record<string, unknown>
+  progress: object
   copy?: Copy | undefined
 }
 
@@ -32,9 +32,9 @@ export function readLetter(
   message: Message,
   { queue, maxReceives }: { queue: QueueName; maxReceives: number },
 ): Letter {
-  const { body: job, waiting, deadLetter, carry, copy } = open(message.Body ?? '')
+  const { body: job, waiting, deadLetter, progress, copy } = openEnvelope(message.Body ?? '')
   const { SentTimestamp, DeadLetterQueueSourceArn } = message.Attributes ?? {}
-  const common = { id: message.MessageId ?? '', queue, about: about(job), job, carry, copy }
+  const common = { id: message.MessageId ?? '', queue, about: about(job), job, progress, copy }
   const givenUp = queue === 'deliveries' && (deadLetter?.reason.startsWith('Given up') ?? false)
   // SQS names the source where it moved the message itself: then the reason is of an earlier time.
   if (deadLetter && !DeadLetterQueueSourceArn)
@@ -49,9 +49,9 @@ export function readLetter(
   }
 }
 
-/** What is sent back to the letter's queue: the job with its history and with what it carried. Its consumer tries it anew. */
-export function toRedrive({ job, reason, attempts, since, carry, copy }: Letter, now: number) {
-  return deadLetter(job, { reason, attempts, since, at: now, carry, copy })
+/** What is sent back to the letter's queue: the job with its history and with its progress. Its consumer tries it anew. */
+export function toRedrive({ job, reason, attempts, since, progress, copy }: Letter, now: number) {
+  return deadLetter(job, { reason, attempts, since, at: now, progress, copy })
 }
 
 /** Which letters are meant; what is absent does not matter. */

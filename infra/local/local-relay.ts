@@ -1,6 +1,6 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
-import { open as openBody } from '../../functions/platform/envelope.ts'
+import { openEnvelope } from '../../functions/platform/envelope.ts'
 import { type LocalStackOptions, type LogEntry, startLocalStack } from './aws/stack.ts'
 import type { Behaviour } from './hubspot/behaviour.ts'
 import { startHubSpot } from './hubspot/simulator.ts'
@@ -133,7 +133,7 @@ export async function startLocalRelay(
       for (let more = QueueUrl !== undefined; more; ) {
         const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1 })
         const { Messages = [] } = await stack.sqs.send(command)
-        letters.push(...Messages.map(({ Body = '' }) => openBody(Body).body))
+        letters.push(...Messages.map(({ Body = '' }) => openEnvelope(Body).body))
         more = Messages.length > 0
       }
     }

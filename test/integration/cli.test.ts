@@ -610,10 +610,10 @@ async function letClaimsEnd({ id }: Message) {
   const { Item } = await stack.dynamodb.send(new GetItemCommand({ TableName, Key }))
   // A message whose function died early has left nothing.
   if (!Item) return
-  const { open = [], send, ...item } = unmarshall(Item)
+  const { marks = [], send, ...item } = unmarshall(Item)
   const ended = {
     ...item,
-    open: open.map((mark: object) => ({ ...mark, until: 0 })),
+    marks: marks.map((mark: object) => ({ ...mark, until: 0 })),
     ...(send && { send: { ...send, until: 0 } }),
   }
   await stack.dynamodb.send(new PutItemCommand({ TableName, Item: marshall(ended) }))

@@ -1,7 +1,7 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ledgerKey } from '../../functions/messages/ledger.ts'
+import { ledgerKey } from '../../functions/messages/record.ts'
 import { type Outcome, playScenarios, shortWaits } from '../../infra/local/demo/scenarios.ts'
 import { type Form, forms } from '../../infra/local/forms.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
@@ -47,7 +47,7 @@ describe.each(tested)('%s', (form) => {
     expect(unmarshall(Item)).toEqual({
       pk,
       version: 1,
-      open: [],
+      marks: [],
       createdAt: at,
       channelAccountId: message!.channelAccountId,
       traceId: expect.any(String),

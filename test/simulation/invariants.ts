@@ -1,5 +1,5 @@
-import { LedgerItem, ledgerKey } from '../../functions/messages/ledger.ts'
 import { cleanReason } from '../../functions/messages/reasons.ts'
+import { LedgerItem, ledgerKey } from '../../functions/messages/record.ts'
 import { hubspotStatusFor, ladder, readsTheSame, type Status } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import { reasonFor, type Send } from './provider.ts'

@@ -1,7 +1,7 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { StatusUpdate } from '../../functions/messages/jobs.ts'
 import { hubspotStatusFor } from '../../functions/messages/status.ts'
-import { open } from '../../functions/platform/envelope.ts'
+import { openEnvelope } from '../../functions/platform/envelope.ts'
 import { backoff, nextTry, RetryableError } from '../../functions/platform/retry.ts'
 import type * as updateStatus from '../../functions/update-status.ts'
 import { liesOf, truthOf, wordForTruth } from './lies.ts'
@@ -43,7 +43,7 @@ function plainRelay({ hubspot, tokens, queue, now, random }: updateStatus.Deps) 
   }
 
   async function tell({ body: text }: SQSRecord) {
-    const { body, waiting } = open(text)
+    const { body, waiting } = openEnvelope(text)
     const update = StatusUpdate.safeParse(body).data
     if (!update || (update.status === 'unconfirmed' && waiting)) return
     const attempt = waiting?.attempt ?? 0
@@ -56,7 +56,7 @@ function plainRelay({ hubspot, tokens, queue, now, random }: updateStatus.Deps) 
       .catch(() => false)
     if (isTold || attempt > 20) return
     const delay = backoff(attempt, random)
-    const again = { attempt: attempt + 1, since: now(), waitedMilliseconds: 0, notBefore: now() + delay, carry: {} }
+    const again = { attempt: attempt + 1, since: now(), waitedMilliseconds: 0, notBefore: now() + delay, progress: {} }
     await queue.send({ ...update, waiting: again }, { group: update.portalId, delaySeconds: delay / 1000 })
   }
 }

@@ -1,4 +1,4 @@
-import { ledgerKey } from '../../functions/messages/ledger.ts'
+import { ledgerKey } from '../../functions/messages/record.ts'
 import { createUsual } from './draws.ts'
 import { createChosenFaults, type Fault, isHard } from './faults.ts'
 import type { Invariant, Violation } from './invariants.ts'

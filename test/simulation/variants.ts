@@ -1,5 +1,6 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
-import { keptForDays, type Ledger, type LedgerItem } from '../../functions/messages/ledger.ts'
+import type { Ledger } from '../../functions/messages/ledger.ts'
+import { keptForDays, type LedgerItem } from '../../functions/messages/record.ts'
 import { ladder } from '../../functions/messages/status.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
@@ -34,7 +35,7 @@ export const variants: Variant[] = [
     wrong: 'its jobs leave no marks',
     breaks: 'HubSpot holds the word for the highest status',
     handlers: {
-      update: (deps) => update({ ...deps, ledger: writing(deps.ledger, (item) => ({ ...item, open: [] })) }),
+      update: (deps) => update({ ...deps, ledger: writing(deps.ledger, (item) => ({ ...item, marks: [] })) }),
     },
   },
   {
@@ -45,7 +46,10 @@ export const variants: Variant[] = [
       update: (deps) =>
         update({
           ...deps,
-          ledger: reading(deps.ledger, (item) => ({ ...item, open: item.open.map((mark) => ({ ...mark, until: 0 })) })),
+          ledger: reading(deps.ledger, (item) => ({
+            ...item,
+            marks: item.marks.map((mark) => ({ ...mark, until: 0 })),
+          })),
         }),
     },
   },
@@ -109,7 +113,7 @@ export const variants: Variant[] = [
           ...deps,
           ledger: reading(deps.ledger, (item) =>
             deps.now() / 1000 - (item.expiresAt - keptForDays * 86_400) > 80_000
-              ? { pk: item.pk, version: item.version, open: [], timeline: [], expiresAt: 0 }
+              ? { pk: item.pk, version: item.version, marks: [], timeline: [], expiresAt: 0 }
               : item,
           ),
         }),
@@ -273,9 +277,9 @@ const writing = (ledger: Ledger, write: (item: LedgerItem) => LedgerItem) =>
 
 function settleAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
   const decided = decide(item)
-  if (decided.answer !== 'tell' || decided.next) return decided
-  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'settled')
-  return settled ? { answer: 'settled', next: { ...settled.next!, known: item.known } } : decided
+  if (decided.answer !== 'more is known') return decided
+  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'recorded')
+  return settled ? { answer: 'recorded', next: { ...settled.next!, known: item.known } } : decided
 }
 
 function alwaysRise(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
@@ -285,7 +289,7 @@ function alwaysRise(item: LedgerItem, decide: (item: LedgerItem) => Decision): D
 
 function tellAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
   const { next = item, answer } = decide(item)
-  return answer === 'done' ? { next, answer: 'tell' } : { next, answer }
+  return answer === 'nothing new' ? { next, answer: 'claimed' } : { next, answer }
 }
 
 function announceOnlyOwnSends(deps: Parameters<typeof deliver>[0]) {
@@ -371,7 +375,7 @@ const only = (queue: Queue, takes: (job: Job) => boolean): Queue => ({
 /** A queue whose jobs carry nothing over to their next run. */
 const forgetful = (queue: Queue): Queue => ({
   send: (job, options) =>
-    queue.send('waiting' in job ? { ...job, waiting: { ...(job.waiting as object), carry: {} } } : job, options),
+    queue.send('waiting' in job ? { ...job, waiting: { ...(job.waiting as object), progress: {} } } : job, options),
 })
 
 /** A queue that says that it has a job before it has. */

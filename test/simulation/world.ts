@@ -402,13 +402,13 @@ const unreadableEventOf = (id: string) =>
   JSON.stringify({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', unreadable: id, text: 'what the agent wrote' })
 
 const inShort = (item: object) => {
-  const { pk, version, known, told, open, send } = item as Record<string, never> & {
+  const { pk, version, known, told, marks, send } = item as Record<string, never> & {
     told?: { word: string }
-    open?: { mark: string }[]
+    marks?: { mark: string }[]
     send?: { result?: { outcome: string } }
   }
-  const marks = open?.map(({ mark }) => mark).join(' ')
-  return `${pk} v${version}: known ${known ?? '-'}, told ${told?.word ?? '-'}, open [${marks}], send ${send ? (send.result?.outcome ?? 'claimed') : '-'}`
+  const open = marks?.map(({ mark }) => mark).join(' ')
+  return `${pk} v${version}: known ${known ?? '-'}, told ${told?.word ?? '-'}, marks [${open}], send ${send ? (send.result?.outcome ?? 'claimed') : '-'}`
 }
 
 // Middy's handlers are typed to be called with a callback, too.

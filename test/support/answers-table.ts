@@ -31,7 +31,7 @@ export async function becomesOf(answered: (typeof answers)[number]) {
     return outcomeOf(answer, {
       now,
       random: () => 0,
-      before: undefined,
+      toldBefore: undefined,
       word: 'SENT',
       errorMessage: undefined,
       isPurged: false,

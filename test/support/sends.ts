@@ -1,5 +1,5 @@
 import type { DeliveryJob } from '../../functions/messages/jobs.ts'
-import type { SendOutcome } from '../../functions/messages/ledger.ts'
+import type { SendOutcome } from '../../functions/messages/record.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import type { SendAdapter } from '../../functions/providers/provider.ts'
 

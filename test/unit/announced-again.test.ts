@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
 import { createHandler, path } from '../../functions/hubspot-webhook.ts'
-import type { SendOutcome } from '../../functions/messages/ledger.ts'
+import type { SendOutcome } from '../../functions/messages/record.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { example } from '../support/examples.ts'
 import { httpEvent, hubspotHeaders } from '../support/http-events.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { LedgerItem } from '../../functions/messages/ledger.ts'
+import type { LedgerItem } from '../../functions/messages/record.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
@@ -15,7 +15,7 @@ const held = () => world.hubspot.held.get('m')
 const item = () => world.ledgerTable.items.get('1#2#m') as LedgerItem
 const busy = () => Promise.reject(new RetryableError('busy', { notBefore: world.now() + 5000 }))
 const waitingIn = (queue: World['deliveries']) =>
-  queue.jobs().map(({ waiting }) => waiting as { copy: { count: number; token: string }; carry: object })
+  queue.jobs().map(({ waiting }) => waiting as { copy: { count: number; token: string }; progress: object })
 
 /** The answers to a queue's sends are lost, one in so many. */
 function loseAnswers(queue: World['deliveries'], oneIn: number) {
@@ -198,7 +198,7 @@ describe('a copy of a waiting job', () => {
     await wait(4)
     const [message] = world.deliveries.messages
     const known = JSON.parse(message!.body)
-    known.waiting.carry.outcome = { part: { index: 0, of: 1 }, outcome: { outcome: 'sent', status: 'delivered' } }
+    known.waiting.progress.unrecorded = { part: { index: 0, of: 1 }, outcome: { outcome: 'sent', status: 'delivered' } }
     await world.step()
     world.pass(6)
     await world.step()

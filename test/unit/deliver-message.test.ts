@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { SendOutcome } from '../../functions/messages/ledger.ts'
+import type { SendOutcome } from '../../functions/messages/record.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { SetUpFault } from '../../functions/providers/verdict.ts'
@@ -430,7 +430,7 @@ describe('what is known is told before a job may end', () => {
 
     expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'delivered', source: 'forward' }])
     expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
-      { carry: { outcome: { part: { index: 0, of: 1 }, outcome: { status: 'delivered' } } } },
+      { progress: { unrecorded: { part: { index: 0, of: 1 }, outcome: { status: 'delivered' } } } },
     ])
 
     takeAgain()

@@ -12,7 +12,7 @@ beforeEach(() => {
 
 const send = (status: Status, fields = {}) => world.statusUpdates.send(update(status, fields), { group: '1' })
 const told = () => world.hubspot.patches.map(({ statusType }) => statusType)
-const item = () => world.ledgerTable.items.get('1#2#m') as { open: unknown[]; known: string; told: { word: string } }
+const item = () => world.ledgerTable.items.get('1#2#m') as { marks: unknown[]; known: string; told: { word: string } }
 
 /** Answers with each of these in turn, and then as HubSpot does when all is well. */
 function answerWith(...answers: (object | Error)[]) {
@@ -53,7 +53,7 @@ describe('the usual order', () => {
     }
 
     expect(told()).toEqual(['SENT', 'READ'])
-    expect(item()).toMatchObject({ known: 'read', told: { word: 'READ' }, open: [] })
+    expect(item()).toMatchObject({ known: 'read', told: { word: 'READ' }, marks: [] })
   })
 
   test('a duplicate costs no PATCH', async () => {
@@ -128,7 +128,7 @@ describe('the usual order', () => {
     await world.rest()
 
     expect(told()).toEqual(['READ', 'READ'])
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 
   test('receipts for messages older than the ledger are ignored', async () => {
@@ -157,7 +157,7 @@ test('order and duplicates of the updates never change what HubSpot holds in the
 
         const highest = ladder[Math.max(...updates.map((status) => ladder.indexOf(status)))]!
         expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(highest))
-        expect(item().open).toEqual([])
+        expect(item().marks).toEqual([])
         expect(world.statusUpdatesDeadLetters.messages).toEqual([])
       },
     ),
@@ -284,7 +284,7 @@ describe('a message that took several sends', () => {
           const failed = highest.filter((status) => status === ladder.indexOf(expected)).length
           if (hubspotStatusFor(expected) === 'FAILED')
             expect(world.hubspot.held.get('m')?.errorMessage).toMatch(new RegExp(`^${failed} of 3 sends `))
-          expect(item().open).toEqual([])
+          expect(item().marks).toEqual([])
           expect(world.statusUpdatesDeadLetters.messages).toEqual([])
         },
       ),
@@ -457,7 +457,7 @@ describe("HubSpot's answers", () => {
 
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
     expect(world.counts['CorrectionsRefused']).toBe(1)
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 
   test.each([
@@ -494,7 +494,7 @@ describe("HubSpot's answers", () => {
       const [first, second] = world.hubspot.patches
       expect(world.hubspot.patches).toHaveLength(2)
       expect(second!.at - first!.at).toBeGreaterThanOrEqual(30_000)
-      expect(item()).toMatchObject({ told: { holds }, open: [] })
+      expect(item()).toMatchObject({ told: { holds }, marks: [] })
       expect(world.counts['HeldOtherwise']).toBe(1)
       expect(world.statusUpdatesDeadLetters.messages).toEqual([])
     },
@@ -582,14 +582,14 @@ test('a status that HubSpot could not be told is in the ledger when its job beco
   await send('sent', { portalId: '99' })
   await world.rest()
 
-  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ known: 'sent', open: [{ mark: 'sent', until: 0 }] })
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ known: 'sent', marks: [{ mark: 'sent', until: 0 }] })
 
   world.portalsTable.items.set('portal#99', { pk: 'portal#99', refreshToken: 'refresh-99' })
   await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
   await world.rest()
 
   expect(told()).toEqual(['SENT'])
-  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, open: [] })
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, marks: [] })
 })
 
 describe("a slot of the portal's limit", () => {
@@ -597,7 +597,7 @@ describe("a slot of the portal's limit", () => {
     world.portalsTable.items.set('rate-limit#1', { pk: 'rate-limit#1', value: world.now() + 5000 })
     await send('sent')
     await world.step()
-    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { carry: { slot: expect.any(Number) } } }])
+    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { progress: { slot: expect.any(Number) } } }])
     const taken = () => Number(world.portalsTable.items.get('rate-limit#1')!['value'])
     const before = taken()
     answerWith({ status: 401 })
@@ -819,7 +819,7 @@ describe('a late effect of a PATCH that gave no answer', () => {
     await world.rest()
 
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 })
 
@@ -834,7 +834,7 @@ test('what HubSpot took is told, though its limit could not be noted', async () 
   await world.rest()
 
   expect(told()).toEqual(['SENT'])
-  expect(item().open).toEqual([])
+  expect(item().marks).toEqual([])
 })
 
 describe('a crash', () => {
@@ -842,14 +842,14 @@ describe('a crash', () => {
     world.hubspot.answer = () => Promise.reject(new Error('the process dies'))
     await send('read')
     await world.step()
-    expect(item()).toMatchObject({ known: 'read', open: [{ mark: 'read' }] })
+    expect(item()).toMatchObject({ known: 'read', marks: [{ mark: 'read' }] })
 
     answerWith()
     world.restart()
     await world.rest()
 
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'READ' })
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 
   test('after the PATCH, before it is settled: HubSpot is told again', async () => {
@@ -863,7 +863,7 @@ describe('a crash', () => {
     await world.rest()
 
     expect(told()).toEqual(['READ', 'READ'])
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 
   test.each([false, true])('an advance that AWS refused is repeated soon (taken by the table: %s)', async (taken) => {
@@ -893,7 +893,7 @@ describe('a crash', () => {
     await world.rest()
 
     expect(told()).toEqual(['READ'])
-    expect(item().open).toEqual([])
+    expect(item().marks).toEqual([])
   })
 })
 
@@ -1120,11 +1120,11 @@ describe('what is on the queue', () => {
 
   test('it keeps what its tries have noted, and loses no patience while older code holds it', async () => {
     const tried = { attempt: 3, since: world.now() - 60_000, waitedMilliseconds: 500, notBefore: world.now() }
-    const carry = { claims: ['an earlier run'] }
-    await world.statusUpdates.send({ ...update('sent'), v: 2, waiting: { ...tried, carry } }, { group: '1' })
+    const progress = { mayHaveTold: ['an earlier run'] }
+    await world.statusUpdates.send({ ...update('sent'), v: 2, waiting: { ...tried, progress } }, { group: '1' })
     await world.step()
 
-    const waiting = { attempt: 3, since: tried.since, carry, waitedMilliseconds: 900_500 }
+    const waiting = { attempt: 3, since: tried.since, progress, waitedMilliseconds: 900_500 }
     expect(world.statusUpdates.jobs()).toMatchObject([{ ...update('sent'), v: 2, waiting }])
   })
 
@@ -1200,7 +1200,7 @@ describe('with tellSent: corrections', () => {
     await world.rest()
 
     expect(told()).toEqual([])
-    expect(item()).toMatchObject({ known: 'delivered', open: [] })
+    expect(item()).toMatchObject({ known: 'delivered', marks: [] })
   })
 
   test('SENT is told where it corrects another word', async () => {
@@ -1313,7 +1313,7 @@ describe('waiting for a slot', () => {
     await slotsAreTakenFor(60)
     await send('sent')
     await world.step()
-    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { carry: { slot: expect.any(Number) } } }])
+    expect(world.statusUpdates.jobs()).toMatchObject([{ waiting: { progress: { slot: expect.any(Number) } } }])
     const taken = () => world.portalsTable.items.get('rate-limit#1')!['value'] as number
     const before = taken()
     answerWith({ status: 401 }, { status: 503 })
@@ -1322,8 +1322,8 @@ describe('waiting for a slot', () => {
 
     expect(told()).toEqual(['SENT', 'SENT'])
     expect(taken()).toBeGreaterThan(before)
-    const [job] = world.statusUpdates.jobs() as [{ waiting: { carry: object } }]
-    expect(job.waiting.carry).not.toHaveProperty('slot')
+    const [job] = world.statusUpdates.jobs() as [{ waiting: { progress: object } }]
+    expect(job.waiting.progress).not.toHaveProperty('slot')
   })
 
   test('takes no slot for a portal without access', async () => {

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
-import type { SendOutcome } from '../../messages/ledger.ts'
+import type { SendOutcome } from '../../messages/record.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'

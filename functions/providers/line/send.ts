@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
-import type { SendOutcome } from '../../messages/ledger.ts'
+import type { SendOutcome } from '../../messages/record.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'

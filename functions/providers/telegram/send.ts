@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { SendOutcome } from '../../messages/ledger.ts'
+import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'

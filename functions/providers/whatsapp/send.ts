@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
-import type { SendOutcome } from '../../messages/ledger.ts'
+import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'

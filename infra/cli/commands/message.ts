@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import { LedgerItem, ledgerKey, messageOf, ofMark, tellingOf } from '../../../functions/messages/ledger.ts'
+import { LedgerItem, ledgerKey, messageOf } from '../../../functions/messages/record.ts'
 import { isSent, outcomesOf } from '../../../functions/messages/sends.ts'
+import { ofMark, tellingOf } from '../../../functions/messages/telling.ts'
 import { createTable } from '../../../functions/platform/table.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
 import { digits, messageId } from '../arguments.ts'
@@ -112,7 +113,7 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
 
 /** The dead letters about a message. They are only looked for where something of it is unfinished. */
 async function lettersOf(deployment: Deployment, terminal: Terminal, item: LedgerItem): Promise<Letter[]> {
-  const isFinished = item.open.length === 0 && !item.waiting && (!item.send || isSent(item))
+  const isFinished = item.marks.length === 0 && !item.waiting && (!item.send || isSent(item))
   if (isFinished) return []
   const { messageId } = messageOf(item.pk)
   let found: Letter[] = []
@@ -132,7 +133,7 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
       ? `its job lies among the dead letters (${letter.reason}): npm run relay -- dead-letters redrive --message ${messageId} --yes`
       : 'its job waits in the queue for its next try'
   }
-  const waiting = item.open.map(({ mark, until }) => {
+  const waiting = item.marks.map(({ mark, until }) => {
     const { status, part } = ofMark(mark)
     const what = `${status}${part ? ` of send ${part.index + 1} of ${part.of}` : ''}`
     return until > now

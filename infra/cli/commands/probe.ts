@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type LedgerItem, messageOf, tellingOf } from '../../../functions/messages/ledger.ts'
 import { maxReasonLength } from '../../../functions/messages/reasons.ts'
+import { type LedgerItem, messageOf } from '../../../functions/messages/record.ts'
 import type { Word } from '../../../functions/messages/status.ts'
+import { tellingOf } from '../../../functions/messages/telling.ts'
 import { relayVersion } from '../../relay/version.ts'
 import { confirm } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
@@ -23,7 +24,7 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
     .action(async (id: string, { yes, json, report, ...narrow }: Options) => {
       const found = await deployment()
       const item = await requireMessage(found, terminal, id, narrow)
-      if (item.open.length > 0)
+      if (item.marks.length > 0)
         throw new CommandError(
           'HubSpot is being told of this message.',
           'Try again in some minutes, or with another one.',

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { LedgerItem, messageOf } from '../../../functions/messages/ledger.ts'
+import { LedgerItem, messageOf } from '../../../functions/messages/record.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { ageInMilliseconds, digits } from '../arguments.ts'
 import { reconcileAtHubSpot } from '../at-hubspot.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Argument, type Command } from 'commander'
 import { type StatusUpdate, version } from '../../../functions/messages/jobs.ts'
-import { messageOf } from '../../../functions/messages/ledger.ts'
+import { messageOf } from '../../../functions/messages/record.ts'
 import { ladder, rises, type Status } from '../../../functions/messages/status.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { CommandError } from '../command-error.ts'

@@ -1,6 +1,6 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { ledgerKey } from '../../../functions/messages/ledger.ts'
+import { ledgerKey } from '../../../functions/messages/record.ts'
 import { hubspotStatusFor, readsTheSame, rises, Status, type Word } from '../../../functions/messages/status.ts'
 import type { Message } from '../hubspot/state.ts'
 import type { LocalRelay } from '../local-relay.ts'

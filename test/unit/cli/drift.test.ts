@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { LedgerItem } from '../../../functions/messages/ledger.ts'
-import { markOf, ofMark } from '../../../functions/messages/ledger.ts'
+import type { LedgerItem } from '../../../functions/messages/record.ts'
+import { markOf, ofMark } from '../../../functions/messages/telling.ts'
 import { verdictOn } from '../../../infra/cli/drift.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
@@ -14,10 +14,10 @@ test.each<[string, Partial<LedgerItem>, string]>([
   ['whose word is told', { known: 'delivered', told: told('SENT') }, 'told'],
   ['that HubSpot calls SENT by itself', { known: 'sent' }, 'told'],
   ['whose correction HubSpot refused', { known: 'failed', told: told('SENT'), refused: 'FAILED' }, 'told'],
-  ['that a job is telling', { known: 'failed', open: [mark('failed', now)] }, 'under way'],
+  ['that a job is telling', { known: 'failed', marks: [mark('failed', now)] }, 'under way'],
   ['that failed, while HubSpot says SENT', { known: 'failed', told: told('SENT') }, 'untold'],
   ['that failed, and HubSpot was told nothing', { known: 'failed' }, 'untold'],
-  ['with a mark left behind', { known: 'sent', told: told('SENT'), open: [mark('sent', hourAgo)] }, 'untold'],
+  ['with a mark left behind', { known: 'sent', told: told('SENT'), marks: [mark('sent', hourAgo)] }, 'untold'],
 ])('a message %s', (_what, item, kind) => {
   expect(verdictOn(itemWith(item), { now, id })).toMatchObject({ kind })
 })
@@ -41,9 +41,9 @@ test('what is known is told anew, as an update of its own', () => {
 })
 
 test('marks left behind are taken over in the name of their jobs', () => {
-  const open = [mark('sent', hourAgo), mark('failed#reconcile-2026-11-20', hourAgo), mark('read', now)]
+  const marks = [mark('sent', hourAgo), mark('failed#reconcile-2026-11-20', hourAgo), mark('read', now)]
 
-  expect(verdictOn(itemWith({ known: 'read', open }), { now, id })).toMatchObject({
+  expect(verdictOn(itemWith({ known: 'read', marks }), { now, id })).toMatchObject({
     updates: [{ status: 'sent' }, { status: 'failed', id: 'reconcile-2026-11-20' }],
   })
 })
@@ -95,7 +95,7 @@ test.each([
 const itemWith = (item: Partial<LedgerItem>): LedgerItem => ({
   pk: '1#2#m#3',
   version: 1,
-  open: [],
+  marks: [],
   timeline: [],
   expiresAt: now,
   ...item,

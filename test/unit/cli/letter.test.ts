@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { open } from '../../../functions/platform/envelope.ts'
+import { openEnvelope } from '../../../functions/platform/envelope.ts'
 import { encodeBody } from '../../../functions/platform/queue.ts'
 import { isMeant, type Letter, readLetter, shown, toRedrive } from '../../../infra/cli/letter.ts'
 import { delivery, update } from '../../support/world.ts'
@@ -49,13 +49,13 @@ test.each(['', 'no JSON', '[]', 'null', '{"gzip":"?"}'])('anything can be read a
   const letter = readLetter(message(body), { queue: 'deliveries', maxReceives: 5 })
 
   expect(letter).toMatchObject({ about: {}, reason: 'Received 5 times without success' })
-  expect(open(encodeBody(toRedrive(letter, now)))).toMatchObject({ body: letter.job })
+  expect(openEnvelope(encodeBody(toRedrive(letter, now)))).toMatchObject({ body: letter.job })
 })
 
 test('a redriven job starts anew, whatever it took along', () => {
   const waited = { ...delivery(), waiting: { attempt: 4, since: 0, notBefore: 0 } }
 
-  const opened = open(encodeBody(toRedrive(read(waited), now)))
+  const opened = openEnvelope(encodeBody(toRedrive(read(waited), now)))
 
   expect(opened).toMatchObject({ body: delivery(), deadLetter: { attempts: 9 } })
   expect(opened.waiting).toBeUndefined()

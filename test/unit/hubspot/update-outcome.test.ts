@@ -6,7 +6,7 @@ const now = Date.parse('2026-11-22T12:00:00Z')
 const asked = (fields: Partial<Asked> = {}): Asked => ({
   now,
   random: () => 0.5,
-  before: undefined,
+  toldBefore: undefined,
   word: 'FAILED',
   errorMessage: 'No such number',
   age: 3_600_000,

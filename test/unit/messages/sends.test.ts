@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LedgerItem, type SendOutcome } from '../../../functions/messages/ledger.ts'
+import { LedgerItem, type SendOutcome } from '../../../functions/messages/record.ts'
 import {
   claimSend,
   completeSend,
@@ -25,10 +25,10 @@ const rejected = { outcome: 'rejected', reason: 'No' } as const
 
 describe('a try that wants to send', () => {
   test('claims the send, and notes what the message takes and where it began', () => {
-    const { next, answer } = claimSend(item(), { ...claim, at: 'here' }, when)
+    const { next, answer } = claimSend(item(), { ...claim, endpoint: 'here' }, when)
 
     expect(answer).toBe('claimed')
-    expect(next).toMatchObject({ ...job, plan: one, send: { by: 'me', until: 100, at: 'here' } })
+    expect(next).toMatchObject({ ...job, plan: one, send: { by: 'me', until: 100, endpoint: 'here' } })
     expect(next!.send!.inDoubt).toBeUndefined()
   })
 
@@ -47,8 +47,13 @@ describe('a try that wants to send', () => {
     ['of another, which may still be at it', { by: 'other', until: 51 }, {}, { inProgressUntil: 51 }],
     ['of an earlier run of itself that sent nothing', { by: 'before', until: 100 }, { earlier: ['before'] }, 'claimed'],
     ['of another that died', { by: 'other', until: 50 }, {}, { done: unknown }],
-    ['of another that died, at a place that would recognise it', { by: 'other', until: 50, at: 'here' }, {}, 'claimed'],
-    ['of another that died, at another place', { by: 'other', until: 50, at: 'there' }, {}, { done: unknown }],
+    [
+      'of another that died, at a place that would recognise it',
+      { by: 'other', until: 50, endpoint: 'here' },
+      {},
+      'claimed',
+    ],
+    ['of another that died, at another place', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: unknown }],
     [
       'of itself, that ended in doubt',
       { by: 'before', until: 0, inDoubt: true },
@@ -57,12 +62,12 @@ describe('a try that wants to send', () => {
     ],
     [
       'in doubt at this place',
-      { by: 'before', until: 0, at: 'here', inDoubt: true },
+      { by: 'before', until: 0, endpoint: 'here', inDoubt: true },
       { earlier: ['before'] },
       'claimed',
     ],
   ])('and finds a claim %s', (_, send, tried, answer) => {
-    const decided = claimSend(item({ plan: one, send }), { ...claim, at: 'here' }, { ...when, ...tried })
+    const decided = claimSend(item({ plan: one, send }), { ...claim, endpoint: 'here' }, { ...when, ...tried })
 
     expect(decided.answer).toEqual(answer)
   })
@@ -86,11 +91,11 @@ describe('a try that wants to send', () => {
   })
 
   test('a doubt stays with the claim that takes it over', () => {
-    const open = item({ plan: one, send: { by: 'other', until: 50, at: 'here' } })
+    const open = item({ plan: one, send: { by: 'other', until: 50, endpoint: 'here' } })
 
-    const { next } = claimSend(open, { ...claim, at: 'here' }, when)
+    const { next } = claimSend(open, { ...claim, endpoint: 'here' }, when)
 
-    expect(next!.send).toEqual({ by: 'me', until: 100, at: 'here', inDoubt: true })
+    expect(next!.send).toEqual({ by: 'me', until: 100, endpoint: 'here', inDoubt: true })
   })
 
   test('without a place that recognises repetitions, two claims without one are not the same place', () => {
@@ -154,7 +159,7 @@ describe('an account that would take something else by now', () => {
 
 describe('what came of a send', () => {
   test('is recorded with its claim, and the provider’s id of it', () => {
-    const claimed = item({ plan: one, send: { ...claim, at: 'here', inDoubt: true } })
+    const claimed = item({ plan: one, send: { ...claim, endpoint: 'here', inDoubt: true } })
     const result = { ...sent, providerMessageId: 'p1' }
 
     const { next, answer } = completeSend(claimed, result, { part: { index: 0, of: 1 }, at })

@@ -1,16 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
-import {
-  advance,
-  endTry,
-  LedgerItem,
-  markOf,
-  putOff,
-  recordTold,
-  tellingOf,
-} from '../../../functions/messages/ledger.ts'
+import { LedgerItem, withWaitingNote } from '../../../functions/messages/record.ts'
 import { ladder, type Status } from '../../../functions/messages/status.ts'
+import { advance, endAttempt, markOf, recordTold, tellingOf } from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
 
 const item = (fields: Partial<LedgerItem> = {}): LedgerItem =>
@@ -27,56 +20,56 @@ const mark = (of: Partial<StatusUpdate> & { status: Status }, by = 'me', until =
 describe('a job that comes with a status', () => {
   test.each([
     // known, told so far, update, answer, known afterwards
-    [undefined, 'sent', 'tell', 'sent'],
-    [undefined, 'unconfirmed', 'tell', 'unconfirmed'],
-    ['sent', 'sent', 'done', 'sent'],
-    ['sent', 'delivered', 'done', 'delivered'],
-    ['delivered', 'sent', 'done', 'delivered'],
-    ['sent', 'failed', 'tell', 'failed'],
-    ['failed', 'sent', 'done', 'failed'],
-    ['unconfirmed', 'failed', 'tell', 'failed'],
-    ['unconfirmed', 'sent', 'tell', 'sent'],
-    ['failed', 'delivered', 'tell', 'delivered'],
-    ['delivered', 'read', 'tell', 'read'],
-    ['read', 'failed', 'done', 'read'],
+    [undefined, 'sent', 'claimed', 'sent'],
+    [undefined, 'unconfirmed', 'claimed', 'unconfirmed'],
+    ['sent', 'sent', 'nothing new', 'sent'],
+    ['sent', 'delivered', 'nothing new', 'delivered'],
+    ['delivered', 'sent', 'nothing new', 'delivered'],
+    ['sent', 'failed', 'claimed', 'failed'],
+    ['failed', 'sent', 'nothing new', 'failed'],
+    ['unconfirmed', 'failed', 'claimed', 'failed'],
+    ['unconfirmed', 'sent', 'claimed', 'sent'],
+    ['failed', 'delivered', 'claimed', 'delivered'],
+    ['delivered', 'read', 'claimed', 'read'],
+    ['read', 'failed', 'nothing new', 'read'],
   ] as const)('known %s, comes %s: %s, and %s is known', (known, status, answer, after) => {
     const decided = advance(item({ known }), update(status), claim, when)
 
     expect(decided.answer).toBe(answer)
     expect((decided.next ?? item({ known })).known).toBe(after)
-    expect(decided.next?.open ?? []).toEqual(answer === 'tell' ? [mark({ status })] : [])
+    expect(decided.next?.marks ?? []).toEqual(answer === 'claimed' ? [mark({ status })] : [])
   })
 
   test.each([
     ['its own, and its try may still be at it', mark({ status: 'sent' }, 'other'), [], { inProgressUntil: 100 }],
-    ['its own, from an earlier run of itself', mark({ status: 'sent' }, 'before'), ['before'], 'tell'],
-    ['its own, from this very run', mark({ status: 'sent' }, 'me'), [], 'tell'],
-    ['its own, from a try that has come to an end', mark({ status: 'sent' }, 'other', 50), [], 'tell'],
-    ["another status's", mark({ status: 'failed' }, 'other'), [], 'done'],
-    ["another part's", mark({ status: 'sent', part: { index: 0, of: 2 } }, 'other'), [], 'done'],
-    ['that of the same status told on purpose', mark({ status: 'sent', id: 'again' }, 'other'), [], 'done'],
-  ] as const)('and finds what is known already, with a mark that is %s', (_, open, earlier, answer) => {
-    const decided = advance(item({ known: 'sent', open: [open] }), update('sent'), claim, {
+    ['its own, from an earlier run of itself', mark({ status: 'sent' }, 'before'), ['before'], 'claimed'],
+    ['its own, from this very run', mark({ status: 'sent' }, 'me'), [], 'claimed'],
+    ['its own, from a try that has come to an end', mark({ status: 'sent' }, 'other', 50), [], 'claimed'],
+    ["another status's", mark({ status: 'failed' }, 'other'), [], 'nothing new'],
+    ["another part's", mark({ status: 'sent', part: { index: 0, of: 2 } }, 'other'), [], 'nothing new'],
+    ['that of the same status told on purpose', mark({ status: 'sent', id: 'again' }, 'other'), [], 'nothing new'],
+  ] as const)('and finds what is known already, with a mark that is %s', (_, marks, earlier, answer) => {
+    const decided = advance(item({ known: 'sent', marks: [marks] }), update('sent'), claim, {
       ...when,
       earlier: [...earlier],
     })
 
     expect(decided.answer).toEqual(answer)
-    if (answer === 'tell') expect(decided.next?.open).toEqual([mark({ status: 'sent' })])
+    if (answer === 'claimed') expect(decided.next?.marks).toEqual([mark({ status: 'sent' })])
   })
 
   test('leaves the marks of others as they are', () => {
     const others = [mark({ status: 'failed' }, 'a', 7), mark({ status: 'sent' }, 'b', 8)]
 
-    const { next } = advance(item({ known: 'failed', open: others }), update('read'), claim, when)
+    const { next } = advance(item({ known: 'failed', marks: others }), update('read'), claim, when)
 
-    expect(next?.open).toEqual([...others, mark({ status: 'read' })])
+    expect(next?.marks).toEqual([...others, mark({ status: 'read' })])
   })
 
   test('tells anew on purpose what is known, and nothing where nothing is', () => {
     expect(advance(item({ known: 'read' }), update('sent', { id: 'again' }), claim, when)).toMatchObject({
-      answer: 'tell',
-      next: { known: 'read', open: [mark({ status: 'sent', id: 'again' })] },
+      answer: 'claimed',
+      next: { known: 'read', marks: [mark({ status: 'sent', id: 'again' })] },
     })
     const nothing = advance(
       item({ parts: [{}, {}] }),
@@ -84,24 +77,24 @@ describe('a job that comes with a status', () => {
       claim,
       when,
     )
-    expect(nothing.answer).toBe('done')
-    expect(nothing.next?.open).toEqual([])
+    expect(nothing.answer).toBe('nothing new')
+    expect(nothing.next?.marks).toEqual([])
   })
 
   test('tells nothing of a message whose parts it knows nothing of yet, not even on purpose', () => {
     const known = item({ parts: [{ known: 'sent' }, {}] })
 
     expect(advance(known, update('sent', { part: { index: 0, of: 2 }, id: 'again' }), claim, when)).toEqual({
-      answer: 'done',
+      answer: 'nothing new',
     })
   })
 
   test.each([
-    ['sent', undefined, 'done'],
-    ['delivered', undefined, 'done'],
-    ['read', undefined, 'tell'],
-    ['failed', undefined, 'tell'],
-    ['sent', 'unconfirmed', 'tell'],
+    ['sent', undefined, 'nothing new'],
+    ['delivered', undefined, 'nothing new'],
+    ['read', undefined, 'claimed'],
+    ['failed', undefined, 'claimed'],
+    ['sent', 'unconfirmed', 'claimed'],
   ] as const)('where HubSpot shows SENT by itself: %s after %s is %s', (status, known, answer) => {
     expect(advance(item({ known }), update(status), claim, { ...when, shown: 'sent' }).answer).toBe(answer)
   })
@@ -150,59 +143,67 @@ describe('a job that comes with a status', () => {
 })
 
 describe('a job that told HubSpot', () => {
-  const open = [mark({ status: 'failed' }), mark({ status: 'sent' }, 'other')]
-  const told = { telling: { status: 'failed', word: 'FAILED', errorMessage: 'No' }, mark: 'failed', at } as const
+  const marks = [mark({ status: 'failed' }), mark({ status: 'sent' }, 'other')]
+  const told = { telling: { status: 'failed', word: 'FAILED', errorMessage: 'No' } } as const
+  const noted = { mark: 'failed', at }
 
   test.each([
-    ['the same', { known: 'failed', reason: 'No' }, 'settled'],
-    ['another reason', { known: 'failed', reason: 'Never' }, 'tell'],
-    ['another kind of FAILED', { known: 'unconfirmed', reason: 'No' }, 'tell'],
-    ['another word', { known: 'read' }, 'tell'],
-    ['nothing', {}, 'tell'],
+    ['the same', { known: 'failed', reason: 'No' }, 'recorded'],
+    ['another reason', { known: 'failed', reason: 'Never' }, 'more is known'],
+    ['another kind of FAILED', { known: 'unconfirmed', reason: 'No' }, 'more is known'],
+    ['another word', { known: 'read' }, 'more is known'],
+    ['nothing', {}, 'more is known'],
   ] as const)('settles where an agent reads the same by now, else tells again: %s', (_, fields, answer) => {
-    const settled = recordTold(item({ ...fields, open }), { ...told, refused: false })
+    const settled = recordTold(item({ ...fields, marks }), { ...told, refused: false }, noted)
 
     expect(settled.answer).toBe(answer)
-    expect(settled.next?.open).toEqual(answer === 'settled' ? [open[1]] : undefined)
+    expect(settled.next?.marks).toEqual(answer === 'recorded' ? [marks[1]] : undefined)
   })
 
   test('of SENT and READ, the reason plays no part', () => {
-    const sent = { telling: { status: 'sent', word: 'SENT', errorMessage: undefined }, mark: 'sent', at } as const
+    const sent = { telling: { status: 'sent', word: 'SENT', errorMessage: undefined } } as const
 
-    expect(recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }).answer).toBe('settled')
+    expect(
+      recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }, { mark: 'sent', at }).answer,
+    ).toBe('recorded')
   })
 
   test('records the word as told, or as refused beside the one that was told before', () => {
-    const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, open })
+    const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, marks })
 
-    expect(recordTold(known, { ...told, refused: false }).next).toMatchObject({ told: { word: 'FAILED', at } })
-    expect(recordTold(known, { ...told, refused: false }).next!.refused).toBeUndefined()
-    expect(recordTold(known, { ...told, refused: true }).next).toMatchObject({
+    expect(recordTold(known, { ...told, refused: false }, noted).next).toMatchObject({ told: { word: 'FAILED', at } })
+    expect(recordTold(known, { ...told, refused: false }, noted).next!.refused).toBeUndefined()
+    expect(recordTold(known, { ...told, refused: true }, noted).next).toMatchObject({
       told: { word: 'SENT', at: 'before' },
       refused: 'FAILED',
     })
-    expect(recordTold(known, { ...told, refused: true }).next!.timeline.at(-1)!.what).toBe('HubSpot refused FAILED')
+    expect(recordTold(known, { ...told, refused: true }, noted).next!.timeline.at(-1)!.what).toBe(
+      'HubSpot refused FAILED',
+    )
   })
 })
 
 describe('a try that has come to an end', () => {
   test('leaves its mark to whoever comes next, and nobody else’s', () => {
-    const open = [mark({ status: 'failed' }), mark({ status: 'sent' })]
+    const marks = [mark({ status: 'failed' }), mark({ status: 'sent' })]
 
-    expect(endTry(item({ open }), 'failed', claim).next.open).toEqual([mark({ status: 'failed' }, 'me', 0), open[1]])
+    expect(endAttempt(item({ marks }), 'failed', claim).next!.marks).toEqual([
+      mark({ status: 'failed' }, 'me', 0),
+      marks[1],
+    ])
   })
 
   test('ends no mark that another run has taken over meanwhile', () => {
-    const open = [mark({ status: 'failed' }, 'other')]
+    const marks = [mark({ status: 'failed' }, 'other')]
 
-    expect(endTry(item({ open }), 'failed', claim).next.open).toEqual(open)
+    expect(endAttempt(item({ marks }), 'failed', claim).next!.marks).toEqual(marks)
   })
 })
 
 test('what a job waits for is noted without numbers and addresses', () => {
   const waiting = { what: 'status', reason: 'No route to +49 1515 5550100', until: at } as const
 
-  expect(putOff(item(), waiting).next.waiting).toEqual({ ...waiting, reason: 'No route to [number]' })
+  expect(withWaitingNote(item(), waiting).waiting).toEqual({ ...waiting, reason: 'No route to [number]' })
 })
 
 test.each([
@@ -275,7 +276,7 @@ describe('of several sends', () => {
   test('the parts are named in their marks and in the timeline', () => {
     const { next } = advance(item(), update('failed', { ...part(1, 3), id: 'x#y' }), claim, when)
 
-    expect(next!.open.map(({ mark }) => mark)).toEqual(['failed/1.3#x#y'])
+    expect(next!.marks.map(({ mark }) => mark)).toEqual(['failed/1.3#x#y'])
     expect(next!.timeline.map(({ what }) => what)).toEqual(['failed 2 of 3'])
   })
 })
@@ -300,7 +301,7 @@ describe('however the steps of jobs interleave, with two faults anywhere, HubSpo
   })
 
   test('an advance that leaves no mark would be noticed', () => {
-    const { ends } = explore(['sent', 'read'], 1, (next) => ({ ...next, open: [] }))
+    const { ends } = explore(['sent', 'read'], 1, (next) => ({ ...next, marks: [] }))
 
     expect(ends.length).toBeGreaterThan(1)
   })
@@ -348,7 +349,7 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       if (job.step === 'advance') {
         const decided = advance(state.item, message, { by, until: Number.POSITIVE_INFINITY }, { now: 0, earlier })
         const item = decided.next ? keep(decided.next) : state.item
-        yield changed({ item }, { step: decided.answer === 'tell' ? 'tell' : 'done' })
+        yield changed({ item }, { step: decided.answer === 'claimed' ? 'tell' : 'done' })
       }
       if (job.step === 'tell') {
         const said = JSON.stringify(tellingOf(state.item))
@@ -361,13 +362,9 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         }
       }
       if (job.step === 'settle') {
-        const settled = recordTold(state.item, {
-          telling: JSON.parse(job.said),
-          refused: false,
-          mark: markOf(message),
-          at,
-        })
-        if (settled.answer === 'settled') yield changed({ item: settled.next! }, { step: 'done', said: '' })
+        const told = { telling: JSON.parse(job.said), refused: false }
+        const settled = recordTold(state.item, told, { mark: markOf(message), at })
+        if (settled.answer === 'recorded') yield changed({ item: settled.next! }, { step: 'done', said: '' })
         else yield changed({}, { step: 'tell', said: '' })
       }
       if (job.step === 'return' && !state.late.some(({ of }) => of === index)) yield changed({}, dies)

@@ -11,6 +11,7 @@ test('an invocation that runs out of time is left to Lambda, which ends its proc
   const handler = consume({
     version: 1,
     schema: z.unknown(),
+    progress: z.looseObject({}),
     handle: () => new Promise(() => {}),
     tenantOf: () => '1',
     about: () => ({}),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type DeliveryJob, StatusUpdate } from '../../../functions/messages/jobs.ts'
-import { SendOutcome } from '../../../functions/messages/ledger.ts'
+import { SendOutcome } from '../../../functions/messages/record.ts'
 import { createFetchJson, type FetchJson } from '../../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'

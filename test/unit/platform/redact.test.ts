@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { redact } from '../../../functions/messages/redact.ts'
+import { redact } from '../../../functions/platform/redact.ts'
 import { anyText } from '../../support/arbitraries.ts'
 
 describe('what goes', () => {

@@ -1,0 +1,122 @@
+import { about } from '../messages/jobs.ts'
+import type { Word } from '../messages/status.ts'
+import { redact } from '../platform/redact.ts'
+import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
+import type { Telemetry } from '../platform/telemetry.ts'
+import type { UpdateAnswer } from './client.ts'
+import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
+import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './update-outcome.ts'
+
+/** What HubSpot is told with. */
+export type TellDeps = UpdateDeps & {
+  telemetry: Pick<Telemetry, 'count' | 'error'>
+  random(): number
+  /** Whether a message's channel account was disconnected in HubSpot. */
+  channelAccounts: { isPurged(message: Message): Promise<boolean> }
+  /** Over how long the same refusal of HubSpot's makes it final, in seconds. Default: 300. */
+  refusedForSeconds?: number
+  /** How long after a timeout HubSpot could still be working on a request, in seconds. */
+  lateEffectSeconds: number
+}
+
+type Message = { portalId: string; channelId: string; channelAccountId?: string | undefined; messageId: string }
+
+/** What HubSpot is to be told of a message, beside what it was told before. */
+export type ToTell = {
+  message: Message
+  word: Word
+  reason: string | undefined
+  toldBefore: Word | undefined
+  /** When the message came into being, as far as is known, in milliseconds since 1970. */
+  bornAt: number
+}
+
+/** What telling takes along from one run to the next. */
+export type TellProgress = KeptSlot & { tries?: Tries | undefined }
+
+/** HubSpot was told, and `holds` something else all the same; or it refused the word for good, after another. */
+export type ToldAnswer = { refused: false; holds: string | undefined } | { refused: true; problem: string }
+
+/**
+ * Tells HubSpot a status, in other words where it may be the reason that it refuses. Throws Deferred, RetryableError or
+ * NoAccess where it is to be told later, and PermanentError where no retry helps.
+ */
+export async function tellHubSpot(
+  deps: TellDeps,
+  toTell: ToTell,
+  progress: TellProgress,
+  { onReworded }: { onReworded(problem: string): void },
+): Promise<ToldAnswer> {
+  const { message } = toTell
+  for (;;) {
+    const { outcome, tries } = await askOnce(deps, toTell, progress)
+    progress.tries = triesAfter(outcome, progress.tries)
+    switch (outcome.kind) {
+      case 'told':
+        if (tries.refused) await deps.rateLimit.refusals.recovered(message).catch(() => {})
+        return { refused: false, holds: outcome.holds }
+      case 'correction refused':
+        return { refused: true, problem: outcome.problem }
+      case 'reword':
+        onReworded(outcome.problem)
+        await waitForSlot(deps, message.portalId, progress)
+        continue
+      case 'no access':
+        return deps.tokens.refuse(message.portalId, outcome.problem)
+      case 'pause portal':
+        deps.telemetry.count('RateLimited')
+        throw new Deferred(outcome.reason, await deps.rateLimit.exceeded(message.portalId, outcome.seconds))
+      case 'retry':
+        throw new RetryableError(outcome.reason, outcome)
+      case 'give up':
+        throw new PermanentError(outcome.reason)
+    }
+  }
+}
+
+async function askOnce(deps: TellDeps, toTell: ToTell, progress: TellProgress) {
+  const { message, word, toldBefore } = toTell
+  const tries = progress.tries ?? Tries.parse({})
+  const errorMessage = worded(toTell.reason, tries.wording)
+  const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
+  const age = deps.now() - toTell.bornAt
+  const outcome = outcomeOf(answer, {
+    now: deps.now(),
+    random: deps.random,
+    ...{ toldBefore, word, errorMessage, age },
+    ...(await whenRefused(deps, answer, { message, age, tries })),
+    tries,
+    refusedForSeconds: deps.refusedForSeconds ?? 300,
+    lateEffectSeconds: deps.lateEffectSeconds,
+  })
+  return { outcome, tries }
+}
+
+/** HubSpot's own words may quote a piece of a token, or an address. */
+function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
+  if (!('problem' in answer)) return answer
+  const problem = redact(answer.problem).slice(0, 500)
+  return answer.kind === 'refused' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
+}
+
+/** What is known of the channel and its account where HubSpot refuses a status. */
+async function whenRefused(
+  { channelAccounts, rateLimit, telemetry }: TellDeps,
+  answer: UpdateAnswer,
+  { message, age, tries }: { message: Message; age: number; tries: Tries },
+) {
+  if (answer.kind !== 'refused') return { isPurged: false, isSystematic: false }
+  const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
+  const isEarly = isYetToAppear(answer, age) && tries.refused === undefined
+  const { isSystematic, isNews } = await rateLimit.refusals.note(message, { alike: answer.alike, isEarly })
+  if (isNews)
+    telemetry.error('HubSpot refuses every status of a channel', { ...about(message), problem: answer.problem })
+  if (isSystematic || isNews) telemetry.count('RefusedAlike')
+  return { isPurged, isSystematic }
+}
+
+/** Whoever tells it anew begins anew. */
+function triesAfter(outcome: UpdateOutcome, before: Tries | undefined) {
+  if (['told', 'correction refused', 'give up'].includes(outcome.kind)) return undefined
+  return 'tries' in outcome && outcome.tries ? outcome.tries : before
+}

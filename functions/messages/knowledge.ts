@@ -1,0 +1,61 @@
+import type { StatusUpdate } from './jobs.ts'
+import { sentenceOf } from './part-names.ts'
+import { cleanReason } from './reasons.ts'
+import type { Knowledge, LedgerItem } from './record.ts'
+import { hubspotStatusFor, ladder, readsTheSame, rises } from './status.ts'
+
+/** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
+export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
+  const { part } = update
+  if (!item.parts && !part) return rises(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
+  const { known, reason } = item
+  const all = item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason }))
+  // A word about a send that nobody planned is a word all the same.
+  const unplanned = Math.max(0, (part?.of ?? 0) - all.length)
+  const before = [...all, ...Array.from({ length: unplanned }, (): Knowledge => ({}))]
+  const parts = before.map((of, index) =>
+    (!part || part.index === index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
+  )
+  // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
+  const isNews = !item.parts || unplanned > 0 || parts.some((of, index) => of !== before[index])
+  return isNews ? { ...item, parts, ...knownOfAll(parts, item.plan?.names) } : undefined
+}
+
+/** What an update lets us know. */
+function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
+  return {
+    known: status,
+    reason:
+      hubspotStatusFor(status) === 'FAILED'
+        ? cleanReason(reason ?? '') || 'The message could not be delivered'
+        : undefined,
+    providerMessageId: providerMessageId ?? before.providerMessageId,
+  }
+}
+
+/**
+ * What is known of a message by its sends: failed, as soon as one has; else, once something is known of each, the lowest. Until
+ * then nothing new, so what was known before stands. Why that converges: docs/decisions/0001-telling-hubspot.md.
+ */
+function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'known' | 'reason'> {
+  const lowest =
+    parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
+  const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
+  if (!known) return {}
+  if (hubspotStatusFor(known) !== 'FAILED') return { known, reason: undefined }
+  const these = parts.filter((part) => part.known === known)
+  if (names?.length === parts.length) {
+    const fates = parts.map(({ known }) => known && (known === 'failed' || known === 'unconfirmed' ? known : 'arrived'))
+    return { known, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
+  }
+  const what = known === 'failed' ? 'failed' : 'not confirmed'
+  return { known, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
+}
+
+/** Whether an agent reads the same in HubSpot, down to the reason. */
+export function agentReadsTheSame(now: Knowledge, before: Knowledge) {
+  if (!now.known) return before.known === undefined
+  return (
+    readsTheSame(now.known, before.known) && (hubspotStatusFor(now.known) !== 'FAILED' || now.reason === before.reason)
+  )
+}

@@ -1,0 +1,45 @@
+import type { Run } from '../platform/consumer.ts'
+import type { DeliveryJob } from './jobs.ts'
+import type { Ledger } from './ledger.ts'
+import { type Outcomes, type OutcomesProgress, unconfirmed } from './outcomes.ts'
+import type { LedgerItem } from './record.ts'
+import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
+import { outcomesOf } from './sends.ts'
+
+type Deps = { ledger: Ledger; outcomes: Outcomes; now(): number }
+type DeliveryRun = Run<SendProgress & OutcomesProgress>
+
+/**
+ * Tells what came of the sends of a message that may end here, and a verdict on those of which nothing is known. Without a
+ * reason, the job is attempted once more: the verdict counts when that has surely come to an end.
+ */
+export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun, reason?: string) {
+  const item = await ledger.read(job)
+  const { unrecorded } = run.progress
+  const known = outcomesOf(item)
+  if (unrecorded) known[unrecorded.part.index] ??= unrecorded.outcome
+  const of = unrecorded?.part.of ?? item.plan?.of ?? 1
+  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  const next = known.length
+  for (let index = next; index < of; index++) {
+    const why = index === next && mayBeSent(item, run) ? unconfirmed : reason && `Not sent: ${reason}`
+    const countsAfter = why === undefined ? run.context.getRemainingTimeInMillis() : 0
+    await outcomes.queueVerdict(job, { index, of }, why, countsAfter)
+  }
+}
+
+const mayBeSent = ({ send }: LedgerItem, run: DeliveryRun) =>
+  send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
+
+/** Tells what an earlier run, or this one, could not record: no ledger entry says it. `record`: and records it. */
+export async function tellUnrecorded(
+  deps: Deps,
+  job: DeliveryJob,
+  run: DeliveryRun,
+  { record = false }: { record?: boolean } = {},
+) {
+  const { unrecorded } = run.progress
+  if (!unrecorded) return
+  await deps.outcomes.queueOnce(job, unrecorded.part, unrecorded.outcome, run.progress)
+  if (record) await recordUnrecorded(deps, job, run)
+}

@@ -1,0 +1,124 @@
+import * as z from 'zod'
+import { notBefore } from '../platform/envelope.ts'
+import type { Queue } from '../platform/queue.ts'
+import type { Telemetry } from '../platform/telemetry.ts'
+import type { Again } from './announced-again.ts'
+import { about, type DeliveryJob, type StatusUpdate, version } from './jobs.ts'
+import type { Part, SendOutcome } from './record.ts'
+import { statusFromOutcome } from './sends.ts'
+
+/** What the outcomes of sends are told with. */
+export type OutcomeDeps = {
+  statusUpdates: Queue
+  telemetry: Telemetry
+  now(): number
+  /** How long a message may go without a word of its provider before a verdict stands in for it, in seconds. */
+  unconfirmedAfterSeconds: number
+  /** What that verdict is on a message that its provider took. Of one whose answer was lost, it is always that it is not confirmed. */
+  onSilence: 'sent' | 'failed'
+}
+
+/** What a run leaves to the next one of how far it has told the outcomes of a message's sends. */
+export const OutcomesProgress = z.object({
+  /** Of how many sends it is queued what came of them, and by which provider they went. */
+  queued: z.number().optional().catch(undefined),
+  provider: z.string().optional().catch(undefined),
+})
+export type OutcomesProgress = z.infer<typeof OutcomesProgress>
+
+type Message = Pick<DeliveryJob, 'portalId' | 'channelId' | 'messageId' | 'createdAt' | 'traceId'> & {
+  channelAccountId?: string | undefined
+}
+
+/** Queues what came of sends, for HubSpot to be told. */
+export type Outcomes = ReturnType<typeof createOutcomes>
+
+export function createOutcomes(deps: OutcomeDeps) {
+  const { statusUpdates, telemetry, now, unconfirmedAfterSeconds } = deps
+
+  /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
+  async function queue(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
+    const word = statusFromOutcome(outcome)
+    if (word) await send(statusUpdate(job, { source: provider, ...word }, part))
+    else await send(statusUpdate(job, onceSilent(outcome, deps), part), unconfirmedAfterSeconds)
+    telemetry.info('Handed to the provider', {
+      ...about(job),
+      ...(part.of > 1 && { part }),
+      provider,
+      outcome: outcome.outcome,
+      status: word?.status,
+      ...('providerMessageId' in outcome && { providerMessageId: outcome.providerMessageId }),
+    })
+    telemetry.count(metrics[outcome.outcome], 1, { channelId: job.channelId })
+  }
+
+  async function send(update: StatusUpdate, delaySeconds = 0) {
+    const job = delaySeconds > 0 ? notBefore(update, now() + delaySeconds * 1000) : update
+    await statusUpdates.send(job, { group: update.portalId, delaySeconds })
+  }
+
+  function statusUpdate(
+    { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt }: Message,
+    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId' | 'onSilence'>,
+    part?: Part,
+  ): StatusUpdate {
+    const ids = { portalId, channelId, channelAccountId, messageId, traceId, ...(part && part.of > 1 && { part }) }
+    return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
+  }
+
+  return {
+    queue,
+
+    /** The outcomes of a message's sends are queued in their order, each by the first run that can. */
+    async queueOnce(job: DeliveryJob, part: Part, outcome: SendOutcome, progress: OutcomesProgress) {
+      if (part.index < (progress.queued ?? 0)) return
+      await queue(job, part, progress.provider ?? 'relay', outcome)
+      progress.queued = part.index + 1
+    },
+
+    /** A verdict on a send of which nothing is known; it counts when the time has passed in which that may change. */
+    async queueVerdict(job: DeliveryJob, part: Part, reason: string | undefined, countsAfterMilliseconds: number) {
+      const verdict = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmed } as const
+      await send(statusUpdate(job, verdict, part), countsAfterMilliseconds / 1000)
+    },
+
+    /**
+     * HubSpot announced a message again that it was told is FAILED. Where it is not sent again, HubSpot is told so anew: it
+     * may show SENT by itself for the second attempt.
+     */
+    async tellAgain(job: DeliveryJob, { firstEventId, becomes, item: { known, reason } }: Again) {
+      if (becomes !== 'sent' && known)
+        await send({ ...statusUpdate(job, { source: 'relay', status: known, reason }), id: job.eventId })
+      const sentence = `HubSpot announced a message again that it was told is FAILED. ${againSentences[becomes]}`
+      telemetry.warn(sentence, { ...about(job), firstEventId })
+      telemetry.count('AnnouncedAgain')
+    },
+
+    /** The agent's message stays SENT in HubSpot otherwise. Any later word replaces this one, of a redrive for instance. */
+    async queueUndeliverable(message: Message, reason: string) {
+      await send(statusUpdate(message, { source: 'relay', status: 'unconfirmed', reason }))
+      telemetry.info('Told that the message cannot be delivered', about(message))
+    },
+  }
+}
+
+/** What counts where no receipt comes. */
+function onceSilent({ outcome }: SendOutcome, { onSilence }: OutcomeDeps) {
+  const isTaken = outcome === 'sent'
+  const verdict =
+    isTaken && onSilence === 'sent'
+      ? { status: 'sent' as const }
+      : { status: 'unconfirmed' as const, reason: unconfirmed }
+  return { source: 'relay', ...verdict, ...(isTaken && { onSilence: true as const }) }
+}
+
+/** What an agent reads of a send whose fate nobody told. */
+export const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'
+
+const againSentences = {
+  ignored: 'It is not sent again, since the setting resend is "ignore".',
+  kept: 'It is not sent again, since it may have arrived, at least in part.',
+  sent: 'It is sent again.',
+}
+
+const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', unknown: 'DeliveriesUnknown' }

@@ -1,0 +1,127 @@
+import * as z from 'zod'
+import { Speaker } from './authority.ts'
+import type { MessageKey } from './jobs.ts'
+import { cleanReason } from './reasons.ts'
+import { Status, Word } from './status.ts'
+
+/** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
+export const keptForDays = 180
+
+/** What came of a send. */
+export const SendOutcome = z.discriminatedUnion('outcome', [
+  /** The provider took it. `status` is what is known by that alone; `accepted` says nothing to HubSpot yet. */
+  z.object({
+    outcome: z.literal('sent'),
+    status: z.enum(['accepted', 'sent', 'delivered', 'read']),
+    providerMessageId: z.string().optional(),
+  }),
+  /** The provider refused it for good. */
+  z.object({ outcome: z.literal('rejected'), reason: z.string(), providerMessageId: z.string().optional() }),
+  /** It may have been sent or not, and must not be sent again. */
+  z.object({ outcome: z.literal('unknown') }),
+])
+export type SendOutcome = z.infer<typeof SendOutcome>
+
+/** Whose attempt it is, and until when (milliseconds since 1970) its effect may still come. Later, another may take over. */
+const Claim = z.object({ by: z.string(), until: z.number() })
+export type Claim = z.infer<typeof Claim>
+
+/**
+ * A claim of the send. `endpoint` is a digest of the one that would recognise a repetition, if there is one; `inDoubt` is
+ * set where an earlier attempt may have made it.
+ */
+const SendClaim = z.object({ ...Claim.shape, endpoint: z.string().optional(), inDoubt: z.boolean().optional() })
+export type SendClaim = z.infer<typeof SendClaim>
+
+/** How many sends a message takes, a digest of them, too short to tell what was in them, and what an agent may call them. */
+const Plan = z.object({ of: z.number(), digest: z.string(), names: z.array(z.string()).optional() })
+export type Plan = z.infer<typeof Plan>
+
+/** What is known of a message, or of one of its sends. */
+const Knowledge = z.object({
+  /** The highest status heard of. */
+  known: Status.optional(),
+  reason: z.string().optional(),
+  providerMessageId: z.string().optional(),
+})
+export type Knowledge = z.infer<typeof Knowledge>
+
+/** All that is kept of one message: no text, no addresses. */
+export const LedgerItem = z.object({
+  pk: z.string(),
+  version: z.number(),
+  ...Knowledge.shape,
+  /** Where a message takes several sends: what is known of each. What is known of the message follows from it. */
+  parts: z.array(Knowledge).optional(),
+  /** When the agent pressed Send, in ISO 8601. */
+  createdAt: z.string().optional(),
+  /** The trace in which HubSpot announced it, and which its log lines name, receipts included. */
+  traceId: z.string().optional(),
+  /** HubSpot's ids of the events that announced it: of the first, and of those after which it was sent again. */
+  eventIds: z.array(z.string()).optional(),
+  /** The provider's ids of sends that failed before it was sent again: what is said of them counts no more. */
+  earlierSends: z.array(z.string()).optional(),
+  /** HubSpot's channel account that the message goes out by. */
+  channelAccountId: z.string().optional(),
+  /** Who may speak for it, as of its announcement or its sends. */
+  speakers: z.array(Speaker).optional(),
+  /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
+  told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
+  /** HubSpot's word that HubSpot refused for good, after another had been told. */
+  refused: Word.optional(),
+  /** The marks of jobs that raised what is known: each tells HubSpot before it is done. */
+  marks: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
+  /** The send: claimed by an attempt, and then its outcome. */
+  send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
+  /** What the message takes, as the run that first claimed a send had planned it. */
+  plan: Plan.optional(),
+  /** Where there are several sends: how many, and what came of those that were made, in their order. */
+  sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
+  /** Of jobs that wait again and again: the copy of each that was received last. */
+  received: z.record(z.string(), z.object({ count: z.number(), token: z.string() })).optional(),
+  /** What a job of it waits for, and until when, as of its last attempt. */
+  waiting: z.object({ what: z.enum(['delivery', 'status']), reason: z.string(), until: z.string() }).optional(),
+  timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
+  /** Seconds since 1970, for DynamoDB's TTL. */
+  expiresAt: z.number(),
+})
+export type LedgerItem = z.infer<typeof LedgerItem>
+
+/** What a rule decides by an item: what is written in its place, if anything, and what came of it. */
+export type Decision<Answer> = { next?: LedgerItem; answer: Answer }
+
+/** The key of a message's item. */
+export const ledgerKey = ({ portalId, channelId, messageId }: MessageKey) => `${portalId}#${channelId}#${messageId}`
+
+/** The message whose item has this key. */
+export function messageOf(pk: string): MessageKey {
+  const [portalId = '', channelId = '', ...messageId] = pk.split('#')
+  return { portalId, channelId, messageId: messageId.join('#') }
+}
+
+/** Which of a message's sends is meant: counted from 0, and of how many. */
+export type Part = { index: number; of: number }
+
+/** Names a send in the timeline, where there are several. */
+export const which = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
+
+// Long enough for any message's ordinary life, short enough that an item stays within one write unit.
+const timelineLength = 12
+
+/** The item with an entry more in its timeline. */
+export function noted(
+  item: LedgerItem,
+  what: string,
+  { occurredAt, source }: { occurredAt: string; source: string },
+): LedgerItem {
+  return {
+    ...item,
+    waiting: undefined,
+    timeline: [...item.timeline, { at: occurredAt, what, source }].slice(-timelineLength),
+  }
+}
+
+/** The item with a note of what a job of its message waits for; what happens to the message next takes the note away. */
+export function withWaitingNote(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>): LedgerItem {
+  return { ...item, waiting: { ...waiting, reason: cleanReason(waiting.reason) } }
+}

@@ -1,0 +1,138 @@
+import * as z from 'zod'
+import type { Run } from '../platform/consumer.ts'
+import { once } from '../platform/idempotent.ts'
+import { RetryableError } from '../platform/retry.ts'
+import { type Again, announcedAgain, type Resend, withFirstEvent } from './announced-again.ts'
+import type { Speaker } from './authority.ts'
+import { asCopy, superseded } from './copies.ts'
+import type { DeliveryJob } from './jobs.ts'
+import type { Ledger } from './ledger.ts'
+import { LedgerPersistence } from './ledger-persistence.ts'
+import type { Outcomes } from './outcomes.ts'
+import {
+  type Decision,
+  type LedgerItem,
+  ledgerKey,
+  type Part,
+  type Plan,
+  type SendClaim,
+  SendOutcome,
+} from './record.ts'
+import { claimSend, completeSend, recordLookup, releaseSend, withoutClaimOf } from './sends.ts'
+
+/** What a run knows of its sends, and leaves to the next one. */
+export const SendProgress = z.object({
+  /** Names of runs that certainly made no send that they claimed: the next goes on with it at once. The last few are enough. */
+  certainlyNotSent: z.array(z.string()).optional().catch(undefined),
+  /** What came of a send, where the ledger did not take it. */
+  unrecorded: z
+    .object({ part: z.object({ index: z.number(), of: z.number() }), outcome: SendOutcome })
+    .optional()
+    .catch(undefined),
+})
+export type SendProgress = z.infer<typeof SendProgress>
+
+type Deps = { ledger: Ledger; now(): number }
+type SendDeps = Deps & {
+  /** What is done with a message that was told FAILED, and comes again under another event id. */
+  resend: Resend
+  outcomes: Pick<Outcomes, 'tellAgain'>
+}
+type SendRun = Run<SendProgress>
+
+/** A send to be made: which of a message's it is, and what it is claimed with. */
+export type SendToMake = { job: DeliveryJob; part: Part; claim: SendClaim; plan: Plan; speaker: Speaker }
+
+/** What came of a send; or why the message is not sent: some sends were made of another plan, or it is not sent again. */
+type Made = { outcome: SendOutcome } | { planChanged: LedgerItem } | { notSentAgain: true }
+type Finding = { done: SendOutcome } | { changed: Plan } | { notSentAgain: Again } | 'superseded'
+type Claimed = Decision<'claimed' | { inProgressUntil: number } | Finding>
+
+/** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
+export async function sendOnce(
+  { ledger, now, resend, outcomes }: SendDeps,
+  { job, part, claim, plan, speaker }: SendToMake,
+  run: SendRun,
+  make: () => Promise<SendOutcome>,
+): Promise<Made> {
+  const earlier = certainlyNotSent(run)
+  const time = () => new Date(now()).toISOString()
+  // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
+  noteNothingSent(run)
+  const againOf = (item: LedgerItem) => announcedAgain(item, job, { resend, at: time() })
+  const seen = await ledger.read(job)
+  const attempt = new LedgerPersistence<SendOutcome, Finding>(
+    { ledger, key: job, seen },
+    {
+      claim: asDelivery(run, job, (item): Claimed => {
+        const again = againOf(item)
+        if (again && again.becomes !== 'sent') return { answer: { notSentAgain: again } }
+        return claimSend(again?.item ?? item, claim, { plan, index: part.index, job, speaker, now: now(), earlier })
+      }),
+      complete: (item, outcome) => completeSend(item, outcome, { part, at: time() }),
+      release: (item, error) => releaseSend(item, claim, { unclear: mayBeSent(error) }),
+    },
+  )
+  const key = `send#${ledgerKey(job)}#${part.index}`
+  const outcome = await once(key, { persistenceStore: attempt, context: run.context }, async () => {
+    run.progress.certainlyNotSent = []
+    const again = againOf(attempt.before)
+    if (again) await outcomes.tellAgain(job, again)
+    return noted(part, run, make)
+  })
+  const { finding } = attempt
+  if (finding === 'superseded') throw superseded()
+  if (finding && 'changed' in finding) return { planChanged: attempt.item }
+  if (finding && 'notSentAgain' in finding) {
+    await outcomes.tellAgain(job, finding.notSentAgain)
+    return { notSentAgain: true }
+  }
+  run.progress.unrecorded = undefined
+  return { outcome }
+}
+
+/** Makes a send that is claimed, and notes in the run's progress what is known of it. */
+async function noted(part: Part, run: SendRun, make: () => Promise<SendOutcome>) {
+  try {
+    const outcome = await make()
+    run.progress.unrecorded = { part, outcome }
+    // The claim is on the next send as well, which is not made yet.
+    noteNothingSent(run)
+    return outcome
+  } catch (error) {
+    if (error instanceof RetryableError && !error.unclear) noteNothingSent(run)
+    throw error
+  }
+}
+
+const mayBeSent = (error: unknown) => error instanceof RetryableError && error.unclear
+
+/** An earlier run made a send, and could not record what came of it. */
+export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, { progress }: SendRun) {
+  const { unrecorded } = progress
+  if (!unrecorded) return
+  const { part, outcome } = unrecorded
+  const at = new Date(now()).toISOString()
+  await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
+  progress.unrecorded = undefined
+}
+
+/**
+ * Decides on a message's item for a copy of its delivery; where a later copy was received, gives back what this one claimed
+ * and certainly did not send, which that one cannot know.
+ */
+export function asDelivery<Answer>(
+  run: SendRun,
+  { eventId }: Pick<DeliveryJob, 'eventId'>,
+  decide: (item: LedgerItem) => Decision<Answer>,
+) {
+  const decideOnIt = (item: LedgerItem) => decide(withFirstEvent(item, eventId))
+  return asCopy({ job: 'delivery', run }, decideOnIt, (item) => withoutClaimOf(certainlyNotSent(run), item))
+}
+
+/** Runs of a job that certainly made no send that they claimed. */
+export const certainlyNotSent = ({ progress }: SendRun) => (progress.certainlyNotSent ?? []).slice(-3)
+
+function noteNothingSent(run: SendRun) {
+  run.progress.certainlyNotSent = [...certainlyNotSent(run).filter((id) => id !== run.id), run.id]
+}

@@ -1,0 +1,130 @@
+import { authorityOf, type Speaker } from './authority.ts'
+import type { MessageAnnounced, StatusUpdate } from './jobs.ts'
+import { agentReadsTheSame, raise } from './knowledge.ts'
+import { type Claim, type Decision, type LedgerItem, noted, which } from './record.ts'
+import { hubspotStatusFor, Status, type Word } from './status.ts'
+
+/** What HubSpot is told: the word for what is known, and why it failed. */
+export type Telling = { status: Status; word: Word; errorMessage?: string | undefined }
+
+/** What HubSpot was told; `refused`: would not be told, for good. `holds`: how what it holds differs from that. */
+export type Told = { telling: Telling; refused: boolean; holds?: string | undefined }
+
+/** What claiming a status finds. */
+type Advanced = 'claimed' | 'nothing new' | 'not theirs' | 'not announced' | { inProgressUntil: number }
+
+/** Records what HubSpot's announcement of a message tells, whenever it comes: of that, what is not known yet. */
+export function recordAnnouncement(
+  item: LedgerItem,
+  { announced, channelAccountId, traceId, eventId }: MessageAnnounced,
+  speaker: Speaker | undefined,
+): Decision<undefined> {
+  const told = {
+    createdAt: announced,
+    channelAccountId,
+    traceId,
+    speakers: speaker && [speaker],
+    eventIds: eventId === undefined ? undefined : [eventId],
+  }
+  const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
+  const isNews = Object.entries(told).some(([name, value]) => value !== undefined && !(name in known))
+  if (!isNews) return { answer: undefined }
+  const next = noted({ ...item, ...told, ...known }, 'announced', { occurredAt: announced, source: 'hubspot' })
+  return { next, answer: undefined }
+}
+
+/** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
+export const markOf = ({ status, part, id }: Marked) =>
+  `${status}${part ? `/${part.index}.${part.of}` : ''}${id === undefined ? '' : `#${id}`}`
+
+/** Whose mark it is: what `markOf` was given. */
+export function ofMark(mark: string): Marked {
+  const [, status, index, of, id] = /^(\w+)(?:\/(\d+)\.(\d+))?(?:#(.*))?$/s.exec(mark) ?? []
+  return {
+    status: Status.parse(status),
+    ...(index && { part: { index: Number(index), of: Number(of) } }),
+    ...(id !== undefined && { id }),
+  }
+}
+
+type Marked = Pick<StatusUpdate, 'status' | 'part' | 'id'>
+
+/**
+ * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
+ * finds its own mark: an earlier attempt may have died before its PATCH, or its PATCH may have taken effect late. While the
+ * attempt that left the mark may still be under way, its duplicates wait; the job itself shows the names of its `earlier` runs
+ * and goes on. A job with an `id` tells what is known anew. `shown` is what HubSpot is taken to show of a message before
+ * it is told anything.
+ */
+export function advance(
+  item: LedgerItem,
+  update: StatusUpdate,
+  claim: Claim,
+  {
+    now,
+    earlier,
+    shown,
+    mayWait = false,
+  }: { now: number; earlier: string[]; shown?: Status | undefined; mayWait?: boolean },
+): Decision<Advanced> {
+  const authority = authorityOf(item, update, { mayWait })
+  if (authority !== 'theirs') return { answer: authority }
+  if (update.providerMessageId && item.earlierSends?.includes(update.providerMessageId))
+    return { answer: 'nothing new' }
+  const mark = markOf(update)
+  const mine = item.marks.find((other) => other.mark === mark)
+  const claimed = { marks: [...item.marks.filter((other) => other !== mine), { mark, ...claim }] }
+
+  if (mine && mine.by !== claim.by && !earlier.includes(mine.by) && now < mine.until)
+    return { answer: { inProgressUntil: mine.until } }
+  const raised = raise(item, update)
+  if (raised) {
+    const next = noted(raised, `${update.status}${which(update.part)}`, update)
+    const isNews = mine || !agentReadsTheSame(next, { ...item, known: item.known ?? (item.told ? undefined : shown) })
+    return isNews && next.known ? { next: { ...next, ...claimed }, answer: 'claimed' } : { next, answer: 'nothing new' }
+  }
+  if ((!mine && update.id === undefined) || !item.known) return { answer: 'nothing new' }
+  return { next: { ...item, ...claimed }, answer: 'claimed' }
+}
+
+/** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now. */
+export function recordTold(
+  item: LedgerItem,
+  { telling, refused, holds }: Told,
+  { mark, at }: { mark: string; at: string },
+): Decision<'recorded' | 'more is known'> {
+  const { status: known, word, errorMessage: reason } = telling
+  if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'more is known' }
+  const recorded = {
+    ...item,
+    ...(refused ? { refused: word } : { told: { word, at, holds } }),
+    marks: item.marks.filter((other) => other.mark !== mark),
+  }
+  const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
+  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
+}
+
+/** Keeps what an update lets us know, and its job's mark, where the job ends without having told HubSpot. */
+export function remember(
+  item: LedgerItem,
+  update: StatusUpdate,
+  by: string,
+  { now, shown }: { now: number; shown: Status | undefined },
+): Decision<undefined> {
+  if (item.marks.some(({ mark }) => mark === markOf(update))) return { answer: undefined }
+  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
+  return { ...(next && { next }), answer: undefined }
+}
+
+/** Leaves a mark to whoever comes next, where its attempt has certainly come to an end. */
+export function endAttempt(item: LedgerItem, mark: string, { by }: Claim): Decision<undefined> {
+  const marks = item.marks.map((one) => (one.mark === mark && one.by === by ? { ...one, until: 0 } : one))
+  return { next: { ...item, marks }, answer: undefined }
+}
+
+/** What HubSpot is to be told now; undefined while nothing is known. */
+export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
+  if (!known) return undefined
+  const word = hubspotStatusFor(known)
+  return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }
+}

@@ -1,0 +1,66 @@
+import type { Context } from 'aws-lambda'
+import type * as z from 'zod'
+import type { Copy } from './envelope.ts'
+import type { Queue } from './queue.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** How one Lambda consumes its queue. */
+export type Consumer<Job, Progress extends object> = {
+  /** The newest version of the queue's bodies that this code reads. Those of the next stay in the queue for days, for newer code. */
+  version: number
+  schema: z.ZodType<Job>
+  /** What a run leaves to the next run of its job. Reads whatever it is given. */
+  progress: z.ZodType<Progress>
+  /** Does the job; throws RetryableError, PermanentError, or anything else to have SQS redeliver it. */
+  handle(job: Job, run: Run<Progress>): Promise<void>
+  /**
+   * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this reason, or
+   * without a reason, because SQS hands it out for the last time. If it throws, the job does not end.
+   */
+  beforeEnding?(job: Job, run: Run<Progress>, reason?: string): Promise<void>
+  /** Tells what this run alone knows, where its job cannot take that along; `record`: and writes it down. */
+  tellUnrecorded?(job: Job, run: Run<Progress>, options?: { record: boolean }): Promise<void>
+  /** Records that this run received its copy of the job; throws Superseded where a later one was received. */
+  receive?(job: Job, run: Run<Progress>): Promise<void>
+  /** Notes that a job waits for something other than its turn, for whoever looks it up. `until` is in ISO 8601. */
+  noteWait?(job: Job, run: Run<Progress>, wait: { reason: string; until: string }): Promise<unknown>
+  /** The tenant of a body and what a log line says of it; must not throw, whatever the body is. */
+  tenantOf(body: unknown): string
+  about(body: unknown): object
+} & ConsumerDeps
+
+/** What every consumer is given from outside. */
+export type ConsumerDeps = {
+  queue: Queue
+  deadLetters: Queue
+  telemetry: Telemetry
+  giveUpAfterSeconds: number
+  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  maxReceives: number
+  now(): number
+  random(): number
+}
+
+/** What a job may know of its present run. */
+export type Run<Progress extends object = object> = {
+  context: Context
+  /** A name for this run, unlike that of any other. */
+  id: string
+  /** When the job was first sent, in milliseconds since 1970. */
+  since: number
+  /** What the job took along from its last run, and takes along if it has to wait now. */
+  progress: Progress
+  /** Which copy of the job it was given; the one that is sent next counts on from it, or from a later one that it heard of. */
+  copy?: Copy | undefined
+  heardOf?: Copy | undefined
+}
+
+/** A job in the hands of a run, as it came. */
+export type Parcel = {
+  body: unknown
+  attempt: number
+  waitedMilliseconds: number
+  /** In how many attempts in a row the other side named the time of the next. */
+  named: number | undefined
+  run: Run
+}

@@ -1,0 +1,49 @@
+import type { Consumer, Parcel } from './consumer.ts'
+import { deadLetter } from './envelope.ts'
+import { sendAgain } from './requeue.ts'
+import { backoff, RetryableError } from './retry.ts'
+
+/** Why a job ends among the dead letters. */
+export type Ending = 'unreadable' | 'refused' | 'too late'
+
+/** Ends a job among the dead letters, after what is known of it was told. Where AWS takes neither now, it is sent anew. */
+export async function end<Job, Progress extends object>(
+  consumer: Consumer<Job, Progress>,
+  parcel: Parcel & { run: { progress: Progress } },
+  job: Job | undefined,
+  { reason, kind }: { reason: string; kind: Ending },
+) {
+  const { now, random, giveUpAfterSeconds } = consumer
+  const { attempt, waitedMilliseconds, run } = parcel
+  try {
+    if (job !== undefined) await consumer.beforeEnding?.(job, run, reason)
+    const inFull = kind === 'too late' ? `Given up after ${inWords(giveUpAfterSeconds)}: ${reason}` : reason
+    await park(consumer, parcel, inFull, kind)
+  } catch (error) {
+    if (!(error instanceof RetryableError) && !isAwsError(error)) throw error
+    const { since, progress } = run
+    const notBefore = now() + backoff(attempt, random)
+    await sendAgain(consumer, parcel, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, progress })
+  }
+}
+
+/** What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted. */
+export const isAwsError = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
+
+async function park(
+  { deadLetters, tenantOf, about, telemetry, now }: Omit<Consumer<never, never>, 'handle' | 'schema' | 'progress'>,
+  { body, attempt, run: { since, progress, copy } }: Parcel,
+  reason: string,
+  kind: Ending,
+) {
+  const letter = deadLetter(body, { reason, attempts: attempt + 1, since, at: now(), progress, copy })
+  await deadLetters.send(letter, { group: tenantOf(body) })
+  telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
+  telemetry.count('DeadLettered', 1, { reason: kind })
+}
+
+/** A time span as an operator reads it, in the unit that fits it. */
+function inWords(seconds: number) {
+  const [unit, size] = seconds < 120 ? ['seconds', 1] : seconds < 7200 ? ['minutes', 60] : (['hours', 3600] as const)
+  return `${Math.round((seconds / size) * 10) / 10} ${unit}`
+}

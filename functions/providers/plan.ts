@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { type DeliveryJob, mostSends } from '../messages/jobs.ts'
+import { withoutSlash } from '../platform/url.ts'
+import type { Provider } from './accounts.ts'
+import type { Send, SendAdapter } from './provider.ts'
+import { receiptsPath } from './receipts-path.ts'
+import { withoutAddress } from './recipients.ts'
+
+/** A send of a message, or why it takes none: for the agent to read. */
+export type Planned = Send<unknown> | { refused: string }
+
+/** How a message goes out: by which provider, and by which account. */
+export type Route = { provider: Provider; adapter: SendAdapter<unknown>; account: unknown }
+
+/** The sends that a message takes. One that the provider cannot carry takes none: its outcome is known. */
+export function planSends(
+  job: DeliveryJob,
+  { adapter, account }: Route,
+  { publicBaseUrl }: { publicBaseUrl: string | undefined },
+): Planned[] {
+  const planned = adapter.plan(job, account)
+  const refused = 'refused' in planned ? planned.refused : undefined
+  const parts = 'sends' in planned ? planned.sends : []
+  const unreachable = unreachableBy(adapter, job)
+  if (refused !== undefined || parts.length === 0 || parts.length + unreachable > mostSends)
+    return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
+  const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
+  const of = parts.length + unreachable
+  const sends = parts.map((part, index) => ({ job, part, index, of, receiptsUrl }))
+  // The message fails for each recipient whom it cannot reach.
+  return [...sends, ...Array.from({ length: unreachable }, () => ({ refused: nobody }))]
+}
+
+const nobody = 'A recipient has no address that can be read.'
+
+/** How many of a message's recipients cannot be reached: those that could not be read, and those without an address. */
+function unreachableBy({ needsAddresses = true }: SendAdapter<unknown>, job: DeliveryJob) {
+  return (job.unreadableRecipients ?? 0) + (needsAddresses ? withoutAddress(job) : 0)
+}
+
+/** Tells plans apart. Kept in the ledger, so too short for anybody to find out by trying what was in them. */
+export function digestOf({ provider }: Route, sends: Planned[]) {
+  const parts = sends.map((send) => ('refused' in send ? send : send.part))
+  return createHash('sha256')
+    .update(JSON.stringify([provider, parts]))
+    .digest('base64url')
+    .slice(0, 4)
+}
+
+/** What each of several sends is, where that can be said of all; undefined otherwise. */
+export function describeAll({ adapter: { describe } }: Route, sends: Planned[]) {
+  const described = sends.flatMap((send) => ('refused' in send || !describe ? [] : [describe(send.part)]))
+  return sends.length > 1 && described.length === sends.length ? described : undefined
+}
+
+/** A digest of the endpoint that would recognise a repetition of a message's sends; undefined where none would. */
+export function recognisingEndpoint({ adapter, account }: Route, about: { job: DeliveryJob; now: number }) {
+  const endpoint = adapter.repeatableAt?.(account, about)
+  return endpoint && createHash('sha256').update(endpoint).digest('base64url').slice(0, 12)
+}
