@@ -51,6 +51,7 @@ describe.each(tested)('%s', (form) => {
       createdAt: at,
       channelAccountId: message!.channelAccountId,
       traceId: expect.any(String),
+      eventIds: [expect.any(String)],
       timeline: [{ at, what: 'announced', source: 'hubspot' }],
       // Whose receipts count for it, where any are taken.
       ...(forms[form].settings.receipts && {
