@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { askAsApp, type ReadAppSecret } from './hubspot/app-secret.ts'
 import { installTime, readState, signState } from './hubspot/install-state.ts'
 import { type GivenTokens, missingScopes, neededScopes, type OAuth, type TokenRefusal } from './hubspot/oauth.ts'
-import { keepTokens } from './hubspot/tokens.ts'
+import { keepTokens } from './hubspot/portal.ts'
 import { htmlPage, type Page, privateHeaders } from './platform/html-page.ts'
 import { baseUrlOf, type HttpAnswer, type HttpEvent, httpHandler } from './platform/http-event.ts'
 import type { Table } from './platform/table.ts'
@@ -113,7 +113,7 @@ export function createHandler(deps: Deps) {
     if (portalId === undefined) return refuse('nameless')
     const missing = scopes ? missingScopes(scopes) : []
     if (missing.length > 0) return refuse('scopes missing', { portalId, missing })
-    const { isNew } = await keepTokens(portals, portalId, tokens, now())
+    const { isNew } = await keepTokens(portals, portalId, tokens, { now: now() })
     telemetry.info(isNew ? 'Portal installed' : 'Portal installed anew', { portalId })
     telemetry.count(isNew ? 'PortalsInstalled' : 'PortalsReinstalled')
     return htmlPage(200, isNew ? connected(portalId) : reconnected(portalId))

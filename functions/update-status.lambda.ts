@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
 import { ApiVersion, createHubSpot } from './hubspot/client.ts'
 import { createOAuth } from './hubspot/oauth.ts'
 import { createRateLimit } from './hubspot/rate-limit.ts'
+import { TokenEndpointSecret, tokenEndpointAsSource } from './hubspot/token-endpoint.ts'
+import { hubSpotAsSource } from './hubspot/token-source.ts'
 import { createTokens } from './hubspot/tokens.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
@@ -20,7 +23,11 @@ import { receiptKeys } from './providers/receipt-keys.ts'
 import { createHandler } from './update-status.ts'
 
 const Env = z.object({
-  APP_SECRET_ARN: z.string(),
+  /** The app's secret, which refreshes tokens; absent where the team's own endpoint gives them. */
+  APP_SECRET_ARN: z.string().optional(),
+  /** That endpoint, and the secret that signs requests to it. */
+  ACCESS_TOKENS_URL: z.url().optional(),
+  ACCESS_TOKENS_SECRET_ARN: z.string().optional(),
   /** How the names of the providers' secrets begin; absent where announcements say nothing of receipts. */
   CHANNEL_SECRETS_PREFIX: z.string().optional(),
   LEDGER_TABLE_NAME: z.string(),
@@ -58,6 +65,20 @@ const api = {
   baseUrl: withoutSlash(env.HUBSPOT_BASE_URL),
   version: env.HUBSPOT_API_VERSION,
 }
+const { ACCESS_TOKENS_URL: tokensUrl } = env
+const tokenSource =
+  tokensUrl === undefined
+    ? hubSpotAsSource({
+        oauth: createOAuth(api),
+        appSecret: (options) => secrets.require(env.APP_SECRET_ARN ?? '', AppSecret, options),
+      })
+    : tokenEndpointAsSource({
+        fetchJson: api.fetchJson,
+        url: tokensUrl,
+        secret: (options) => secrets.require(env.ACCESS_TOKENS_SECRET_ARN ?? '', TokenEndpointSecret, options),
+        newId: randomUUID,
+        now: Date.now,
+      })
 const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HUBSPOT_REQUEST_SHARE) }
 
 /** What AWS runs. */
@@ -67,13 +88,7 @@ export const handler = createHandler({
   accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, adapters: receiptKeys }),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
-  tokens: createTokens({
-    ...clock,
-    table: portals,
-    oauth: createOAuth(api),
-    appSecret: (options) => secrets.require(env.APP_SECRET_ARN, AppSecret, options),
-    telemetry,
-  }),
+  tokens: createTokens({ ...clock, table: portals, source: tokenSource, telemetry }),
   rateLimit: createRateLimit({ ...clock, ...allowed, table: portals, sleep }),
   queue: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),

@@ -36,6 +36,7 @@ const Settings = z
         apiVersion: z.enum(['v3', '2025-09', '2026-03', '2026-09']),
         requestLimit: z.number(),
         requestShare: z.number(),
+        accessTokens: z.strictObject({ url: z.string() }),
         appBaseUrl: z.string(),
         scopes: z.array(z.string()),
       })

@@ -19,11 +19,11 @@ const Tokens = z.object({
   scopes: z.array(z.string()).optional().catch(undefined),
 })
 
-/** Tokens that HubSpot gave out. */
+/** Tokens that were given out: by HubSpot, or by the team's own endpoint, which keeps the refresh token to itself. */
 export type GivenTokens = {
   kind: 'tokens'
   accessToken: string
-  refreshToken: string
+  refreshToken: string | undefined
   expiresInSeconds: number
   /** Whose tokens they are, and what they allow, where HubSpot says so. */
   portalId: string | undefined
@@ -41,7 +41,7 @@ export type TokenRefusal = {
   | { kind: 'busy'; retryAfter?: NamedWait | undefined }
 )
 
-/** What HubSpot's token endpoint answers. */
+/** What is answered to whoever asks for tokens. */
 export type TokenAnswer = GivenTokens | TokenRefusal
 
 /** What HubSpot says of a token. */

@@ -1,35 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import * as z from 'zod'
 import { namedWait, RetryableError } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import { askAsApp, type ReadAppSecret } from './app-secret.ts'
-import type { GivenTokens, OAuth, TokenRefusal } from './oauth.ts'
-
-/** A HubSpot account that installed the app. Its refresh token is all that has to be there at first. Times are in milliseconds since 1970. */
-export const Portal = z.looseObject({
-  pk: z.string(),
-  version: z.number().default(0),
-  refreshToken: z.string().min(1),
-  accessToken: z.string().optional(),
-  accessTokenExpiresAt: z.number().default(0),
-  /** How long it is good for from the beginning. */
-  accessTokenLife: z.number().optional(),
-  /** Who is refreshing, and until when nobody else may. */
-  lease: z.object({ by: z.string(), until: z.number() }).optional(),
-  /** Why HubSpot refuses us: consent revoked, or a scope missing. */
-  problem: z.string().optional(),
-  /** Since when. */
-  problemSince: z.number().optional(),
-  /** Until then nobody asks HubSpot again. */
-  askAgainAt: z.number().default(0),
-  /** How often in a row HubSpot refused a token that it had just given, or found a scope missing, and when last. */
-  refusals: z.object({ times: z.number(), at: z.number() }).optional(),
-  /** How often in a row its tokens could not be refreshed, and until when nobody tries again. */
-  failedRefreshes: z.number().optional(),
-  refreshAgainAt: z.number().optional(),
-})
-export type Portal = z.infer<typeof Portal>
+import type { TokenRefusal } from './oauth.ts'
+import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
+import type { TokenSource } from './token-source.ts'
 
 /** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
 export class NoAccess extends RetryableError {
@@ -52,7 +27,6 @@ const leaseTime = 60_000
 const refreshAhead = (life: number) => Math.min(60_000, life / 10)
 // While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
 const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
-const usualLife = 1_800_000
 const slowRetry = 15 * 60_000
 // One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
 const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
@@ -64,13 +38,12 @@ const appRetry = 60_000
 /** Tokens in the portals table, refreshed by one Lambda at a time, ahead of their end. */
 export function createTokens(options: {
   table: Table
-  oauth: Pick<OAuth, 'refresh'>
-  appSecret: ReadAppSecret
+  source: TokenSource
   telemetry?: Pick<Telemetry, 'error' | 'count'>
   now(): number
   random(): number
 }): Tokens {
-  const { table, oauth, appSecret, telemetry, now, random } = options
+  const { table, source, telemetry, now, random } = options
   const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
 
@@ -85,7 +58,7 @@ export function createTokens(options: {
   async function look(portalId: string, refused: string | undefined) {
     const portal = await read(portalId)
     if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
-    const { accessTokenExpiresAt: expiresAt, accessTokenLife: life = usualLife } = portal
+    const { accessTokenExpiresAt: expiresAt, accessTokenLife: life = usualTokenLife } = portal
     const usable = portal.accessToken !== refused && lasts(expiresAt, stillGoodFor(life))
     if (usable && lasts(expiresAt, refreshAhead(life))) return remember(portal)
 
@@ -103,13 +76,14 @@ export function createTokens(options: {
       if (usable) return false
       throw error
     })
-    if (isOurs) return refresh(portalId, leased, usable)
+    if (isOurs)
+      return refresh(portalId, leased, { usable, refused: refused !== undefined && portal.accessToken === refused })
     if (usable) return remember(portal)
     throw busy('Another process is refreshing the access token', patience(leased))
   }
 
-  async function refresh(portalId: string, leased: Portal, usable: boolean) {
-    const answer = await askAsApp(appSecret, (app) => oauth.refresh(app, leased.refreshToken))
+  async function refresh(portalId: string, leased: Portal, { usable, refused }: { usable: boolean; refused: boolean }) {
+    const answer = await source.renew({ portalId, refreshToken: leased.refreshToken, refused })
     const free = { ...leased, version: leased.version + 1, lease: undefined }
     if (answer.kind === 'tokens') return keep({ ...free, ...toKeep(answer, now()), ...noProblem })
     if (answer.kind !== 'busy') return close({ ...free, ...refreshed }, portalId, answer)
@@ -118,6 +92,7 @@ export function createTokens(options: {
       retryAfter && namedWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
     const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
     await table.putIfNextVersion(failed)
+    telemetry?.count('TokenRefreshesFailed')
     if (usable) return remember(leased)
     throw refreshLater(failed, answer.problem)
   }
@@ -139,12 +114,12 @@ export function createTokens(options: {
 
   /** Marks the portal, so that nobody asks HubSpot for a while. Counted once, by whoever marks it first. */
   async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenRefusal): Promise<never> {
-    const problem = `HubSpot refuses to refresh its access token (${why})`
+    const problem = `${source.name} refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
     const { isMarked, askAgainAt } = await mark(portal, problem, pause)
     if (kind !== 'revoked') telemetry?.count('AccessRefused')
     else if (isMarked && portal.problem !== problem) {
-      telemetry?.error('Portal revoked: its messages wait until the app is installed anew', { portalId, problem })
+      telemetry?.error(`Portal revoked: its messages wait until ${source.mendedBy}`, { portalId, problem })
       telemetry?.count('PortalsRevoked')
     }
     throw stillNoAccess(portalId, { problem, askAgainAt })
@@ -159,17 +134,18 @@ export function createTokens(options: {
 
   async function read(portalId: string) {
     const item = await table.get(keyOf(portalId))
-    if (item === undefined) throw noAccess(portalId, 'it has not installed the app')
-    const portal = Portal.safeParse(item)
-    if (!portal.success) throw noAccess(portalId, 'its entry in the portals table has no refresh token')
-    return portal.data
+    if (item === undefined && source.refreshesByToken) throw noAccess(portalId, 'it has not installed the app')
+    const portal = Portal.safeParse(item ?? { pk: keyOf(portalId) }).data
+    if (!portal || (source.refreshesByToken && !portal.refreshToken))
+      throw noAccess(portalId, 'its entry in the portals table has no refresh token')
+    return portal
   }
 
   function remember({
     pk,
     accessToken = '',
     accessTokenExpiresAt: expiresAt,
-    accessTokenLife: life = usualLife,
+    accessTokenLife: life = usualTokenLife,
   }: Portal) {
     remembered.set(pk, { accessToken, expiresAt, life })
     return accessToken
@@ -229,34 +205,3 @@ export function createTokens(options: {
     },
   }
 }
-
-/** Keeps the tokens of an installation, over whatever stood there: who refreshes the old ones just now loses to this. */
-export async function keepTokens(table: Table, portalId: string, tokens: GivenTokens, now: number) {
-  const pk = keyOf(portalId)
-  for (;;) {
-    const item = await table.get(pk)
-    const known = Portal.partial().safeParse(item).data ?? {}
-    const portal = {
-      ...known,
-      ...toKeep(tokens, now),
-      ...noProblem,
-      refusals: undefined,
-      pk,
-      version: (known.version ?? 0) + 1,
-    }
-    if (await table.putIfNextVersion({ ...portal, lease: undefined })) return { isNew: item === undefined }
-  }
-}
-
-const refreshed = { failedRefreshes: undefined, refreshAgainAt: undefined }
-const noProblem = { problem: undefined, problemSince: undefined, askAgainAt: 0, ...refreshed }
-
-const toKeep = ({ accessToken, refreshToken, expiresInSeconds }: GivenTokens, now: number) => ({
-  accessToken,
-  refreshToken,
-  accessTokenExpiresAt: now + expiresInSeconds * 1000,
-  accessTokenLife: expiresInSeconds * 1000 === usualLife ? undefined : expiresInSeconds * 1000,
-})
-
-/** The key of a portal's item. */
-export const keyOf = (portalId: string) => `portal#${portalId}`

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { paginateListSecrets } from '@aws-sdk/client-secrets-manager'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { missingScopes } from '../../functions/hubspot/oauth.ts'
-import { keepTokens, NoAccess, type Portal } from '../../functions/hubspot/tokens.ts'
+import { keepTokens, type Portal } from '../../functions/hubspot/portal.ts'
+import { NoAccess } from '../../functions/hubspot/tokens.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { problems } from '../../functions/platform/problems.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -47,11 +48,12 @@ export async function checkAppSecret(deployment: Deployment) {
 /** Whether each portal gives access: refreshes its access token as the functions do, under the same lease. */
 export async function checkPortals(deployment: Deployment) {
   const { outputs } = deployment
-  const { tokens, oauth, appSecret, portals } = createAccess(deployment)
+  const { tokens, oauth, source, appSecret, portals } = createAccess(deployment)
   const findings: Finding[] = []
   for (const [portalId, portal] of await readPortals(deployment))
     findings.push(...(await checkPortal(portalId, portal)))
   if (findings.length > 0) return findings
+  if (!source.refreshesByToken) return []
   return [wrong('No HubSpot account gives access yet.', installing('<portalId>'))]
 
   async function checkPortal(portalId: string, portal: Portal | undefined) {
@@ -69,12 +71,12 @@ export async function checkPortals(deployment: Deployment) {
 
   /** The functions would not ask for a while. What comes of it releases the portal's messages. */
   async function askAgain(portalId: string, { refreshToken }: Portal) {
-    const answer = await oauth.refresh(await appSecret(), refreshToken)
+    const answer = await source.renew({ portalId, refreshToken, refused: false })
     if (answer.kind !== 'tokens')
       throw new NoAccess(
-        `No access to portal ${portalId}: HubSpot refuses to refresh its access token (${answer.problem})`,
+        `No access to portal ${portalId}: ${source.name} refuses to refresh its access token (${answer.problem})`,
       )
-    await keepTokens(portals, portalId, answer, Date.now())
+    await keepTokens(portals, portalId, answer, { now: Date.now() })
     return answer.accessToken
   }
 
@@ -94,6 +96,7 @@ export async function checkPortals(deployment: Deployment) {
   }
 
   function installing(portalId: string) {
+    if (outputs.AccessTokensUrl) return `Have ${outputs.AccessTokensUrl} give access to it.`
     return outputs.InstallUrl
       ? `An administrator of the account opens ${outputs.InstallUrl}.`
       : `npm run relay -- portal import ${portalId}`

@@ -31,6 +31,9 @@ const Outputs = z.object({
   LedgerTableName: z.string(),
   PortalsTableName: z.string(),
   AppSecretArn: z.string(),
+  /** Where access tokens come from the team's own endpoint. */
+  AccessTokensUrl: z.url().optional(),
+  AccessTokensSecretArn: z.string().optional(),
   ChannelSecretsPrefix: z.string(),
   HubSpotBaseUrl: z.url().transform(withoutSlash),
   HubSpotApiVersion: ApiVersion,

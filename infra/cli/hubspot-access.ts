@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { messagePath } from '../../functions/hubspot/client.ts'
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
+import { TokenEndpointSecret, tokenEndpointAsSource } from '../../functions/hubspot/token-endpoint.ts'
+import { hubSpotAsSource } from '../../functions/hubspot/token-source.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
 import type { MessageKey } from '../../functions/messages/jobs.ts'
 import type { Word } from '../../functions/messages/status.ts'
@@ -12,13 +15,22 @@ import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
 import { dynamoDbBySdk } from './dynamodb-by-sdk.ts'
 
-/** HubSpot, as the functions speak to it: with the app's secret, and each portal's access token under the same lease. */
+/**
+ * HubSpot, as the functions speak to it: with the app's secret, and each portal's access token under the same lease, from
+ * HubSpot or from the team's own endpoint.
+ */
 export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) {
   const secrets = createSecrets(secretsManager)
   const portals = createTable(dynamoDbBySdk(dynamodb), outputs.PortalsTableName)
   const oauth = createOAuth({ fetchJson, baseUrl: outputs.HubSpotBaseUrl, version: outputs.HubSpotApiVersion })
   const appSecret = (options?: { fresh?: boolean }) => secrets.require(outputs.AppSecretArn, AppSecret, options)
-  const tokens = createTokens({ table: portals, oauth, appSecret, now: Date.now, random: Math.random })
+  const { AccessTokensUrl: url, AccessTokensSecretArn: signedBy = '' } = outputs
+  const endpointSecret = (options?: { fresh?: boolean }) => secrets.require(signedBy, TokenEndpointSecret, options)
+  const source =
+    url === undefined
+      ? hubSpotAsSource({ oauth, appSecret })
+      : tokenEndpointAsSource({ fetchJson, url, secret: endpointSecret, newId: randomUUID, now: Date.now })
+  const tokens = createTokens({ table: portals, source, now: Date.now, random: Math.random })
 
   async function callMessage(key: MessageKey, request: HttpRequest): Promise<MessageAnswer> {
     const token = await tokens.get(key.portalId)
@@ -33,6 +45,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
   return {
     portals,
     oauth,
+    source,
     tokens,
     /** The app's secret. Throws CommandError where it is not filled in. */
     appSecret: () =>

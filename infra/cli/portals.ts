@@ -1,10 +1,10 @@
 import { paginateScan } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { keyOf, Portal } from '../../functions/hubspot/tokens.ts'
+import { keyOf, Portal } from '../../functions/hubspot/portal.ts'
 import type { Deployment } from './deployment.ts'
 import { portalOf } from './scan.ts'
 
-/** What is kept of every portal; undefined where it has no refresh token. */
+/** What is kept of every portal; undefined where that cannot be read. */
 export async function readPortals({ dynamodb, outputs }: Deployment) {
   const portals: [portalId: string, portal: Portal | undefined][] = []
   for await (const { Items = [] } of paginateScan({ client: dynamodb }, { TableName: outputs.PortalsTableName })) {

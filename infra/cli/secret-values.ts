@@ -30,13 +30,20 @@ export function strictlyChecked<Schema extends z.ZodType>(schema: Schema, docume
 
 /** What a secret holds, as text and as JSON, and since when (milliseconds since 1970). Throws CommandError where there is none. */
 export async function readSecret(client: SecretsManagerClient, id: string) {
-  const { SecretString: text = '', CreatedDate } = await client
-    .send(new GetSecretValueCommand({ SecretId: id }))
-    .catch((error) => {
-      if (!(error instanceof ResourceNotFoundException)) throw error
-      throw new CommandError(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
-    })
-  return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
+  const secret = await readIfThere(client, id)
+  if (!secret) throw new CommandError(`There is no secret ${id}.`, 'npm run relay -- secret set')
+  return secret
+}
+
+/** The same; undefined where there is none. */
+export async function readIfThere(client: SecretsManagerClient, id: string) {
+  try {
+    const { SecretString: text = '', CreatedDate } = await client.send(new GetSecretValueCommand({ SecretId: id }))
+    return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException) return undefined
+    throw error
+  }
 }
 
 /** Gives the secret its value; creates it where it does not exist. */

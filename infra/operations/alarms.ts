@@ -198,7 +198,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     },
     {
       name: 'A portal revoked access',
-      says: 'HubSpot no longer accepts the refresh token of a portal. Its status updates wait for a day, then become dead letters. Have the app installed again, or remove the portal.',
+      says: 'HubSpot no longer accepts the refresh token of a portal, or your own token endpoint does not know it. Its status updates wait for a day, then become dead letters. Have the app installed again, or remove the portal.',
       metric: own('PortalsRevoked'),
       atLeast: 1,
     },
@@ -207,6 +207,13 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
       says: "HubSpot rejects the app's credentials or a fresh access token, or a scope is missing. Status updates wait until that is fixed.",
       metric: own('AccessRefused'),
       atLeast: 1,
+    },
+    {
+      name: 'Access tokens cannot be refreshed',
+      says: 'No access token came for a quarter of an hour: HubSpot, or your own token endpoint, gives no answer that helps. Status updates wait, for a day at most. See who does not answer.',
+      metric: own('TokenRefreshesFailed'),
+      atLeast: 1,
+      periods: 3,
     },
     {
       name: 'HubSpot rejects every status of a channel',

@@ -91,6 +91,7 @@ export const metrics = {
   Deferred: { of: ['update-status'], unit: 'Count' },
   AccessRefused: { of: ['update-status'], unit: 'Count' },
   PortalsRevoked: { of: ['update-status'], unit: 'Count' },
+  TokenRefreshesFailed: { of: ['update-status'], unit: 'Count' },
   SecretsNotReadAnew: {
     of: ['hubspot-webhook', 'deliver-message', 'provider-receipt', 'update-status', 'hand-on', 'oauth-install'],
     unit: 'Count',

@@ -27,6 +27,11 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
     'hubspot.apiVersion': oneOf(hubspot.apiVersion, ['v3', '2025-09', '2026-03', '2026-09']),
     'hubspot.requestLimit': whole(hubspot.requestLimit, 1),
     'hubspot.requestShare': within(hubspot.requestShare, 0.01, 1),
+    'hubspot.accessTokens.url': unless(hubspot.accessTokens?.url, isEndpoint, 'must be an https:// URL'),
+    install:
+      props.install === true &&
+      hubspot.accessTokens !== undefined &&
+      'must be false where hubspot.accessTokens gives access: the relay would keep tokens that nobody uses',
     'hubspot.appBaseUrl': unless(hubspot.appBaseUrl, isUrl, 'must be a URL'),
     'hubspot.scopes': unless(hubspot.scopes, areScopes, 'must be one or more scopes, each a text of its own'),
     unconfirmedAfter: duration(props.unconfirmedAfter),
@@ -96,6 +101,9 @@ const isHostName = (text: string) =>
   text.length <= 253 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(text)
 const isOrigin = (text: string) => /^https:\/\/[^/?#@\s]+$/.test(text) && URL.canParse(text)
 const isUrl = (text: string) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
+// Plain HTTP on loopback is for a relay that runs on this machine.
+const isEndpoint = (text: string) =>
+  /^https:\/\/[^\s#@]+$|^http:\/\/(127\.0\.0\.1|localhost)(:\d+)?(\/[^\s#@]*)?$/.test(text) && URL.canParse(text)
 const isSubscriber = (text: string) =>
   Token.isUnresolved(text) ||
   (/^https:\/\/\S+$/.test(text) ? URL.canParse(text) : /^[^\s@:/]+@[^\s@:/]+\.[^\s@:/]+$/.test(text))

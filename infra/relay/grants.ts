@@ -18,12 +18,12 @@ const anywhere = ['*']
 
 /** Everything that the command line does: repairs included, and the secrets and tokens that it sets and tries. */
 export function grantOperate(grantee: IGrantable, scope: Construct, granted: Granted) {
-  const { ledger, portals, appSecret, channels, statusUpdates, deliveries, handOns } = granted.parts
+  const { ledger, portals, appSecret, accessTokensSecret, channels, statusUpdates, deliveries, handOns } = granted.parts
   const logGroups = logGroupsOf(granted)
   const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
   const sources = queues.map(({ queue }) => queue.queueArn)
   const deadLetters = queues.map((queue) => queue.deadLetters.queueArn)
-  const secrets = [appSecret.secretArn, channels.arns]
+  const secrets = [appSecret.secretArn, ...(accessTokensSecret ? [accessTokensSecret.secretArn] : []), channels.arns]
   return grantEach(grantee, {
     'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
     'cloudformation:ListStackResources': [Stack.of(scope).stackId],

@@ -10,6 +10,7 @@ export function createOutputs(scope: Construct, parts: Parts) {
 
 function valuesOf(parts: Parts) {
   const { chosen, api, urls, deliveries, statusUpdates, handOns, ledger, portals, appSecret, channels } = parts
+  const { hubspot } = chosen
   return {
     WebhookUrl: urls.webhook,
     ReceiptsUrl: urls.receipts,
@@ -24,9 +25,11 @@ function valuesOf(parts: Parts) {
     LedgerTableName: ledger.tableName,
     PortalsTableName: portals.table.tableName,
     AppSecretArn: appSecret.secretArn,
+    AccessTokensUrl: hubspot.accessTokens?.url,
+    AccessTokensSecretArn: parts.accessTokensSecret?.secretArn,
     ChannelSecretsPrefix: channels.prefix,
-    HubSpotBaseUrl: chosen.hubspot.baseUrl,
-    HubSpotApiVersion: chosen.hubspot.apiVersion,
+    HubSpotBaseUrl: hubspot.baseUrl,
+    HubSpotApiVersion: hubspot.apiVersion,
     MetricsNamespace: parts.identity,
     Version: relayVersion,
   }

@@ -5,7 +5,7 @@ import { PublicApi } from './http-api.ts'
 import { identityOf } from './identity.ts'
 import { letLogsUse } from './log-group.ts'
 import type { Chosen } from './props.ts'
-import { channelSecrets, createAppSecret, createLedger, createPortals } from './storage.ts'
+import { channelSecrets, createAccessTokensSecret, createAppSecret, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, createQueues } from './work-queue.ts'
 
 /** What the parts of a relay share: what was chosen, what is kept, the queues between them, and what they have in common. */
@@ -20,6 +20,7 @@ export function createParts(scope: Construct, chosen: Chosen) {
   const ledger = createLedger(scope, chosen)
   const portals = createPortals(scope, chosen)
   const appSecret = createAppSecret(scope, chosen)
+  const accessTokensSecret = createAccessTokensSecret(scope, chosen)
   const channels = channelSecrets(scope, identity)
   const queues = createQueues(scope, chosen)
   const api = new PublicApi(scope, 'Api', { identity, logs, throttle, domain })
@@ -40,6 +41,7 @@ export function createParts(scope: Construct, chosen: Chosen) {
     ledger,
     portals,
     appSecret,
+    accessTokensSecret,
     channels,
     ...queues,
     /** What functions that answer a request have in common. */

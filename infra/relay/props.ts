@@ -119,7 +119,7 @@ export interface StatusRelayProps {
   /**
    * Whether HubSpot accounts are connected by a link to the relay.
    *
-   * @default true
+   * @default - true, unless access tokens come from your own endpoint (`hubspot.accessTokens`)
    */
   readonly install?: boolean
   /**
@@ -194,6 +194,14 @@ interface HubSpotApi {
    */
   readonly requestShare: number
   /**
+   * Your own endpoint that gives access tokens, where you keep your accounts' refresh tokens yourself: it is posted
+   * `{portalId}`, signed by Standard Webhooks, and answers `{accessToken, expiresAt}`. No refresh token is kept here, and
+   * `install` is off.
+   *
+   * @default - none, HubSpot gives them, for refresh tokens that are kept here
+   */
+  readonly accessTokens?: AccessTokens
+  /**
    * Where HubSpot's users give their consent.
    *
    * @default https://app.hubspot.com
@@ -207,6 +215,12 @@ interface HubSpotApi {
   readonly scopes: string[]
 }
 
+/** Where access tokens come from, if not from HubSpot. */
+interface AccessTokens {
+  /** `https://…` */
+  readonly url: string
+}
+
 /** The props with their defaults in place of what is left out. */
 export type Chosen = Omit<StatusRelayProps, keyof Defaults> & Defaults
 type Defaults = ReturnType<typeof defaults>
@@ -217,7 +231,7 @@ export function withDefaults(props: StatusRelayProps): Chosen {
   return { ...defaults(props), ...given(props), hubspot }
 }
 
-function defaults({ domain }: StatusRelayProps) {
+function defaults({ domain, hubspot }: StatusRelayProps) {
   return {
     publicBaseUrl: domain && (`https://${domain.name}` as string),
     deliverWithin: Duration.minutes(15),
@@ -232,7 +246,7 @@ function defaults({ domain }: StatusRelayProps) {
     throttle: { rate: 500, burst: 1000 } as Throttle,
     delivery: true,
     receipts: true,
-    install: true,
+    install: hubspot?.accessTokens === undefined,
     removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     deletionProtection: false,
     alarmSubscribers: [] as string[],

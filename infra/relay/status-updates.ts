@@ -6,14 +6,18 @@ import { useOf } from './storage.ts'
 
 /** What tells HubSpot. */
 export function createStatusUpdates(scope: Construct, parts: Parts) {
-  const { chosen, appSecret, channels, ledger, portals, statusUpdates, consuming } = parts
+  const { chosen, appSecret, accessTokensSecret, channels, ledger, portals, statusUpdates, consuming } = parts
   // Where the relay delivers, deliver-message says whose receipts count for a message.
   const judges = !chosen.delivery && chosen.receipts
   const { hubspot } = chosen
+  // Who refreshes tokens needs the app's secret; who asks the team's endpoint, only what signs that.
+  const signing = accessTokensSecret ?? appSecret
   const lambda = createFunction(scope, 'update-status', {
     ...consuming,
     environment: {
-      APP_SECRET_ARN: appSecret.secretArn,
+      APP_SECRET_ARN: accessTokensSecret ? undefined : appSecret.secretArn,
+      ACCESS_TOKENS_URL: hubspot.accessTokens?.url,
+      ACCESS_TOKENS_SECRET_ARN: accessTokensSecret?.secretArn,
       CHANNEL_SECRETS_PREFIX: judges ? channels.prefix : undefined,
       LEDGER_TABLE_NAME: ledger.tableName,
       PORTALS_TABLE_NAME: portals.table.tableName,
@@ -31,7 +35,7 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
       GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
     } satisfies Env,
     may: {
-      'secretsmanager:GetSecretValue': judges ? [appSecret.secretArn, channels.arns] : [appSecret.secretArn],
+      'secretsmanager:GetSecretValue': judges ? [signing.secretArn, channels.arns] : [signing.secretArn],
       'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
       'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
       'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],

@@ -55,6 +55,27 @@ export function createAppSecret(scope: Construct, { removalPolicy }: Chosen) {
   return secret
 }
 
+/** What signs requests to the team's own endpoint for access tokens: made here, and read there. Absent without such an endpoint. */
+export function createAccessTokensSecret(scope: Construct, { removalPolicy, hubspot }: Chosen) {
+  if (!hubspot.accessTokens) return undefined
+  const secret = new Secret(scope, 'AccessTokensSecret', {
+    description: 'Signs requests for access tokens, by Standard Webhooks',
+    // Letters and digits are base64, of 33 bytes.
+    generateSecretString: {
+      secretStringTemplate: '{}',
+      generateStringKey: 'secret',
+      passwordLength: 44,
+      excludePunctuation: true,
+    },
+    removalPolicy,
+  })
+  acknowledge(secret, {
+    id: 'AwsSolutions::AwsSolutions-SMG4',
+    reason: 'The endpoint has to know it first: it is changed there and here, by hand.',
+  })
+  return secret
+}
+
 /** Where operators keep the providers' credentials: one secret per channel account or channel, named `{prefix}{id}`. */
 export function channelSecrets(scope: Construct, identity: string) {
   const stack = Stack.of(scope)

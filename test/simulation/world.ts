@@ -3,6 +3,7 @@ import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { createHubSpot as createHubSpotClient } from '../../functions/hubspot/client.ts'
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
 import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
+import { hubSpotAsSource } from '../../functions/hubspot/token-source.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
 import * as hubspotWebhook from '../../functions/hubspot-webhook.ts'
 import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
@@ -216,8 +217,10 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       tokens: createTokens({
         ...clockOf,
         table,
-        oauth: createOAuth(api),
-        appSecret: () => secrets(process).require('app', AppSecret),
+        source: hubSpotAsSource({
+          oauth: createOAuth(api),
+          appSecret: () => secrets(process).require('app', AppSecret),
+        }),
       }),
       rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
       queue: statusUpdates.queue(process),

@@ -4,6 +4,7 @@ import * as deliverMessage from '../../functions/deliver-message.ts'
 import { createHubSpot } from '../../functions/hubspot/client.ts'
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
 import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
+import { hubSpotAsSource } from '../../functions/hubspot/token-source.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
 import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import type { DeliveryJob, StatusUpdate } from '../../functions/messages/jobs.ts'
@@ -180,7 +181,11 @@ export function createWorld(
         accounts: options.delivers === false ? real(receiptKeys) : undefined,
         channelAccounts,
         hubspot: createHubSpot(api),
-        tokens: createTokens({ ...clock, table: portalsTable, oauth: createOAuth(api), appSecret: async () => secret }),
+        tokens: createTokens({
+          ...clock,
+          table: portalsTable,
+          source: hubSpotAsSource({ oauth: createOAuth(api), appSecret: async () => secret }),
+        }),
         rateLimit: createRateLimit({ table: portalsTable, limit: 110, share: 0.9, now, sleep: async () => {} }),
         queue: statusUpdates,
         deadLetters: statusUpdatesDeadLetters,

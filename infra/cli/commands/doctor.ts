@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { checkApiVersion } from '../api-version.ts'
 import { digits } from '../arguments.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
+import { checkTokenEndpoint } from '../check-token-endpoint.ts'
 import * as checks from '../checks.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
@@ -58,6 +59,7 @@ export async function report(
 export const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   checks.checkVersion,
   checks.checkAppSecret,
+  checkTokenEndpoint,
   checks.checkPortals,
   checks.checkInstallations,
   checks.checkRateLimit,

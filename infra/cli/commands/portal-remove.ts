@@ -1,6 +1,6 @@
 import { DeleteItemCommand } from '@aws-sdk/client-dynamodb'
 import type { Command } from 'commander'
-import { keyOf, Portal } from '../../../functions/hubspot/tokens.ts'
+import { keyOf, Portal } from '../../../functions/hubspot/portal.ts'
 import { confirm, digits } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
@@ -57,7 +57,7 @@ type Work = { portalId: string; removed: Removed } & Options
 async function revoke(deployment: Deployment, portalId: string, kept: unknown) {
   const { oauth, appSecret } = createAccess(deployment)
   const portal = Portal.safeParse(kept).data
-  if (!portal) return
+  if (!portal?.refreshToken) return
   const answer = await oauth.revoke(await appSecret(), portal.refreshToken)
   if (answer.kind === 'revoked') return
   throw new CommandError(

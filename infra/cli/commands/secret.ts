@@ -1,13 +1,18 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Command, Option } from 'commander'
 import * as z from 'zod'
 import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
 import { readDocument } from '../arguments.ts'
+import { checkTokenEndpoint } from '../check-token-endpoint.ts'
 import { checkAppSecret, checkChannelSecrets } from '../checks.ts'
+import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import type { Deployment } from '../deployment.ts'
+import { doLines, strictly } from '../json-lines.ts'
 import { askFor } from '../questions.ts'
-import { checked, put, secretId, strictlyChecked, whenUsed } from '../secret-values.ts'
+import { checked, put, readIfThere, secretId, strictlyChecked, whenUsed } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
 import { report } from './doctor.ts'
 import { addRotateCommands } from './secret-rotate.ts'
@@ -37,13 +42,19 @@ export function addSecretCommands(program: Command, context: Context) {
   set
     .command('channel')
     .description("a provider's credentials, for a channel or for one channel account")
-    .argument('<id>', 'the channel id, or the channel account id', secretId)
+    .argument('[id]', 'the channel id, or the channel account id', secretId)
     .addOption(new Option('--provider <name>', 'whose; asked for when absent').choices(Provider.options))
-    .option('--file <path>', "JSON, as the provider's page in docs/providers shows it; - for the standard input")
-    .option('--json', 'print what was done as JSON')
-    .action(async (id: string, options: { provider?: Provider; file?: string; json?: boolean }) => {
+    .option(
+      '--file <path>',
+      'JSON, as the provider\'s page in docs/providers shows it, or without an id JSONL: {"id": "…", "account": {…}} on each line; - for the standard input',
+    )
+    .option('--dry-run', 'without an id: only say what would become of each line')
+    .option('--json', 'print what was done as JSON, of many one a line')
+    .action(async (id: string | undefined, options: SetOptions) => {
       const { provider, file, json } = options
-      const { secretsManager, outputs, isLocal } = await deployment()
+      const found = await deployment()
+      if (id === undefined) return setMany(found, terminal, options)
+      const { secretsManager, outputs, isLocal } = found
       const document = file === undefined ? await askForAccount(terminal, provider) : await readDocument(terminal, file)
       const named = checked(Named, document)
       const account = strictlyChecked(senders[named.provider].account, document)
@@ -58,10 +69,34 @@ export function addSecretCommands(program: Command, context: Context) {
     .description('says whether each secret is what the functions need, without its values')
     .option('--json', 'print the findings as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      await report(terminal, await deployment(), [checkAppSecret, checkChannelSecrets], { json })
+      await report(terminal, await deployment(), [checkAppSecret, checkTokenEndpoint, checkChannelSecrets], { json })
     })
 
   addRotateCommands(secret, context)
+}
+
+type SetOptions = { provider?: Provider; file?: string; dryRun?: boolean; json?: boolean }
+
+const Line = z.object({
+  id: z.string().regex(/^[\w-]+$/, 'must be letters, digits, - and _'),
+  account: z.looseObject({ provider: Provider }),
+})
+
+/** The credentials of many, one a line. What is there already, to the letter, is skipped. */
+async function setMany(found: Deployment, terminal: Terminal, options: SetOptions) {
+  const { file = terminal.isInteractive ? undefined : '-', dryRun, json } = options
+  if (file === undefined)
+    throw new CommandError('No channel is named, and no file.', 'secret set channel 2300310, or --file accounts.jsonl')
+  const { secretsManager, outputs } = found
+  const lines = { file, schema: Line, idOf: ({ id }: z.infer<typeof Line>) => id, json }
+  await doLines(terminal, lines, async ({ id, account: given }) => {
+    const account = strictly(senders[given.provider].account, given)
+    const name = outputs.ChannelSecretsPrefix + id
+    const kept = await readIfThere(secretsManager, name)
+    if (isDeepStrictEqual(kept?.document, JSON.parse(JSON.stringify(account)))) return 'unchanged'
+    if (dryRun) return kept ? 'would be set' : 'would be created'
+    return put(secretsManager, name, account)
+  })
 }
 
 /** Asks for what a provider's account holds, and for the provider first, unless it is given. */

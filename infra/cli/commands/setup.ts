@@ -75,7 +75,7 @@ async function fillInAppSecret({ terminal, found }: Work) {
 
 /** A HubSpot account that gives access; it comes in by a link that its administrator opens. */
 async function waitForPortal({ terminal, found, options }: Work) {
-  const { InstallUrl } = found.outputs
+  const { InstallUrl, AccessTokensUrl } = found.outputs
   for (let isSaid = false; ; isSaid = true) {
     const portals = await readPortals(found)
     const meant = portals.filter(([id, portal]) => id === (options.portal ?? id) && portal && !portal.problem)
@@ -86,6 +86,7 @@ async function waitForPortal({ terminal, found, options }: Work) {
       done(terminal, `Portal ${first} gives access.`)
       return first
     }
+    if (AccessTokensUrl) return askForAccess(found, options.portal)
     if (!InstallUrl)
       throw new CommandError('No HubSpot account gives access yet.', 'npm run relay -- portal import <portalId>')
     if (!isSaid) {
@@ -96,6 +97,13 @@ async function waitForPortal({ terminal, found, options }: Work) {
     await sleep(found.isLocal ? 200 : 3000, undefined, { signal: terminal.signal }).catch(() => {})
     if (terminal.signal.aborted) throw new CommandError('Interrupted.')
   }
+}
+
+/** Where the team's own endpoint gives access, a portal is known once it was asked for. */
+async function askForAccess(found: Deployment, portalId: string | undefined) {
+  if (portalId === undefined) throw new CommandError('No HubSpot account was asked for yet.', '--portal says which.')
+  await createAccess(found).tokens.get(portalId)
+  return portalId
 }
 
 async function channelsOf({ terminal, found, options }: Work) {

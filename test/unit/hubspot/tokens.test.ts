@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../../functions/hubspot/oauth.ts'
-import { createTokens, keepTokens, NoAccess } from '../../../functions/hubspot/tokens.ts'
+import { keepTokens } from '../../../functions/hubspot/portal.ts'
+import { hubSpotAsSource } from '../../../functions/hubspot/token-source.ts'
+import { createTokens, NoAccess } from '../../../functions/hubspot/tokens.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import type { Table } from '../../../functions/platform/table.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
@@ -87,7 +89,7 @@ describe('ahead of its end', () => {
     [1800, 1739],
   ])('a token with a life of %i seconds is used for %i of them at least', async (life, used) => {
     const world = createWorld()
-    await keepTokens(world.table, portalId, { ...given('short'), expiresInSeconds: life }, world.now())
+    await keepTokens(world.table, portalId, { ...given('short'), expiresInSeconds: life }, { now: world.now() })
     const warm = world.cold()
 
     for (let second = 0; second <= used; second += 1) {
@@ -127,7 +129,7 @@ describe('a refused token', () => {
     const world = createWorld()
     const tokens = world.cold()
     await tokens.get(portalId)
-    await keepTokens(world.table, portalId, given('of a new installation'), world.now())
+    await keepTokens(world.table, portalId, given('of a new installation'), { now: world.now() })
 
     await expect(tokens.refuse(portalId, 'a scope is missing')).rejects.not.toThrow(NoAccess)
 
@@ -199,7 +201,7 @@ describe('a portal that revoked its consent', () => {
     world.answers.push(revoked)
     await expect(world.cold().get(portalId)).rejects.toThrow(NoAccess)
 
-    await keepTokens(world.table, portalId, given('of a new installation'), world.now())
+    await keepTokens(world.table, portalId, given('of a new installation'), { now: world.now() })
 
     expect(await world.cold().get(portalId)).toBe('of a new installation')
     expect(world.item()).not.toHaveProperty('problem')
@@ -211,7 +213,7 @@ describe('a portal that revoked its consent', () => {
 
   test('and one whose tokens are kept while another process refreshes the old ones: the new ones stand', async () => {
     const world = createWorld()
-    world.duringRefresh = () => keepTokens(world.table, portalId, given('of a new installation'), world.now())
+    world.duringRefresh = () => keepTokens(world.table, portalId, given('of a new installation'), { now: world.now() })
 
     await expect(world.cold().get(portalId)).rejects.toThrow(RetryableError)
 
@@ -317,11 +319,13 @@ function createWorld(turns?: ReturnType<typeof createTurns>) {
     cold: () =>
       createTokens({
         table,
-        oauth: { refresh: inOrder(refresh) },
-        appSecret: async ({ fresh = false } = {}) => {
-          if (fresh) secret = latestSecret
-          return { clientId: 'client', clientSecrets: secret }
-        },
+        source: hubSpotAsSource({
+          oauth: { refresh: inOrder(refresh) },
+          appSecret: async ({ fresh = false } = {}) => {
+            if (fresh) secret = latestSecret
+            return { clientId: 'client', clientSecrets: secret }
+          },
+        }),
         telemetry: world.telemetry.telemetry,
         now: world.now,
         random: () => 0.5,

@@ -1,0 +1,105 @@
+import * as z from 'zod'
+import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
+import { retryAfter } from '../platform/retry.ts'
+import { readTime } from '../platform/times.ts'
+import type { TokenAnswer } from './oauth.ts'
+import type { TokenSource } from './token-source.ts'
+
+/** The secret that signs requests for access tokens, by Standard Webhooks, with `whsec_` before it or without. */
+export const TokenEndpointSecret = z.object({
+  secret: z
+    .string()
+    .trim()
+    .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be a Standard Webhooks secret'),
+})
+export type TokenEndpointSecret = z.infer<typeof TokenEndpointSecret>
+
+/** What is asked for. `refused`: HubSpot has just refused the token that was given last, so a cached one is of no use. */
+export const TokenRequest = z.object({ portalId: z.string(), refused: z.literal(true).optional() })
+
+/** What the endpoint answers with 200. */
+export const TokenGrant = z.object({
+  accessToken: z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be one word'),
+  /** ISO 8601. What is no time counts as HubSpot's half hour: a token that ends sooner is refused, and renewed. */
+  expiresAt: z.iso.datetime({ offset: true }),
+})
+
+/** What it answers with 404 for a portal whose tokens it does not have: by this word, it is no wrong URL. */
+export const UnknownPortal = z.object({ error: z.literal('unknown_portal') })
+
+/**
+ * The endpoint of a team that keeps its accounts' tokens itself. Each request is signed by Standard Webhooks, as the jobs of
+ * the `forward` provider are. No refresh token ever comes here.
+ */
+export function tokenEndpointAsSource(options: {
+  fetchJson: FetchJson
+  url: string
+  secret(options?: { fresh?: boolean }): Promise<TokenEndpointSecret>
+  newId(): string
+  now(): number
+}): TokenSource {
+  const { fetchJson, url, secret, newId, now } = options
+
+  async function ask(body: string, signingSecret: string) {
+    try {
+      const headers = await signatureHeaders(signingSecret, { id: newId(), at: new Date(now()), body })
+      return understand(await fetchJson(url, { method: 'POST', headers, body }), now())
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      return { kind: 'busy' as const, problem: error.message }
+    }
+  }
+
+  return {
+    name: 'The token endpoint',
+    mendedBy: 'the token endpoint knows it',
+    refreshesByToken: false,
+    async renew({ portalId, refused }) {
+      const body = JSON.stringify({ portalId, ...(refused && { refused }) } satisfies z.infer<typeof TokenRequest>)
+      const known = await secret()
+      const answer = await ask(body, known.secret)
+      if (answer.kind !== 'refused') return answer
+      const latest = await secret({ fresh: true })
+      return latest.secret === known.secret ? answer : ask(body, latest.secret)
+    },
+  }
+}
+
+/** The headers of a request for a token. */
+export async function signatureHeaders(secret: string, { id, at, body }: { id: string; at: Date; body: string }) {
+  // Only those who have such an endpoint load it.
+  const { Webhook } = await import('standardwebhooks')
+  return {
+    'content-type': 'application/json',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': new Webhook(secret).sign(id, at, body),
+  }
+}
+
+function understand({ status, headers, json }: HttpResponse, now: number): TokenAnswer {
+  const problem = `HTTP ${status}`
+  if (status === 404 && UnknownPortal.safeParse(json).success)
+    return { kind: 'revoked', problem: `${problem}, unknown_portal` }
+  const isRefused = status >= 400 && status < 500 && ![408, 423, 425, 429].includes(status)
+  if (isRefused) return { kind: 'refused', problem }
+  if (status < 200 || status >= 300)
+    return { kind: 'busy', problem, retryAfter: retryAfter(headers['retry-after'], now) }
+
+  const grant = TokenGrant.extend({ expiresAt: z.unknown() }).safeParse(json).data
+  if (!grant) return { kind: 'busy', problem: `${problem} without an accessToken` }
+  const end = readTime(grant.expiresAt, now) ?? now + usualLife
+  if (end <= now) return { kind: 'busy', problem: `${problem} with a token that has ended` }
+  return {
+    kind: 'tokens',
+    accessToken: grant.accessToken,
+    refreshToken: undefined,
+    expiresInSeconds: Math.min(longestLife, end - now) / 1000,
+    portalId: undefined,
+    scopes: undefined,
+  }
+}
+
+// In milliseconds.
+const usualLife = 1_800_000
+const longestLife = 86_400_000
