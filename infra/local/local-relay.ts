@@ -10,6 +10,7 @@ import { type ForwardReceiverEvent, startForwardReceiver } from './providers/for
 import type { ProviderEvent, ProviderSimulator } from './providers/simulator.ts'
 import { createEvents } from './simulator.ts'
 import { createStatusSender, type TeamEvent } from './team.ts'
+import { startTokenEndpoint } from './token-endpoint.ts'
 
 /** What happened anywhere around the relay. */
 export type LocalRelayEvent =
@@ -49,6 +50,8 @@ export async function startLocalRelay(
     /** The port of the simulated HubSpot. Default: a free one. */
     hubspotPort?: number
     behaviour?: Partial<Behaviour>
+    /** Whether the team keeps its accounts' tokens itself, and an endpoint of its own gives access. */
+    keepsOwnTokens?: boolean
     /** Variables for every function, over those of the template. */
     environment?: Record<string, string>
   } = {},
@@ -64,12 +67,22 @@ export async function startLocalRelay(
     started.stop(),
   )
   hubspot.onEvent(emit)
+  const tokenSecret = whsecFor('the token endpoint')
+  const tokenEndpoint = options.keepsOwnTokens
+    ? starting.adopt(await startTokenEndpoint({ hubspotUrl: hubspot.url, app, secret: () => tokenSecret }), (started) =>
+        started.stop(),
+      )
+    : undefined
+  const context = {
+    ...settings,
+    ...(tokenEndpoint && { hubspot: { accessTokens: { url: tokenEndpoint.url } }, install: null }),
+  }
   const stack = starting.adopt(
     await startLocalStack({
       ...stackOptions,
       onLog: logs.emit,
-      context: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`relay.${name}`, value])),
-      secrets: { AppSecret: app },
+      context: Object.fromEntries(Object.entries(context).map(([name, value]) => [`relay.${name}`, value])),
+      secrets: { AppSecret: app, ...(tokenEndpoint && { AccessTokensSecret: { secret: tokenSecret } }) },
       environment: ({ url }) => ({
         PUBLIC_BASE_URL: url,
         HUBSPOT_BASE_URL: hubspotUrl ?? hubspot.url,
@@ -80,9 +93,10 @@ export async function startLocalRelay(
     (started) => started.stop(),
   )
 
-  /** A portal installs the app, and the relay is given its refresh token. */
+  /** A portal installs the app, and the relay is given its refresh token, or the team's own endpoint is. */
   async function installApp(portalId: string) {
     const { refreshToken } = hubspot.installApp(portalId)
+    if (tokenEndpoint) return tokenEndpoint.keep(portalId, refreshToken)
     const Item = { pk: { S: `portal#${portalId}` }, refreshToken: { S: refreshToken } }
     await stack.dynamodb.send(new PutItemCommand({ TableName: stack.tableName('Portals'), Item }))
   }
@@ -147,6 +161,8 @@ export async function startLocalRelay(
   return {
     stack,
     hubspot,
+    /** The team's own, where it keeps tokens itself. */
+    tokenEndpoint,
     installApp,
     startService,
     addChannelAccount,

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import { type Emulator, refusal } from './aws.ts'
 
@@ -6,18 +6,31 @@ import { type Emulator, refusal } from './aws.ts'
 export const SecretProperties = z.object({
   SecretString: z.string().optional(),
   GenerateSecretString: z
-    .object({ SecretStringTemplate: z.string().optional(), GenerateStringKey: z.string().optional() })
+    .object({
+      SecretStringTemplate: z.string().optional(),
+      GenerateStringKey: z.string().optional(),
+      PasswordLength: z.number().default(32),
+      ExcludePunctuation: z.boolean().default(false),
+    })
     .optional(),
 })
 
 /** The value that a secret of the template starts with, generated where the template asks for that. */
 export function initialValue({ SecretString, GenerateSecretString }: z.infer<typeof SecretProperties>) {
-  const generated = randomBytes(24).toString('base64url')
-  const { SecretStringTemplate, GenerateStringKey } = GenerateSecretString ?? {}
+  const {
+    SecretStringTemplate,
+    GenerateStringKey,
+    PasswordLength = 32,
+    ExcludePunctuation,
+  } = GenerateSecretString ?? {}
+  const signs = ExcludePunctuation ? lettersAndDigits : `${lettersAndDigits}!#$%&()*+,-./:;<=>?@[]^_{|}~`
+  const generated = Array.from({ length: PasswordLength }, () => signs[randomInt(signs.length)]).join('')
   if (SecretString !== undefined) return SecretString
   if (SecretStringTemplate === undefined || GenerateStringKey === undefined) return generated
   return JSON.stringify({ ...JSON.parse(SecretStringTemplate), [GenerateStringKey]: generated })
 }
+
+const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** Secrets Manager in memory: GetSecretValue, CreateSecret, PutSecretValue, and ListSecrets by the beginning of their names. `onChange` is told of each that is set. */
 export function createSecretsManager(arnOf: (name: string) => string, onChange: () => void = () => {}) {
