@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+import { TokenEndpointSecret, TokenGrant, TokenRequest, UnknownPortal } from '../../functions/hubspot/token-endpoint.ts'
 import { DeliveryJob, Digits, DocumentedStatus } from '../../functions/messages/jobs.ts'
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'
@@ -86,6 +87,25 @@ const messages: Contract[] = [
     schema: DocumentedStatus.omit({ verifiedBy: true }),
   },
   {
+    name: 'TokenRequest',
+    title: 'A request for an access token',
+    description:
+      'What is posted to the endpoint of hubspot.accessTokens, signed by Standard Webhooks. With refused, HubSpot has just refused the last one: give another.',
+    schema: TokenRequest,
+  },
+  {
+    name: 'TokenGrant',
+    title: 'An access token',
+    description: 'The body of its 200 answer.',
+    schema: TokenGrant,
+  },
+  {
+    name: 'UnknownPortal',
+    title: 'No access token',
+    description: 'The body of its 404 answer for an account whose tokens it does not have.',
+    schema: UnknownPortal,
+  },
+  {
     name: 'HubSpotEvent',
     title: "HubSpot's event",
     description:
@@ -103,6 +123,12 @@ const secrets: Contract[] = [
     title: "The app's secret",
     description: 'The client id and secrets of the HubSpot app: the current secret first.',
     schema: AppSecret,
+  },
+  {
+    name: 'AccessTokensSecret',
+    title: 'What signs requests for access tokens',
+    description: 'A Standard Webhooks secret, which the endpoint of hubspot.accessTokens verifies by.',
+    schema: TokenEndpointSecret,
   },
   ...providers.map((provider) => ({
     name: `${provider.charAt(0).toUpperCase()}${provider.slice(1)}Secret`,
@@ -258,6 +284,24 @@ export function openApi() {
             '2XX': { description: 'Taken; the body may say more.', content: json('Answer') },
             '4XX': { description: 'Failed for good; but 408, 425 and 429.', content: json('Refusal') },
             default: empty('Tried again, for as long as deliverWithin says.'),
+          },
+        },
+      },
+      accessToken: {
+        post: {
+          operationId: 'giveAccessToken',
+          summary: 'A request for an access token, to the endpoint of hubspot.accessTokens',
+          description: 'Made about twice an hour for an account that has messages, and when HubSpot refuses a token.',
+          parameters: signature,
+          requestBody: { required: true, content: json('TokenRequest') },
+          responses: {
+            200: { description: 'The token.', content: json('TokenGrant') },
+            401: empty('Not signed with the secret: asked again in a minute.'),
+            404: {
+              description: 'This account gives no access: asked again in a quarter of an hour.',
+              content: json('UnknownPortal'),
+            },
+            default: empty('Asked again, after pauses that grow to two and a half minutes.'),
           },
         },
       },

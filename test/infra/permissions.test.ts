@@ -65,6 +65,18 @@ test("HubSpot's secrets stay with those who deal with HubSpot, the providers' wi
   expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
 })
 
+test("where the team's own endpoint gives access tokens, what signs for them is update-status's alone", () => {
+  const endpoint = { url: 'https://tokens.example.com/hubspot' }
+  const withEndpoint = relayTemplate({ hubspot: { accessTokens: endpoint } })
+  const may = allowedActions(withEndpoint)
+  const readers = (secret: string) =>
+    may.filter(({ action, resource }) => /^secretsmanager:/.test(action) && resource === secret).map(({ by }) => by)
+
+  expect(readers('AccessTokensSecret')).toEqual(['update-status'])
+  expect(readers('AppSecret')).toEqual(['hubspot-webhook', 'deliver-message'])
+  expect(functionsOf(withEndpoint)['oauth-install']).toBeUndefined()
+})
+
 test('a function logs to its own log group and no other', () => {
   for (const { by, resource } of allowed.filter(({ action }) => action.startsWith('logs:'))) {
     expect(resource).toBe(nameOf(functionsOf(template)[by]!['LoggingConfig'].LogGroup))
@@ -126,9 +138,9 @@ const channelSecrets =
   'arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:HubSpotStatusRelay/channels/*'
 
 /** Every action that a function's role allows on a resource. */
-function allowedActions() {
-  const functions = Object.entries(functionsOf(template))
-  return resourcesOf(template, 'AWS::IAM::Policy').flatMap(([, { Properties }]) => {
+function allowedActions(of = template) {
+  const functions = Object.entries(functionsOf(of))
+  return resourcesOf(of, 'AWS::IAM::Policy').flatMap(([, { Properties }]) => {
     const [role] = Properties['Roles']
     const [by] = functions.find(([, lambda]) => lambda['Role']['Fn::GetAtt'][0] === role.Ref)!
     return Properties['PolicyDocument'].Statement.flatMap(({ Effect, Action, Resource }: Record<string, string>) => {

@@ -18,6 +18,7 @@ const tries: Record<string, string[]> = {
   'hubspot.baseUrl': ['"https://api.hubapi.com"'],
   'hubspot.requestLimit': ['190'],
   'hubspot.requestShare': ['0.5', '1'],
+  'hubspot.accessTokens': ['{"url":"https://tokens.example.com/hubspot"}'],
   'hubspot.scopes': ['["oauth","conversations.custom_channels.write","crm.objects.contacts.write"]'],
   'hubspot.appBaseUrl': ['"https://app-eu1.hubspot.com"'],
   deliverWithin: ['PT15M', 'PT2H'],

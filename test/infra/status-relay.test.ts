@@ -337,6 +337,19 @@ describe('what can be chosen', () => {
     })
   })
 
+  test('where your own endpoint gives access tokens, nobody installs here, and it must be one that nobody overhears', () => {
+    const accessTokens = { url: 'https://tokens.example.com/hubspot' }
+    const own = functionsOf(relayTemplate({ hubspot: { accessTokens } }))
+
+    expect(Object.keys(own)).not.toContain('oauth-install')
+    expect(own['update-status']!['Environment'].Variables).toMatchObject({ ACCESS_TOKENS_URL: accessTokens.url })
+    expect(own['update-status']!['Environment'].Variables).not.toHaveProperty('APP_SECRET_ARN')
+    expect(() => relayTemplate({ hubspot: { accessTokens }, install: true })).toThrow('- install must be false where')
+    expect(() => relayTemplate({ hubspot: { accessTokens: { url: 'http://tokens.example.com' } } })).toThrow(
+      '- hubspot.accessTokens.url must be an https:// URL.',
+    )
+  })
+
   test('by default agents see the truth within a quarter of an hour, and silence is no failure', () => {
     expect(functionsOf(relayTemplate())['deliver-message']!['Environment'].Variables).toMatchObject({
       DELIVER_WITHIN_SECONDS: '900',

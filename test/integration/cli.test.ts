@@ -163,6 +163,7 @@ describe('filling it in', () => {
       accessToken: expect.any(String),
       accessTokenExpiresAt: expect.any(Number),
       askAgainAt: 0,
+      importedAs: expect.any(String),
     })
   })
 

@@ -54,7 +54,7 @@ export function addPortalCommands(program: Command, context: Context) {
   addRemoveCommand(portal, context)
 
   addImportCommand(portal, context)
-}}
+}
 
 function summaryOf([portalId, portal]: [portalId: string, portal: Portal | undefined]) {
   const { problem, problemSince, accessTokenExpiresAt = 0, refreshToken, accessToken } = portal ?? {}
