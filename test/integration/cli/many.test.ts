@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noteRunning } from '../../../infra/cli/running.ts'
 import { type LocalRelay, startLocalRelay } from '../../../infra/local/local-relay.ts'
-import { noteRunning } from '../../../infra/local/running.ts'
 import { runRelay, type Session } from '../../support/relay-terminal.ts'
 
 let folder: string
