@@ -67,7 +67,7 @@ export function tokenEndpointAsSource(options: {
 }
 
 /** The headers of a request for a token, as Standard Webhooks has them; its library would bring a SHA-256 of its own. */
-export function signatureHeaders(secret: string, { id, at, body }: { id: string; at: Date; body: string }) {
+function signatureHeaders(secret: string, { id, at, body }: { id: string; at: Date; body: string }) {
   const timestamp = String(Math.floor(at.getTime() / 1000))
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
   return {

@@ -8,7 +8,7 @@ import { type Answered, answeredWith, keepRawBody, type Reply, sendReply } from 
 type Kept = { refreshToken: string; accessToken?: string; expiresAt?: number }
 
 /** A request for a token, and what it was answered. */
-export type TokenCall = { portalId: string | undefined; refused: boolean; answered: Answered }
+type TokenCall = { portalId: string | undefined; refused: boolean; answered: Answered }
 
 /** The team's own token endpoint, as its users see it. */
 export type TokenEndpoint = Awaited<ReturnType<typeof startTokenEndpoint>>

@@ -573,7 +573,7 @@ test('as a process it says the same, and by its exit code', async () => {
     stdout: expect.stringContaining('redrive'),
     stderr: '',
   })
-  await expect(run('portal', 'import')).rejects.toMatchObject({ code: 2, stdout: '' })
+  await expect(run('portal', 'show')).rejects.toMatchObject({ code: 2, stdout: '' })
 })
 
 test('no command says a secret, a token, a text or a phone number', () => {
