@@ -4,7 +4,8 @@ import { consume } from './platform/consume.ts'
 import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
-import { PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
+import { againStatuses, PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
+import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { ReceiptAdapter } from './providers/provider.ts'
 
@@ -16,29 +17,29 @@ export type Deps = ConsumerDeps & {
 
 /**
  * Hands on what providers post beside receipts, customers' messages for instance: the body as it came, with the headers by
- * which its receiver verifies it, to the place that the account names now. At least once, in no certain order, as the
+ * which its receiver verifies it, to the endpoint that the account names now. At least once, in no certain order, as the
  * providers post themselves.
  */
 export function createHandler(deps: Deps) {
   const { accounts, fetchJson, telemetry, now } = deps
 
   async function handle(job: HandOnJob) {
-    const to = await placeFor(job)
-    await post(to, job).catch(async (error) => {
-      // The place may have been put right since the secret was read.
-      const latest = await placeFor(job, { fresh: true })
-      if (latest === to) throw error
-      await post(latest, job)
-    })
+    // The endpoint may have been put right since the secret was read.
+    const failure = await withRotatedSecret(
+      (options) => endpointFor(job, options),
+      (endpoint) => post(endpoint, job).catch((error: unknown) => error),
+      { isWrong: (error) => error !== undefined, isSame: (one, other) => one === other },
+    )
+    if (failure !== undefined) throw failure
     telemetry.info('Handed on', about(job))
     telemetry.count('HandedOn')
   }
 
-  async function placeFor(job: HandOnJob, options?: { fresh: boolean }) {
+  async function endpointFor(job: HandOnJob, options?: { fresh: boolean }) {
     const found = await accounts.find(job, options)
-    const place = found?.adapter?.handOnTo?.(found.account)
-    if (place === undefined) throw new RetryableError('The account names no place to hand this on to')
-    return place
+    const endpoint = found?.adapter?.handOnTo?.(found.account)
+    if (endpoint === undefined) throw new RetryableError('The account names no endpoint to forward this to')
+    return endpoint
   }
 
   async function post(to: string, { headers, body }: HandOnJob) {
@@ -46,9 +47,9 @@ export function createHandler(deps: Deps) {
       unanswered,
     )
     if (status >= 200 && status < 300) return
-    if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
-      throw new PermanentError(`The place to hand this on to refuses it (HTTP ${status})`)
-    throw new RetryableError(`The place to hand this on to answered HTTP ${status}`, {
+    if (status >= 400 && status < 500 && !againStatuses.has(status))
+      throw new PermanentError(`The forwarding endpoint rejected the request (HTTP ${status})`)
+    throw new RetryableError(`The forwarding endpoint answered HTTP ${status}`, {
       named: retryAfter(answered['retry-after'], now()),
     })
   }
@@ -66,7 +67,7 @@ export function createHandler(deps: Deps) {
 
 function unanswered(error: unknown): never {
   if (error instanceof NoAnswer)
-    throw new RetryableError(`The place to hand this on to gave no answer (${error.message})`, { cause: error })
+    throw new RetryableError(`The forwarding endpoint gave no answer (${error.message})`, { cause: error })
   throw error
 }
 

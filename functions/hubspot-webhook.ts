@@ -23,6 +23,7 @@ import {
   rawBody,
 } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
+import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
 /** What `hubspot-webhook` works with. */
@@ -68,9 +69,7 @@ export function createHandler(deps: Deps) {
     const request = { method: event.requestContext.http.method, url, body, timestamp }
     const matches = ({ clientSecrets }: AppSecret) =>
       clientSecrets.findIndex((secret) => verify(request, signature, secret))
-    let match = matches(await deps.appSecret())
-    // The secret may have been rotated since it was read.
-    if (match < 0) match = matches(await deps.appSecret({ fresh: true }))
+    const match = await withRotatedSecret(deps.appSecret, matches, { isWrong: (index) => index < 0 })
     if (match > 0) telemetry.count('VerifiedByPreviousSecret')
     return match < 0 ? ['mismatch', 'signature does not match'] : undefined
   }

@@ -84,9 +84,16 @@ type Progress = z.infer<typeof Progress>
 type Run = RunOf<Progress>
 
 function handle(deps: WithReport, job: StatusJob, run: Run) {
-  if ('unread' in job) return handleUnread(deps, job, run)
-  if ('change' in job) return deps.channelAccounts.record(job)
-  return 'announced' in job ? recordMessage(deps, job) : tellStatus(deps, job, run)
+  switch (job.type) {
+    case 'status':
+      return tellStatus(deps, job, run)
+    case 'announcement':
+      return recordMessage(deps, job)
+    case 'account':
+      return deps.channelAccounts.record(job)
+    case 'event':
+      return handleEvent(deps, job, run)
+  }
 }
 
 /** Claims what is to be told, tells it, records it; and again, if more is known by then. */
@@ -177,7 +184,7 @@ async function tell(deps: WithReport, update: StatusUpdate, item: LedgerItem, ru
 }
 
 /** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */
-function handleUnread(deps: Deps, job: UnreadEvent, run: Run) {
+function handleEvent(deps: Deps, job: UnreadEvent, run: Run) {
   const event = readAnew(job, run.since)
   if (event.kind === 'account') return deps.channelAccounts.record({ v: version, ...event.job })
   const { channelAccountId, ...message } = event.kind === 'message' ? event.job : event.message
@@ -202,13 +209,13 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Mes
 /** A status that HubSpot cannot be told is in the ledger at least, with its job's mark: reconcile finds it there. */
 async function keepUntold(deps: Deps, job: StatusJob, run: Run) {
   const { ledger, now } = deps
-  if (!('status' in job) || isForgotten(job, now())) return
+  if (job.type !== 'status' || isForgotten(job, now())) return
   await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown: shownBefore(deps) }))
 }
 
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */
 async function noteAsCopy({ ledger }: Deps, job: StatusJob, run: Run, note: (item: LedgerItem) => LedgerItem) {
-  if (!('status' in job)) return
+  if (job.type !== 'status') return
   const decide = asCopy({ job: markOf(job), run }, (item) => ({ next: note(item), answer: 'noted' }))
   const { answer } = await ledger.change(job, decide)
   if (answer === 'superseded') throw superseded()

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { withRotatedSecret } from '../platform/rotated-secret.ts'
 
 // What is pasted may end in a space or a line break, which no signature would survive.
 const Pasted = z
@@ -18,13 +19,12 @@ export type AppSecret = z.infer<typeof AppSecret>
 export type ReadAppSecret = (options?: { fresh?: boolean }) => Promise<AppSecret>
 
 /** Asks HubSpot as the app; where the app is refused, once more if its secret was rotated since it was read. */
-export async function askAsApp<Answer extends { kind: string }>(
+export function askAsApp<Answer extends { kind: string }>(
   appSecret: ReadAppSecret,
   ask: (app: AppSecret) => Promise<Answer>,
 ) {
-  const app = await appSecret()
-  const answer = await ask(app)
-  if (answer.kind !== 'refused') return answer
-  const latest = await appSecret({ fresh: true })
-  return latest.clientSecrets[0] === app.clientSecrets[0] ? answer : ask(latest)
+  return withRotatedSecret(appSecret, ask, {
+    isWrong: ({ kind }) => kind === 'refused',
+    isSame: (one, other) => one.clientSecrets[0] === other.clientSecrets[0],
+  })
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
-import { retryAfterSeconds } from '../platform/retry.ts'
+import { againStatuses, retryAfterSeconds } from '../platform/retry.ts'
 import type { Allowance } from './rate-limit.ts'
 
 /** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
@@ -75,8 +75,8 @@ export const channelsPath = (version: string) =>
 
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
 const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
-// Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again".
-const busyStatuses = new Set([408, 423, 425, 429, 477])
+/** Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again". */
+export const busyStatuses: ReadonlySet<number> = new Set([...againStatuses, 423, 477])
 
 function understand(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response

@@ -1,3 +1,4 @@
+import { Digits, Id, type Party } from '../messages/ids.ts'
 import { isExactNumber, parseJsonExactly, wholeNumber } from '../platform/json.ts'
 import { readTime } from '../platform/times.ts'
 
@@ -29,10 +30,7 @@ export const eventFields = [
 export type EventField = (typeof eventFields)[number]
 
 /** Who sends or receives a message. */
-export type Party = {
-  actorId?: string | undefined
-  name?: string | undefined
-  deliveryIdentifier?: { type?: string; value: string } | undefined
+type ReadParty = Party & {
   /** Set where there is an address that cannot be read. */
   isUnreadable?: boolean
 }
@@ -59,7 +57,7 @@ export function createFieldReader(receivedAt: number) {
   const id = (field: EventField, value: unknown) => read(field, value, textId, wholeNumber)
   const list = (field: EventField, value: unknown) => read(field, value, asList, (value) => [value]) ?? []
 
-  function party(field: EventField, value: unknown): Party | undefined {
+  function party(field: EventField, value: unknown): ReadParty | undefined {
     const fields = read(field, value, asFields)
     const identifier = fields?.['deliveryIdentifier']
     return (
@@ -126,13 +124,9 @@ const asFields: Reading<Fields> = (value) =>
     : undefined
 const asList: Reading<unknown[]> = (value) => (Array.isArray(value) ? value : undefined)
 const text: Reading<string> = (value) => (typeof value === 'string' && value.isWellFormed() ? value : undefined)
-const asDigits: Reading<string> = (value) => (/^\d{1,20}$/.test(String(value)) ? String(value) : undefined)
+const asDigits: Reading<string> = (value) => Digits.safeParse(value).data
 
-// As the schema of jobs has it.
-const textId: Reading<string> = (value) =>
-  typeof value === 'string' && value !== '' && value.length <= 512 && value.isWellFormed() && !/^\.{1,2}$/.test(value)
-    ? value
-    : undefined
+const textId: Reading<string> = (value) => Id.safeParse(value).data
 
 const isoDateTime =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/

@@ -80,7 +80,10 @@ function readAccount(
   const at = fields.time('eventTimestamp', event['eventTimestamp']) ?? new Date(receivedAt).toISOString()
   // Not documented for events; the API's channel accounts have it.
   const authorised = fields.boolean('authorized', event['authorized'])
-  return { kind: 'account', job: { portalId, channelId, channelAccountId, change, authorised, at, traceId } }
+  return {
+    kind: 'account',
+    job: { type: 'account', portalId, channelId, channelAccountId, change, authorised, at, traceId },
+  }
 }
 
 /** The most events that one body may hold: HubSpot's app webhooks have no more. */
@@ -132,5 +135,14 @@ const [opening, closing, openingBrace, closingBrace, comma, quote, backslash] = 
 /** What the ledger keeps of a message that the team delivers by its own means. */
 export function toAnnouncement(message: Undeliverable & { channelAccountId: string }): Omit<MessageAnnounced, 'v'> {
   const { portalId, channelId, channelAccountId, messageId, createdAt, eventId, traceId } = message
-  return { portalId, channelId, channelAccountId, messageId, announced: createdAt, eventId, traceId }
+  return {
+    type: 'announcement',
+    portalId,
+    channelId,
+    channelAccountId,
+    messageId,
+    announced: createdAt,
+    eventId,
+    traceId,
+  }
 }

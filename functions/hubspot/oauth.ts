@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
 import { type NamedWait, retryAfter as retryAfterOf } from '../platform/retry.ts'
 import type { AppSecret } from './app-secret.ts'
-import type { ApiVersion } from './client.ts'
+import { type ApiVersion, busyStatuses } from './client.ts'
 
 /** The id of a HubSpot account: a whole number, which others may write as a text. What is none counts as not said. */
 const HubId = z
@@ -31,7 +31,7 @@ export type GivenTokens = {
 }
 
 /** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
-export type TokenRefusal = {
+export type TokenFailure = {
   problem: string
   code?: string | undefined
   blames?: 'app' | 'redirect URL' | undefined
@@ -42,12 +42,12 @@ export type TokenRefusal = {
 )
 
 /** What is answered to whoever asks for tokens. */
-export type TokenAnswer = GivenTokens | TokenRefusal
+export type TokenAnswer = GivenTokens | TokenFailure
 
 /** What HubSpot says of a token. */
 export type Introspection =
   | { kind: 'token'; active: boolean; portalId: string | undefined; scopes: string[] | undefined }
-  | TokenRefusal
+  | TokenFailure
 
 /** HubSpot's OAuth endpoints, `POST /oauth/{version}/token` and below: form-encoded, since JSON is answered with 415. */
 export function createOAuth({
@@ -97,7 +97,7 @@ export function createOAuth({
       tokensFor(app, { grant_type: 'authorization_code', code, redirect_uri: redirectUri }),
 
     /** Ends a refresh token, for good. Access tokens that came of it live on for their half hour. */
-    revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenRefusal> =>
+    revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenFailure> =>
       orBusy(async () => {
         const { status, json, ok } = await post(app, '/token/revoke', named('refresh_token', refreshToken))
         return ok ? { kind: 'revoked' } : refusal(status, json)
@@ -139,7 +139,7 @@ const Introspected = z.object({
 
 const asId = (hubId: number | string | undefined) => (hubId === undefined ? undefined : String(hubId))
 
-async function orBusy<Answer>(ask: () => Promise<Answer | TokenRefusal>): Promise<Answer | TokenRefusal> {
+async function orBusy<Answer>(ask: () => Promise<Answer | TokenFailure>): Promise<Answer | TokenFailure> {
   try {
     return await ask()
   } catch (error) {
@@ -161,14 +161,14 @@ const OAuthError = z.object({
   error_description: z.string().optional().catch(undefined),
 })
 
-function refusal(status: number, json: unknown, retryAfter?: NamedWait): TokenRefusal {
+function refusal(status: number, json: unknown, retryAfter?: NamedWait): TokenFailure {
   const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
   const blames = blamed(status, [error, code, message, description].join(' '))
   const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
-  const isBusy = status < 400 || status >= 500 || [408, 423, 425, 429, 477].includes(status)
+  const isBusy = status < 400 || status >= 500 || busyStatuses.has(status)
   return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'refused', ...said }
 }
 

@@ -1,5 +1,6 @@
+import type { Party } from '../messages/ids.ts'
 import type { DeliveryJob } from '../messages/jobs.ts'
-import { type EventField, type FieldReader, type Fields, isMissing, type Party } from './event-fields.ts'
+import { type EventField, type FieldReader, type Fields, isMissing } from './event-fields.ts'
 
 /** What is known of an event by its arrival. */
 export type Arrival = { traceId: string; receivedAt: number }
@@ -56,6 +57,7 @@ export function readOutgoingMessage(
     return { kind: 'undeliverable', message: { ...ids, channelAccountId }, reason: reasonFor(unread), problem }
   }
   const job = {
+    type: 'message' as const,
     ...ids,
     channelAccountId,
     conversationsThreadId: fields.id('message.conversationsThreadId', message['conversationsThreadId']),

@@ -32,8 +32,14 @@ const tooLarge =
 
 /** What a job is about, which may be an event as HubSpot posted it. Throws PermanentError as `readAnew` does. */
 export function eventOf(job: Delivery, receivedAt: number): EventToHandle {
-  if ('unread' in job) return readAnew(job, receivedAt)
-  return 'change' in job ? { kind: 'account', job } : { kind: 'message', job }
+  switch (job.type) {
+    case 'message':
+      return { kind: 'message', job }
+    case 'account':
+      return { kind: 'account', job }
+    case 'event':
+      return readAnew(job, receivedAt)
+  }
 }
 
 /** The same; undefined where nothing can be read. */

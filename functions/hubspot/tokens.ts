@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { namedWait, RetryableError } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import type { TokenRefusal } from './oauth.ts'
+
+
+import type { TokenFailure } from './oauth.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
 import type { TokenSource } from './token-source.ts'
+
 
 /** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
 export class NoAccess extends RetryableError {
@@ -113,7 +116,7 @@ export function createTokens(options: {
   }
 
   /** Marks the portal, so that nobody asks HubSpot for a while. Counted once, by whoever marks it first. */
-  async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenRefusal): Promise<never> {
+  async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenFailure): Promise<never> {
     const problem = `${source.name} refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
     const { isMarked, askAgainAt } = await mark(portal, problem, pause)

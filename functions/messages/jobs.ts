@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { VerifiedBy } from './authority.ts'
+import { Digits, Id, Party } from './ids.ts'
 import { Status } from './status.ts'
 import { repairable, repaired } from './update-repair.ts'
 
@@ -15,23 +16,6 @@ const Version = z
   .min(Math.max(1, version - 1))
   .max(version)
   .transform(() => version)
-
-/** An id of HubSpot's that is a number in its documents: kept as a string, since it may exceed what a number holds. */
-export const Digits = z.string().regex(/^\d{1,20}$/)
-
-/** An id of somebody else's, as it came, where it can stand in a URL and in a key of DynamoDB's. */
-export const Id = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine((id) => id.isWellFormed() && !/^\.{1,2}$/.test(id), 'no id that can be sent')
-
-/** Somebody who sends or receives a message. */
-const Party = z.object({
-  actorId: z.string().optional(),
-  name: z.string().optional(),
-  deliveryIdentifier: z.object({ type: z.string().optional(), value: z.string() }).optional(),
-})
 
 /** A message on its way to its provider. */
 export const DeliveryJob = z.object({

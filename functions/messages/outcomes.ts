@@ -63,7 +63,7 @@ export function createOutcomes(deps: OutcomeDeps) {
     part?: Part,
   ): StatusUpdate {
     const ids = { portalId, channelId, channelAccountId, messageId, traceId, ...(part && part.of > 1 && { part }) }
-    return { v: version, ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
+    return { v: version, type: 'status', ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
   }
 
   return {

@@ -8,10 +8,10 @@ import { type UnreadEvent, version } from './jobs.ts'
 export function asItCame(body: Uint8Array, traceId: string): UnreadEvent[] {
   const packed = gzip(body)
   const of = Math.ceil(packed.length / longestPiece)
-  if (of <= 1) return [{ v: version, unread: packed, traceId }]
+  if (of <= 1) return [{ v: version, type: 'event', unread: packed, traceId }]
   return Array.from({ length: of }, (_, index) => {
     const unread = packed.slice(index * longestPiece, (index + 1) * longestPiece)
-    return { v: version, unread, piece: { index, of }, traceId }
+    return { v: version, type: 'event', unread, piece: { index, of }, traceId }
   })
 }
 

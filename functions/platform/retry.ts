@@ -85,6 +85,9 @@ export function nextTry(
   return Math.max(now, notBefore ?? 0, Math.min(asked, end + 1))
 }
 
+/** Refusals over HTTP that say "again" and not "no": Request Timeout, Too Early, Too Many Requests. */
+export const againStatuses: ReadonlySet<number> = new Set([408, 425, 429])
+
 /** The wait that a `Retry-After` header names; undefined where there is none that makes sense. */
 export function retryAfter(header: string | string[] | undefined, now: number): NamedWait | undefined {
   const seconds = retryAfterSeconds(header, now)

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { Digits, Id } from '../messages/ids.ts'
 import type { StatusUpdate } from '../messages/jobs.ts'
 
 /** Our ids, as they go out with a send and come back with its receipts: no look-up is needed, whichever comes first. */
@@ -10,10 +11,10 @@ export type Reference = Pick<StatusUpdate, 'portalId' | 'channelId' | 'channelAc
  */
 const Query = z.object({
   v: z.literal('1').optional(),
-  p: z.string().regex(/^\d{1,20}$/),
-  c: z.string().regex(/^\d{1,20}$/),
-  a: z.string().min(1).max(512).optional(),
-  m: z.string().min(1).max(512),
+  p: Digits,
+  c: Digits,
+  a: Id.optional(),
+  m: Id,
   n: z
     .string()
     .regex(/^\d{1,4}\.\d{1,4}$/)

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
-import { Digits, Id } from '../../functions/messages/jobs.ts'
+import { Digits, Id } from '../../functions/messages/ids.ts'
 import { ForwardAccount } from '../../functions/providers/forward/account.ts'
 import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'

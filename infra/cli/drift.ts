@@ -21,6 +21,7 @@ export type Verdict =
 export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: string }): Verdict {
   const update = (word: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
     v: version,
+    type: 'status',
     ...messageOf(item.pk),
     ...word,
     source: 'relay',
@@ -55,6 +56,7 @@ export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: strin
   const index = item.parts?.findIndex(({ known }) => known === status) ?? -1
   return {
     v: version,
+    type: 'status',
     ...messageOf(item.pk),
     status,
     ...(item.parts && index >= 0 && { part: { index, of: item.parts.length } }),

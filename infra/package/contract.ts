@@ -1,7 +1,12 @@
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
+
+
 import { TokenEndpointSecret, TokenGrant, TokenRequest, UnknownPortal } from '../../functions/hubspot/token-endpoint.ts'
-import { DeliveryJob, Digits, DocumentedStatus } from '../../functions/messages/jobs.ts'
+import { Digits } from '../../functions/messages/ids.ts'
+import { DeliveryJob, DocumentedStatus } from '../../functions/messages/jobs.ts'
+
+
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'
 import { ForwardAnswer, ForwardRefusal } from '../../functions/providers/forward/send.ts'
@@ -60,7 +65,7 @@ const messages: Contract[] = [
     name: 'Job',
     title: 'A message to be delivered',
     description: "What forward posts to your endpoint in the format job: the agent's message.",
-    schema: DeliveryJob.omit({ original: true }),
+    schema: DeliveryJob.omit({ original: true, type: true }),
   },
   {
     name: 'Answer',

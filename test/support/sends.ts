@@ -6,6 +6,7 @@ import type { SendAdapter } from '../../functions/providers/provider.ts'
 /** A message of an agent's. */
 export const job: DeliveryJob = {
   v: 1,
+  type: 'message',
   portalId: '243842089',
   channelId: '2300310',
   channelAccountId: '3000000001',

@@ -307,6 +307,7 @@ const contextWith = (remaining: number) =>
 export function update(status: StatusUpdate['status'], fields: Partial<StatusUpdate> = {}): StatusUpdate {
   return {
     v: 1,
+    type: 'status',
     portalId: '1',
     channelId: '2',
     messageId: 'm',
@@ -321,6 +322,7 @@ export function update(status: StatusUpdate['status'], fields: Partial<StatusUpd
 export function delivery(fields: Partial<DeliveryJob> = {}): DeliveryJob {
   return {
     v: 1,
+    type: 'message',
     portalId: '1',
     channelId: '2',
     channelAccountId: '3',

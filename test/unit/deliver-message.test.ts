@@ -537,7 +537,10 @@ describe('what is known is told before a job may end', () => {
     world.provider.send = async () => {
       throw new RetryableError('The endpoint answered HTTP 503')
     }
-    await world.deliveries.send({ v: 1, unread: gzip(JSON.stringify(event)), traceId: 'trace' }, { group: '1' })
+    await world.deliveries.send(
+      { v: 1, type: 'event', unread: gzip(JSON.stringify(event)), traceId: 'trace' },
+      { group: '1' },
+    )
     await world.rest()
 
     expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('HTTP 503') })
@@ -1161,7 +1164,7 @@ describe('an event that could not be read', () => {
   }
   const unread = (body: object) => ({
     deadLetter: { reason: 'Unreadable event', attempts: 1, since: '2026-11-22T12:00:00Z', at: '2026-11-22T12:00:00Z' },
-    job: { v: 1, unread: gzip(JSON.stringify(body)), traceId: 'trace' },
+    job: { v: 1, type: 'event', unread: gzip(JSON.stringify(body)), traceId: 'trace' },
   })
 
   test('is parsed anew when it is redriven, and delivered', async () => {

@@ -10,6 +10,7 @@ import { createMemoryQueue, workOff } from '../support/world.ts'
 const body = Buffer.from('{"text":"hunter2 \\u00e9"}')
 const job: HandOnJob = {
   v: 1,
+  type: 'hand-on',
   channelId: '2',
   channelAccountId: '3',
   headers: { 'x-hub-signature-256': 'sha256=00' },

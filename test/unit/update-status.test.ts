@@ -1258,7 +1258,10 @@ describe('without delivery', () => {
       channelId: '2',
       message: { id: 'm', channelAccountId: '3' },
     }
-    await world.statusUpdates.send({ v: 1, unread: gzip(JSON.stringify(event)), traceId: 't' }, { group: '1' })
+    await world.statusUpdates.send(
+      { v: 1, type: 'event', unread: gzip(JSON.stringify(event)), traceId: 't' },
+      { group: '1' },
+    )
     await world.rest()
 
     expect(item()).toMatchObject({ timeline: [{ what: 'announced' }] })

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
+import { Digits, Id } from '../../messages/ids.ts'
 import { parseJson } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
 import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
@@ -10,8 +11,8 @@ export const ForwardReceipt = z.object({
   type: z.literal('message.status'),
   timestamp: z.unknown().optional(),
   data: z.object({
-    portalId: z.string().regex(/^\d{1,20}$/),
-    messageId: z.string().min(1).max(512),
+    portalId: Digits,
+    messageId: Id,
     status: z.enum(['sent', 'failed', 'delivered', 'read']),
     // No status is lost by the form of these.
     reason: z.unknown().optional(),

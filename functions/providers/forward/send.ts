@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { RetryableError, retryAfter } from '../../platform/retry.ts'
+import { againStatuses, RetryableError, retryAfter } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
 import { ForwardAccount, truth } from './account.ts'
 
@@ -36,7 +36,7 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
 
 /** The job without HubSpot's original body, signed by Standard Webhooks. */
 function signedJob(job: DeliveryJob, { secrets }: ForwardAccount, { now }: SendTools) {
-  const { original: _, ...data } = job
+  const { original: _, type: __, ...data } = job
   const body = JSON.stringify(data)
   const id = `msg_${job.portalId}_${job.channelId}_${encodeURIComponent(job.messageId)}`
   const at = new Date(now())
@@ -97,7 +97,7 @@ function understand({ status, headers, json }: HttpResponse, now: number): SendO
       providerMessageId,
     }
   }
-  if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
+  if (status >= 400 && status < 500 && !againStatuses.has(status)) {
     const { reason, message, error } = ForwardRefusal.safeParse(json).data ?? {}
     return {
       outcome: 'rejected',

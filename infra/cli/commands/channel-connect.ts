@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import * as z from 'zod'
-import { Digits } from '../../../functions/messages/jobs.ts'
+import { Digits } from '../../../functions/messages/ids.ts'
 import { accountsOfChannel, DeliveryIdentifier, NewAccount } from '../accounts-of-channel.ts'
 import { digits, readDocument } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'

@@ -26,6 +26,7 @@ export function addStatusCommands(program: Command, { terminal, deployment }: Co
       const item = await requireMessage(found, terminal, id, narrow)
       const update: StatusUpdate = {
         v: version,
+        type: 'status',
         ...messageOf(item.pk),
         status,
         ...(reason !== undefined && { reason }),

@@ -88,7 +88,7 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
     sent++
     const occurredAt = new Date(clock.now()).toISOString()
     const ids = { portalId, channelId: '1', messageId }
-    const update: StatusUpdate = { v: 1, ...ids, status: 'sent', source: 'forward', occurredAt }
+    const update: StatusUpdate = { v: 1, type: 'status', ...ids, status: 'sent', source: 'forward', occurredAt }
     void queue.send(update, { group: portalId })
   }
 

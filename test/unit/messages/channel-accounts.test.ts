@@ -12,6 +12,7 @@ const account = { portalId: '1', channelId: '2', channelAccountId: '3' }
 
 const changed = (change: ChannelAccountChanged['change'], at = '2026-11-22T11:00:00Z'): ChannelAccountChanged => ({
   v: 1,
+  type: 'account',
   ...account,
   change,
   at,
@@ -63,7 +64,7 @@ test.each(['deliveries', 'statusUpdates'] as const)(
     const world = createWorld()
     const unread = gzip(example('hubspot/channel-account-purged'))
 
-    await world[queue].send({ v: 1, unread, traceId: 'trace' }, { group: '1' })
+    await world[queue].send({ v: 1, type: 'event', unread, traceId: 'trace' }, { group: '1' })
     await world.step()
 
     expect(world.ledgerTable.items.get('account#243842089#2300310#3000000001')).toMatchObject({ state: 'purged' })

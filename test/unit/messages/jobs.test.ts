@@ -5,6 +5,7 @@ import { about, DeliveryJob, StatusUpdate, tenantOf, version } from '../../../fu
 
 const delivery: DeliveryJob = {
   v: version,
+  type: 'message',
   portalId: '243842089',
   channelId: '2300310',
   channelAccountId: '3000000001',
@@ -19,6 +20,7 @@ const delivery: DeliveryJob = {
 }
 const update: StatusUpdate = {
   v: version,
+  type: 'status',
   portalId: '243842089',
   channelId: '2300310',
   messageId: 'm1',

@@ -24,6 +24,7 @@ const providers = Provider.options.map((name) => ({ name, ...harnesses[name] }))
 const text = 'A secret between an agent and a customer'
 const message: DeliveryJob = {
   v: 1,
+  type: 'message',
   portalId: '243842089',
   channelId: '2300310',
   channelAccountId: '3000000001',

@@ -25,6 +25,7 @@ const account: ForwardAccount = {
 const original = '{"type":"OUTGOING_CHANNEL_MESSAGE_CREATED", "text":"Grüße 👋"}'
 const job: DeliveryJob = {
   v: 1,
+  type: 'message',
   portalId: '243842089',
   channelId: '2300310',
   channelAccountId: '3000000001',
