@@ -20,6 +20,7 @@ const Version = z
 /** A message on its way to its provider. */
 export const DeliveryJob = z.object({
   v: Version,
+  type: z.literal('message'),
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
@@ -46,6 +47,7 @@ export type DeliveryJob = z.infer<typeof DeliveryJob>
 /** A message that the team delivers by its own means: recorded in the ledger, so that one look-up explains it. No content. */
 export const MessageAnnounced = z.object({
   v: Version,
+  type: z.literal('announcement'),
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
@@ -60,6 +62,7 @@ export type MessageAnnounced = z.infer<typeof MessageAnnounced>
 /** A signed event of HubSpot's as it came: too large for a job, or not to be understood, and kept until a version comes that does. */
 export const UnreadEvent = z.object({
   v: Version,
+  type: z.literal('event'),
   /** HubSpot's body, gzipped, in base64. */
   unread: z.string(),
   /** Where that is more than SQS takes, which piece of it this is, counted from 0. */
@@ -77,6 +80,7 @@ export type UnreadEvent = z.infer<typeof UnreadEvent>
 /** A channel account that was created, updated or purged at HubSpot. */
 export const ChannelAccountChanged = z.object({
   v: Version,
+  type: z.literal('account'),
   portalId: Digits,
   channelId: Digits,
   channelAccountId: Id,
@@ -98,6 +102,8 @@ const Part = z
 /** Without these nobody knows what is said of which message: they are never guessed. */
 const Needed = {
   v: Version,
+  /** Whoever sends statuses may leave it out. */
+  type: z.literal('status').default('status'),
   portalId: Digits,
   channelId: Digits,
   /** Whose word it is. One that cannot be read is not as good as none. */
@@ -144,6 +150,7 @@ export type StatusUpdate = z.infer<typeof DocumentedStatus> & { unexpected?: (ty
  */
 export const HandOnJob = z.object({
   v: Version,
+  type: z.literal('hand-on'),
   channelId: Digits,
   channelAccountId: Id.optional(),
   /** By lower-case name. */
