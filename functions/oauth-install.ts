@@ -3,12 +3,10 @@ import { askAsApp, type ReadAppSecret } from './hubspot/app-secret.ts'
 import { connected, failureOf, failurePage, type InstallFailure, paths, reconnected } from './hubspot/install-pages.ts'
 import { installTime, readState, signState } from './hubspot/install-state.ts'
 
-
 import { type GivenTokens, missingScopes, type OAuth } from './hubspot/oauth.ts'
 import { keepTokens } from './hubspot/portal.ts'
 import { Digits } from './messages/ids.ts'
 import { htmlPage, privateHeaders } from './platform/html-page.ts'
-
 
 import { baseUrlOf, type HttpAnswer, type HttpEvent, httpHandler } from './platform/http-event.ts'
 import { withRotatedSecret } from './platform/rotated-secret.ts'

@@ -3,11 +3,9 @@ import { namedWait, RetryableError } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 
-
 import type { TokenFailure } from './oauth.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
 import type { TokenSource } from './token-source.ts'
-
 
 /** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
 export class NoAccess extends RetryableError {

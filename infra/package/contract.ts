@@ -1,11 +1,9 @@
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 
-
 import { TokenEndpointSecret, TokenGrant, TokenRequest, UnknownPortal } from '../../functions/hubspot/token-endpoint.ts'
 import { Digits } from '../../functions/messages/ids.ts'
 import { DeliveryJob, DocumentedStatus } from '../../functions/messages/jobs.ts'
-
 
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'

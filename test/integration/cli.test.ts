@@ -418,6 +418,7 @@ describe('dead letters', () => {
   async function sendDelivery(message: Message, waiting?: object) {
     const job: DeliveryJob = {
       v: 1,
+      type: 'message',
       ...ids,
       messageId: message.id,
       integrationThreadIds: [],

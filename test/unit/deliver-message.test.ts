@@ -512,6 +512,7 @@ describe('what is known is told before a job may end', () => {
     await deliver()
     const purged = {
       v: 1 as const,
+      type: 'account',
       portalId: '1',
       channelId: '2',
       channelAccountId: '3',

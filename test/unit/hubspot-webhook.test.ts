@@ -26,6 +26,7 @@ test("an agent's message is queued for its provider, and only then acknowledged"
   expect(deliveries()).toEqual([
     {
       v: 1,
+      type: 'message',
       portalId: '243842089',
       channelId: '2300310',
       channelAccountId: '3000000001',
@@ -60,6 +61,7 @@ test('without delivery, a message is announced without anything of its content',
   expect(deliveries()).toEqual([
     {
       v: 1,
+      type: 'announcement',
       portalId: '243842089',
       channelId: '2300310',
       channelAccountId: '3000000001',
@@ -340,6 +342,7 @@ test.each(['created', 'updated', 'purged'])(
     expect(deliveries()).toEqual([
       {
         v: 1,
+        type: 'account',
         portalId: '243842089',
         channelId: '2300310',
         channelAccountId: '3000000001',
@@ -407,7 +410,7 @@ test.each<[string, Buffer, string]>([
   expect(deadLetters()).toEqual([
     {
       deadLetter: { reason, attempts: 1, since: at, at },
-      job: { v: 1, unread: expect.any(String), traceId: 'request-1' },
+      job: { v: 1, type: 'event', unread: expect.any(String), traceId: 'request-1' },
     },
   ])
   expect(bytes.toString()).toContain(gunzip(deadLetters()[0]!.job.unread).toString().trim())
@@ -484,7 +487,14 @@ test('a message that cannot be delivered goes to whoever tells the agent, as it 
     messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
   }
   expect(deliveries()).toEqual([
-    { v: 1, ...ids, createdAt: '2026-11-22T12:00:00Z', unread: expect.any(String), traceId: 'request-1' },
+    {
+      v: 1,
+      type: 'event',
+      ...ids,
+      createdAt: '2026-11-22T12:00:00Z',
+      unread: expect.any(String),
+      traceId: 'request-1',
+    },
   ])
   expect(gunzip((deliveries() as [{ unread: string }])[0].unread).toString()).toBe(event)
   expect(deadLetters()).toEqual([])

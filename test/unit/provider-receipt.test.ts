@@ -34,6 +34,7 @@ test("a provider's receipt is queued as a status update, and only then acknowled
   expect(updates()).toEqual([
     {
       v: 1,
+      type: 'status',
       portalId: '243842089',
       channelId: '2300310',
       channelAccountId: '3000000001',
@@ -70,6 +71,7 @@ test('a receipt for a channel as a whole names no account, and a failure keeps i
   expect(updates()).toEqual([
     {
       v: 1,
+      type: 'status',
       portalId: '243842089',
       channelId: '2300310',
       messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',

@@ -316,6 +316,7 @@ describe('whose word it is', () => {
   test('where the relay does not deliver, the announcement says whose message it is', async () => {
     const announced = {
       v: 1,
+      type: 'announcement',
       portalId: '1',
       channelId: '2',
       channelAccountId: '3',
@@ -1225,6 +1226,7 @@ describe('with tellSent: corrections', () => {
 describe('without delivery', () => {
   const announced = {
     v: 1,
+    type: 'announcement',
     portalId: '1',
     channelId: '2',
     channelAccountId: '3',

@@ -305,6 +305,7 @@ describe('what falls under none', () => {
 describe('without delivery, the announcement says who may speak', () => {
   const announced = {
     v: 1,
+    type: 'announcement',
     portalId: '1',
     channelId: '2',
     channelAccountId: '3',

@@ -28,6 +28,7 @@ test('what is known is told anew, as an update of its own', () => {
     updates: [
       {
         v: 1,
+        type: 'status',
         portalId: '1',
         channelId: '2',
         messageId: 'm#3',

@@ -12,6 +12,7 @@ test("an agent's message becomes a job with all that a provider needs", () => {
   const body = example('hubspot/outgoing-message')
 
   expect(deliveryOf(body)).toEqual({
+    type: 'message',
     portalId: '243842089',
     channelId: '2300310',
     channelAccountId: '3000000001',
@@ -47,6 +48,7 @@ test('what may be missing may be missing, or null', () => {
   const body = example('hubspot/outgoing-message-bare')
 
   expect(deliveryOf(body)).toEqual({
+    type: 'message',
     portalId: '243842089',
     channelId: '2300310',
     channelAccountId: '3000000001',
@@ -104,7 +106,7 @@ test.each([
 
   expect(read).toMatchObject({
     kind: 'account',
-    job: { portalId: '243842089', channelId: '2300310', channelAccountId: '3000000001', change },
+    job: { type: 'account', portalId: '243842089', channelId: '2300310', channelAccountId: '3000000001', change },
     unexpected: [],
   })
   expect(read).toMatchObject({ job: { at: expect.stringContaining(at) } })

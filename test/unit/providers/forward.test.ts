@@ -49,7 +49,7 @@ test('a message goes to the endpoint as a job, signed by Standard Webhooks with 
   await send()
 
   const { url, method, headers, body } = requests[0]!
-  const { original: _, ...data } = job
+  const { original: _, type: __, ...data } = job
   expect({ url, method, contentType: headers['content-type'] }).toEqual({
     url: account.url,
     method: 'POST',
