@@ -2,16 +2,15 @@ import * as z from 'zod'
 import { eventIfRead, eventOf } from './hubspot/queued-events.ts'
 import type { Resend } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
-import { superseded } from './messages/copies.ts'
 import { about, Delivery, type DeliveryJob, tenantOf, version } from './messages/jobs.ts'
-import { tellUnrecorded, tellWhatIsKnown } from './messages/last-words.ts'
+import { tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/last-words.ts'
 import type { Ledger } from './messages/ledger.ts'
+import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomes, type OutcomeDeps, type Outcomes, OutcomesProgress } from './messages/outcomes.ts'
 import { namesOf } from './messages/part-names.ts'
 import { cleanReason } from './messages/reasons.ts'
-import { type LedgerItem, type SendOutcome, withWaitingNote } from './messages/record.ts'
-import { asDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
-import { outcomesOf, recordLookup } from './messages/sends.ts'
+import { type LedgerItem, type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
+import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
@@ -52,15 +51,21 @@ export function createHandler(given: Deps) {
     async beforeEnding(job, run, reason) {
       const event = eventIfRead(job, run.since)
       if (event?.kind === 'undeliverable') return deps.outcomes.queueUndeliverable(event.message, event.reason)
-      if (event?.kind === 'message') await tellWhatIsKnown(deps, messageOf(event), run, reason)
+      if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, reason)
     },
     async tellUnrecorded(job, run, options) {
-      const event = eventIfRead(job, run.since)
-      if (event?.kind === 'message') await tellUnrecorded(deps, messageOf(event), run, options)
+      const message = messageIn(job, run)
+      if (message) await tellUnrecorded(deps, message, run, options)
     },
-    receive: (job, run) => noteAsCopy(deps, job, run, (item) => item),
-    noteWait: (job, run, wait) =>
-      noteAsCopy(deps, job, run, (item) => withWaitingNote(item, { what: 'delivery', ...wait })),
+    async receive(job, run) {
+      const message = messageIn(job, run)
+      if (message) await changeAsDelivery(deps, message, run, (item) => item)
+    },
+    async noteWait(job, run, wait) {
+      const message = messageIn(job, run)
+      const note = (item: LedgerItem) => withWaitingNote(item, { what: 'delivery', ...wait })
+      if (message) await changeAsDelivery(deps, message, run, note)
+    },
     tenantOf,
     about,
   })
@@ -71,8 +76,7 @@ const Progress = z.looseObject({
   ...TurnProgress.shape,
   ...SendProgress.shape,
   ...OutcomesProgress.shape,
-  /** How often the provider was asked what became of sends in doubt. */
-  lookUps: z.number().optional().catch(undefined),
+  ...LookUpProgress.shape,
 })
 type Progress = z.infer<typeof Progress>
 type Run = RunOf<Progress>
@@ -83,9 +87,9 @@ type Found = Route & { id: string }
 async function handle(deps: AllDeps, job: Delivery, run: Run) {
   const { channelAccounts, telemetry } = deps
   const event = eventOf(job, run.since)
-  if (event.kind === 'account') return channelAccounts.record({ v: version, ...event.job })
+  if (event.kind === 'account') return channelAccounts.record(event.job)
   if (event.kind === 'undeliverable') throw new PermanentError(`The message cannot be delivered: ${event.problem}`)
-  const message = messageOf(event)
+  const message = event.job
   try {
     await deliver(deps, message, run)
   } catch (error) {
@@ -113,7 +117,7 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   await recordUnrecorded(deps, job, run)
   const made = await makeOneByOne(deps, job, { sends, found }, run)
   if ('planChanged' in made) return tellPlanChanged(deps, job, made.planChanged, run)
-  if ('outcomes' in made) await lookUp(deps, job, { sends, found, outcomes: made.outcomes }, run)
+  if ('outcomes' in made) await lookUpDoubts(deps, job, { sends, found, outcomes: made.outcomes }, run)
 }
 
 /** What came of each send, now or earlier; or why the message is not sent. */
@@ -160,54 +164,30 @@ async function make(
   return masked(await adapter.send(send, account, { ...tools, noteUnknownCode }))
 }
 
-/** Of the sends of another plan, what came of them stands, and the rest is not made. */
-async function tellPlanChanged({ outcomes, telemetry }: AllDeps, job: DeliveryJob, item: LedgerItem, run: Run) {
-  const known = outcomesOf(item)
-  const of = item.plan?.of ?? known.length
-  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
-  telemetry.warn('What is left of the message is not sent: its account was changed meanwhile', about(job))
-}
-
-/** Asks the provider what became of sends that ended in doubt, some time later. Never leads to another send. */
-async function lookUp(
+/** Asks the provider later what became of sends that ended in doubt, where it can be asked. */
+async function lookUpDoubts(
   deps: AllDeps,
   job: DeliveryJob,
   { sends, found, outcomes }: { sends: Planned[]; found: Found; outcomes: SendOutcome[] },
   run: Run,
 ) {
   const { adapter, account, provider } = found
-  const { lookUps } = run.progress
-  let inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
+  const inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
   if (!adapter.lookUp || inDoubt.length === 0) return
-  for (const send of lookUps === undefined ? [] : inDoubt) {
-    if (run.context.getRemainingTimeInMillis() < timeForOneSend) break
-    const said = await adapter.lookUp(send, account, deps.tools)
-    const outcome = said && masked(said)
-    if (!outcome || outcome.outcome === 'unknown') continue
-    const { index, of } = send
-    const recorded = { part: { index, of }, at: new Date(deps.now()).toISOString() }
-    const { answer } = await deps.ledger.change(job, (item) => recordLookup(item, outcome, recorded))
-    await deps.outcomes.queue(job, recorded.part, provider, answer.done)
-    deps.telemetry.count('LookUpsFound')
-    inDoubt = inDoubt.filter((other) => other !== send)
+  const ask = async ({ index }: Part) => {
+    const send = inDoubt.find((one) => one.index === index)
+    if (!send || run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
+    const said = await adapter.lookUp?.(send, account, deps.tools)
+    return said && masked(said)
   }
-  const next = lookUps === undefined ? 0 : lookUps + 1
-  const wait = lookUpAfterSeconds[next]
-  if (wait === undefined || inDoubt.length === 0) return
-  run.progress.lookUps = next
-  throw new Deferred('The provider is asked later what became of the message', deps.now() + wait * 1000)
+  await lookUp(deps, job, { inDoubt: inDoubt.map(({ index, of }) => ({ index, of })), provider, ask }, run)
 }
 
-/** Notes something in the item of the message that a job is to deliver. Throws Superseded where a later copy was received. */
-async function noteAsCopy({ ledger }: Deps, job: Delivery, run: Run, note: (item: LedgerItem) => LedgerItem) {
+/** The message that a job is to deliver; undefined where there is none. */
+function messageIn(job: Delivery, run: Run) {
   const event = eventIfRead(job, run.since)
-  if (event?.kind !== 'message') return
-  const decide = asDelivery(run, event.job, (item) => ({ next: note(item), answer: 'noted' }))
-  const { answer } = await ledger.change(event.job, decide)
-  if (answer === 'superseded') throw superseded()
+  return event?.kind === 'message' ? event.job : undefined
 }
-
-const messageOf = ({ job }: { job: Omit<DeliveryJob, 'v'> }): DeliveryJob => ({ v: version, ...job })
 
 /** What a provider says of a refusal may quote numbers and addresses. */
 const masked = (outcome: SendOutcome): SendOutcome =>
@@ -215,4 +195,3 @@ const masked = (outcome: SendOutcome): SendOutcome =>
 
 // Milliseconds: a provider's timeout, and what is to be written afterwards.
 const timeForOneSend = 25_000
-const lookUpAfterSeconds = [30, 120, 600]

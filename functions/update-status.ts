@@ -17,22 +17,12 @@ import {
   version,
 } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
-import { type AttemptRules, LedgerPersistence } from './messages/ledger-persistence.ts'
-import { keptForDays, type LedgerItem, ledgerKey, withWaitingNote } from './messages/record.ts'
-import { createReport, type Report } from './messages/report.ts'
-import {
-  advance,
-  endAttempt,
-  markOf,
-  recordAnnouncement,
-  recordTold,
-  remember,
-  type Told,
-  tellingOf,
-} from './messages/telling.ts'
+import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record.ts'
+import { createReport } from './messages/report.ts'
+import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
+import { markOf, recordAnnouncement, remember, type Told, tellingOf } from './messages/telling.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
-import { once } from './platform/idempotent.ts'
 import { Deferred, PermanentError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { type ReceiptKeys, speakerOf } from './providers/receipt-keys.ts'
@@ -53,7 +43,13 @@ export type Deps = ConsumerDeps &
  * it holds, is in docs/decisions/0001-telling-hubspot.md.
  */
 export function createHandler(given: Deps) {
-  const deps = { ...given, report: createReport(given) }
+  const deps: AllDeps = {
+    ...given,
+    report: createReport(given),
+    // Where the relay delivers, a message is claimed before it is sent: its receipts never come first.
+    awaitsAnnouncements: given.accounts !== undefined,
+    shown: given.tellSent === 'corrections' ? 'sent' : undefined,
+  }
   return consume<StatusJob, Progress>({
     ...deps,
     version,
@@ -71,8 +67,7 @@ export function createHandler(given: Deps) {
 
 /** What a run leaves to the next one of its job. */
 const Progress = z.looseObject({
-  /** Names of runs that left the job's mark, and may have told HubSpot; the last few are enough. */
-  mayHaveTold: z.array(z.string()).optional().catch(undefined),
+  ...TellOnceProgress.shape,
   /** What HubSpot answered so far. */
   tries: Tries.optional().catch(undefined),
   /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
@@ -83,7 +78,7 @@ const Progress = z.looseObject({
 type Progress = z.infer<typeof Progress>
 type Run = RunOf<Progress>
 
-function handle(deps: WithReport, job: StatusJob, run: Run) {
+function handle(deps: AllDeps, job: StatusJob, run: Run) {
   switch (job.type) {
     case 'status':
       return tellStatus(deps, job, run)
@@ -97,14 +92,17 @@ function handle(deps: WithReport, job: StatusJob, run: Run) {
 }
 
 /** Claims what is to be told, tells it, records it; and again, if more is known by then. */
-async function tellStatus(deps: WithReport, update: StatusUpdate, run: Run) {
+async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   const { report, telemetry, now } = deps
   if (!run.progress.isCounted) report.unexpected(update)
   if (update.unexpected?.length) run.progress.isCounted = true
   if (isForgotten(update, now()))
     return report.say('Ignored, the message is older than the ledger', 'UpdatesIgnored', { update })
   for (;;) {
-    const attempt = await claimTellAndRecord(deps, update, run)
+    const attempt = await tellOnce(deps, update, run, {
+      makeReady: () => makeReady(deps, update.portalId, run.progress),
+      tell: (item) => tell(deps, update, item, run),
+    })
     switch (attempt.finding) {
       case 'recorded':
         return
@@ -128,44 +126,8 @@ async function tellStatus(deps: WithReport, update: StatusUpdate, run: Run) {
   }
 }
 
-/** One attempt under Powertools' idempotency, whose record is the job's mark in the ledger. */
-async function claimTellAndRecord(deps: WithReport, update: StatusUpdate, run: Run) {
-  const { ledger, report } = deps
-  const seen = await ledger.read(update)
-  const rules = rulesFor(deps, update, run)
-  if (rules.claim(seen).answer === 'claimed') await makeReady(deps, update.portalId, run.progress)
-  // Also where the answer to the claim's write is lost, the job knows its mark when it comes back.
-  run.progress.mayHaveTold = [...mayHaveTold(run), run.id]
-  const attempt = new LedgerPersistence({ ledger, key: update, seen }, rules)
-  const key = `${ledgerKey(update)}#${markOf(update)}`
-  await once(key, { persistenceStore: attempt, context: run.context }, () => {
-    report.silence(update, attempt)
-    return tell(deps, update, attempt.item, run)
-  })
-  return attempt
-}
-
-type Finding = 'recorded' | 'more is known' | 'nothing new' | 'not theirs' | 'not announced' | 'superseded'
-
-function rulesFor(deps: Deps, update: StatusUpdate, run: Run): AttemptRules<Told, Finding> {
-  const { now } = deps
-  const mark = markOf(update)
-  const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis() + deps.lateEffectSeconds * 1000 }
-  const earlier = mayHaveTold(run)
-  // Where the relay delivers, a message is claimed before it is sent: its receipts never come first.
-  const mayWait = deps.accounts !== undefined && now() - run.since < timeToAnnounce
-  return {
-    claim: asCopy({ job: mark, run }, (item) =>
-      advance(item, update, claim, { now: now(), earlier, shown: shownBefore(deps), mayWait }),
-    ),
-    complete: (item, told) => recordTold(item, told, { mark, at: new Date(now()).toISOString() }),
-    // Given up on HubSpot's word: whoever sends it anew need not wait for this attempt.
-    release: (item, error) => (error instanceof PermanentError ? endAttempt(item, mark, claim) : { answer: undefined }),
-  }
-}
-
 /** Tells HubSpot its word for what is known now, which may be more than this update says. */
-async function tell(deps: WithReport, update: StatusUpdate, item: LedgerItem, run: Run): Promise<Told> {
+async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: Run): Promise<Told> {
   const { report } = deps
   const telling = tellingOf(item)
   if (!telling) throw new Error('Claimed, though nothing is known')
@@ -186,7 +148,7 @@ async function tell(deps: WithReport, update: StatusUpdate, item: LedgerItem, ru
 /** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */
 function handleEvent(deps: Deps, job: UnreadEvent, run: Run) {
   const event = readAnew(job, run.since)
-  if (event.kind === 'account') return deps.channelAccounts.record({ v: version, ...event.job })
+  if (event.kind === 'account') return deps.channelAccounts.record(event.job)
   const { channelAccountId, ...message } = event.kind === 'message' ? event.job : event.message
   if (channelAccountId === undefined) throw new PermanentError('The channel account of the message cannot be read')
   return recordMessage(deps, { v: version, ...toAnnouncement({ ...message, channelAccountId }) })
@@ -207,10 +169,9 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Mes
 }
 
 /** A status that HubSpot cannot be told is in the ledger at least, with its job's mark: reconcile finds it there. */
-async function keepUntold(deps: Deps, job: StatusJob, run: Run) {
-  const { ledger, now } = deps
+async function keepUntold({ ledger, now, shown }: AllDeps, job: StatusJob, run: Run) {
   if (job.type !== 'status' || isForgotten(job, now())) return
-  await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown: shownBefore(deps) }))
+  await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
 }
 
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */
@@ -221,17 +182,11 @@ async function noteAsCopy({ ledger }: Deps, job: StatusJob, run: Run, note: (ite
   if (answer === 'superseded') throw superseded()
 }
 
-type WithReport = Deps & { report: Report }
-
-const mayHaveTold = ({ progress }: Run) => (progress.mayHaveTold ?? []).slice(-3)
-
-/** What HubSpot shows of a message before it is told anything. */
-const shownBefore = ({ tellSent }: Deps) => (tellSent === 'corrections' ? 'sent' : undefined)
+type AllDeps = Deps & TellOnceDeps
 
 function isForgotten({ messageCreatedAt }: StatusUpdate, now: number) {
   return messageCreatedAt !== undefined && now - Date.parse(messageCreatedAt) > keptForDays * 86_400_000
 }
 
-// Milliseconds. A receipt may overtake the announcement of its message, by as much as SQS delays the one or the other.
-const timeToAnnounce = 15_000
+// In milliseconds.
 const timeBetweenLooks = 5000

@@ -1,10 +1,19 @@
-import type { Delivery, UnreadEvent } from '../messages/jobs.ts'
+import {
+  type ChannelAccountChanged,
+  type Delivery,
+  type DeliveryJob,
+  type UnreadEvent,
+  version,
+} from '../messages/jobs.ts'
 import { gunzip } from '../platform/queue.ts'
 import { PermanentError } from '../platform/retry.ts'
 import { type ReadEvent, readEvent } from './events.ts'
 
-/** An event that says what is to be done. */
-export type EventToHandle = Extract<ReadEvent, { kind: 'message' | 'undeliverable' | 'account' }>
+/** What an event says is to be done. */
+export type EventToHandle =
+  | { kind: 'message'; job: DeliveryJob }
+  | { kind: 'account'; job: ChannelAccountChanged }
+  | Extract<ReadEvent, { kind: 'undeliverable' }>
 
 /** Reads an event that was queued as it came. Throws PermanentError where it still says nothing that could be done. */
 export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle {
@@ -14,7 +23,14 @@ export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle 
   if (read.kind === 'unreadable') throw new PermanentError(`Still not to be read: ${read.problem}`)
   if (read.kind === 'unknown' || read.kind === 'trial')
     throw new PermanentError('Still of a type that this version does not know')
-  return read
+  switch (read.kind) {
+    case 'message':
+      return { kind: 'message', job: { v: version, ...read.job } }
+    case 'account':
+      return { kind: 'account', job: { v: version, ...read.job } }
+    case 'undeliverable':
+      return read
+  }
 }
 
 /** A message that is too large for SQS cannot be delivered; the first of its pieces knows whose it is. */

@@ -1,5 +1,6 @@
 import type { Run } from '../platform/consumer.ts'
-import type { DeliveryJob } from './jobs.ts'
+import type { Telemetry } from '../platform/telemetry.ts'
+import { about, type DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import { type Outcomes, type OutcomesProgress, unconfirmed } from './outcomes.ts'
 import type { LedgerItem } from './record.ts'
@@ -30,6 +31,19 @@ export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJ
 
 const mayBeSent = ({ send }: LedgerItem, run: DeliveryRun) =>
   send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
+
+/** Of the sends of another plan, what came of them stands, and the rest is not made. */
+export async function tellPlanChanged(
+  { outcomes, telemetry }: Pick<Deps, 'outcomes'> & { telemetry: Telemetry },
+  job: DeliveryJob,
+  item: LedgerItem,
+  run: DeliveryRun,
+) {
+  const known = outcomesOf(item)
+  const of = item.plan?.of ?? known.length
+  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  telemetry.warn('What is left of the message is not sent: its account was changed meanwhile', about(job))
+}
 
 /** Tells what an earlier run, or this one, could not record: no ledger entry says it. `record`: and records it. */
 export async function tellUnrecorded(

@@ -121,13 +121,27 @@ export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, 
  * Decides on a message's item for a copy of its delivery; where a later copy was received, gives back what this one claimed
  * and certainly did not send, which that one cannot know.
  */
-export function asDelivery<Answer>(
+function asDelivery<Answer>(
   run: SendRun,
   { eventId }: Pick<DeliveryJob, 'eventId'>,
   decide: (item: LedgerItem) => Decision<Answer>,
 ) {
   const decideOnIt = (item: LedgerItem) => decide(withFirstEvent(item, eventId))
   return asCopy({ job: 'delivery', run }, decideOnIt, (item) => withoutClaimOf(certainlyNotSent(run), item))
+}
+
+/** Changes a message's item as a copy of its delivery. Throws Superseded where a later copy was received. */
+export async function changeAsDelivery(
+  { ledger }: Pick<Deps, 'ledger'>,
+  job: DeliveryJob,
+  run: SendRun,
+  note: (item: LedgerItem) => LedgerItem,
+) {
+  const { answer } = await ledger.change(
+    job,
+    asDelivery(run, job, (item) => ({ next: note(item), answer: 'noted' })),
+  )
+  if (answer === 'superseded') throw superseded()
 }
 
 /** Runs of a job that certainly made no send that they claimed. */

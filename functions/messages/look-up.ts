@@ -1,0 +1,43 @@
+import * as z from 'zod'
+import type { Run } from '../platform/consumer.ts'
+import { Deferred } from '../platform/retry.ts'
+import type { Telemetry } from '../platform/telemetry.ts'
+import type { DeliveryJob } from './jobs.ts'
+import type { Ledger } from './ledger.ts'
+import type { Outcomes } from './outcomes.ts'
+import type { Part, SendOutcome } from './record.ts'
+import { recordLookup } from './sends.ts'
+
+/** What a run leaves to the next one of its look-ups: how often the provider was asked what became of sends in doubt. */
+export const LookUpProgress = z.object({ lookUps: z.number().optional().catch(undefined) })
+
+type Deps = { ledger: Ledger; outcomes: Outcomes; telemetry: Telemetry; now(): number }
+
+/**
+ * Asks the provider what became of sends that ended in doubt, some time later: at first, the job only waits for that. What is
+ * found is told; it never leads to another send. `ask` is not called where there is no time left for its answer.
+ */
+export async function lookUp(
+  { ledger, outcomes, telemetry, now }: Deps,
+  job: DeliveryJob,
+  { inDoubt, provider, ask }: { inDoubt: Part[]; provider: string; ask(part: Part): Promise<SendOutcome | undefined> },
+  { progress }: Run<z.infer<typeof LookUpProgress>>,
+) {
+  let left = inDoubt
+  for (const part of progress.lookUps === undefined ? [] : inDoubt) {
+    const outcome = await ask(part)
+    if (!outcome || outcome.outcome === 'unknown') continue
+    const at = new Date(now()).toISOString()
+    const { answer } = await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
+    await outcomes.queue(job, part, provider, answer.done)
+    telemetry.count('LookUpsFound')
+    left = left.filter((other) => other !== part)
+  }
+  const next = progress.lookUps === undefined ? 0 : progress.lookUps + 1
+  const wait = lookUpAfterSeconds[next]
+  if (wait === undefined || left.length === 0) return
+  progress.lookUps = next
+  throw new Deferred('The provider is asked later what became of the message', now() + wait * 1000)
+}
+
+const lookUpAfterSeconds = [30, 120, 600]
