@@ -52,13 +52,13 @@ export function createHandler(deps: Deps) {
     const body = rawBody(event)
     const traceId = event.requestContext.requestId
     const url = calledUrl(event, path, deps.publicBaseUrl)
-    const refusal = await whyNotHubSpots(event, url, body)
-    if (!refusal) return accept(body, traceId)
-    return refuse(...refusal, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    const rejection = await whyNotHubSpots(event, url, body)
+    if (!rejection) return accept(body, traceId)
+    return reject(...rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
 
   /** Why a request is not HubSpot's, for the metric and for the log; undefined where it is. */
-  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer): Promise<[Refusal, string] | undefined> {
+  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer): Promise<[Rejection, string] | undefined> {
     const signature = header(event, 'x-hubspot-signature-v3')
     const timestamp = header(event, 'x-hubspot-request-timestamp')
     if (!signature)
@@ -170,14 +170,14 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  function refuse(reason: Refusal, why: string, fields: object): HttpAnswer {
+  function reject(reason: Rejection, why: string, fields: object): HttpAnswer {
     telemetry.warn('Webhook refused', { why, ...fields })
     telemetry.count('WebhooksRefused', 1, { reason })
     return { statusCode: 401, body: '' }
   }
 }
 
-type Refusal = 'unsigned' | 'stale' | 'mismatch'
+type Rejection = 'unsigned' | 'stale' | 'mismatch'
 type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
 
 /** Waits for all, also where one fails. */

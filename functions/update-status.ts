@@ -3,7 +3,7 @@ import { toAnnouncement } from './hubspot/events.ts'
 import { readAnew } from './hubspot/queued-events.ts'
 import { type TellDeps, tellHubSpot } from './hubspot/tell.ts'
 import { makeReady } from './hubspot/update-message.ts'
-import { Tries } from './hubspot/update-outcome.ts'
+import { Attempts } from './hubspot/update-outcome.ts'
 import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { asCopy, superseded } from './messages/copies.ts'
@@ -69,7 +69,7 @@ export function createHandler(given: Deps) {
 const Progress = z.looseObject({
   ...TellOnceProgress.shape,
   /** What HubSpot answered so far. */
-  tries: Tries.optional().catch(undefined),
+  attempts: Attempts.optional().catch(undefined),
   /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
   slot: z.number().optional().catch(undefined),
   /** Whether it was counted in which form the job came. */

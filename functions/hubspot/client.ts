@@ -53,7 +53,7 @@ export function createHubSpot(options: {
           headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
           body: JSON.stringify(status),
         })
-        return { ...understand(response, now()), allowance: allowanceOf(response) }
+        return { ...updateAnswerFrom(response, now()), allowance: allowanceOf(response) }
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         return error.mayHaveArrived
@@ -78,7 +78,7 @@ const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 52
 /** Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again". */
 export const busyStatuses: ReadonlySet<number> = new Set([...againStatuses, 423, 477])
 
-function understand(response: HttpResponse, now: number): UpdateAnswer {
+function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
   if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response.json) }
   const said = problemIn(response)

@@ -75,7 +75,7 @@ export function createOAuth({
     return orBusy(async () => {
       const { status, json, ok, retryAfter } = await post(app, '/token', fields)
       const tokens = Tokens.safeParse(json).data
-      if (!ok || !tokens) return refusal(status, json, retryAfter)
+      if (!ok || !tokens) return failureFrom(status, json, retryAfter)
       return {
         kind: 'tokens',
         accessToken: tokens.access_token,
@@ -100,7 +100,7 @@ export function createOAuth({
     revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenFailure> =>
       orBusy(async () => {
         const { status, json, ok } = await post(app, '/token/revoke', named('refresh_token', refreshToken))
-        return ok ? { kind: 'revoked' } : refusal(status, json)
+        return ok ? { kind: 'revoked' } : failureFrom(status, json)
       }),
 
     /** Asks what a token is worth. */
@@ -108,7 +108,7 @@ export function createOAuth({
       orBusy(async () => {
         const { status, json, ok } = await post(app, '/token/introspect', named(type, token))
         const told = Introspected.safeParse(json).data
-        if (!ok || !told) return refusal(status, json)
+        if (!ok || !told) return failureFrom(status, json)
         return { kind: 'token', active: told.active, portalId: asId(told.hub_id), scopes: told.scopes }
       }),
   }
@@ -161,7 +161,7 @@ const OAuthError = z.object({
   error_description: z.string().optional().catch(undefined),
 })
 
-function refusal(status: number, json: unknown, retryAfter?: NamedWait): TokenFailure {
+function failureFrom(status: number, json: unknown, retryAfter?: NamedWait): TokenFailure {
   const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
   const blames = blamed(status, [error, code, message, description].join(' '))

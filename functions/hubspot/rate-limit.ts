@@ -74,7 +74,7 @@ export function createRateLimit(options: {
 
   async function exceeded(portalId: string, seconds: number | undefined) {
     const pk = exceededKey(portalId)
-    for (let tries = 0; ; tries++) {
+    for (let attempt = 0; ; attempt++) {
       const before = Exceeded.safeParse(await table.get(pk)).data
       // Requests that were made together are refused together: that is once.
       if (before && now() < before.until && seconds === undefined) return before.until
@@ -84,7 +84,7 @@ export function createRateLimit(options: {
       const times = isSameTime ? before.times : isRepeated ? before.times + 1 : 0
       const until = Math.max(isSameTime ? before.until : 0, now() + lengthOfPause(times, seconds))
       const noted = { pk, version: (before?.version ?? 0) + 1, until, times }
-      if (!(await table.putIfNextVersion(noted)) && tries < 3) continue
+      if (!(await table.putIfNextVersion(noted)) && attempt < 3) continue
       await pause(portalId, until)
       return until
     }
@@ -97,8 +97,8 @@ export function createRateLimit(options: {
 
     async takeSlot(portalId, kept) {
       if (kept !== undefined && (await holds(portalId, kept))) return kept
-      const { answer, place, count } = await takeTogether(portalId)
-      return answer.last - (count - 1 - place) * answer.interval
+      const { answer, position, count } = await takeTogether(portalId)
+      return answer.last - (count - 1 - position) * answer.interval
     },
 
     pause,
@@ -130,14 +130,14 @@ function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: All
   return { burst, interval: window / Math.max(1, budget - burst) }
 }
 
-/** Asks once for all who want to know within a moment: each gets the answer, how many they were, and its place. */
+/** Asks once for all who want to know within a moment: each gets the answer, how many they were, and its position. */
 function together<Answer>(
   sleep: (milliseconds: number) => Promise<unknown>,
   ask: (portalId: string, count: number) => Promise<Answer>,
 ) {
   const groups = new Map<string, { count: number; answer: Promise<Answer> }>()
 
-  function open(portalId: string) {
+  function startGroup(portalId: string) {
     const answer: Promise<Answer> = sleep(gatheringMilliseconds).then(() => {
       groups.delete(portalId)
       return ask(portalId, group.count)
@@ -148,9 +148,9 @@ function together<Answer>(
   }
 
   return async (portalId: string) => {
-    const group = groups.get(portalId) ?? open(portalId)
-    const place = group.count++
-    return { answer: await group.answer, place, count: group.count }
+    const group = groups.get(portalId) ?? startGroup(portalId)
+    const position = group.count++
+    return { answer: await group.answer, position, count: group.count }
   }
 }
 

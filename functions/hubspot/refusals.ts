@@ -46,7 +46,7 @@ export function createRefusals({ table, now }: { table: Table; now(): number }) 
     messageId: string,
     { alike, isEarly }: { alike: string; isEarly: boolean },
   ): Promise<{ isSystematic: boolean; isNews?: boolean }> {
-    for (let tries = 0; tries < 5; tries++) {
+    for (let attempt = 0; attempt < 5; attempt++) {
       const known = await read(pk)
       if (known && !known.isOver && now() - known.recoveredAt < recoveredFor) return { isSystematic: false }
       const isSame = known && !known.isOver && known.alike === alike

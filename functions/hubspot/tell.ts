@@ -5,7 +5,7 @@ import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { UpdateAnswer } from './client.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
-import { isNotThere, isYetToAppear, outcomeOf, Tries, type UpdateOutcome, worded } from './update-outcome.ts'
+import { Attempts, isNotThere, isYetToAppear, outcomeOf, type UpdateOutcome, worded } from './update-outcome.ts'
 
 /** What HubSpot is told with. */
 export type TellDeps = UpdateDeps & {
@@ -32,7 +32,7 @@ export type ToTell = {
 }
 
 /** What telling takes along from one run to the next. */
-export type TellProgress = KeptSlot & { tries?: Tries | undefined }
+export type TellProgress = KeptSlot & { attempts?: Attempts | undefined }
 
 /** HubSpot was told, and `holds` something else all the same; or it refused the word for good, after another. */
 export type ToldAnswer = { refused: false; holds: string | undefined } | { refused: true; problem: string }
@@ -49,11 +49,11 @@ export async function tellHubSpot(
 ): Promise<ToldAnswer> {
   const { message } = toTell
   for (;;) {
-    const { outcome, tries } = await askOnce(deps, toTell, progress)
-    progress.tries = triesAfter(outcome, progress.tries)
+    const { outcome, attempts } = await askOnce(deps, toTell, progress)
+    progress.attempts = attemptsAfter(outcome, progress.attempts)
     switch (outcome.kind) {
       case 'told':
-        if (tries.refused) await deps.rateLimit.refusals.recovered(message).catch(() => {})
+        if (attempts.refused) await deps.rateLimit.refusals.recovered(message).catch(() => {})
         return { refused: false, holds: outcome.holds }
       case 'correction refused':
         return { refused: true, problem: outcome.problem }
@@ -76,20 +76,20 @@ export async function tellHubSpot(
 
 async function askOnce(deps: TellDeps, toTell: ToTell, progress: TellProgress) {
   const { message, word, toldBefore } = toTell
-  const tries = progress.tries ?? Tries.parse({})
-  const errorMessage = worded(toTell.reason, tries.wording)
+  const attempts = progress.attempts ?? Attempts.parse({})
+  const errorMessage = worded(toTell.reason, attempts.wording)
   const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
   const age = deps.now() - toTell.bornAt
   const outcome = outcomeOf(answer, {
     now: deps.now(),
     random: deps.random,
     ...{ toldBefore, word, errorMessage, age },
-    ...(await whenRefused(deps, answer, { message, age, tries })),
-    tries,
+    ...(await whenRefused(deps, answer, { message, age, attempts })),
+    attempts,
     refusedForSeconds: deps.refusedForSeconds ?? 300,
     lateEffectSeconds: deps.lateEffectSeconds,
   })
-  return { outcome, tries }
+  return { outcome, attempts }
 }
 
 /** HubSpot's own words may quote a piece of a token, or an address. */
@@ -103,11 +103,11 @@ function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
 async function whenRefused(
   { channelAccounts, rateLimit, telemetry }: TellDeps,
   answer: UpdateAnswer,
-  { message, age, tries }: { message: Message; age: number; tries: Tries },
+  { message, age, attempts }: { message: Message; age: number; attempts: Attempts },
 ) {
   if (answer.kind !== 'refused') return { isPurged: false, isSystematic: false }
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
-  const isEarly = isYetToAppear(answer, age) && tries.refused === undefined
+  const isEarly = isYetToAppear(answer, age) && attempts.refused === undefined
   const { isSystematic, isNews } = await rateLimit.refusals.note(message, { alike: answer.alike, isEarly })
   if (isNews)
     telemetry.error('HubSpot refuses every status of a channel', { ...about(message), problem: answer.problem })
@@ -116,7 +116,7 @@ async function whenRefused(
 }
 
 /** Whoever tells it anew begins anew. */
-function triesAfter(outcome: UpdateOutcome, before: Tries | undefined) {
+function attemptsAfter(outcome: UpdateOutcome, before: Attempts | undefined) {
   if (['told', 'correction refused', 'give up'].includes(outcome.kind)) return undefined
-  return 'tries' in outcome && outcome.tries ? outcome.tries : before
+  return 'attempts' in outcome && outcome.attempts ? outcome.attempts : before
 }

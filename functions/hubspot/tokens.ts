@@ -66,7 +66,9 @@ export function createTokens(options: {
     const isHeld = (portal.lease?.until ?? 0) > now()
     if (isHeld || now() < (portal.refreshAgainAt ?? 0)) {
       if (usable) return remember(portal)
-      throw isHeld ? busy('Another process is refreshing the access token', patience(portal)) : refreshLater(portal)
+      throw isHeld
+        ? busy('Another process is refreshing the access token', usualRefreshTime(portal))
+        : refreshLater(portal)
     }
     const lease = { by: randomUUID(), until: now() + leaseTime }
     const { failedRefreshes: failed = 0 } = portal
@@ -80,7 +82,7 @@ export function createTokens(options: {
     if (isOurs)
       return refresh(portalId, leased, { usable, refused: refused !== undefined && portal.accessToken === refused })
     if (usable) return remember(portal)
-    throw busy('Another process is refreshing the access token', patience(leased))
+    throw busy('Another process is refreshing the access token', usualRefreshTime(leased))
   }
 
   async function refresh(portalId: string, leased: Portal, { usable, refused }: { usable: boolean; refused: boolean }) {
@@ -99,14 +101,14 @@ export function createTokens(options: {
   }
 
   async function keep(fresh: Portal) {
-    for (let tries = 1; ; tries++)
+    for (let attempt = 1; ; attempt++)
       try {
         // Where the lease was lost, somebody else's tokens stand, and count.
         if (await table.putIfNextVersion(fresh)) return remember(fresh)
         throw busy('The portal changed while its access token was refreshed', 1000)
       } catch (error) {
         if (error instanceof RetryableError) throw error
-        if (tries < 3) continue
+        if (attempt < 3) continue
         // It is good, and serves here; who reads the table refreshes once more.
         telemetry?.error('The refreshed tokens of a portal could not be kept', { portal: fresh.pk })
         return remember(fresh)
@@ -157,7 +159,7 @@ export function createTokens(options: {
     new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) })
   const pauseBeforeRefresh = (failed: number) => Math.min(longestRefreshPause, 1000 * 2 ** failed) * (1 + random())
   /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
-  const patience = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
+  const usualRefreshTime = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
   const refreshLater = (
     { refreshAgainAt = 0, failedRefreshes = 0 }: Portal,
     why = `it failed ${failedRefreshes} times`,

@@ -4,17 +4,17 @@ import type { NamedWait } from '../platform/retry.ts'
 import type { HeldStatus, UpdateAnswer } from './client.ts'
 
 /**
- * What an update remembers of its tries, and takes along while it waits: since when HubSpot refuses it, how often it did,
+ * What an update remembers of its attempts, and takes along while it waits: since when HubSpot refuses it, how often it did,
  * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
  */
-export const Tries = z.object({
+export const Attempts = z.object({
   refused: z
     .object({ since: z.number(), at: z.number(), times: z.number(), alike: z.string(), timesAlike: z.number() })
     .optional(),
   wording: z.enum(['whole', 'short', 'none']).default('whole'),
   heldOther: z.boolean().default(false),
 })
-export type Tries = z.infer<typeof Tries>
+export type Attempts = z.infer<typeof Attempts>
 
 /** What becomes of an update, by HubSpot's answer to it. Times are in milliseconds since 1970. */
 export type UpdateOutcome =
@@ -23,13 +23,19 @@ export type UpdateOutcome =
   /** HubSpot will not take this word, and keeps the one that it was told before. */
   | { kind: 'correction refused'; problem: string }
   /** The same again at once, with less of a reason. */
-  | { kind: 'reword'; problem: string; tries: Tries }
+  | { kind: 'reword'; problem: string; attempts: Attempts }
   /** The portal gives no access, whatever is asked. */
   | { kind: 'no access'; problem: string }
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
   | { kind: 'pause portal'; reason: string; seconds: number | undefined }
-  /** Another try, not before a time where there is a reason for one. */
-  | { kind: 'retry'; reason: string; notBefore?: number | undefined; named?: NamedWait | undefined; tries?: Tries }
+  /** Another attempt, not before a time where there is a reason for one. */
+  | {
+      kind: 'retry'
+      reason: string
+      notBefore?: number | undefined
+      named?: NamedWait | undefined
+      attempts?: Attempts
+    }
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
 
@@ -47,7 +53,7 @@ export type Asked = {
   isPurged: boolean
   /** Whether HubSpot refuses message after message of the channel in this way. */
   isSystematic: boolean
-  tries: Tries
+  attempts: Attempts
   /** Over how long the same refusal makes it final, in seconds: five minutes, unless somebody only tries that out. */
   refusedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
@@ -56,16 +62,16 @@ export type Asked = {
 
 /** What an answer of HubSpot's means for an update: the one place where that is decided. */
 export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
-  const { now, tries } = asked
+  const { now, attempts } = asked
   switch (answer.kind) {
     case 'taken': {
       const holds = otherThanAsked(answer.held, asked)
-      if (holds === undefined || tries.heldOther) return { kind: 'told', holds }
+      if (holds === undefined || attempts.heldOther) return { kind: 'told', holds }
       return {
         kind: 'retry',
         reason: `HubSpot ${holds}`,
         notBefore: now + pauseWhereOtherIsHeld * (1 + asked.random()),
-        tries: { ...tries, heldOther: true },
+        attempts: { ...attempts, heldOther: true },
       }
     }
     case 'unauthorized':
@@ -127,16 +133,16 @@ export const isYetToAppear = (answer: { status: number }, age: number) => isNotT
  * at least five minutes. Where message after message is refused so, two times are enough, lest that uses up the portal's limit.
  */
 function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refused' }>, asked: Asked): UpdateOutcome {
-  const { now, tries, isSystematic, refusedForSeconds = fiveMinutes / 1000 } = asked
+  const { now, attempts, isSystematic, refusedForSeconds = fiveMinutes / 1000 } = asked
   if (asked.isPurged)
     return {
       kind: 'give up',
       reason: `The channel account was disconnected in HubSpot, and the message went with it (${problem})`,
     }
-  const known = tries.refused && now - tries.refused.at < forgottenAfter ? tries.refused : undefined
+  const known = attempts.refused && now - attempts.refused.at < forgottenAfter ? attempts.refused : undefined
   const { since = now, times = 0 } = known ?? {}
   const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
-  const noted = { ...tries, refused: { since, at: now, times: times + 1, alike, timesAlike } }
+  const noted = { ...attempts, refused: { since, at: now, times: times + 1, alike, timesAlike } }
   const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= refusedForSeconds * 1000
   if (!isFinal) {
     const isYoung = isYetToAppear({ status }, asked.age)
@@ -146,12 +152,12 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
         ? `HubSpot does not have the message yet (${problem})`
         : `HubSpot refuses the status (${problem})`,
       notBefore: nextAfterRefusal(noted.refused, { ...asked, refusedForSeconds, isYoung }),
-      tries: noted,
+      attempts: noted,
     }
   }
   // Another wording brings no message back that is not there, and its agent would read less than is known.
-  if (asked.errorMessage !== undefined && tries.wording !== 'none' && !isNotThere({ status }))
-    return { kind: 'reword', problem, tries: { ...noted, wording: tries.wording === 'whole' ? 'short' : 'none' } }
+  if (asked.errorMessage !== undefined && attempts.wording !== 'none' && !isNotThere({ status }))
+    return { kind: 'reword', problem, attempts: { ...noted, wording: attempts.wording === 'whole' ? 'short' : 'none' } }
   if (!asked.toldBefore || asked.toldBefore === asked.word)
     return {
       kind: 'give up',
@@ -169,7 +175,7 @@ const forgottenAfter = 3_600_000
 const steps = [5, 30, 120, 300]
 
 function nextAfterRefusal(
-  { since, times }: NonNullable<Tries['refused']>,
+  { since, times }: NonNullable<Attempts['refused']>,
   { now, random, isSystematic, refusedForSeconds, isYoung }: Asked & { isYoung: boolean; refusedForSeconds: number },
 ) {
   const second = (refusedForSeconds * 1000 * (1 + random() / 20)) / 300
@@ -184,7 +190,7 @@ function nextAfterRefusal(
 }
 
 /** What HubSpot is told of a reason: all of it; a short one, where that is refused; or none. */
-export function worded(reason: string | undefined, wording: Tries['wording']) {
+export function worded(reason: string | undefined, wording: Attempts['wording']) {
   if (reason === undefined || wording === 'none') return undefined
   if (wording === 'whole') return reason
   const short = reason.slice(0, shortReason).toWellFormed()

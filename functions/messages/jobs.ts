@@ -145,8 +145,8 @@ export const StatusUpdate = z.union([DocumentedStatus, InAnotherForm])
 export type StatusUpdate = z.infer<typeof DocumentedStatus> & { unexpected?: (typeof repairable)[number][] }
 
 /**
- * What a provider posted beside receipts, on its way to the account's own place for it. The place is not in here: it is
- * looked up at each try, so that one that was put right serves what waits.
+ * What a provider posted beside receipts, on its way to the account's own endpoint for it. The endpoint is not in here: it is
+ * looked up at each attempt, so that one that was put right serves what waits.
  */
 export const HandOnJob = z.object({
   v: Version,

@@ -5,9 +5,9 @@ import { defaultProvider } from './environment-credentials.ts'
 import { createFetchJson } from './fetch-json.ts'
 
 // An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout.
-const patience = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 } }
+const limits = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 } }
 // Its middleware is put together once for each command, not for each call.
-const options = { ...patience, cacheMiddleware: true }
+const options = { ...limits, cacheMiddleware: true }
 
 /** An SQS client that does not wait long. */
 export const createSqs = () => lean(new SQSClient(options))

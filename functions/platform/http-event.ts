@@ -17,7 +17,7 @@ export function httpHandler(telemetry: Telemetry, answer: (event: HttpEvent) => 
       after: () => telemetry.flush(),
       onError: (request) => {
         const traceId = request.event.requestContext.requestId
-        telemetry.error('Not done, the sender is asked to try again', { traceId, ...errorFields(request.error) })
+        telemetry.error('Failed, the sender is asked to retry', { traceId, ...errorFields(request.error) })
         telemetry.count('RequestsFailed')
         telemetry.flush()
         request.response = { statusCode: 503, headers: { 'retry-after': '5' } }

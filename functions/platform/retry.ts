@@ -1,4 +1,4 @@
-/** What the other side asks for: so many seconds until the next try. `longest`: the most that it is given when it repeats that. */
+/** What the other side asks for: so many seconds until the next attempt. `longest`: the most that it is given when it repeats that. */
 export type NamedWait = { seconds: number; longest?: number }
 
 /** Thrown by work that cannot go on now but will later; the job is sent anew with a delay. Costs no receive count. */
@@ -67,7 +67,7 @@ export function namedWait(
 
 /**
  * When work is tried again, in milliseconds since 1970: when it asks for, when the other side asks for, or after a
- * back-off. `namedBefore`: in how many tries in a row before this one the other side named a time. What it names does not
+ * back-off. `namedBefore`: in how many attempts in a row before this one the other side named a time. What it names does not
  * reach beyond `end`, when the work is given up.
  */
 export function nextTry(

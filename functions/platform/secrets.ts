@@ -44,7 +44,7 @@ export type Secrets = {
 const servedWhileDown = 86_400_000
 const askedAgainAfter = 10_000
 // Whoever has an answer already, if an old one, does not keep a webhook waiting for a better one.
-const patienceWithAnOldOne = 1500
+const timeoutWithOldAnswer = 1500
 
 /** Secrets Manager, with a memory. */
 export function createSecrets(
@@ -61,7 +61,7 @@ export function createSecrets(
     const old = !fresh && known?.text !== undefined && now() - known.at < servedWhileDown ? known : undefined
     if (old && now() < old.askAgainAt) return old.text
     try {
-      const text = await fetchText(client, id, old && patienceWithAnOldOne)
+      const text = await fetchText(client, id, old && timeoutWithOldAnswer)
       // Whoever asks for ids that there are not must not fill the memory.
       if (remembered.size >= 1000) remembered.clear()
       remembered.set(id, { text, at: now(), askAgainAt: 0 })
@@ -99,10 +99,10 @@ export function createSecrets(
   return secrets
 }
 
-async function fetchText(client: SecretsManagerClient, id: string, patience: number | undefined) {
+async function fetchText(client: SecretsManagerClient, id: string, timeout: number | undefined) {
   try {
     const asked = client.send(new GetSecretValueCommand({ SecretId: id }))
-    const { SecretString } = await (patience === undefined ? asked : within(patience, asked))
+    const { SecretString } = await (timeout === undefined ? asked : within(timeout, asked))
     return SecretString ?? ''
   } catch (error) {
     if (error instanceof ResourceNotFoundException) return undefined

@@ -95,7 +95,7 @@ function readTogether(dynamoDb: DynamoDb, name: string) {
     pks.add(pk)
     const together = await items
     const read = together.has(pk) ? together : await readItems(dynamoDb, name, [pk])
-    if (!read.has(pk)) throw new RetryableError('DynamoDB left a read undone')
+    if (!read.has(pk)) throw new RetryableError('DynamoDB returned unprocessed keys')
     const item = read.get(pk)
     return item && unmarshall(item)
   }

@@ -93,7 +93,7 @@ export const isWithin = (text: string, { most, counted }: Limit) =>
   text.length <= most || lengthOf(text, counted) <= most
 
 /** Why a provider cannot carry a content, in sentences for the agent; undefined where it can. */
-export function refusal(
+export function whatItCannotCarry(
   { text, files, quickReplies, cannot }: Fitted,
   { text: limit, quickReplies: takes }: Capabilities,
 ) {

@@ -529,6 +529,7 @@ describe('queues', () => {
     const QueueUrl = stack.queueUrl('StatusUpdates')
     const body = JSON.stringify({
       v: 1,
+      type: 'announcement',
       portalId: '1001',
       channelId: '5',
       messageId: 'm',

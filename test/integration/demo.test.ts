@@ -133,7 +133,7 @@ describe('an outcome', () => {
     ['hubspot-webhook', 'Message queued', 'MessagesAccepted'],
     ['hubspot-webhook', 'Webhook refused', 'WebhooksRefused'],
     ['hubspot-webhook', 'Unreadable event, kept among the dead letters', 'UnreadableEvents'],
-    ['hubspot-webhook', 'Not done, the sender is asked to try again', 'RequestsFailed'],
+    ['hubspot-webhook', 'Failed, the sender is asked to retry', 'RequestsFailed'],
     ['deliver-message', 'Handed to the provider', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesUnknown'],
     ['deliver-message', 'Waiting', 'Waiting'],
     ['provider-receipt', 'Receipt queued', 'ReceiptsAccepted'],

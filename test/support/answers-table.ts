@@ -1,5 +1,5 @@
 import { createHubSpot, type UpdateAnswer } from '../../functions/hubspot/client.ts'
-import { type Asked, outcomeOf, Tries, type UpdateOutcome } from '../../functions/hubspot/update-outcome.ts'
+import { type Asked, Attempts, outcomeOf, type UpdateOutcome } from '../../functions/hubspot/update-outcome.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
@@ -15,19 +15,19 @@ export const answers = [
 /** What becomes of an update, by the code: by the age of its message, and by whether it was answered so before. */
 export async function becomesOf(answered: (typeof answers)[number]) {
   const answer = await understood(answered)
-  const tries = (fields: object) => Tries.parse(fields)
-  const first = tries({})
+  const attempts = (fields: object) => Attempts.parse(fields)
+  const first = attempts({})
   const alike = 'alike' in answer ? answer.alike : ''
   const refused = (since: number, timesAlike: number) =>
-    tries({ refused: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
+    attempts({ refused: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
   return [
-    inWords(answer, outcome({ age: minute, tries: first })),
-    inWords(answer, outcome({ age: 4 * minute, tries: refused(now - 3 * minute, 3) })),
-    inWords(answer, outcome({ age: 60 * minute, tries: first })),
-    inWords(answer, outcome({ age: 60 * minute, tries: refused(now - 5 * minute, 4) })),
+    inWords(answer, outcome({ age: minute, attempts: first })),
+    inWords(answer, outcome({ age: 4 * minute, attempts: refused(now - 3 * minute, 3) })),
+    inWords(answer, outcome({ age: 60 * minute, attempts: first })),
+    inWords(answer, outcome({ age: 60 * minute, attempts: refused(now - 5 * minute, 4) })),
   ]
 
-  function outcome(asked: Pick<Asked, 'age' | 'tries'>) {
+  function outcome(asked: Pick<Asked, 'age' | 'attempts'>) {
     return outcomeOf(answer, {
       now,
       random: () => 0,

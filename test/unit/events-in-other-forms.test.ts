@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createHandler, path } from '../../functions/hubspot-webhook.ts'
 import { gunzip, gzip } from '../../functions/platform/queue.ts'
-import { inForms, refusal } from '../../functions/providers/capabilities.ts'
+import { inForms, whatItCannotCarry } from '../../functions/providers/capabilities.ts'
 import { readContent } from '../../functions/providers/content.ts'
 import { readRecipients } from '../../functions/providers/recipients.ts'
 import { capabilities } from '../../functions/providers/twilio/capabilities.ts'
@@ -573,9 +573,10 @@ function createRelay({ delivers = true } = {}) {
   const world = createWorld()
   world.provider.plan = (job) => {
     const { recipients, refused: noRecipient } = readRecipients(job, ({ value }) => value, 'Needs an address.')
-    const refused = [noRecipient, refusal(inForms(readContent(job), capabilities.sms), capabilities.sms)].find(
-      (reason) => reason !== undefined,
-    )
+    const refused = [
+      noRecipient,
+      whatItCannotCarry(inForms(readContent(job), capabilities.sms), capabilities.sms),
+    ].find((reason) => reason !== undefined)
     return refused === undefined ? { sends: recipients } : { refused }
   }
   const clientSecret = 'secret'

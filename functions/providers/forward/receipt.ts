@@ -25,14 +25,14 @@ export const forward: ReceiptAdapter<ForwardAccount> = {
   account: ForwardAccount,
 
   receive(request, { secrets }) {
-    const refusals = secrets.map((secret) => refusal(request, secret))
-    if (!refusals.includes(undefined)) return { kind: 'refused', why: refusals[0] ?? 'no secret' }
+    const whys = secrets.map((secret) => signatureProblem(request, secret))
+    if (!whys.includes(undefined)) return { kind: 'refused', why: whys[0] ?? 'no secret' }
     return read(request.body)
   },
 }
 
 /** Why a request is not signed with a secret; undefined where it is. */
-function refusal({ header, body }: ReceiptRequest, secret: string) {
+function signatureProblem({ header, body }: ReceiptRequest, secret: string) {
   const names = ['webhook-id', 'webhook-timestamp', 'webhook-signature']
   const headers = Object.fromEntries(names.map((name) => [name, header(name) ?? '']))
   try {

@@ -22,7 +22,7 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
   async send({ job }, account, tools) {
     const request = account.format === 'job' ? signedJob(job, account, tools) : await hubspotsOwn(job, account, tools)
     try {
-      return understand(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
+      return outcomeFrom(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
     } catch (error) {
       if (error instanceof NoAnswer)
         throw new RetryableError(`The endpoint gave no answer (${error.message})`, {
@@ -85,7 +85,7 @@ export const ForwardAnswer = z.object({
 /** What a 4xx answer may say: the first of these is the reason. */
 export const ForwardRefusal = z.object({ reason: Reason, message: Reason, error: Reason })
 
-function understand({ status, headers, json }: HttpResponse, now: number): SendOutcome {
+function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
     const answer = ForwardAnswer.safeParse(json).data
     if (!answer) return { outcome: 'sent', status: 'sent' }

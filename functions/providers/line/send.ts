@@ -5,7 +5,7 @@ import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
-import { type Fitted, inForms, refusal } from '../capabilities.ts'
+import { type Fitted, inForms, whatItCannotCarry } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import type { Send, SendAdapter } from '../provider.ts'
@@ -39,7 +39,7 @@ export const line: SendAdapter<LineAccount, Push> = {
     const content = inForms(readContent(job), capabilities)
     const needs = 'LINE needs the id of a user, group or room, which it gives when somebody writes to the account.'
     const { recipients, refused: noRecipient } = readRecipients(job, idOf, needs)
-    const refused = [noRecipient, refusal(content, capabilities)].filter((reason) => reason !== undefined)
+    const refused = [noRecipient, whatItCannotCarry(content, capabilities)].filter((reason) => reason !== undefined)
     if (refused.length > 0) return { refused: refused.join(' ') }
     const groups = inGroups(messagesOf(content))
     return { sends: recipients.flatMap((to) => groups.map((messages) => ({ to, messages }))) }
@@ -59,7 +59,7 @@ export const line: SendAdapter<LineAccount, Push> = {
     }
     try {
       const answer = await fetchJson(`${withoutSlash(baseUrl)}/v2/bot/message/push`, request)
-      return understand(answer, { own: reasons, now: now() })
+      return outcomeFrom(answer, { own: reasons, now: now() })
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       throw new RetryableError(`LINE gave no answer (${error.message})`, {
@@ -115,7 +115,7 @@ const Refused = z.object({
     .catch(undefined),
 })
 
-function understand(
+function outcomeFrom(
   { status, headers, json }: HttpResponse,
   { own, now }: { own: Catalogue; now: number },
 ): SendOutcome {

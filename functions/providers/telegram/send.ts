@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
-import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../capabilities.ts'
+import { type Fitted, type FormedFile, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
@@ -31,7 +31,7 @@ export const telegram: SendAdapter<TelegramAccount, Call> = {
     const sent = linksInText(content)
     const needs = 'Telegram needs the id of a chat: the customer has to write to the bot first.'
     const { recipients, refused: noRecipient } = readRecipients(job, chatOf, needs)
-    const refused = [noRecipient, refusal({ ...content, text: sent.text }, capabilities)].filter(
+    const refused = [noRecipient, whatItCannotCarry({ ...content, text: sent.text }, capabilities)].filter(
       (one) => one !== undefined,
     )
     if (refused.length > 0) return { refused: refused.join(' ') }
@@ -49,7 +49,7 @@ export const telegram: SendAdapter<TelegramAccount, Call> = {
       const answer = await call(body)
       // A group that has become a supergroup has another id, and nothing was sent to this one.
       const chat_id = Refused.safeParse(answer.json).data?.parameters?.migrate_to_chat_id
-      return understand(chat_id === undefined ? answer : await call({ ...body, chat_id }), { own: reasons })
+      return outcomeFrom(chat_id === undefined ? answer : await call({ ...body, chat_id }), { own: reasons })
     } catch (error) {
       return lostAnswer(error, 'Telegram could not be reached')
     }
@@ -127,7 +127,7 @@ const Refused = z.object({
     .catch(undefined),
 })
 
-function understand({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
+function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
   const taken = Taken.safeParse(json).data
   if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
 

@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
-import { type Capabilities, type Fitted, inForms, isWithin, refusal } from '../capabilities.ts'
+import { type Capabilities, type Fitted, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
 import { reasonFor } from '../catalogue.ts'
 import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
@@ -38,7 +38,7 @@ export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
       (identifier) => addressOf(identifier, account),
       needs,
     )
-    const refused = [noRecipient, refusal(content, takes)].filter((reason) => reason !== undefined)
+    const refused = [noRecipient, whatItCannotCarry(content, takes)].filter((reason) => reason !== undefined)
     if (refused.length > 0) return { refused: refused.join(' ') }
     const parts = partsOf(content, takes)
     return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
@@ -53,7 +53,7 @@ export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
     const headers = { ...authorization(account), 'content-type': 'application/x-www-form-urlencoded' }
     try {
       const response = await fetchJson(messagesUrl(account), { method: 'POST', headers, body: formOf(send, account) })
-      return understand(response, account, {
+      return outcomeFrom(response, account, {
         now: now(),
         receipts: send.receiptsUrl !== undefined,
         note: noteUnknownCode,
@@ -156,7 +156,7 @@ const Problem = z.object({
   message: z.string().optional().catch(undefined),
 })
 
-function understand(
+function outcomeFrom(
   { status, headers, json }: HttpResponse,
   account: TwilioAccount,
   { now, receipts, note }: { now: number; receipts: boolean; note: SendTools['noteUnknownCode'] },

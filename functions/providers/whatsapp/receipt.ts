@@ -52,7 +52,7 @@ export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
 
   receive(request, account) {
     if (request.method === 'GET') return handshake(request, account)
-    const why = refusal(request, account)
+    const why = signatureProblem(request, account)
     if (why !== undefined) return { kind: 'refused', why }
     const body = Body.safeParse(parseJson(Buffer.from(request.body).toString())).data
     if (!body) return { kind: 'unreadable', problem: 'not a webhook of the WhatsApp Business Platform' }
@@ -148,7 +148,7 @@ function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
 }
 
 /** Why a request does not come from the account's service; undefined where it does. */
-function refusal({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
+function signatureProblem({ header, body }: ReceiptRequest, account: WhatsAppAccount) {
   if ('appSecrets' in account) return unsigned('x-hub-signature-256', account.appSecrets)
   if (account.platformSecrets) return unsigned('x-360dialog-signature', account.platformSecrets)
   const { name, secrets } = account.webhookHeader ?? { name: '', secrets: [] }

@@ -4,7 +4,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
-import { type Fitted, type FormedFile, inForms, isWithin, refusal } from '../capabilities.ts'
+import { type Fitted, type FormedFile, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
 import { reasonFor } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
@@ -46,7 +46,7 @@ export const whatsapp: SendAdapter<WhatsAppAccount, Part> = {
       .flatMap((customer) => messages.map((message) => ({ ...customer, ...message })))
     const refused = [
       noRecipient,
-      refusal(content, content.quickReplies.length > 0 ? { ...capabilities, text: caption } : capabilities),
+      whatItCannotCarry(content, content.quickReplies.length > 0 ? { ...capabilities, text: caption } : capabilities),
       content.quickReplies.length > 0 && refusalOfButtons(content),
       !fits(job, sends.length) && 'The ids of this message are longer than what WhatsApp returns.',
     ].filter((reason) => typeof reason === 'string')
@@ -64,7 +64,7 @@ export const whatsapp: SendAdapter<WhatsAppAccount, Part> = {
     try {
       const { url, headers } = access(account)
       const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
-      return understand(await fetchJson(url, request), account, { now: now(), note: noteUnknownCode })
+      return outcomeFrom(await fetchJson(url, request), account, { now: now(), note: noteUnknownCode })
     } catch (error) {
       return lostAnswer(error, 'WhatsApp could not be reached')
     }
@@ -165,7 +165,7 @@ const Dialog360Error = z
   .or(z.object({ meta: z.object({ developerMessage: z.string() }) }))
   .transform(({ meta }) => ('developer_message' in meta ? meta.developer_message : meta.developerMessage))
 
-function understand(
+function outcomeFrom(
   { status, headers, json }: HttpResponse,
   account: WhatsAppAccount,
   { now, note }: { now: number; note: SendTools['noteUnknownCode'] },

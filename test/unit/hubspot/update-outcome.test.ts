@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { UpdateAnswer } from '../../../functions/hubspot/client.ts'
-import { type Asked, outcomeOf, Tries } from '../../../functions/hubspot/update-outcome.ts'
+import { type Asked, Attempts, outcomeOf } from '../../../functions/hubspot/update-outcome.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const asked = (fields: Partial<Asked> = {}): Asked => ({
@@ -12,7 +12,7 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
   age: 3_600_000,
   isPurged: false,
   isSystematic: false,
-  tries: Tries.parse({}),
+  attempts: Attempts.parse({}),
   lateEffectSeconds: 120,
   ...fields,
 })
@@ -21,13 +21,13 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
 function refusedForTheFourthTime(status: number) {
   const refused = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
   const answer: UpdateAnswer = { kind: 'refused', problem: `HTTP ${status}`, status, alike: 'the same' }
-  return outcomeOf(answer, asked({ tries: Tries.parse({ refused }) }))
+  return outcomeOf(answer, asked({ attempts: Attempts.parse({ refused }) }))
 }
 
 test.each([400, 422])(
   'a reason that HubSpot may not like is shortened before the word is given up: HTTP %i',
   (status) => {
-    expect(refusedForTheFourthTime(status)).toMatchObject({ kind: 'reword', tries: { wording: 'short' } })
+    expect(refusedForTheFourthTime(status)).toMatchObject({ kind: 'reword', attempts: { wording: 'short' } })
   },
 )
 

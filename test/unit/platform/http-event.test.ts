@@ -72,7 +72,7 @@ test.each([
   expect(lines).toEqual([
     {
       level: 'error',
-      message: 'Not done, the sender is asked to try again',
+      message: 'Failed, the sender is asked to retry',
       traceId: 'request-1',
       ...(thrown instanceof Error
         ? { error: 'Error', problem: 'SQS is away', cause: 'TypeError: socket' }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inForms, isWithin, lengthOf, refusal } from '../../../functions/providers/capabilities.ts'
+import { inForms, isWithin, lengthOf, whatItCannotCarry } from '../../../functions/providers/capabilities.ts'
 import { type Content, readContent } from '../../../functions/providers/content.ts'
 import { mediaTypeOf } from '../../../functions/providers/media-types.ts'
 import { senders } from '../../../functions/providers/senders.ts'
@@ -111,7 +111,7 @@ test('a file whose type nobody knows goes as what it is used for, where the prov
 test('an address that makes the text too long has the message refused', () => {
   const content = inForms(readContent({ text: 'x'.repeat(1600), attachments: [file('a.heic', 'IMAGE')] }), sms)
 
-  expect(refusal(content, sms)).toMatch(/^The message is too long/)
+  expect(whatItCannotCarry(content, sms)).toMatch(/^The message is too long/)
 })
 
 test.each([
@@ -161,10 +161,12 @@ const content = (fields: Partial<Content>): ReturnType<typeof inForms> => ({
 test("LINE's labels are counted in graphemes", () => {
   const family = '👨‍👩‍👧‍👦'
 
-  expect(refusal(content({ quickReplies: [quickReply(`${family} Family plan`)] }), line)).toBeUndefined()
-  expect(refusal(content({ quickReplies: [quickReply(family.repeat(20))] }), line)).toBeUndefined()
-  expect(refusal(content({ quickReplies: [quickReply(family.repeat(21))] }), line)).toMatch(/up to 20 characters/)
-  expect(refusal(content({ text: family.repeat(500) }), line)).toMatch(/up to 5000 characters, it has 5500/)
+  expect(whatItCannotCarry(content({ quickReplies: [quickReply(`${family} Family plan`)] }), line)).toBeUndefined()
+  expect(whatItCannotCarry(content({ quickReplies: [quickReply(family.repeat(20))] }), line)).toBeUndefined()
+  expect(whatItCannotCarry(content({ quickReplies: [quickReply(family.repeat(21))] }), line)).toMatch(
+    /up to 20 characters/,
+  )
+  expect(whatItCannotCarry(content({ text: family.repeat(500) }), line)).toMatch(/up to 5000 characters, it has 5500/)
 })
 
 test.each([
@@ -174,7 +176,7 @@ test.each([
   ['Shop', '/shop'],
 ])('a quick reply that leads to %j %j is refused by its name', (label, value) => {
   for (const takes of [line, telegram])
-    expect(refusal(content({ quickReplies: [quickReply(label, value, 'url')] }), takes)).toMatch(
+    expect(whatItCannotCarry(content({ quickReplies: [quickReply(label, value, 'url')] }), takes)).toMatch(
       /^The quick reply “Shop” leads to no address that this channel takes \(https:\/\/, /,
     )
 })
@@ -182,12 +184,12 @@ test.each([
 test('a channel refuses what it cannot carry, and says all of it', () => {
   const more = content({ text: 'x'.repeat(1601), quickReplies: [quickReply('Yes')], cannot: ['A contact cannot go.'] })
 
-  expect(refusal(more, sms)).toBe(
+  expect(whatItCannotCarry(more, sms)).toBe(
     'The message is too long: this channel takes up to 1600 characters, it has 1601. ' +
       'This channel takes no quick replies. A contact cannot go.',
   )
-  expect(refusal(content({ text: '' }), sms)).toBe('The message is empty.')
-  expect(refusal(content({}), sms)).toBeUndefined()
+  expect(whatItCannotCarry(content({ text: '' }), sms)).toBe('The message is empty.')
+  expect(whatItCannotCarry(content({}), sms)).toBeUndefined()
 })
 
 describe.each(all)('%s', (name, takes) => {
