@@ -1,8 +1,9 @@
 import { metrics } from '../operations/metrics.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, well } from './findings.ts'
+import type { Monitoring } from './monitoring.ts'
 
-/** In which fields HubSpot's events were not as documented, in the last 24 hours: nothing that anybody has to mend. */
+/** What in HubSpot's events was not as documented, in the last 24 hours: nothing that anybody has to mend. */
 export async function checkEvents({ monitoring }: Pick<Deployment, 'monitoring'>): Promise<Finding[]> {
   if (!monitoring) return []
   const since = Date.now() - 86_400_000
@@ -14,6 +15,26 @@ export async function checkEvents({ monitoring }: Pick<Deployment, 'monitoring'>
     })),
   )
   const seen = counts.filter(({ count }) => count > 0).map(({ field, count }) => `${field} (${count})`)
-  if (seen.length === 0) return []
-  return [well(`HubSpot's events were not as it documents them in these fields, in 24 hours: ${seen.join(', ')}.`)]
+  return [
+    ...(seen.length === 0
+      ? []
+      : [well(`HubSpot's events were not as it documents them in these fields, in 24 hours: ${seen.join(', ')}.`)]),
+    ...(await announcedAgain(monitoring, since)),
+  ]
+}
+
+/** Whether an agent's second try keeps a message's id, which HubSpot does not document. */
+async function announcedAgain(monitoring: Monitoring, since: number): Promise<Finding[]> {
+  const sums = await Promise.all(
+    metrics.AnnouncedAgain.of.map((name) => monitoring.sumSince(name, 'AnnouncedAgain', since)),
+  )
+  const count = sums.reduce((sum, one) => sum + one, 0)
+  if (count === 0) return []
+  const sentence = `HubSpot announced failed messages again, by another event, in 24 hours: ${count}.`
+  return [
+    {
+      ...well(sentence),
+      remedy: 'The setting resend says what becomes of them: docs/decisions/0036-announced-again.md.',
+    },
+  ]
 }

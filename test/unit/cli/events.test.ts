@@ -20,6 +20,18 @@ test('doctor names the fields in which events were not as documented', async () 
   expect(await checkEvents(monitoringOf(new Map()))).toEqual([])
 })
 
+test('doctor says that HubSpot announced failed messages again, and which setting is about that', async () => {
+  const sumSince = async (_: string, metric: string) => (metric === 'AnnouncedAgain' ? 2 : 0)
+
+  expect(await checkEvents({ monitoring: { sumSince } as Monitoring })).toEqual([
+    {
+      result: 'well',
+      sentence: 'HubSpot announced failed messages again, by another event, in 24 hours: 4.',
+      remedy: expect.stringContaining('resend'),
+    },
+  ])
+})
+
 test('every field that the reader may name is measured', () => {
   expect([...metrics.UnexpectedFields.by.field]).toEqual([...eventFields])
 })
