@@ -37,6 +37,9 @@ export const ids = { portalId: '1001', channelId: '2300310' }
 /** The client secret that the simulated HubSpot signs with. */
 export const clientSecret = 'local-client-secret'
 
+/** The app that the simulated HubSpot knows. */
+export const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
+
 /**
  * The relay as deployed, on this machine, between a simulated HubSpot, which has a portal and a channel, and the services
  * of a team, one for each channel account.
@@ -52,15 +55,24 @@ export async function startLocalRelay(
     behaviour?: Partial<Behaviour>
     /** Whether the team keeps its accounts' tokens itself, and an endpoint of its own gives access. */
     keepsOwnTokens?: boolean
+    /** As just deployed: no app's secret, no portal, no channel. */
+    empty?: boolean
     /** Variables for every function, over those of the template. */
     environment?: Record<string, string>
   } = {},
 ) {
-  const { settings = {}, hubspotUrl, hubspotPort = 0, behaviour = {}, environment = {}, ...stackOptions } = options
+  const {
+    settings = {},
+    hubspotUrl,
+    hubspotPort = 0,
+    behaviour = {},
+    environment = {},
+    empty,
+    ...stackOptions
+  } = options
   const { emit, onEvent } = createEvents<LocalRelayEvent>()
   const logs = createEvents<LogEntry>()
   if (options.onLog) logs.onEvent(options.onLog)
-  const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
   await using starting = new AsyncDisposableStack()
 
   const hubspot = starting.adopt(await startHubSpot({ ...app, behaviour, port: hubspotPort }), (started) =>
@@ -82,7 +94,10 @@ export async function startLocalRelay(
       ...stackOptions,
       onLog: logs.emit,
       context: Object.fromEntries(Object.entries(context).map(([name, value]) => [`relay.${name}`, value])),
-      secrets: { AppSecret: app, ...(tokenEndpoint && { AccessTokensSecret: { secret: tokenSecret } }) },
+      secrets: {
+        ...(!empty && { AppSecret: app }),
+        ...(tokenEndpoint && { AccessTokensSecret: { secret: tokenSecret } }),
+      },
       environment: ({ url }) => ({
         PUBLIC_BASE_URL: url,
         HUBSPOT_BASE_URL: hubspotUrl ?? hubspot.url,
@@ -133,10 +148,15 @@ export async function startLocalRelay(
     stack.retireEnvironments('deliver-message')
   }
 
-  /** Connects a channel account to a simulated provider, which ends with the relay. */
-  function addProvider(channelAccountId: string, provider: ProviderSimulator) {
+  /** Tells of what a simulated provider does; it ends with the relay. */
+  function watch(channelAccountId: string, provider: ProviderSimulator) {
     everything.defer(provider.stop)
     provider.onEvent((event) => emit({ ...event, channelAccountId }))
+  }
+
+  /** Connects a channel account to a simulated provider, which ends with the relay. */
+  function addProvider(channelAccountId: string, provider: ProviderSimulator) {
+    watch(channelAccountId, provider)
     stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, provider.account)
   }
 
@@ -154,8 +174,10 @@ export async function startLocalRelay(
     return letters
   }
 
-  await installApp(ids.portalId)
-  hubspot.registerChannel(ids.channelId, stack.outputs['WebhookUrl']!)
+  if (!empty) {
+    await installApp(ids.portalId)
+    hubspot.registerChannel(ids.channelId, stack.outputs['WebhookUrl']!)
+  }
   const everything = starting.move()
 
   return {
@@ -168,6 +190,7 @@ export async function startLocalRelay(
     addChannelAccount,
     addLiveService,
     addProvider,
+    watch,
     sendStatus: createStatusSender(stack, emit),
     deadLetters,
     /** Has something end with the relay. */

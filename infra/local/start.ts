@@ -6,14 +6,15 @@ import { onEndOfParent } from './end-with-parent.ts'
 import { type Form, formNames, forms } from './forms.ts'
 import type { Message } from './hubspot/state.ts'
 import { playExamples } from './inbox/examples.ts'
-import { shortened, startInbox } from './inbox/inbox.ts'
-import { clientSecret, ids, type LocalRelay, startLocalRelay, whsecFor } from './local-relay.ts'
+import { type Inbox, shortened, startInbox } from './inbox/inbox.ts'
+import { app, clientSecret, ids, type LocalRelay, startLocalRelay, whsecFor } from './local-relay.ts'
 import { narrate } from './narrate.ts'
 import { afterLimit } from './pace.ts'
 import { freeOrAny, usualPorts } from './ports.ts'
 import { showProgress } from './progress.ts'
 import type { TeamStatus } from './team.ts'
 import { serveTriggers } from './trigger.ts'
+import { appToEnter, startUnconnected } from './unconnected.ts'
 
 const options = program
   .name('npm start --')
@@ -37,6 +38,13 @@ const options = program
       .choices(['job', 'hubspot'])
       .default('job'),
   )
+  .addOption(
+    new Option('--empty', 'as just deployed, with nothing filled in: for npm run relay -- --local setup').conflicts([
+      'form',
+      'hubspot',
+      'forwardTo',
+    ]),
+  )
   .option('--no-messages', 'do not send a few messages at the start')
   .option('--logs', "print the functions' log lines as well")
   .parse()
@@ -50,6 +58,7 @@ type Options = {
   hubspot?: string
   forwardTo?: string
   forwardFormat: 'job' | 'hubspot'
+  empty?: boolean
   messages: boolean
   logs?: boolean
 }
@@ -77,42 +86,55 @@ let isReady = false
 const interrupted = interruption()
 const startedAt = Date.now()
 const stopSaying = showProgress('Building and starting the relay', console.log)
-const { relay, inbox } = await start()
+const { relay, inbox, unconnected } = await start()
 stopSaying()
 isReady = true
 await using running = new AsyncDisposableStack()
 running.use(relay)
 if (inbox) running.defer(inbox.stop)
-const accounts: Record<string, { name: string }> = inbox
-  ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
-  : teamAccounts
-console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${directions(relay)}\n`)
-const triggers = await serveTriggers({ relay, inbox, accounts: Object.keys(accounts) })
+const accounts: Record<string, { name: string }> = unconnected
+  ? {}
+  : inbox
+    ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
+    : teamAccounts
+const said = unconnected ? whatToFillIn(relay, unconnected.credentials) : directions(relay)
+console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${said}\n`)
+const triggers = await serveTriggers(
+  unconnected
+    ? { relay, player: unconnected, ...unconnected }
+    : { relay, ...(inbox && { player: inbox }), accounts: () => Object.keys(accounts) },
+)
 running.defer(triggers.stop)
 const forget = noteRunning({
   ...relay,
   hubspot: { url: options.hubspot ?? relay.hubspot.url },
   controlUrl: triggers.url,
 })
-narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? '')
-if (!inbox) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
-if (options.messages && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)
+narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? channelAccountId)
+if (!inbox && !unconnected) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
+if (options.messages && !unconnected && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)
 
 if (!interrupted.aborted) await once(interrupted, 'abort')
 console.log('Stopping …')
 forget()
 
-async function start() {
+async function start(): Promise<{
+  relay: LocalRelay
+  inbox?: Inbox
+  unconnected?: Awaited<ReturnType<typeof startUnconnected>>
+}> {
   try {
     const relay = await startLocalRelay({
       settings,
       // Nobody watches a page for an hour. HubSpot itself is given its time.
       ...(options.hubspot === undefined && settings.delivery && shortened),
+      ...(options.empty && { empty: true }),
       port: await portFor('relay', options.port),
       hubspotPort: await portFor('hubspot', options.hubspotPort),
       ...(options.hubspot !== undefined && { hubspotUrl: options.hubspot }),
       ...(options.logs && { onLog: ({ functionName, line }) => console.log(pc.dim(`${functionName}: ${line}`)) }),
     })
+    if (options.empty) return { relay, unconnected: await startUnconnected(relay) }
     if (settings.delivery) {
       const inbox = await startInbox(relay, { port: await portFor('inbox', options.inboxPort) })
       if (options.forwardTo)
@@ -121,7 +143,7 @@ async function start() {
     }
     if (options.forwardTo) program.error('--forward-to needs a form that delivers: --form full.')
     for (const id of Object.keys(teamAccounts)) await relay.addChannelAccount(id)
-    return { relay, inbox: undefined }
+    return { relay }
   } catch (error) {
     // A terminal's Ctrl-C reaches the processes that build, too.
     if (interrupted.aborted) process.exit(130)
@@ -174,7 +196,7 @@ function directions({ stack, hubspot }: LocalRelay) {
     ...Object.entries(accounts).map(([id, { name }]) => ['Account', id, inbox ? name : `its messages are ${name}`]),
   ]
   return [
-    ...rows.map(([name = '', where = '', what = '']) => `${pc.bold(name.padEnd(10))}${where}  ${pc.dim(what)}`),
+    ...inColumns(rows),
     '',
     'Send a message of your own, or let HubSpot fail the next call:',
     `  curl ${hubspot.url}/_control/messages -H 'content-type: application/json' -d '${message}'`,
@@ -185,6 +207,32 @@ function directions({ stack, hubspot }: LocalRelay) {
     '  npm run relay -- --local tail',
     'Ctrl-C stops everything.',
   ].join('\n')
+}
+
+/** What a new account's administrators would have in hand. */
+function whatToFillIn({ stack, hubspot }: LocalRelay, credentials: { name: string; account: object }[]) {
+  const rows = [
+    ['App', 'client id', app.clientId],
+    ['', 'client secret', clientSecret],
+    ['', 'app id', appToEnter.appId],
+    ['', 'developer API key', appToEnter.developerApiKey],
+    ['Webhook', stack.outputs['WebhookUrl'], 'where HubSpot is to post'],
+    ['HubSpot', hubspot.url, 'simulated'],
+    ...credentials.map(({ name, account }) => [name, JSON.stringify(account)]),
+  ]
+  return [
+    ...inColumns(rows),
+    '',
+    'Nothing is filled in. What a new account needs, from here to the first true status:',
+    '  npm run relay -- --local setup',
+    '  npm run relay -- --local trigger delivered',
+    'Ctrl-C stops everything.',
+  ].join('\n')
+}
+
+function inColumns(rows: (string | undefined)[][]) {
+  const width = Math.max(...rows.map(([name = '']) => name.length)) + 2
+  return rows.map(([name = '', where = '', what = '']) => `${pc.bold(name.padEnd(width))}${where}  ${pc.dim(what)}`)
 }
 
 /** What a live service needs to know: what signs its calls, and its receipts, and where they go. */

@@ -1,10 +1,24 @@
 import fastify from 'fastify'
 import * as z from 'zod'
-import type { Inbox } from './inbox/inbox.ts'
+import type { Message, NewMessage } from './hubspot/state.ts'
 import { ids, type LocalRelay } from './local-relay.ts'
 import type { Conduct } from './providers/simulator.ts'
 
 /** What can be made to happen: a message and its fate, or another event of HubSpot's. */
+/** The account that an event is about. */
+type About = { portalId: string; channelId: string; channelAccountId: string }
+
+/** What is running: who plays the providers, if anybody, and the accounts that are connected. */
+type Running = {
+  relay: LocalRelay
+  player?: {
+    play(channelAccountId: string, text: string, fate: Conduct, more?: Partial<NewMessage>): Promise<Message>
+  }
+  accounts(): string[]
+  /** Where an account is, if not where all are. */
+  idsOf?(channelAccountId: string): Omit<About, 'channelAccountId'> | undefined
+}
+
 type Trigger = {
   says: string
   /** What the provider does with the message. */
@@ -12,18 +26,18 @@ type Trigger = {
   /** What HubSpot does with it: its calls, and its webhooks. */
   hubspot?: Pick<Parameters<LocalRelay['hubspot']['sendMessage']>[0], 'faults' | 'times' | 'signing'>
   /** An event in place of a message. */
-  event?: (channelAccountId: string) => object
+  event?: (about: About) => object
 }
 
 const patch = (status: number, headers?: Record<string, string>) => ({
   method: 'PATCH' as const,
   answer: { status, ...(headers && { headers }) },
 })
-const at = () => ({ ...ids, eventTimestamp: new Date().toISOString() })
-const accountEvent = (what: string) => (channelAccountId: string) => ({
+const at = ({ portalId, channelId }: About) => ({ portalId, channelId, eventTimestamp: new Date().toISOString() })
+const accountEvent = (what: string) => (about: About) => ({
   type: `CHANNEL_ACCOUNT_${what}`,
-  ...at(),
-  channelAccountId,
+  ...at(about),
+  channelAccountId: about.channelAccountId,
   channelAccountDeliveryIdentifier: '+15550100001',
 })
 
@@ -58,24 +72,28 @@ export const triggers: Record<string, Trigger> = {
   'account-created': { says: 'a channel account is connected', event: accountEvent('CREATED') },
   'account-updated': { says: 'a channel account is changed', event: accountEvent('UPDATED') },
   'account-purged': { says: 'a channel account is deleted', event: accountEvent('PURGED') },
-  unknown: { says: 'an event of a type that nobody knows', event: () => ({ type: 'SOMETHING_NEW', ...at() }) },
+  unknown: {
+    says: 'an event of a type that nobody knows',
+    event: (about) => ({ type: 'SOMETHING_NEW', ...at(about) }),
+  },
 }
 
 /** Makes one of them happen. Resolves with the message's id, or with the answer to the event. */
 async function trigger(
-  { relay, inbox }: { relay: LocalRelay; inbox: Inbox | undefined },
+  { relay, player, idsOf }: Running,
   { name, channelAccountId, text }: { name: string; channelAccountId: string; text: string },
 ): Promise<{ messageId: string } | { answered: unknown }> {
   const { conduct, hubspot, event } = triggers[name]!
-  if (event) return { answered: await relay.hubspot.sendEvent(event(channelAccountId), { channelId: ids.channelId }) }
-  const sent = inbox
-    ? await inbox.play(channelAccountId, text, conduct ?? { receipts: [{ status: 'sent' }] }, hubspot)
+  const about = { ...ids, ...idsOf?.(channelAccountId), channelAccountId }
+  if (event) return { answered: await relay.hubspot.sendEvent(event(about), { channelId: about.channelId }) }
+  const sent = player
+    ? await player.play(channelAccountId, text, conduct ?? { receipts: [{ status: 'sent' }] }, hubspot)
     : await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...hubspot })
   return { messageId: sent.id }
 }
 
 /** Where the command line reaches a relay that runs on this machine, to make something happen. */
-export async function serveTriggers(running: { relay: LocalRelay; inbox: Inbox | undefined; accounts: string[] }) {
+export async function serveTriggers(running: Running) {
   const app = fastify({ forceCloseConnections: true })
   // JSON alone, and under no foreign name: no page of somebody else's may press this button.
   app.removeContentTypeParser('text/plain')
@@ -84,13 +102,15 @@ export async function serveTriggers(running: { relay: LocalRelay; inbox: Inbox |
   })
   app.get('/triggers', async () => ({
     triggers: Object.entries(triggers).map(([name, { says }]) => ({ name, says })),
-    accounts: running.accounts,
+    accounts: running.accounts(),
   }))
   app.post('/triggers', async ({ body }, reply) => {
     const asked = Asked.safeParse(body)
     if (!asked.success) return reply.code(400).send({ message: z.prettifyError(asked.error) })
-    const { channelAccountId = running.accounts[0] ?? '', ...about } = asked.data
-    const needsPlayer = triggers[asked.data.name]?.conduct !== undefined && !running.inbox
+    const { channelAccountId = running.accounts()[0], ...about } = asked.data
+    if (channelAccountId === undefined)
+      return reply.code(400).send({ message: 'No channel account is connected yet: npm run relay -- --local setup' })
+    const needsPlayer = triggers[asked.data.name]?.conduct !== undefined && !running.player
     if (needsPlayer) return reply.code(400).send({ message: 'In this form, no provider is played.' })
     return trigger(running, { text: `A message to be ${about.name}`, channelAccountId, ...about })
   })

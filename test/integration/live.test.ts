@@ -40,8 +40,8 @@ beforeAll(async () => {
   inbox = await startInbox(relay)
   control = await serveTriggers({
     relay,
-    inbox,
-    accounts: inbox.providers.map(({ channelAccountId }) => channelAccountId),
+    player: inbox,
+    accounts: () => inbox.providers.map(({ channelAccountId }) => channelAccountId),
   })
   service = await startService()
   relay.onEvent((event) => events.push(event))

@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { createLinkBrowser } from '../support/link-browser.ts'
+import { runRelay } from '../support/relay-terminal.ts'
 
 const project = join(import.meta.dirname, '../..')
 const note = join(mkdtempSync(join(tmpdir(), 'start-')), 'relay.json')
@@ -42,6 +44,31 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     expect(existsSync(note)).toBe(false)
   })
 
+  test('with --empty is as just deployed: by what it prints, setup leads to the first true status', async () => {
+    run('start', '--', '--empty')
+    await expect.poll(() => printed).toContain('Nothing is filled in.')
+    const given = (name: string) => new RegExp(`${name}  (\\S+)`).exec(printed)?.[1] ?? ''
+    const telegram = JSON.parse(/Telegram +({.*})/.exec(printed)?.[1] ?? '{}')
+    const doctor = await runRelay(note, ['doctor'])
+
+    const { exitCode, printed: setUp } = await runRelay(note, ['setup'], {
+      answers: [
+        ...[given('client id'), given('client secret'), ''],
+        ...[given('app id'), given('developer API key'), 'Chat'],
+        ...['telegram', telegram.botToken, 'accepted', telegram.baseUrl],
+        ...['', 'Our bot', ''],
+      ],
+      onPrint: (text) => {
+        if (text.includes('opens this link')) void consent(/http\S+/.exec(text)![0])
+        if (text.includes('Now have an agent')) void runRelay(note, ['trigger', 'delivered'])
+      },
+    })
+
+    expect(doctor.exitCode).toBe(1)
+    expect(setUp).toMatch(/HubSpot was told that message \w+ is SENT\./)
+    expect(exitCode).toBe(0)
+  })
+
   test('says in its first second what it does, and ends while it does it', async () => {
     run('start')
     await expect.poll(() => printed).toContain('Building and starting the relay …')
@@ -53,6 +80,11 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
     expect(printed).not.toContain('Ready after')
   })
 })
+
+async function consent(link: string) {
+  const browser = createLinkBrowser()
+  await browser.follow(await browser.open(link), 'Connect account 1002')
+}
 
 /** All that a process has started, and that have. */
 function descendantsOf(pid: number): number[] {

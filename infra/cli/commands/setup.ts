@@ -183,7 +183,10 @@ async function connectAccount({ terminal, found }: Work, place: { portalId: stri
 /** Waits for what an agent sends from now on, until HubSpot is told what became of it. */
 async function waitForTruth({ terminal, found }: Work, channelId: string) {
   const since = Date.now()
-  terminal.print('\nNow send a message from the inbox. (Ctrl-C ends the waiting; all is set up.)')
+  const how = found.isLocal
+    ? 'Now have an agent send a message: npm run relay -- --local trigger delivered'
+    : 'Now send a message from the inbox.'
+  terminal.print(`\n${how} (Ctrl-C ends the waiting; all is set up.)`)
   while (!terminal.signal.aborted) {
     for await (const { message, messageId, statusType, reason, ...line } of found.logs.linesSince(since)) {
       if (message !== 'HubSpot told' || line.channelId !== channelId) continue

@@ -53,7 +53,7 @@ test('from nothing to the first true status, by questions and one link', async (
     ],
     onPrint: (text) => {
       if (text.includes('opens this link')) void consent(/http\S+/.exec(text)![0])
-      if (text.includes('Now send a message')) void writeMessage()
+      if (text.includes('Now have an agent send a message')) void writeMessage()
     },
   })
 
