@@ -2,10 +2,19 @@
  * A remote's free text without what should not be kept of it: credentials, addresses of people, and numbers that may be
  * telephone numbers. Codes, dates, sizes, amounts and correlation ids stay. Takes a time in proportion to the length.
  */
-export function redact(text: string) {
-  // An address that is gone may have hidden the name of a credential.
-  return withoutNumbers(withoutSecrets(withoutAddresses(withoutSecrets(text))))
+export function redact(text: string): string {
+  // What is gone may have hidden that what stood beside it is a credential or an address.
+  let redacted = text
+  for (let pass = 0; pass < mostPasses; pass++) {
+    const before = redacted
+    redacted = withoutNumbers(withoutAddresses(withoutSecrets(before)))
+    if (redacted === before) break
+  }
+  return redacted
 }
+
+// Text is done after one or two; more than a few would be somebody's riddle.
+const mostPasses = 5
 
 const secret = '[secret]'
 const address = '[address]'

@@ -237,12 +237,14 @@ test('a token drawn at random goes, whatever stands before it', () => {
   )
 })
 
-test.each(['@token: token: 0', 'US.0token: token: 0'])(
-  'a credential whose name stood beside an address is gone: %s',
-  (text) => {
-    expect(redact(text)).toBe('[address]: token: [secret]')
-  },
-)
+test.each([
+  ['@token: token: 0', '[address]: token: [secret]'],
+  ['US.0token: token: 0', '[address]: token: [secret]'],
+  ['02026-11-22US.0Bearer ', '[number][address] '],
+  ['+1 555 123 0000EAAb', '[number][secret]'],
+])('what stood beside something that is gone is gone, too: %s', (text, redacted) => {
+  expect(redact(text)).toBe(redacted)
+})
 
 test('what was redacted stays as it is when it is redacted again', () => {
   const alphabet = fc.constantFrom(
