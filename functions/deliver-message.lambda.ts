@@ -38,9 +38,9 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const sqs = createSqs()
+const sqs = createSqs(process.env)
 const ledger = createTable(connectDynamoDb(process.env), env.LEDGER_TABLE_NAME)
-const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
+const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */

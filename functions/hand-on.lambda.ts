@@ -20,12 +20,12 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const sqs = createSqs()
+const sqs = createSqs(process.env)
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({
-    secrets: createSecrets(createSecretsManager(), Date.now, telemetry),
+    secrets: createSecrets(createSecretsManager(process.env), Date.now, telemetry),
     prefix: env.CHANNEL_SECRETS_PREFIX,
     adapters: receipts,
   }),

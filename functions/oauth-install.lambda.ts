@@ -25,7 +25,7 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
+const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({

@@ -18,8 +18,8 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const sqs = createSqs()
-const secrets = createSecrets(createSecretsManager(), Date.now, telemetry)
+const sqs = createSqs(process.env)
+const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({

@@ -2,17 +2,31 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { createDynamoDb, type DynamoDb, dynamoDbEndpoint } from './dynamodb.ts'
 import { defaultProvider } from './environment-credentials.ts'
-import { createFetchJson } from './fetch-json.ts'
+import { createFetchJson, createHttp } from './fetch-json.ts'
+import { requestHandler, requestSigner } from './sdk-transport.ts'
 
 // An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout.
-const limits = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 } }
-// Its middleware is put together once for each command, not for each call.
-const options = { ...limits, cacheMiddleware: true }
+const timeout = 2000
+const credentials = defaultProvider()
 
 /** An SQS client that does not wait long. */
-export const createSqs = () => lean(new SQSClient(options))
+export const createSqs = (env: NodeJS.ProcessEnv) => lean(new SQSClient(options('sqs', env)))
 /** A Secrets Manager client that does not wait long. */
-export const createSecretsManager = () => lean(new SecretsManagerClient(options))
+export const createSecretsManager = (env: NodeJS.ProcessEnv) =>
+  lean(new SecretsManagerClient(options('secretsmanager', env)))
+
+function options(service: string, env: NodeJS.ProcessEnv) {
+  const region = env['AWS_REGION'] ?? ''
+  return {
+    region,
+    maxAttempts: 2,
+    credentials,
+    requestHandler: requestHandler(createHttp({ timeout })),
+    signer: requestSigner(service, region, credentials),
+    // Its middleware is put together once for each command, not for each call.
+    cacheMiddleware: true,
+  }
+}
 
 /** DynamoDB, as the environment of a Lambda says where and as whom. */
 export function connectDynamoDb(env: NodeJS.ProcessEnv): DynamoDb {
@@ -22,8 +36,7 @@ export function connectDynamoDb(env: NodeJS.ProcessEnv): DynamoDb {
     fips: env['AWS_USE_FIPS_ENDPOINT'] === 'true',
     dualStack: env['AWS_USE_DUALSTACK_ENDPOINT'] === 'true',
   })
-  const fetchJson = createFetchJson({ timeout: 2000 })
-  return createDynamoDb({ region, endpoint, credentials: defaultProvider(), fetchJson })
+  return createDynamoDb({ region, endpoint, credentials, fetchJson: createFetchJson({ timeout }) })
 }
 
 /**

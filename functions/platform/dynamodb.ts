@@ -56,10 +56,9 @@ export function createDynamoDb(options: {
     const headers = {
       host,
       'content-type': 'application/x-amz-json-1.0',
-      'content-length': String(Buffer.byteLength(body)),
       'x-amz-target': `DynamoDB_20120810.${operation}`,
     }
-    const request = { service: 'dynamodb', region, path: '/', headers, body }
+    const request = { service: 'dynamodb', region, headers, body }
     const signed = signedHeaders(request, await credentials(), now() + clockIsBehind)
     try {
       const answer = await fetchJson(href, { method: 'POST', headers: signed, body })

@@ -30,7 +30,12 @@ function request(first: URL | RequestOptions, second?: RequestOptions | Callback
     end(chunk?: unknown) {
       if (chunk) chunks.push(chunk)
       const body = Buffer.from(JSON.stringify(answerTo(target, chunks.join(''))))
-      const response = Object.assign(Readable.from([body]), { statusCode: 200, headers: {}, rawHeaders: [] })
+      const response = Object.assign(Readable.from([body]), {
+        statusCode: 200,
+        complete: true,
+        headers: {},
+        rawHeaders: [],
+      })
       if (callback) callback(response as unknown as IncomingMessage)
       outgoing.emit('response', response)
     },

@@ -7,7 +7,7 @@ test.each([
 ])(
   'calls of %s pass through what signs and repeats them, and through no logger, self-description or loop detection',
   (_, create) => {
-    const steps = create().middlewareStack.identify().join()
+    const steps = create({ AWS_REGION: 'eu-central-1' }).middlewareStack.identify().join()
 
     expect(steps).toMatch(/retryMiddleware.*httpSigningMiddleware/)
     expect(steps).not.toMatch(/logger|userAgent|recursion/i)
