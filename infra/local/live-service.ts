@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { sign } from '../../functions/hubspot/signature.ts'
 import { parseJson } from '../../functions/platform/json.ts'
 import { serve } from './loopback.ts'
-import type { ForwardReceiverEvent } from './providers/forward-receiver.ts'
+import type { Delivery, ProviderEvent } from './providers/simulator.ts'
 
 /**
  * Stands between the relay and a service that is being written on this machine, and tells of each call. What it hands on
@@ -16,7 +16,7 @@ export async function startLiveService({
 }: {
   url: string
   clientSecret: string
-  emit(event: ForwardReceiverEvent): void
+  emit(event: ProviderEvent): void
 }) {
   const server = await serve(async (request, response) => {
     const body = await text(request)
@@ -40,19 +40,19 @@ export async function startLiveService({
   return { url: `${server.url}/`, stop: server.close }
 }
 
-function deliveryOf(body: string, status: number | undefined) {
-  const { portalId, channelId, channelAccountId, messageId, message } = Body.parse(parseJson(body) ?? {})
+function deliveryOf(body: string, status: number | undefined): Delivery {
+  const { portalId, channelId, channelAccountId, messageId, text, message } = Body.parse(parseJson(body) ?? {})
+  const reference = { portalId, channelId, channelAccountId, messageId, ...message }
   return {
     at: Date.now(),
-    format: message ? ('hubspot' as const) : ('job' as const),
-    portalId,
-    channelId,
-    channelAccountId: message?.channelAccountId ?? channelAccountId,
-    messageId: message?.id ?? messageId,
-    deliveryId: message?.id ?? messageId,
-    outcome: status !== undefined && status < 300 ? ('received' as const) : ('refused' as const),
-    answered: status ?? ('reset' as const),
-    body: undefined,
+    messageId: reference.messageId,
+    providerMessageId: '',
+    to: '',
+    text,
+    media: [],
+    reference,
+    outcome: status !== undefined && status < 300 ? 'received' : 'refused',
+    answered: status ?? 'reset',
   }
 }
 
@@ -62,5 +62,9 @@ const Body = z.object({
   channelId: word,
   channelAccountId: word,
   messageId: word,
-  message: z.object({ id: word, channelAccountId: word }).optional(),
+  text: word,
+  message: z
+    .object({ id: word, channelAccountId: word })
+    .transform(({ id: messageId, channelAccountId }) => ({ messageId, channelAccountId }))
+    .optional(),
 })

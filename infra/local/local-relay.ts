@@ -6,30 +6,27 @@ import type { Behaviour } from './hubspot/behaviour.ts'
 import { startHubSpot } from './hubspot/simulator.ts'
 import type { HubSpotEvent } from './hubspot/state.ts'
 import { startLiveService } from './live-service.ts'
-import { type ForwardReceiverEvent, startForwardReceiver } from './providers/forward-receiver.ts'
-import type { ProviderEvent, ProviderSimulator } from './providers/simulator.ts'
+import { secretOf, startForward } from './providers/forward.ts'
+import type { Conduct, Delivery, ProviderEvent, ProviderSimulator } from './providers/simulator.ts'
 import { createEvents } from './simulator.ts'
 import { createStatusSender, type TeamEvent } from './team.ts'
 import { startTokenEndpoint } from './token-endpoint.ts'
 
 /** What happened anywhere around the relay. */
-export type LocalRelayEvent =
-  | HubSpotEvent
-  | TeamEvent
-  | ((ForwardReceiverEvent | ProviderEvent) & { channelAccountId: string })
+export type LocalRelayEvent = HubSpotEvent | TeamEvent | (ProviderEvent & { channelAccountId: string })
 
 /** The relay with everything around it, as its users see it. */
 export type LocalRelay = Awaited<ReturnType<typeof startLocalRelay>>
 
-type ServiceOptions = Pick<Parameters<typeof startForwardReceiver>[0], 'conduct' | 'receiptsPerAccount'> & {
-  format?: 'job' | 'hubspot'
+type ServiceOptions = Pick<Parameters<typeof startForward>[0], 'receiptsPerAccount' | 'format'> & {
+  /** What becomes of a message; taken, delivered and read when absent. */
+  conduct?: (delivery: Delivery) => Conduct
 }
 
 type LiveOptions = { url: string; format?: 'job' | 'hubspot' | undefined }
 
 /** The secret of a service that a channel account's messages are forwarded to. */
-export const whsecFor = (channelAccountId: string) =>
-  `whsec_${Buffer.from(`the secret of local account ${channelAccountId}`).toString('base64')}`
+export const whsecFor = (channelAccountId: string) => secretOf(`the secret of local account ${channelAccountId}`)
 
 /** The portal and the channel that are there from the start. */
 export const ids = { portalId: '1001', channelId: '2300310' }
@@ -117,30 +114,31 @@ export async function startLocalRelay(
   }
 
   /** Starts a service of the team's, with what the secret of its channel or channel account has to hold. */
-  async function startService(channelAccountId: string, { format = 'job', ...options }: ServiceOptions = {}) {
-    const secrets = [whsecFor(channelAccountId)]
-    const service = await startForwardReceiver({
+  async function startService(channelAccountId: string, { conduct, ...options }: ServiceOptions = {}) {
+    const service = await startForward({
       ...options,
-      secrets,
+      ...(conduct && { conduct: (delivery) => ({ receipts: [], ...conduct(delivery) }) }),
+      takenAs: 'sent',
+      secrets: [whsecFor(channelAccountId)],
       clientSecrets: [clientSecret],
       ...(stack.outputs['ReceiptsUrl'] && { receiptsUrl: stack.outputs['ReceiptsUrl'] }),
     })
     everything.defer(service.stop)
     service.onEvent((event) => emit({ ...event, channelAccountId }))
-    return { service, account: { provider: 'forward', url: service.url, format, secrets } }
+    return service
   }
 
   /** Connects a channel account, with a service of its own that its messages are forwarded to. */
   async function addChannelAccount(channelAccountId: string, options?: ServiceOptions) {
-    const { service, account } = await startService(channelAccountId, options)
-    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
+    const service = await startService(channelAccountId, options)
+    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, service.account)
     return service
   }
 
   /** Connects a channel account to a service that is being written on this machine, in place of whatever it had. */
   async function addLiveService(channelAccountId: string, { url, format = 'job' }: LiveOptions) {
     const secrets = [whsecFor(channelAccountId)]
-    const emitted = (event: ForwardReceiverEvent) => emit({ ...event, channelAccountId })
+    const emitted = (event: ProviderEvent) => emit({ ...event, channelAccountId })
     const service = await startLiveService({ url, clientSecret, emit: emitted })
     everything.defer(service.stop)
     const account = { provider: 'forward', url: service.url, format, secrets }

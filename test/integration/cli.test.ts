@@ -15,7 +15,7 @@ import { noteRunning } from '../../infra/cli/running.ts'
 import { type LocalStack, startLocalStack } from '../../infra/local/aws/stack.ts'
 import { type HubSpot, startHubSpot } from '../../infra/local/hubspot/simulator.ts'
 import type { Message } from '../../infra/local/hubspot/state.ts'
-import { type ForwardReceiver, startForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
+import { type ForwardService, startForward } from '../../infra/local/providers/forward.ts'
 import { relayVersion } from '../../infra/relay/version.ts'
 import { runRelay, type Session } from '../support/relay-terminal.ts'
 
@@ -32,7 +32,7 @@ let folder: string
 let note: string
 let hubspot: HubSpot
 let stack: LocalStack
-let service: ForwardReceiver
+let service: ForwardService
 /** Everything that any command has said. */
 const transcript: string[] = []
 
@@ -49,11 +49,12 @@ beforeAll(async () => {
     }),
     overrides: { visibilityTimeoutSeconds: 1, maxReceiveCount: 5 },
   })
-  service = await startForwardReceiver({
+  service = await startForward({
     secrets: [channelSecret],
     clientSecrets: [clientSecret],
     receiptsUrl: stack.outputs['ReceiptsUrl']!,
-    conduct: () => ({}),
+    takenAs: 'sent',
+    conduct: () => ({ receipts: [] }),
   })
   hubspot.registerChannel(ids.channelId, 'https://elsewhere.example.com/hook')
   noteRunning({ stack, hubspot }, note)
@@ -191,13 +192,13 @@ describe('filling it in', () => {
   })
 
   test("a channel's credentials, created and then set, and checked by its provider's schema", async () => {
-    const account = { provider: 'forward', url: service.url, format: 'job', secrets: [channelSecret] }
+    const account = { provider: 'forward', url: service.messagesUrl, format: 'job', secrets: [channelSecret] }
     const wrong = await fileOf({ ...account, url: 'http://example.com', secrets: ['a-secret-value'] })
 
     const refused = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', wrong])
     const created = await relay(['secret', 'set', 'channel', ids.channelAccountId, '--file', await fileOf(account)])
     const set = await relay(['secret', 'init', 'channel', ids.channelAccountId, '--provider', 'forward'], {
-      answers: [service.url, 'job', channelSecret],
+      answers: [service.messagesUrl, 'job', channelSecret],
     })
 
     expect(refused).toMatchObject({ exitCode: 1, said: expect.stringMatching(/url: .*; secrets\.0: invalid format/) })

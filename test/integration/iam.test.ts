@@ -10,7 +10,7 @@ import { synthesize } from '../../infra/local/aws/template.ts'
 import type { Fault } from '../../infra/local/hubspot/behaviour.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { slowness, startLimit } from '../../infra/local/pace.ts'
-import type { Conduct } from '../../infra/local/providers/forward-receiver.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
 import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
 import { createLinkBrowser } from '../support/link-browser.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { briskly, playMigration, type StepOutcome } from '../../infra/local/demo/migration.ts'
 import { type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import type { Delivery } from '../../infra/local/providers/forward-receiver.ts'
+import type { Delivery } from '../../infra/local/providers/simulator.ts'
 
 let relay: LocalRelay
 let outcomes: StepOutcome[]
@@ -10,8 +10,7 @@ const deliveries: (Delivery & { service: string })[] = []
 beforeAll(async () => {
   relay = await startLocalRelay(briskly())
   relay.onEvent((event) => {
-    if (event.type === 'delivery' && 'format' in event.delivery)
-      deliveries.push({ ...event.delivery, service: event.channelAccountId })
+    if (event.type === 'delivery') deliveries.push({ ...event.delivery, service: event.channelAccountId })
   })
   outcomes = await playMigration(relay)
 })
@@ -48,11 +47,13 @@ test('moves fall among messages: some that were sent before go the new way', () 
 })
 
 test("one account's messages go to its own service while it has a secret of its own, and nobody else's do", () => {
-  const own = deliveries.filter(({ service, channelAccountId }) => service === channelAccountId)
-  const others = deliveries.filter(({ service, channelAccountId }) => service !== channelAccountId)
+  const accountOf = ({ reference }: Delivery) => reference?.channelAccountId
+  const formatOf = ({ request }: Delivery) => ('x-hubspot-signature-v3' in request!.headers! ? 'hubspot' : 'job')
+  const own = deliveries.filter((delivery) => delivery.service === accountOf(delivery))
+  const others = deliveries.filter((delivery) => delivery.service !== accountOf(delivery))
 
   expect(own.length).toBeGreaterThan(0)
-  expect(new Set(own.map(({ format }) => format))).toEqual(new Set(['job']))
-  expect(new Set(others.map(({ format }) => format))).toEqual(new Set(['hubspot']))
-  expect(new Set(others.map(({ channelAccountId }) => channelAccountId)).size).toBe(2)
+  expect(new Set(own.map(formatOf))).toEqual(new Set(['job']))
+  expect(new Set(others.map(formatOf))).toEqual(new Set(['hubspot']))
+  expect(new Set(others.map(accountOf)).size).toBe(2)
 })

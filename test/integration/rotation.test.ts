@@ -7,7 +7,7 @@ import { noteRunning } from '../../infra/cli/running.ts'
 import type { LogEntry } from '../../infra/local/aws/stack.ts'
 import type { Message } from '../../infra/local/hubspot/state.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import type { ForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
+import type { ForwardService } from '../../infra/local/providers/forward.ts'
 import { readLogs } from '../support/logs.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 
@@ -16,7 +16,7 @@ const nextSecret = 'the-client-secret-after-the-rotation'
 
 let folder: string
 let relay: LocalRelay
-let service: ForwardReceiver
+let service: ForwardService
 const entries: LogEntry[] = []
 
 /** The procedures of docs/runbook.md, on a relay that speaks a dated version of HubSpot's API. */
@@ -91,13 +91,13 @@ test('without the ledger statuses are told, and what is restored takes no place 
   for (const { pk } of backup)
     await relay.stack.dynamodb.send(new DeleteItemCommand({ TableName: table(), Key: { pk: pk! } }))
 
-  await service.sendReceipt({ ...account, messageId: newer.id }, { status: 'read' })
+  await service.report(newer.id, { status: 'read' })
   await expect.poll(() => newer.told).toBe('READ')
   await relay.stack.idle()
   for (const Item of backup) await restore(Item)
-  await service.sendReceipt({ ...account, messageId: newer.id }, { status: 'read' })
-  await service.sendReceipt({ ...account, messageId: known.id }, { status: 'sent' })
-  await service.sendReceipt({ ...account, messageId: known.id }, { status: 'read' })
+  await service.report(newer.id, { status: 'read' })
+  await service.report(known.id, { status: 'sent' })
+  await service.report(known.id, { status: 'read' })
   await expect.poll(() => known.told).toBe('READ')
   await relay.stack.idle()
 

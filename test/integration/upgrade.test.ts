@@ -5,7 +5,7 @@ import { FunctionProperties } from '../../infra/local/aws/lambda.ts'
 import { readTemplate, synthesize } from '../../infra/local/aws/template.ts'
 import type { Message } from '../../infra/local/hubspot/state.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
-import type { ForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
+import type { ForwardService } from '../../infra/local/providers/forward.ts'
 import { bundle } from '../../infra/relay/bundle.ts'
 import { checkOut, lastTag } from '../support/releases.ts'
 
@@ -17,7 +17,7 @@ const all = ['hubspot-webhook', 'provider-receipt', ...consumers]
 let releases: string
 let assembly: string
 let relay: LocalRelay
-let service: ForwardReceiver
+let service: ForwardService
 
 /**
  * The release before: that of the last tag, or today's sources while there is none. The next: today's, with bodies of the
@@ -94,8 +94,8 @@ test('a message told by the next release is known to the previous one, and the o
     const message = await send()
     await isTold(message, 'SENT')
     deploy(then, all)
-    await service.sendReceipt({ ...account, messageId: message.id }, { status: 'sent' })
-    await service.sendReceipt({ ...account, messageId: message.id }, { status: 'read' })
+    await service.report(message.id, { status: 'sent' })
+    await service.report(message.id, { status: 'read' })
 
     await isTold(message, 'READ')
     expect(message.patches.map(({ statusType }) => statusType)).toEqual(['SENT', 'READ'])

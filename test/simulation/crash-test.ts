@@ -3,7 +3,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from 
 import { Command } from 'commander'
 import type { Word } from '../../infra/local/hubspot/state.ts'
 import { ids, startLocalRelay } from '../../infra/local/local-relay.ts'
-import type { Answer, Conduct, Receipt } from '../../infra/local/providers/forward-receiver.ts'
+import type { Answer, Conduct, Receipt } from '../../infra/local/providers/simulator.ts'
 
 const options = new Command('crash-test')
   .description('Kills processes of the running local stack at random, with load on it, and judges what came of it.')

@@ -7,9 +7,9 @@ import { about } from '../../../functions/messages/jobs.ts'
 import { relay as relayCommand } from '../../cli/relay.ts'
 import { noteRunning } from '../../cli/running.ts'
 import type { Message, Word } from '../hubspot/state.ts'
-import { ids, type LocalRelay } from '../local-relay.ts'
+import { ids, type LocalRelay, whsecFor } from '../local-relay.ts'
 import { startLimit } from '../pace.ts'
-import type { Answer, Conduct } from '../providers/forward-receiver.ts'
+import type { Answer, Conduct } from '../providers/simulator.ts'
 import { isAccepted } from '../simulator.ts'
 import { shortWaits } from './scenarios.ts'
 
@@ -58,9 +58,9 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
   }
   const old = await relay.startService(ids.channelId, { format: 'hubspot', receiptsPerAccount: false, conduct })
   const own = await relay.startService(movedAccount, { format: 'job', conduct })
-  const services = [old.service, own.service]
+  const services = [old, own]
   // Each secret of the list verifies receipts, so that the account's own service can still report what it has taken.
-  const oldAgain = { ...old.account, secrets: [...old.account.secrets, ...own.account.secrets] }
+  const oldAgain = { ...old.account, secrets: [whsecFor(ids.channelId), whsecFor(movedAccount)] }
 
   const steps: Step[] = [
     { name: 'HubSpot calls your service', take() {} },
@@ -78,7 +78,7 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
       movesAccount: true,
     },
     { name: 'back to (b)', take: () => operator.setChannelSecret(movedAccount, oldAgain), movesAccount: true },
-    { name: 'back to (a)', take: () => operator.setWebhookBack(old.service.url) },
+    { name: 'back to (a)', take: () => operator.setWebhookBack(old.messagesUrl) },
     {
       name: 'back to the beginning',
       take() {
@@ -119,7 +119,7 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
     for (const name of ['deliver-message', 'provider-receipt']) stack.killEnvironments(name)
   }
 
-  hubspot.registerChannel(ids.channelId, old.service.url)
+  hubspot.registerChannel(ids.channelId, old.messagesUrl)
   let isFinished = true
   const playAll = async () => {
     for (const step of steps) await play(step)
@@ -183,7 +183,7 @@ const fates: Record<string, Conduct & { told: Word; errorMessage?: string }> = {
     told: 'READ',
   },
   'Taken, failed later': {
-    receipts: [{ status: 'failed', reason: 'The handset is switched off', afterMs: 400 }],
+    receipts: [{ status: 'failed', code: 'switched-off', afterMs: 400 }],
     told: 'FAILED',
     errorMessage: 'The handset is switched off',
   },

@@ -7,8 +7,7 @@ import { ids, type LocalRelay } from '../local-relay.ts'
 import { serve } from '../loopback.ts'
 import { afterLimit, slowness, startLimit } from '../pace.ts'
 import { startProvider } from '../providers/all.ts'
-import type { Answer, Conduct, Receipt } from '../providers/forward-receiver.ts'
-import type { Conduct as ProviderConduct, Delivery as ProviderDelivery } from '../providers/simulator.ts'
+import type { Answer, Conduct, Delivery, Receipt } from '../providers/simulator.ts'
 import type { TeamStatus } from '../team.ts'
 
 /** What befalls one message, and what must come of it whatever the order of things. */
@@ -22,7 +21,7 @@ export type Scenario = {
   provider?: {
     name: Provider
     to?: string[]
-    conduct?: (delivery: ProviderDelivery) => ProviderConduct
+    conduct?: (delivery: Delivery) => Conduct
     /** What the customer writes back: handed on to a service of the team's. */
     answer?: string
   }
@@ -92,12 +91,12 @@ export const scenarios: Scenario[] = [
   },
   {
     name: 'failed after it was taken',
-    service: { receipts: [{ status: 'failed', reason: 'The handset is switched off' }] },
+    service: { receipts: [{ status: 'failed', code: 'switched-off' }] },
     expected: { told: 'FAILED', errorMessage: 'The handset is switched off', patches: race.ofTwo, receptions: 1 },
   },
   {
     name: 'delivered after all',
-    service: { receipts: [{ status: 'failed', reason: 'The handset is switched off' }, { status: 'delivered' }] },
+    service: { receipts: [{ status: 'failed', code: 'switched-off' }, { status: 'delivered' }] },
     expected: { told: 'SENT', patches: race.ofThree, receptions: 1 },
   },
   {
@@ -127,7 +126,7 @@ export const scenarios: Scenario[] = [
     service: {
       receipts: [
         { status: 'read', times: 2 },
-        { status: 'failed', reason: 'Too late to matter' },
+        { status: 'failed', code: 'Too late to matter' },
         { status: 'delivered', times: 2 },
         { status: 'sent' },
       ],
@@ -136,7 +135,7 @@ export const scenarios: Scenario[] = [
   },
   {
     name: 'a forged receipt',
-    service: { receipts: [{ status: 'failed', reason: 'Not true', signing: 'forged' }] },
+    service: { receipts: [{ status: 'failed', code: 'Not true', signing: 'forged' }] },
     expected: { told: 'SENT', patches: 1, receptions: 1 },
   },
   {
@@ -305,7 +304,7 @@ async function begin(relay: LocalRelay, scenario: Scenario, index: number): Prom
   const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...scenario.hubspot })
   for (const status of scenario.statuses ?? []) {
     if (status.over === 'SQS') await relay.sendStatus(message, status)
-    else await service.sendReceipt({ ...message, messageId: message.id }, status)
+    else await service.reportForeign({ ...message, messageId: message.id }, status)
   }
   return { scenario, message, service }
 }

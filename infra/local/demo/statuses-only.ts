@@ -27,7 +27,7 @@ export const statusesOnly: Scenario[] = [
     name: 'sent over SQS, failed over HTTP',
     statuses: [
       { over: 'SQS', status: 'sent' },
-      { over: 'HTTP', status: 'failed', reason: 'The handset is switched off' },
+      { over: 'HTTP', status: 'failed', code: 'switched-off' },
     ],
     expected: { told: 'FAILED', errorMessage: 'The handset is switched off', patches: race.ofTwo },
   },
@@ -65,7 +65,7 @@ export const statusesOnly: Scenario[] = [
   {
     name: 'a forged status over HTTP',
     statuses: [
-      { over: 'HTTP', status: 'failed', reason: 'Not true', signing: 'forged' },
+      { over: 'HTTP', status: 'failed', code: 'Not true', signing: 'forged' },
       { over: 'HTTP', status: 'delivered' },
     ],
     expected: { told: 'SENT', patches: 1 },

@@ -76,15 +76,13 @@ export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses
         tone: 'waiting',
       })
     case 'delivery': {
-      const { messageId, outcome, answered = '' } = event.delivery
-      const request = 'request' in event.delivery ? event.delivery.request : undefined
+      const { messageId, outcome, answered = '', request } = event.delivery
       const what = `${outcomes[outcome]} → ${answered}`
       const tone = toneOf(answered)
       return about(messageId, { at, place: 'provider', what, tone, ...whole(request), raw: event.delivery })
     }
     case 'receipt': {
-      const { messageId, status, answered } = event
-      const request = 'request' in event ? event.request : undefined
+      const { messageId, status, answered, request } = event
       const what = `Receipt “${status}” → ${answered}`
       const tone = toneOf(answered)
       return about(messageId, { at, place: 'provider-receipt', what, tone, ...whole(request), raw: event })
@@ -158,7 +156,6 @@ const outcomes = {
   received: 'Reaches the customer',
   repeated: 'Known already, reaches nobody again',
   refused: 'Refused',
-  forged: 'Not signed by the relay',
 }
 const bad = { tone: 'bad' } as const
 const toneOf = (answered: number | string) => (isAccepted(answered) ? 'good' : 'bad')

@@ -126,6 +126,12 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
       const sends = messages().filter((send) => send.messageId === messageId && isMeant(send))
       return Promise.all(sends.map((send) => sendReceipt(send, receipt)))
     },
+    /** Posts a receipt of a message that it got from somebody else than the relay. Resolves with the last answer. */
+    reportForeign(reference: Reference, receipt: Receipt) {
+      const { messageId } = reference
+      const unknown = { at: Date.now(), to: '', text: '', media: [], providerMessageId: protocol.newId() }
+      return sendReceipt({ ...unknown, messageId, reference, outcome: 'received' }, receipt)
+    },
     post,
     /** Resolves when every receipt that is due has been posted. */
     idle: () => Promise.all(sending),
@@ -236,7 +242,7 @@ export type Conduct = {
  * An answer to a send: the provider's usual one, one of its errors by code, or any reply. `takes` is whether the customer
  * gets the message, by default unless it is an error; it is given after a pause, or after something.
  */
-type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number; after?: Promise<unknown> }
+export type Answer = { error?: string; reply?: Reply; takes?: boolean; delayMs?: number; after?: Promise<unknown> }
 
 /** A receipt to post: `times` copies, after a pause, signed rightly or wrongly. `code` is one of the provider's errors. */
 export type Receipt = {

@@ -10,7 +10,7 @@ import { noteRunning } from '../../../infra/cli/running.ts'
 import type { Behaviour } from '../../../infra/local/hubspot/behaviour.ts'
 import type { NewMessage } from '../../../infra/local/hubspot/state.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from '../../../infra/local/local-relay.ts'
-import type { ForwardReceiver } from '../../../infra/local/providers/forward-receiver.ts'
+import type { ForwardService } from '../../../infra/local/providers/forward.ts'
 import { runRelay, type Session } from '../../support/relay-terminal.ts'
 
 const account = '3000000001'
@@ -21,7 +21,7 @@ const phone = '+15550100001'
 let folder: string
 let note: string
 let local: LocalRelay
-let service: ForwardReceiver
+let service: ForwardService
 /** Everything that any command has said. */
 const transcript: string[] = []
 

@@ -3,10 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, expect, test } from 'vitest'
 import { sign } from '../../functions/hubspot/signature.ts'
-import { type Conduct, startForwardReceiver } from '../../infra/local/providers/forward-receiver.ts'
+import { secretOf, startForward } from '../../infra/local/providers/forward.ts'
+import type { Conduct } from '../../infra/local/providers/simulator.ts'
 
-const secret = `whsec_${Buffer.from('a secret of twenty-four b').toString('base64')}`
-const oldSecret = `whsec_${Buffer.from('another secret, the old one').toString('base64')}`
+const secret = secretOf('a secret of twenty-four b')
+const oldSecret = secretOf('another secret, the old one')
 const clientSecret = 'client-secret'
 const message = { portalId: '1001', channelId: '2300310', channelAccountId: '3000000001', messageId: 'm1' }
 const stops: (() => Promise<unknown>)[] = []
@@ -16,54 +17,51 @@ afterEach(async () => {
 })
 
 test('a delivery signed with the current or the old secret is taken, and receipts follow in order', async () => {
-  const { receiver, deliver, receipts } = await setUp()
+  const { service, deliver, receipts } = await setUp()
 
   const answers = [await deliver('d1'), await deliver('d2', { messageId: 'm2', secret: oldSecret })]
 
   expect(answers.map(({ status }) => status)).toEqual([202, 202])
-  expect(await answers[0]!.json()).toEqual({ status: 'sent' })
+  expect(await answers[0]!.json()).toEqual({ status: 'sent', providerMessageId: expect.any(String) })
   await expect
     .poll(() => receipts.filter(({ messageId }) => messageId === 'm1').map(({ status }) => status))
     .toEqual(['delivered', 'read'])
   expect(receipts[0]).toMatchObject({ url: '/receipts/2300310/3000000001', genuine: true, portalId: '1001' })
-  expect(receiver.receptions('m1')).toBe(1)
+  expect(service.receptions('m1')).toBe(1)
 })
 
 test('a delivery in the hubspot format is verified for the URL it was sent to', async () => {
-  const { receiver, deliverEvent } = await setUp()
+  const { service, deliverEvent } = await setUp()
 
-  const genuine = await deliverEvent(receiver.url)
+  const genuine = await deliverEvent(service.messagesUrl)
   const otherUrl = await deliverEvent('https://elsewhere.example/messages')
 
   expect([genuine.status, otherUrl.status]).toEqual([202, 401])
-  expect(receiver.deliveries).toMatchObject([
-    { format: 'hubspot', messageId: 'm1', channelAccountId: '3000000001', outcome: 'received' },
-    { outcome: 'forged' },
-  ])
+  expect(service.deliveries).toMatchObject([{ messageId: 'm1', reference: message, outcome: 'received' }])
 })
 
 test('a repeated delivery id reaches no customer again, another id for the same message does', async () => {
-  const { receiver, deliver } = await setUp()
+  const { service, deliver } = await setUp()
 
   for (const id of ['d1', 'd1', 'd2']) await deliver(id)
 
-  expect(receiver.deliveries.map(({ outcome }) => outcome)).toEqual(['received', 'repeated', 'received'])
-  expect(receiver.receptions('m1')).toBe(2)
+  expect(service.deliveries.map(({ outcome }) => outcome)).toEqual(['received', 'repeated', 'received'])
+  expect(service.receptions('m1')).toBe(2)
 })
 
 test('a forged delivery is refused and reaches nobody', async () => {
-  const { receiver, deliver } = await setUp()
+  const { service, deliver } = await setUp()
 
   const { status } = await deliver('d1', {
-    secret: `whsec_${Buffer.from('the wrong secret altogether').toString('base64')}`,
+    secret: secretOf('the wrong secret altogether'),
   })
 
   expect(status).toBe(401)
-  expect(receiver.receptions('m1')).toBe(0)
+  expect(service.receptions('m1')).toBe(0)
 })
 
 test('each try gets its own answer, and a lost answer after taking effect still counts as received', async () => {
-  const { receiver, deliver } = await setUp({
+  const { service, deliver } = await setUp({
     answers: [
       { reply: { status: 429, headers: { 'retry-after': '1' } } },
       { reply: 'reset', takes: true },
@@ -77,63 +75,63 @@ test('each try gets its own answer, and a lost answer after taking effect still 
 
   expect(limited.headers.get('retry-after')).toBe('1')
   expect(await repeated.json()).toEqual({ status: 'sent', providerMessageId: 'p1' })
-  expect(receiver.deliveries.map(({ answered }) => answered)).toEqual([429, 'reset', 200])
-  expect(receiver.deliveries.map(({ outcome }) => outcome)).toEqual(['refused', 'received', 'repeated'])
+  expect(service.deliveries.map(({ answered }) => answered)).toEqual([429, 'reset', 200])
+  expect(service.deliveries.map(({ outcome }) => outcome)).toEqual(['refused', 'received', 'repeated'])
 })
 
 test('while it is down connections are refused, and afterwards it is where it was', async () => {
-  const { receiver, deliver } = await setUp()
+  const { service, deliver } = await setUp()
 
-  await receiver.goDown()
+  await service.goDown()
   await expect(deliver('d1')).rejects.toThrow()
-  await receiver.goUp()
+  await service.goUp()
 
   expect((await deliver('d1')).status).toBe(202)
 })
 
 test('receipts come as often, as late and as wrongly signed as asked', async () => {
-  const { receiver, receipts } = await setUp()
+  const { service, receipts } = await setUp()
 
-  await receiver.sendReceipt(message, { status: 'read', times: 2, afterMs: 10 })
-  await receiver.sendReceipt(
+  await service.reportForeign(message, { status: 'read', times: 2, afterMs: 10 })
+  await service.reportForeign(
     { ...message, channelAccountId: '' },
-    { status: 'failed', reason: 'Blocked', signing: 'forged' },
+    { status: 'failed', code: 'Blocked', signing: 'forged' },
   )
-  await receiver.sendReceipt(message, { status: 'sent', signing: 'stale' })
-  await receiver.sendReceipt(message, { status: 'sent', signing: 'absent' })
+  await service.reportForeign(message, { status: 'sent', signing: 'absent' })
 
-  expect(receipts.map(({ status }) => status)).toEqual(['read', 'read', 'failed', 'sent', 'sent'])
-  expect(receipts.map(({ genuine }) => genuine)).toEqual([true, true, false, false, false])
+  expect(receipts.map(({ status }) => status)).toEqual(['read', 'read', 'failed', 'sent'])
+  expect(receipts.map(({ genuine }) => genuine)).toEqual([true, true, false, false])
   expect(new Set(receipts.slice(0, 2).map(({ id }) => id)).size).toBe(1)
   expect(receipts[2]).toMatchObject({ url: '/receipts/2300310', reason: 'Blocked' })
 })
 
 test('a receipt that the relay did not take is posted again', async () => {
-  const { receiver, receipts, answerReceiptsWith } = await setUp()
+  const { service, receipts, answerReceiptsWith } = await setUp()
   answerReceiptsWith(503, 500)
 
-  const answered = await receiver.sendReceipt(message, { status: 'delivered' })
+  const answered = await service.reportForeign(message, { status: 'delivered' })
 
   expect(answered).toBe(202)
   expect(receipts).toHaveLength(3)
 })
 
-/** A receiver, a relay that records its receipts, and the calls that a relay makes. */
+/** A service, a relay that records its receipts, and the calls that a relay makes. */
 async function setUp(conduct?: Conduct) {
   const relay = await startReceiptEndpoint()
-  const receiver = await startForwardReceiver({
+  const service = await startForward({
     secrets: [secret, oldSecret],
     clientSecrets: [clientSecret],
     receiptsUrl: relay.url,
     receiptRetryDelaysMs: [5, 5],
+    takenAs: 'sent',
     ...(conduct && { conduct: () => conduct }),
   })
-  stops.push(receiver.stop)
+  stops.push(service.stop)
 
   const post = (body: string, headers: Record<string, string>) =>
-    fetch(receiver.url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+    fetch(service.messagesUrl, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
   return {
-    receiver,
+    service,
     ...relay,
     deliver(id: string, { messageId = 'm1', secret: key = secret } = {}) {
       const body = JSON.stringify({ ...message, messageId, text: 'Grüße 👋' })
@@ -146,7 +144,7 @@ async function setUp(conduct?: Conduct) {
     },
     deliverEvent(url: string) {
       const { messageId: id, channelAccountId, ...rest } = message
-      const body = JSON.stringify({ ...rest, message: { id, channelAccountId } })
+      const body = JSON.stringify({ ...rest, message: { id, channelAccountId, text: 'Grüße 👋' } })
       const timestamp = String(Date.now())
       return post(body, {
         'x-hubspot-request-timestamp': timestamp,
