@@ -5,6 +5,7 @@ import type { HttpRequest } from '../../functions/platform/fetch-json.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
 import { createAccess, fetchHubSpot } from './hubspot-access.ts'
+import { parseAnswer } from './hubspot-answer.ts'
 
 /** How customers reach a channel account: HubSpot's `PublicDeliveryIdentifier`. */
 export const DeliveryIdentifier = z.strictObject({
@@ -52,21 +53,26 @@ export function accountsOfChannel(
       ...(body && { body: JSON.stringify(body) }),
     })
     if (answer.status >= 200 && answer.status < 300) return answer.json
-    throw refusal(answer.status, { portalId, channelId })
+    throw errorFor(answer.status, { portalId, channelId })
   }
 
   return {
     /** Those that there are. */
     async list() {
-      return understood(
+      return parseAnswer(
         z.object({ results: z.array(ChannelAccount) }),
         await call(`${ofChannel}/channel-accounts`, get),
+        inboxSettings,
       ).results
     },
     /** Connects one to an inbox; HubSpot calls the webhook then. */
     async connect(account: NewAccount) {
       const body = { ...account, authorized: true }
-      return understood(ChannelAccount, await call(`${ofChannel}/channel-accounts`, { method: 'POST', body }))
+      return parseAnswer(
+        ChannelAccount,
+        await call(`${ofChannel}/channel-accounts`, { method: 'POST', body }),
+        inboxSettings,
+      )
     },
     /** Ends what an administrator began on HubSpot's own page, which handed over a token. */
     async finish(accountToken: string, account: Required<Pick<NewAccount, 'name' | 'deliveryIdentifier'>>) {
@@ -77,23 +83,16 @@ export function accountsOfChannel(
     /** The portal's inboxes and help desks. */
     async inboxes() {
       const path = '/conversations/v3/conversations/inboxes'
-      return understood(z.object({ results: z.array(Inbox) }), await call(path, get)).results
+      return parseAnswer(z.object({ results: z.array(Inbox) }), await call(path, get), inboxSettings).results
     },
   }
 }
 
 const get = { method: 'GET' }
 
-function understood<Schema extends z.ZodType>(schema: Schema, json: unknown): z.infer<Schema> {
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  throw new CommandError(
-    'HubSpot answers in another form than is documented.',
-    'See what it holds in the inbox settings.',
-  )
-}
+const inboxSettings = 'the inbox settings'
 
-function refusal(status: number, { portalId, channelId }: { portalId: string; channelId: string }) {
+function errorFor(status: number, { portalId, channelId }: { portalId: string; channelId: string }) {
   if (status === 403)
     return new CommandError(
       `Portal ${portalId} does not let the app do this (HTTP 403).`,
@@ -105,7 +104,7 @@ function refusal(status: number, { portalId, channelId }: { portalId: string; ch
       'Is the channel one of this app? A token of HubSpot’s page is good once, and for a short time.',
     )
   return new CommandError(
-    `HubSpot does not take it (HTTP ${status}).`,
+    `HubSpot rejected the request (HTTP ${status}).`,
     status >= 500 || status === 429 ? 'Try again in a while.' : 'Check the inbox, the channel and the identifier.',
   )
 }

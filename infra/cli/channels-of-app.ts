@@ -3,6 +3,7 @@ import type { HttpRequest } from '../../functions/platform/fetch-json.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
 import { fetchHubSpot } from './hubspot-access.ts'
+import { parseAnswer } from './hubspot-answer.ts'
 import type { Terminal } from './terminal.ts'
 
 const Channel = z.object({
@@ -44,19 +45,19 @@ export function channelsOfApp(
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     })
     if (answer.status >= 200 && answer.status < 300) return answer.json
-    throw refusal(answer.status, path)
+    throw errorFor(answer.status, path)
   }
 
   return {
     appId,
     async list() {
-      return understood(Listed, await call('', { method: 'GET' })).results
+      return parseAnswer(Listed, await call('', { method: 'GET' }), developerPages).results
     },
     async get(channelId) {
-      return understood(Channel, await call(`/${channelId}`, { method: 'GET' }))
+      return parseAnswer(Channel, await call(`/${channelId}`, { method: 'GET' }), developerPages)
     },
     async register(channel) {
-      return understood(Channel, await call('', { method: 'POST', body: channel })).id
+      return parseAnswer(Channel, await call('', { method: 'POST', body: channel }), developerPages).id
     },
     async setWebhook(channelId, webhookUrl) {
       await call(`/${channelId}`, { method: 'PATCH', body: { webhookUrl } })
@@ -66,25 +67,18 @@ export function channelsOfApp(
 
 const Listed = z.object({ results: z.array(Channel) })
 
-function understood<Schema extends z.ZodType>(schema: Schema, json: unknown): z.infer<Schema> {
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  throw new CommandError(
-    'HubSpot answers in another form than is documented.',
-    'See what it holds in its developer pages.',
-  )
-}
+const developerPages = 'its developer pages'
 
-function refusal(status: number, path: string) {
+function errorFor(status: number, path: string) {
   if (status === 401 || status === 403)
     return new CommandError(
-      `HubSpot refuses the developer API key or the app id (HTTP ${status}).`,
+      `HubSpot rejects the developer API key or the app id (HTTP ${status}).`,
       'Both belong to the developer account in which the app was made.',
     )
   if (status === 404 && path)
     return new CommandError(`The app has no channel ${path.slice(1)} (HTTP 404).`, 'Check the channel id and --app-id.')
   return new CommandError(
-    `HubSpot does not take it (HTTP ${status}).`,
+    `HubSpot rejected the request (HTTP ${status}).`,
     status >= 500 ? 'Try again in a while.' : undefined,
   )
 }

@@ -51,7 +51,7 @@ function deliveryOf(body: string, status: number | undefined): Delivery {
     text,
     media: [],
     reference,
-    outcome: status !== undefined && status < 300 ? 'received' : 'refused',
+    outcome: status !== undefined && status < 300 ? 'received' : 'rejected',
     answered: status ?? 'reset',
   }
 }

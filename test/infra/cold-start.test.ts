@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import { basename } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FunctionProperties } from '../../infra/local/aws/lambda.ts'
-import { accountId, find, placeResources, type Resource } from '../../infra/local/aws/resources.ts'
+import { accountId, find, locateResources, type Resource } from '../../infra/local/aws/resources.ts'
 import { type Assembly, readTemplate, synthesize, type Template } from '../../infra/local/aws/template.ts'
 import type { Started } from '../bench/bench/child.ts'
 import { type Cloud, startCloud } from '../bench/bench/cloud.ts'
@@ -54,9 +54,9 @@ test('the first batch of status updates finds its connections to DynamoDB open',
 
 /** Starts a function as Lambda does, with the bundle and the environment that would be deployed, and invokes it once. */
 async function start(name: string, elsewhere: { awsUrl?: string } = {}, event?: object) {
-  const place = { region: 'us-east-1', accountId, awsUrl: cloud.awsUrl, apiUrl: 'https://relay.example.com' }
+  const account = { region: 'us-east-1', accountId, awsUrl: cloud.awsUrl, apiUrl: 'https://relay.example.com' }
   const functions: Resource<{ Code: { S3Key: string }; Environment: { Variables: Record<string, string> } }>[] =
-    placeResources(template, place).ofType(FunctionProperties, 'AWS::Lambda::Function')
+    locateResources(template, account).ofType(FunctionProperties, 'AWS::Lambda::Function')
   const { Code, Environment } = find(functions, name).properties
   const entry = `${template.assetFolder(Code.S3Key)}/index.mjs`
   const environment = { ...Environment.Variables, ...environmentOf({ ...cloud, ...elsewhere }) }

@@ -76,7 +76,7 @@ test('each try gets its own answer, and a lost answer after taking effect still 
   expect(limited.headers.get('retry-after')).toBe('1')
   expect(await repeated.json()).toEqual({ status: 'sent', providerMessageId: 'p1' })
   expect(service.deliveries.map(({ answered }) => answered)).toEqual([429, 'reset', 200])
-  expect(service.deliveries.map(({ outcome }) => outcome)).toEqual(['refused', 'received', 'repeated'])
+  expect(service.deliveries.map(({ outcome }) => outcome)).toEqual(['rejected', 'received', 'repeated'])
 })
 
 test('while it is down connections are refused, and afterwards it is where it was', async () => {

@@ -47,7 +47,7 @@ patienceMs = Math.max(5000, (2 * whole.longestPauseMs) / slownessThen)
 const isSeen = ({ action }: Grant) => !(action in unseen)
 
 test('with every grant, each message meets its fate, and nothing is refused', () => {
-  expect(whole).toMatchObject({ fates, refusals: [] })
+  expect(whole).toMatchObject({ fates, denials: [] })
 })
 
 test('every grant is used, save those whose use nobody sees', () => {
@@ -63,9 +63,9 @@ test('those whose use nobody sees are still granted, and still not seen', () => 
 test.concurrent.each(whole.grants.filter(isSeen).map((grant) => [inWords(grant), grant] as const))(
   'without %s, some message does not meet its fate',
   async (_words, grant) => {
-    const { refusals, ...came } = await run(grant)
+    const { denials, ...came } = await run(grant)
 
-    expect(refusals.join('\n')).toContain(grant.action.split(':')[1])
+    expect(denials.join('\n')).toContain(grant.action.split(':')[1])
     expect(came.fates).not.toEqual(fates)
   },
 )
@@ -81,11 +81,11 @@ async function run(revoked?: Grant) {
       overrides: { revoked: isRevoked },
     })
   } catch (error) {
-    return { fates: 'The relay cannot be deployed.', refusals: [String(error)], grants: [], longestPauseMs: 0 }
+    return { fates: 'The relay cannot be deployed.', denials: [String(error)], grants: [], longestPauseMs: 0 }
   }
   await using _ = relay
   await using application = await startApplication()
-  const { grants, refusals } = relay.stack
+  const { grants, denials } = relay.stack
   const fatesSoFar = await sendMessages(relay, application)
   let latest = { fates: {}, at: Date.now(), patience: startLimit(patienceMs) }
   let longestPauseMs = 0
@@ -94,9 +94,9 @@ async function run(revoked?: Grant) {
     longestPauseMs = Math.max(longestPauseMs, Date.now() - latest.at)
     if (!isDeepStrictEqual(soFar, latest.fates))
       latest = { fates: soFar, at: Date.now(), patience: startLimit(patienceMs) }
-    const isStuck = refusals.length > 0 && latest.patience.isOver()
+    const isStuck = denials.length > 0 && latest.patience.isOver()
     if (isDeepStrictEqual(soFar, fates) || isStuck || limit.isOver())
-      return { fates: soFar, refusals, grants, longestPauseMs }
+      return { fates: soFar, denials, grants, longestPauseMs }
   }
 }
 
@@ -121,10 +121,10 @@ async function sendMessages(relay: LocalRelay, application: Application) {
   await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.queueUrl('Deliveries'), MessageBody: '{}' }))
 
   const whatsApp = await startWhatsApp({ receiptsUrl: stack.outputs['ReceiptsUrl']! })
-  const place = { channelId: ids.channelId, channelAccountId: '4' }
+  const channelAccount = { channelId: ids.channelId, channelAccountId: '4' }
   const account = { ...whatsApp.account, handOnTo: application.url }
-  stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + place.channelAccountId, account)
-  for (const text of ['Take me', 'Refuse me']) await whatsApp.write(place, { from: '15550100', text })
+  stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccount.channelAccountId, account)
+  for (const text of ['Take me', 'Refuse me']) await whatsApp.write(channelAccount, { from: '15550100', text })
   await whatsApp.stop()
 
   const browser = createLinkBrowser()

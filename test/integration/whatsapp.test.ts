@@ -14,7 +14,7 @@ import { startWhatsApp } from '../../infra/local/providers/whatsapp.ts'
 import { job, makeSends } from '../support/sends.ts'
 
 const to = [{ deliveryIdentifier: { type: 'HS_PHONE_NUMBER', value: '+1 555 010-0002' } }]
-const place = { channelId: job.channelId, channelAccountId: job.channelAccountId }
+const channelAccount = { channelId: job.channelId, channelAccountId: job.channelAccountId }
 const ids = { portalId: job.portalId, channelAccountId: job.channelAccountId, messageId: job.messageId }
 const stops: (() => unknown)[] = []
 
@@ -119,14 +119,14 @@ test('a forged or unsigned webhook is refused', async () => {
 test('Meta finds that the URL is ours, and nobody with another token does', async () => {
   const { simulator } = await setUp()
 
-  expect(await simulator.verify(place)).toBe(true)
-  expect(await simulator.verify(place, 'another token')).toBe(false)
+  expect(await simulator.verify(channelAccount)).toBe(true)
+  expect(await simulator.verify(channelAccount, 'another token')).toBe(false)
 })
 
 test("a customer's message is handed on, and is no status", async () => {
   const { simulator, relay } = await setUp()
 
-  await simulator.write(place, { from: '15550100002', text: 'Grüße 👋' })
+  await simulator.write(channelAccount, { from: '15550100002', text: 'Grüße 👋' })
 
   expect(relay).toMatchObject({ statuses: [], handedOn: 1, posts: 1 })
 })

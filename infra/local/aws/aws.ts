@@ -41,8 +41,8 @@ export type Fault = {
 }
 
 /**
- * One endpoint on loopback for all emulated services: the one door through which every call of an AWS SDK comes.
- * `authorize` has the refusal of a call that its caller may not make; `onCall` is told each call and its answer.
+ * One endpoint on loopback for all emulated services: every call of an AWS SDK arrives here.
+ * `authorize` answers a call that its caller may not make; `onCall` is told each call and its answer.
  */
 export async function startAwsEndpoint(
   emulators: Record<Service, Emulator>,
@@ -53,11 +53,11 @@ export async function startAwsEndpoint(
 
   async function answer(call: AwsCall): Promise<AwsAnswer> {
     const fault = call.caller === operator ? undefined : [...faults].find((candidate) => concerns(candidate, call))
-    if (fault && !fault.takesEffect) return refusal(fault)
+    if (fault && !fault.takesEffect) return errorAnswer(fault)
     const result = await emulators[call.service](call).catch((error) =>
-      refusal({ error: 'InternalFailure', statusCode: 500 }, String(error)),
+      errorAnswer({ error: 'InternalFailure', statusCode: 500 }, String(error)),
     )
-    return fault ? refusal(fault) : result
+    return fault ? errorAnswer(fault) : result
   }
 
   const server = await serve(async (request, response) => {
@@ -67,7 +67,7 @@ export async function startAwsEndpoint(
     const call = { service, operation, caller, headers: request.headers, body: await text(request) }
     const answered = service
       ? (authorize(call) ?? (await answer(call)))
-      : refusal({ error: 'UnknownOperationException', statusCode: 400 })
+      : errorAnswer({ error: 'UnknownOperationException', statusCode: 400 })
     onCall(call, answered)
     const { statusCode, headers, body } = answered
     response.writeHead(statusCode, { 'content-type': 'application/x-amz-json-1.0', ...headers }).end(body)
@@ -80,7 +80,7 @@ const concerns = (fault: Fault, call: AwsCall) =>
   fault.service === call.service && (fault.operation === undefined || fault.operation === call.operation)
 
 /** An error as AWS's JSON protocol has it. */
-export function refusal(
+export function errorAnswer(
   { error = 'ServiceUnavailable', statusCode = 503 }: Pick<Fault, 'error' | 'statusCode'>,
   message = error,
 ): AwsAnswer {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { type AwsAnswer, type AwsCall, refusal } from './aws.ts'
-import { arnOf, type Place, type Resources, secretArn } from './resources.ts'
+import { type AwsAnswer, type AwsCall, errorAnswer } from './aws.ts'
+import { arnOf, type Cloud, type Resources, secretArn } from './resources.ts'
 
 /** What one statement of a policy lets one principal do on one resource, or forbids; `*` and `?` are wildcards. */
 export type Grant = {
@@ -18,8 +18,8 @@ export type Iam = {
   /** The grants of all policies. */
   grants: readonly Grant[]
   /** What was refused so far, in AWS's words. */
-  refusals: readonly string[]
-  /** AWS's refusal of a call that its caller's role does not allow; nobody but the functions is judged. */
+  denials: readonly string[]
+  /** AWS's answer to a call that its caller's role does not allow; only the functions are checked. */
   authorize(call: AwsCall): AwsAnswer | undefined
   /** Throws what Lambda throws when it sets up an event source whose function may not read the queue. */
   requireEventSource(functionName: string, queueArn: string): void
@@ -28,14 +28,14 @@ export type Iam = {
 /**
  * Judges calls by the roles of the template's functions and the policies of its queues, as AWS would: what is denied is
  * refused, what nothing allows as well. For a table under a key of the customer's, DynamoDB uses that key in the caller's
- * name. Throws where a policy has something that is not understood here. `revoked` grants do not count.
+ * name. Throws where a policy has something that is not implemented here. `revoked` grants do not count.
  */
-export function createIam(resources: Resources, place: Place, revoked: (grant: Grant) => boolean = () => false): Iam {
+export function createIam(resources: Resources, cloud: Cloud, revoked: (grant: Grant) => boolean = () => false): Iam {
   const grants = grantsOf(resources).filter((grant) => !revoked(grant))
   const keyOfTable = keysOfTables(resources)
   const functions = resources.ofType(z.object({ Role: z.string() }), 'AWS::Lambda::Function')
   const roleOf = new Map(functions.map(({ physicalName, properties }) => [physicalName, properties.Role]))
-  const refusals: string[] = []
+  const denials: string[] = []
 
   /** Why a role may not do something, in AWS's words; undefined where it may. */
   function objection(role: string, action: string, resource: string) {
@@ -52,18 +52,18 @@ export function createIam(resources: Resources, place: Place, revoked: (grant: G
 
   return {
     grants,
-    refusals,
+    denials,
 
     authorize(call) {
       const role = roleOf.get(call.caller)
       if (role === undefined) return undefined
-      for (const [action, resource] of demandsOf(call, place, keyOfTable)) {
+      for (const [action, resource] of demandsOf(call, cloud, keyOfTable)) {
         const why = objection(role, action, resource)
         if (why === undefined) continue
-        const user = `arn:aws:sts::${place.accountId}:assumed-role/${role.split('/').at(-1)}/${call.caller}`
+        const user = `arn:aws:sts::${cloud.accountId}:assumed-role/${role.split('/').at(-1)}/${call.caller}`
         const sentence = `User: ${user} is not authorized to perform: ${action} on resource: ${resource} ${why}`
-        refusals.push(sentence)
-        return refusal(refusedBy[call.service], sentence)
+        denials.push(sentence)
+        return errorAnswer(refusedBy[call.service], sentence)
       }
       return undefined
     },
@@ -99,18 +99,18 @@ const Input = z.object({
 type Demand = [action: string, resource: string]
 
 /** What a call demands, each action with its resource. One that names no resource demands its action on everything. */
-function demandsOf({ service, operation, body }: AwsCall, place: Place, keyOfTable: Map<string, string>): Demand[] {
+function demandsOf({ service, operation, body }: AwsCall, cloud: Cloud, keyOfTable: Map<string, string>): Demand[] {
   const { QueueUrl, TableName, IndexName, RequestItems = {}, SecretId } = Input.parse(JSON.parse(body))
   const arn = (name: string, toArn: (name: string) => string) => (name.startsWith('arn:') ? name : toArn(name))
   // A batch of SQS's demands what its single calls do.
   const action = `${service}:${service === 'sqs' ? operation.replace(/Batch$/, '') : operation}`
 
-  if (QueueUrl !== undefined) return [[action, arnOf(place, 'sqs', QueueUrl.split('/').at(-1) ?? '')]]
-  if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(place, name))]]
+  if (QueueUrl !== undefined) return [[action, arnOf(cloud, 'sqs', QueueUrl.split('/').at(-1) ?? '')]]
+  if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(cloud, name))]]
   const tables = TableName === undefined ? Object.keys(RequestItems) : [TableName]
   if (tables.length === 0) return [[action, '*']]
   return tables.flatMap((named): Demand[] => {
-    const table = arn(named, (name) => arnOf(place, 'dynamodb', `table/${name}`))
+    const table = arn(named, (name) => arnOf(cloud, 'dynamodb', `table/${name}`))
     const demand: Demand = [action, IndexName === undefined ? table : `${table}/index/${IndexName}`]
     const key = keyOfTable.get(table)
     // DynamoDB may use the key for more; AWS's pages do not agree when. This is what it refuses calls for.
@@ -129,15 +129,15 @@ export function matches(pattern: string, text: string) {
 
 const OneOrMore = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat())
 
-// Strict: what is not understood here could allow or forbid something.
-const notUnderstood = (issue: { code?: string; keys?: string[] }) =>
+// Strict: what is not implemented here could allow or forbid something.
+const notImplemented = (issue: { code?: string; keys?: string[] }) =>
   issue.code === 'unrecognized_keys'
-    ? `The local stack does not understand ${issue.keys?.join(', ')} in a policy.`
+    ? `The local stack does not implement ${issue.keys?.join(', ')} in a policy.`
     : undefined
 const Condition = z
   .strictObject(
-    { Bool: z.strictObject({ 'aws:SecureTransport': z.stringbool() }, { error: notUnderstood }) },
-    { error: notUnderstood },
+    { Bool: z.strictObject({ 'aws:SecureTransport': z.stringbool() }, { error: notImplemented }) },
+    { error: notImplemented },
   )
   // Every call on loopback stands for one over TLS.
   .transform(({ Bool }) => Bool['aws:SecureTransport'])
@@ -151,7 +151,7 @@ const Statement = z.strictObject(
     /** In the policy of a resource. */
     Principal: z.union([z.string(), z.record(z.string(), OneOrMore)]).optional(),
   },
-  { error: notUnderstood },
+  { error: notImplemented },
 )
 const PolicyDocument = z.object({ Statement: z.array(Statement) })
 const Policy = z.object({ PolicyDocument, Roles: z.array(z.string()).default([]) })
@@ -164,7 +164,7 @@ const Role = z.strictObject(
     Description: z.unknown().optional(),
     Tags: z.unknown().optional(),
   },
-  { error: notUnderstood },
+  { error: notImplemented },
 )
 
 function grantsOf(resources: Resources): Grant[] {

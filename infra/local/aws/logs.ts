@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type Emulator, refusal } from './aws.ts'
+import { type Emulator, errorAnswer } from './aws.ts'
 
 /** CloudWatch Logs in memory: DescribeLogGroups, and FilterLogEvents by time, a page at a time. */
 export function createLogs() {
@@ -17,7 +17,7 @@ export function createLogs() {
     if (operation === 'DescribeLogGroups')
       return answer({ logGroups: [...groups.keys()].map((name) => ({ logGroupName: name })) })
     if (operation !== 'FilterLogEvents')
-      return refusal({ error: 'UnknownOperationException', statusCode: 400 }, operation)
+      return errorAnswer({ error: 'UnknownOperationException', statusCode: 400 }, operation)
     const lines = (groups.get(logGroupName) ?? []).filter(({ timestamp }) => timestamp >= startTime)
     const from = Number(nextToken ?? 0)
     const isLast = from + pageLength >= lines.length

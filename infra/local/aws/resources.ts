@@ -3,7 +3,7 @@ import { resolveIntrinsics } from './intrinsics.ts'
 import type { Template } from './template.ts'
 
 /** Where a local stack's resources are. */
-export type Place = { region: string; accountId: string; awsUrl: string; apiUrl: string }
+export type Cloud = { region: string; accountId: string; awsUrl: string; apiUrl: string }
 
 /** A resource with what stands in the template for it and in it. */
 export type Resource<Properties> = {
@@ -19,19 +19,19 @@ export type Resource<Properties> = {
 /** The account that every resource of a local stack is in. */
 export const accountId = '000000000000'
 
-/** The ARN of a resource of this place: `arn:aws:sqs:us-east-1:000000000000:jobs`. */
-export const arnOf = ({ region, accountId }: Place, service: string, resource: string) =>
+/** The ARN of a resource of this cloud: `arn:aws:sqs:us-east-1:000000000000:jobs`. */
+export const arnOf = ({ region, accountId }: Cloud, service: string, resource: string) =>
   `arn:aws:${service}:${region}:${accountId}:${resource}`
 
 /** The ARN of a secret; AWS adds six characters to its name, the same ones each time here. */
-export const secretArn = (place: Place, name: string) => arnOf(place, 'secretsmanager', `secret:${name}-local0`)
+export const secretArn = (cloud: Cloud, name: string) => arnOf(cloud, 'secretsmanager', `secret:${name}-local0`)
 
 /** The resources of a template, placed. */
-export type Resources = ReturnType<typeof placeResources>
+export type Resources = ReturnType<typeof locateResources>
 
 /** Gives the template's resources their names, and replaces what refers to them. */
-export function placeResources(template: Template, place: Place) {
-  const { region, accountId, awsUrl, apiUrl } = place
+export function locateResources(template: Template, cloud: Cloud) {
+  const { region, accountId, awsUrl, apiUrl } = cloud
   const named = template.resources.map((resource) => {
     const physicalName = `${template.stackName}-${resource.logicalId}`
     return { ...resource, physicalName, attributes: attributesOf(resource.type, physicalName) }
@@ -39,7 +39,7 @@ export function placeResources(template: Template, place: Place) {
 
   /** What `Ref` and `Fn::GetAtt` stand for, in the kinds of resources whose references something needs. */
   function attributesOf(type: string, name: string): Record<string, string> {
-    const arn = (service: string, resource: string) => arnOf(place, service, resource)
+    const arn = (service: string, resource: string) => arnOf(cloud, service, resource)
     const queueUrl = `${awsUrl}/${accountId}/${name}`
     switch (type) {
       case 'AWS::SQS::Queue':
@@ -48,7 +48,7 @@ export function placeResources(template: Template, place: Place) {
       case 'AWS::DynamoDB::GlobalTable':
         return { Ref: name, Arn: arn('dynamodb', `table/${name}`) }
       case 'AWS::SecretsManager::Secret':
-        return { Ref: secretArn(place, name), Id: secretArn(place, name) }
+        return { Ref: secretArn(cloud, name), Id: secretArn(cloud, name) }
       case 'AWS::Lambda::Function':
         return { Ref: name, Arn: arn('lambda', `function:${name}`) }
       case 'AWS::ApiGatewayV2::Api':

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import * as z from 'zod'
-import { type Emulator, refusal } from './aws.ts'
+import { type Emulator, errorAnswer } from './aws.ts'
 
 /** The properties of `AWS::SecretsManager::Secret` that are run. */
 export const SecretProperties = z.object({
@@ -77,4 +77,4 @@ const Input = z.object({
   SecretString: z.string().optional(),
   Filters: z.array(z.object({ Key: z.literal('name'), Values: z.array(z.string()) })).default([]),
 })
-const refused = (error: string, message: string) => refusal({ error, statusCode: 400 }, message)
+const refused = (error: string, message: string) => errorAnswer({ error, statusCode: 400 }, message)

@@ -9,7 +9,7 @@ import { EventSourceProperties, startEventSource } from './event-source.ts'
 import { createIam, type Grant } from './iam.ts'
 import { FunctionProperties, startLambda } from './lambda.ts'
 import { createLogs } from './logs.ts'
-import { accountId, find, goesBy, type Place, placeResources, secretArn } from './resources.ts'
+import { accountId, type Cloud, find, goesBy, locateResources, secretArn } from './resources.ts'
 import { createSecretsManager, initialValue, SecretProperties } from './secrets.ts'
 import { createSqs, QueueProperties } from './sqs.ts'
 import { readTemplate, synthesize } from './template.ts'
@@ -92,7 +92,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const sqsEmulator = closeLater(createSqs(overrides))
   const logsEmulator = createLogs()
   const secretsManager = createSecretsManager(
-    (name) => secretArn(place, name),
+    (name) => secretArn(cloud, name),
     // Nobody waits for minutes here until the functions have forgotten what they remember.
     () => {
       for (const { retire } of functions) retire()
@@ -107,10 +107,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const aws = closeLater(await startAwsEndpoint(emulators, (call) => iam.authorize(call), options.onAwsCall))
   const lambda = closeLater(await startLambda())
   const httpApi = closeLater(await startHttpApi({ port: options.port, accountId }))
-  const place: Place = { region, accountId, awsUrl: aws.url, apiUrl: httpApi.url }
+  const cloud: Cloud = { region, accountId, awsUrl: aws.url, apiUrl: httpApi.url }
 
-  const resources = placeResources(template, place)
-  const iam = createIam(resources, place, overrides.revoked)
+  const resources = locateResources(template, cloud)
+  const iam = createIam(resources, cloud, overrides.revoked)
   const queues = resources.ofType(QueueProperties, 'AWS::SQS::Queue')
   const tables = resources.ofType(TableProperties, 'AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable')
   const secrets = resources.ofType(SecretProperties, 'AWS::SecretsManager::Secret')
@@ -129,7 +129,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       taskRoot: template.assetFolder(properties.Code.S3Key),
       properties,
       environment: {
-        ...awsEnvironment(physicalName, place),
+        ...awsEnvironment(physicalName, cloud),
         ...(overrides.maxReceiveCount && { MAX_RECEIVE_COUNT: String(overrides.maxReceiveCount) }),
         ...variables,
       },
@@ -143,7 +143,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   })
   const functionOf = (reference: string) => findBy(functions, ({ ref, arn }) => ref === reference || arn === reference)
 
-  const sqs = new SQSClient(clientConfig(operator, place))
+  const sqs = new SQSClient(clientConfig(operator, cloud))
   const shortened = (window = 0) =>
     overrides.visibilityTimeoutSeconds === undefined ? undefined : overrides.visibilityTimeoutSeconds + window
   for (const { physicalName, properties } of queues) {
@@ -157,7 +157,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     await sqs.send(new CreateQueueCommand({ QueueName: physicalName, Attributes }))
   }
 
-  const dynamodb = new DynamoDBClient(clientConfig(operator, place))
+  const dynamodb = new DynamoDBClient(clientConfig(operator, cloud))
   for (const { physicalName: TableName, properties } of tables) {
     await dynamodb.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...properties }))
     await waitUntilTableExists({ client: dynamodb, maxWaitTime: 60, minDelay: 0.01, maxDelay: 0.01 }, { TableName })
@@ -180,7 +180,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   for (const { properties, queue } of eventSources) {
     const { physicalName, invoke } = functionOf(properties.FunctionName)
     iam.requireEventSource(physicalName, queue.arn)
-    const poller = new SQSClient(clientConfig(physicalName, place))
+    const poller = new SQSClient(clientConfig(physicalName, cloud))
     const visibilityTimeoutSeconds = shortened(properties.MaximumBatchingWindowInSeconds)
     closeLater(
       startEventSource({ sqs: poller, queueUrl: queue.ref, region, properties, invoke, visibilityTimeoutSeconds }),
@@ -209,7 +209,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     /** What the stack's outputs say. */
     outputs: resources.outputs,
     /** What an AWS SDK or the AWS CLI needs in its environment to talk to this stack. */
-    environment: awsEnvironment(operator, place),
+    environment: awsEnvironment(operator, cloud),
     sqs,
     dynamodb,
     queueUrl: (name: string) => find(queues, name).ref,
@@ -257,7 +257,7 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     /** What the template's policies grant, and what of it was used. */
     grants: iam.grants,
     /** The AWS calls that no grant allowed, in AWS's words. */
-    refusals: iam.refusals,
+    denials: iam.denials,
 
     /**
      * Resolves when nothing runs and no queue with a consumer has a message, save those delayed for longer than
@@ -288,13 +288,13 @@ function givenUpAfter(redrivePolicy: string | undefined, { maxReceiveCount }: { 
   return { RedrivePolicy: JSON.stringify({ ...JSON.parse(redrivePolicy), maxReceiveCount }) }
 }
 
-const clientConfig = (caller: string, { region, awsUrl }: Place) => ({
+const clientConfig = (caller: string, { region, awsUrl }: Cloud) => ({
   endpoint: awsUrl,
   region,
   credentials: { accessKeyId: caller, secretAccessKey: 'local' },
 })
 
-const awsEnvironment = (caller: string, { region, awsUrl }: Place) => ({
+const awsEnvironment = (caller: string, { region, awsUrl }: Cloud) => ({
   AWS_ENDPOINT_URL: awsUrl,
   AWS_REGION: region,
   AWS_DEFAULT_REGION: region,

@@ -36,7 +36,7 @@ export function publicApi(hubspot: State) {
         handler: async (request, reply) => {
           // The query has the developer's key.
           const call = record(hubspot, request, { path: request.url.split('?')[0]! })
-          await respond(hubspot, call, refusalOfDeveloper(hubspot, request) ?? answer(hubspot, call, request), reply)
+          await respond(hubspot, call, developerError(hubspot, request) ?? answer(hubspot, call, request), reply)
         },
       })
 
@@ -48,7 +48,7 @@ export function publicApi(hubspot: State) {
       app.post(path, async (request, reply) => {
         const call = record(hubspot, request, {})
         const form = new URLSearchParams(String(request.body ?? ''))
-        await respond(hubspot, call, refusalOfApp(hubspot, request, form) ?? answer(hubspot, call, form), reply)
+        await respond(hubspot, call, appError(hubspot, request, form) ?? answer(hubspot, call, form), reply)
       })
   }
 }
@@ -261,7 +261,7 @@ function countCall({ behaviour, now }: State, portal: Portal) {
 }
 
 /** Channels are for whoever has the developer's key, and names the app. */
-function refusalOfDeveloper({ developerApiKey }: State, { query: { hapikey, appId } }: FastifyRequest<ChannelRoute>) {
+function developerError({ developerApiKey }: State, { query: { hapikey, appId } }: FastifyRequest<ChannelRoute>) {
   if (!hapikey || hapikey !== (developerApiKey ?? hapikey)) return usualAnswer(401)
   if (!appId) return usualAnswer(400, [{ message: 'missing', in: 'appId' }])
 }
@@ -321,12 +321,12 @@ const capabilitiesRefused = {
 }
 
 /** Tokens are for the app itself. HubSpot's own words say what is wrong. */
-function refusalOfApp(hubspot: State, request: FastifyRequest, form: URLSearchParams) {
+function appError(hubspot: State, request: FastifyRequest, form: URLSearchParams) {
   if (!request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return usualAnswer(415)
   if (form.get('client_id') !== hubspot.clientId)
-    return tokenRefusal('invalid_client', 'BAD_CLIENT_ID', 'missing or unknown client id')
+    return tokenError('invalid_client', 'BAD_CLIENT_ID', 'missing or unknown client id')
   if (!hubspot.clientSecrets.includes(form.get('client_secret') ?? ''))
-    return tokenRefusal('invalid_client', 'BAD_CLIENT_SECRET', 'missing or invalid client secret')
+    return tokenError('invalid_client', 'BAD_CLIENT_SECRET', 'missing or invalid client secret')
 }
 
 /** Whose token it is, a refresh token or an access token that is still good. */
@@ -356,15 +356,15 @@ function answerRevokeCall(hubspot: State, call: Call, form: URLSearchParams): An
 function answerTokenCall(hubspot: State, call: Call, form: URLSearchParams): Answer {
   if (form.get('grant_type') === 'refresh_token') return answerRefresh(hubspot, call, form)
   if (form.get('grant_type') === 'authorization_code') return answerExchange(hubspot, call, form)
-  return tokenRefusal('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
+  return tokenError('unsupported_grant_type', 'BAD_GRANT_TYPE', 'missing or unknown grant type')
 }
 
 function answerExchange(hubspot: State, call: Call, form: URLSearchParams): Answer {
   const code = form.get('code') ?? ''
   const consent = hubspot.codes.get(code)
-  if (!consent) return tokenRefusal('invalid_grant', 'BAD_AUTH_CODE', 'missing or unknown auth code')
+  if (!consent) return tokenError('invalid_grant', 'BAD_AUTH_CODE', 'missing or unknown auth code')
   if (form.get('redirect_uri') !== consent.redirectUri)
-    return tokenRefusal('invalid_grant', 'BAD_REDIRECT_URI', 'the redirect URL is not the one of the authorize page')
+    return tokenError('invalid_grant', 'BAD_REDIRECT_URI', 'the redirect URL is not the one of the authorize page')
   const { portalId, scopes } = consent
   const known = hubspot.portals.get(portalId) ?? { refreshToken: '', refreshes: 0, recentCalls: [] }
   const portal = { ...known, portalId, scopes }
@@ -382,7 +382,7 @@ function answerExchange(hubspot: State, call: Call, form: URLSearchParams): Answ
 function answerRefresh(hubspot: State, call: Call, form: URLSearchParams): Answer {
   const refreshToken = form.get('refresh_token')
   const portal = [...hubspot.portals.values()].find((portal) => refreshToken && portal.refreshToken === refreshToken)
-  if (!portal) return tokenRefusal('invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked')
+  if (!portal) return tokenError('invalid_grant', 'BAD_REFRESH_TOKEN', 'refresh token is invalid, expired or revoked')
 
   const next = hubspot.behaviour.rotatesRefreshTokens ? randomToken() : portal.refreshToken
   const { effect, ...answer } = giveTokens(hubspot, call, portal, next)
@@ -418,7 +418,7 @@ function giveTokens(hubspot: State, call: Call, portal: Portal, nextRefreshToken
   }
 }
 
-function tokenRefusal(error: string, status: string, message: string): Answer {
+function tokenError(error: string, status: string, message: string): Answer {
   return { status: 400, body: { error, error_description: message, status, message } }
 }
 

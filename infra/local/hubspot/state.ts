@@ -25,7 +25,7 @@ export type State = {
   emit: (event: HubSpotEvent) => void
 }
 
-/** How a webhook is signed: the wrong ways are for the refusals. */
+/** How a webhook is signed: the wrong ways must be rejected. */
 export const Signing = z.enum(['valid', 'forged', 'stale', 'absent', 'v1 only'])
 export type Signing = z.infer<typeof Signing>
 

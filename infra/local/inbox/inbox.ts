@@ -10,7 +10,7 @@ import type { Conduct } from '../providers/simulator.ts'
 import { createEvents } from '../simulator.ts'
 import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
-import { places } from './journey.ts'
+import { components } from './journey.ts'
 import { sentenceFor } from './sentences.ts'
 import { type PageEvent, servePage } from './server.ts'
 import { watchMessages } from './watch.ts'
@@ -33,7 +33,7 @@ const Act = z.discriminatedUnion('do', [
     code: z.string().optional(),
   }),
   /** A provider refuses what it is sent from now on, with one of its errors; or takes it again. */
-  z.strictObject({ do: z.literal('refuse'), channelAccountId: z.string(), code: z.string().nullable() }),
+  z.strictObject({ do: z.literal('reject'), channelAccountId: z.string(), code: z.string().nullable() }),
   z.strictObject({ do: z.literal('fault'), name: z.enum(faultNames), on: z.boolean() }),
   z.strictObject({ do: z.literal('reset') }),
   z.strictObject({ do: z.literal('kill') }),
@@ -51,7 +51,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
   const { emit, onEvent } = createEvents<PageEvent>()
   /** What becomes of messages that are not left to the page's buttons, by their account and text. */
   const fates = new Map<string, Conduct>()
-  const refusals = new Map<string, string>()
+  const rejections = new Map<string, string>()
   const watch = watchMessages(relay, {
     onChange: (message) => emit({ kind: 'message', message }),
     unconfirmedAfterSeconds: Number(shortened.environment.UNCONFIRMED_AFTER_SECONDS),
@@ -66,7 +66,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
 
   function conduct({ messageId }: { messageId: string }): Conduct {
     const { channelAccountId = '', text = '' } = hubspot.message(messageId) ?? {}
-    const error = refusals.get(channelAccountId)
+    const error = rejections.get(channelAccountId)
     const answers = error === undefined ? faults.answers() : [{ error }]
     return { receipts: [], answers, ...fates.get(`${channelAccountId} ${text}`) }
   }
@@ -85,9 +85,9 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
         await simulator.report(messageId, receipt)
     },
 
-    refuse({ channelAccountId, code }) {
-      if (code === null) refusals.delete(channelAccountId)
-      else refusals.set(channelAccountId, code)
+    reject({ channelAccountId, code }) {
+      if (code === null) rejections.delete(channelAccountId)
+      else rejections.set(channelAccountId, code)
     },
 
     fault: ({ name, on }) => faults.set(name, on),
@@ -98,7 +98,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
       const count = stack.killEnvironments()
       for (const { id, told } of watch.messages())
         if (!told)
-          watch.note(id, { at: Date.now(), place: 'deliver-message', what: 'Every Lambda is killed', tone: 'bad' })
+          watch.note(id, { at: Date.now(), component: 'deliver-message', what: 'Every Lambda is killed', tone: 'bad' })
       emit({ kind: 'notice', notice: `Killed ${count} Lambda processes. What they were doing comes back.` })
     },
 
@@ -142,7 +142,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
       queues: { deliveries: depthOf('Deliveries'), 'status-updates': depthOf('StatusUpdates') },
       deadLetters: await deadLetters.list(),
       faults: faults.on(),
-      refusals: Object.fromEntries(refusals),
+      rejections: Object.fromEntries(rejections),
     }
   }
 
@@ -160,7 +160,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
   const page = await servePage({
     port,
     welcome: () => ({
-      places,
+      components,
       faults: faultLabels,
       providers: providers.map(({ simulator, ...played }) => ({
         ...played,

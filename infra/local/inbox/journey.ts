@@ -5,7 +5,7 @@ import { clientSecret, type LocalRelayEvent } from '../local-relay.ts'
 import { isAccepted } from '../simulator.ts'
 
 /** Where a step of a message's journey happens, in the order of a usual one. */
-export const places = [
+export const components = [
   'agent',
   'hubspot-webhook',
   'deliveries',
@@ -21,7 +21,7 @@ export const places = [
 export type Step = {
   /** Milliseconds since 1970. */
   at: number
-  place: (typeof places)[number]
+  component: (typeof components)[number]
   what: string
   tone?: 'good' | 'bad' | 'waiting'
   /** The HTTP request that this step is, to be made again. */
@@ -43,11 +43,11 @@ export type Happening = { messageId: string; step: Step }
 export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses): Happening | undefined {
   switch (event.type) {
     case 'message':
-      return about(event.message.id, { at, place: 'agent', what: 'The agent presses Send' })
+      return about(event.message.id, { at, component: 'agent', what: 'The agent presses Send' })
     case 'webhook':
       return about(event.message?.id, {
         at,
-        place: 'hubspot-webhook',
+        component: 'hubspot-webhook',
         what: `HubSpot’s webhook → ${event.answered}`,
         tone: toneOf(event.answered),
         request: webhookRequest(addresses.webhookUrl, JSON.stringify(event.event), at),
@@ -57,7 +57,7 @@ export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses
       const { method, path, messageId, statusType, errorMessage, answered = '' } = event.call
       return about(messageId, {
         at,
-        place: 'hubspot',
+        component: 'hubspot',
         what: `${method} ${statusType ?? ''} → ${answered}`,
         tone: toneOf(answered),
         request: {
@@ -71,7 +71,7 @@ export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses
     case 'late effect':
       return about(event.call.messageId, {
         at,
-        place: 'hubspot',
+        component: 'hubspot',
         what: `${event.call.statusType} takes effect only now`,
         tone: 'waiting',
       })
@@ -79,13 +79,13 @@ export function ofEvent(event: LocalRelayEvent, at: number, addresses: Addresses
       const { messageId, outcome, answered = '', request } = event.delivery
       const what = `${outcomes[outcome]} → ${answered}`
       const tone = toneOf(answered)
-      return about(messageId, { at, place: 'provider', what, tone, ...whole(request), raw: event.delivery })
+      return about(messageId, { at, component: 'provider', what, tone, ...whole(request), raw: event.delivery })
     }
     case 'receipt': {
       const { messageId, status, answered, request } = event
       const what = `Receipt “${status}” → ${answered}`
       const tone = toneOf(answered)
-      return about(messageId, { at, place: 'provider-receipt', what, tone, ...whole(request), raw: event })
+      return about(messageId, { at, component: 'provider-receipt', what, tone, ...whole(request), raw: event })
     }
     default:
       return undefined
@@ -110,29 +110,34 @@ function whole(request: (Partial<HttpRequest> & { url: string }) | undefined): {
 /** What a function's log line means for a message; undefined where it concerns none. */
 export function ofLine({ functionName, line }: LogEntry): Happening | undefined {
   const entry = readLine(line)
-  const place = places.find((name) => name === functionName)
-  if (!entry || !place) return undefined
+  const component = components.find((name) => name === functionName)
+  if (!entry || !component) return undefined
   const { message, timestamp, status, outcome, reason, statusType } = entry
   const step = { at: timestamp, raw: entry }
   switch (message) {
     case 'Message queued':
-      return about(entry.messageId, { ...step, place: 'deliveries', what: 'Queued for delivery' })
+      return about(entry.messageId, { ...step, component: 'deliveries', what: 'Queued for delivery' })
     case 'Receipt queued':
-      return about(entry.messageId, { ...step, place: 'status-updates', what: `Status queued: ${status}` })
+      return about(entry.messageId, { ...step, component: 'status-updates', what: `Status queued: ${status}` })
     case 'Handed to the provider': {
       const known = outcome === 'sent' ? (status ?? 'accepted, no word yet') : outcome
-      return about(entry.messageId, { ...step, place, what: `Outcome: ${known}`, ...(outcome !== 'sent' && bad) })
+      return about(entry.messageId, { ...step, component, what: `Outcome: ${known}`, ...(outcome !== 'sent' && bad) })
     }
     case 'HubSpot told':
-      return about(entry.messageId, { ...step, place, what: `Settled: HubSpot was told ${statusType}`, tone: 'good' })
+      return about(entry.messageId, {
+        ...step,
+        component,
+        what: `Settled: HubSpot was told ${statusType}`,
+        tone: 'good',
+      })
     case 'Nothing new':
-      return about(entry.messageId, { ...step, place, what: `“${status}” is nothing new` })
+      return about(entry.messageId, { ...step, component, what: `“${status}” is nothing new` })
     case 'Waiting':
-      return about(entry.messageId, { ...step, place, what: `Waits: ${reason}`, tone: 'waiting' })
+      return about(entry.messageId, { ...step, component, what: `Waits: ${reason}`, tone: 'waiting' })
     case 'Dead-lettered':
-      return about(entry.messageId, { ...step, place, what: `Dead letter: ${reason}`, ...bad })
+      return about(entry.messageId, { ...step, component, what: `Dead letter: ${reason}`, ...bad })
     default:
-      return about(entry.messageId, { ...step, place, what: message, ...(entry.level !== 'INFO' && bad) })
+      return about(entry.messageId, { ...step, component, what: message, ...(entry.level !== 'INFO' && bad) })
   }
 }
 
@@ -155,7 +160,7 @@ const LogLine = z.looseObject({
 const outcomes = {
   received: 'Reaches the customer',
   repeated: 'Known already, reaches nobody again',
-  refused: 'Refused',
+  rejected: 'Rejected',
 }
 const bad = { tone: 'bad' } as const
 const toneOf = (answered: number | string) => (isAccepted(answered) ? 'good' : 'bad')

@@ -51,7 +51,7 @@ export async function startForward(
       },
       newId: randomUUID,
       accepted: ({ providerMessageId }) => ({ status: 202, body: { status: takenAs, providerMessageId } }),
-      refused: (code) => ({ status: 422, body: { reason: titleOf(code) } }),
+      rejected: (code) => ({ status: 422, body: { reason: titleOf(code) } }),
       errors,
       usualReceipts: [{ status: 'delivered' }, { status: 'read' }],
       receipt({ reference, providerMessageId }, { status, code, signing }) {

@@ -19,11 +19,12 @@ export function startLine(options: SimulatorOptions = {}) {
 
       read({ method, url, headers, body }) {
         const isQuestion = method === 'GET' && url === '/v2/bot/info'
-        if (!isQuestion && (method !== 'POST' || url !== '/v2/bot/message/push')) return { reply: refusal('Not found') }
-        if (headers.authorization !== `Bearer ${channelAccessToken}`) return { reply: refusal(wrongToken) }
+        if (!isQuestion && (method !== 'POST' || url !== '/v2/bot/message/push'))
+          return { reply: errorReply('Not found') }
+        if (headers.authorization !== `Bearer ${channelAccessToken}`) return { reply: errorReply(wrongToken) }
         if (isQuestion) return { reply: { status: 200, body: { userId: `U${'0'.repeat(32)}`, basicId: '@account' } } }
         const push = Push.safeParse(parseJson(body)).data
-        if (!push) return { reply: refusal('The request body has 1 error(s)') }
+        if (!push) return { reply: errorReply('The request body has 1 error(s)') }
         const key = headers['x-line-retry-key']?.toString()
         const texts = push.messages.flatMap((message) => (message.type === 'text' ? message.text : []))
         const media = push.messages.flatMap((message) => (message.type === 'image' ? message.originalContentUrl : []))
@@ -36,7 +37,7 @@ export function startLine(options: SimulatorOptions = {}) {
         headers: { 'x-line-accepted-request-id': randomUUID() },
         body: { message: 'The retry key is already accepted', sentMessages: [{ id }] },
       }),
-      refused: refusal,
+      rejected: errorReply,
     },
     options,
   )
@@ -98,7 +99,7 @@ const errors: ProviderError[] = [
   ['Internal server error', 'LINE is in trouble'],
 ].map(([code = '', title = '']) => ({ code, title, at: 'send' }))
 
-function refusal(message: string): Reply {
+function errorReply(message: string): Reply {
   return { status: statuses[message] ?? 400, body: { message } }
 }
 

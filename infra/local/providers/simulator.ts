@@ -33,7 +33,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
       at: Date.now(),
       messageId,
       providerMessageId: protocol.newId(),
-      outcome: 'refused',
+      outcome: 'rejected',
       ...sent,
     }
     const tries = deliveries.filter((earlier) => isSameSend(earlier, delivery)).length
@@ -43,7 +43,7 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     const { answers = [], receipts = sent.fate ?? protocol.usualReceipts } = conduct(delivery)
     const { error, delayMs = 0, after, ...answer } = answers[tries] ?? answers.at(-1) ?? {}
     const usual = known && protocol.repeated ? protocol.repeated(known) : protocol.accepted(known ?? delivery)
-    const reply = answer.reply ?? (error === undefined ? usual : protocol.refused(error))
+    const reply = answer.reply ?? (error === undefined ? usual : protocol.rejected(error))
     const takes =
       answer.takes ?? (error === undefined && (answer.reply === undefined || isAccepted(answeredWith(reply))))
     if (takes) delivery.outcome = known ? 'repeated' : 'received'
@@ -84,14 +84,14 @@ export async function startProviderSimulator(protocol: Protocol, options: Simula
     app.all('*', async ({ method, url, headers, body }, reply) => {
       const sent = protocol.read({ method, url, headers, body: String(body ?? '') }, deliveries)
       if ('reply' in sent) return sendReply(reply, sent.reply)
-      const { delivery, reply: given, delayMs, after, receipts } = receive(sent)
+      const { delivery, reply: answer, delayMs, after, receipts } = receive(sent)
       delivery.request = { method, url: app.listeningOrigin + url, headers: shown(headers), body: String(body ?? '') }
       // Stopping ends the pauses by an AbortError.
       if (delayMs) await pause(delayMs).catch(() => {})
       await after
-      delivery.answered = answeredWith(given)
+      delivery.answered = answeredWith(answer)
       emit({ type: 'delivery', delivery })
-      await sendReply(reply, given)
+      await sendReply(reply, answer)
       if (receipts.length > 0 && protocol.receipt) sending.push(sendInOrder(delivery, receipts).catch(() => {}))
     })
     await app.listen({ port, host: '127.0.0.1' })
@@ -180,8 +180,8 @@ export type Protocol = {
   accepted(delivery: Delivery): Reply
   /** The answer to a send under a key that was taken before; as the first one when absent. */
   repeated?(known: Delivery): Reply
-  /** The answer that refuses a send with one of `errors`. */
-  refused(code: string): Reply
+  /** The answer that rejects a send with one of `errors`. */
+  rejected(code: string): Reply
   errors: readonly ProviderError[]
   /** The receipts that follow unless the conduct says otherwise. */
   usualReceipts: Receipt[]
@@ -219,8 +219,8 @@ export type Delivery = Sent & {
   at: number
   messageId: string
   providerMessageId: string
-  /** `repeated` was taken before and did not reach the customer again; `refused` was not taken. */
-  outcome: 'received' | 'repeated' | 'refused'
+  /** `repeated` was taken before and did not reach the customer again; `rejected` was not taken. */
+  outcome: 'received' | 'repeated' | 'rejected'
   /** Absent while the call is under way. */
   answered?: Answered
   /** The relay's request, as it came. */

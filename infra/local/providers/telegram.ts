@@ -19,16 +19,16 @@ export function startTelegram(options: SimulatorOptions = {}) {
 
       read({ method, url, body }) {
         const [, token, call = ''] = url.match(/^\/bot([^/]+)\/(\w+)$/) ?? []
-        if (token !== botToken) return { reply: refusal('Unauthorized') }
+        if (token !== botToken) return { reply: errorReply('Unauthorized') }
         if (call === 'getMe')
           return {
             reply: { status: 200, body: { ok: true, result: { id: 110201543, is_bot: true, username: 'a_bot' } } },
           }
-        if (method !== 'POST' || !calls.has(call)) return { reply: refusal('Not Found: method not found') }
+        if (method !== 'POST' || !calls.has(call)) return { reply: errorReply('Not Found: method not found') }
         const asked = Call.safeParse(parseJson(body)).data
-        if (!asked) return { reply: refusal('Bad Request: chat_id is empty') }
+        if (!asked) return { reply: errorReply('Bad Request: chat_id is empty') }
         const wrong = wrongWith(call, asked)
-        if (wrong) return { reply: refusal(wrong) }
+        if (wrong) return { reply: errorReply(wrong) }
         const media = files.flatMap((field) => asked[field] ?? [])
         return { to: asked.chat_id, text: asked.text ?? asked.caption ?? '', media }
       },
@@ -37,7 +37,7 @@ export function startTelegram(options: SimulatorOptions = {}) {
         status: 200,
         body: { ok: true, result: { message_id: Number(providerMessageId), chat: { id: Number(to) }, text } },
       }),
-      refused: refusal,
+      rejected: errorReply,
     },
     options,
   )
@@ -90,7 +90,7 @@ const errors: ProviderError[] = [
   ['Internal Server Error: sending failed', 'Telegram is in trouble'],
 ].map(([code = '', title = '']) => ({ code, title, at: 'send' }))
 
-function refusal(description: string): Reply {
+function errorReply(description: string): Reply {
   const beginning = Object.keys(statuses).find((words) => description.startsWith(words)) ?? 'Bad Request'
   const status = statuses[beginning]!
   const [, seconds] = description.match(/retry after (\d+)$/) ?? []

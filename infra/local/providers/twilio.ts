@@ -47,7 +47,7 @@ export function startTwilio({ channel = 'sms', ...options }: TwilioOptions = {})
 
     newId: () => `SM${randomBytes(16).toString('hex')}`,
     accepted: (delivery) => ({ status: 201, body: resource(delivery) }),
-    refused: problem,
+    rejected: problem,
     errors,
     usualReceipts: [{ status: 'sent' }, { status: 'delivered' }, ...(channel === 'sms' ? [] : [readReceipt])],
 

@@ -26,14 +26,14 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
   const accessToken = `EAA${randomBytes(24).toString('hex')}`
   const appSecret = randomBytes(16).toString('hex')
   const verifyToken = randomBytes(8).toString('hex')
-  const urlFor = ({ channelId, channelAccountId }: Place) =>
+  const urlFor = ({ channelId, channelAccountId }: ChannelAccount) =>
     [receiptsUrl, channelId, channelAccountId && encodeURIComponent(channelAccountId)].filter(Boolean).join('/')
 
-  function signed(place: Place, change: object, signing?: Receipt['signing']): Post {
+  function signed(channelAccount: ChannelAccount, change: object, signing?: Receipt['signing']): Post {
     const body = escaped({ object: 'whatsapp_business_account', entry: [{ id: '102290129340398', changes: [change] }] })
     const signature = sign(body, signing === 'forged' ? 'the secret of some other app' : appSecret)
     const headers = { 'content-type': 'application/json', 'x-hub-signature-256': signature }
-    return { url: urlFor(place), headers: signing === 'absent' ? {} : headers, body }
+    return { url: urlFor(channelAccount), headers: signing === 'absent' ? {} : headers, body }
   }
 
   const simulator = await startProviderSimulator(
@@ -55,11 +55,11 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
       read({ method, url, headers, body }) {
         const isQuestion = method === 'GET' && new RegExp(`^/v\\d+\\.0/${phoneNumberId}\\?fields=id$`).test(url)
         if (!isQuestion && (method !== 'POST' || !new RegExp(`^/v\\d+\\.0/${phoneNumberId}/messages$`).test(url)))
-          return { reply: refusal('100') }
-        if (headers.authorization !== `Bearer ${accessToken}`) return { reply: refusal('190') }
+          return { reply: errorReply('100') }
+        if (headers.authorization !== `Bearer ${accessToken}`) return { reply: errorReply('190') }
         if (isQuestion) return { reply: { status: 200, body: { id: phoneNumberId } } }
         const asked = Message.safeParse(JSON.parse(body)).data
-        if (!asked) return { reply: refusal('131009') }
+        if (!asked) return { reply: errorReply('131009') }
         const { to, recipient = '', text, interactive, biz_opaque_callback_data = '' } = asked
         const files = media.flatMap((type) => asked[type] ?? [])
         return {
@@ -75,7 +75,7 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
         status: 200,
         body: { messaging_product: 'whatsapp', contacts: [{ input: to, wa_id: to }], messages: [{ id }] },
       }),
-      refused: refusal,
+      rejected: errorReply,
       receipt: ({ reference, ...send }, { signing, ...receipt }) =>
         reference && signed(reference, change({ statuses: [statusOf({ reference, ...send }, receipt)] }), signing),
     },
@@ -85,30 +85,30 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
   return Object.assign(simulator, {
     /** Posts statuses of several sends in one webhook, in the order given. Resolves with its answer. */
     reportTogether(reports: { send: Delivery; status: Receipt['status']; code?: string }[]) {
-      const place = reports[0]?.send.reference
-      if (!place) throw new Error('Nothing to report')
+      const channelAccount = reports[0]?.send.reference
+      if (!channelAccount) throw new Error('Nothing to report')
       const statuses = reports.map(({ send, ...receipt }) => statusOf(send, receipt))
-      return simulator.post(signed(place, change({ statuses })))
+      return simulator.post(signed(channelAccount, change({ statuses })))
     },
     /** A customer writes. Resolves with the answer to the webhook. */
-    write(place: Place, { from, text }: { from: string; text: string }) {
+    write(channelAccount: ChannelAccount, { from, text }: { from: string; text: string }) {
       const id = `wamid.${randomBytes(24).toString('base64')}`
       const message = { from, id, timestamp: unixTime(), type: 'text', text: { body: text } }
       const contacts = [{ profile: { name: 'A customer' }, wa_id: from }]
-      return simulator.post(signed(place, change({ contacts, messages: [message] })))
+      return simulator.post(signed(channelAccount, change({ contacts, messages: [message] })))
     },
     /** Asks whether a webhook's URL is ours, as Meta does when it is entered. Resolves with whether the answer is right. */
-    async verify(place: Place, token = verifyToken) {
+    async verify(channelAccount: ChannelAccount, token = verifyToken) {
       const challenge = String(randomBytes(4).readUInt32BE())
       const query = { 'hub.mode': 'subscribe', 'hub.challenge': challenge, 'hub.verify_token': token }
-      const answer = await fetch(`${urlFor(place)}?${new URLSearchParams(query)}`)
+      const answer = await fetch(`${urlFor(channelAccount)}?${new URLSearchParams(query)}`)
       return answer.status === 200 && (await answer.text()) === challenge
     },
   })
 }
 
 /** Whose webhooks they are. */
-type Place = Pick<Reference, 'channelId' | 'channelAccountId'>
+type ChannelAccount = Pick<Reference, 'channelId' | 'channelAccountId'>
 
 const phoneNumberId = '106540352242922'
 
@@ -205,7 +205,7 @@ const errors: ProviderError[] = published.map(([code, title, httpStatus]) => ({
   at: httpStatus === undefined ? 'receipt' : 'send',
 }))
 
-function refusal(code: string): Reply {
+function errorReply(code: string): Reply {
   const [, title = 'An unknown error has occurred.', status = 400] = published.find(([known]) => known === code) ?? []
   const error = { message: `(#${code}) ${title}`, type: 'OAuthException', code: Number(code) }
   const details = { messaging_product: 'whatsapp', details: `${title}.` }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { AwsCall } from '../../../infra/local/aws/aws.ts'
 import { createIam, matches } from '../../../infra/local/aws/iam.ts'
-import { placeResources } from '../../../infra/local/aws/resources.ts'
+import { locateResources } from '../../../infra/local/aws/resources.ts'
 
-const place = { region: 'eu-west-1', accountId: '000000000000', awsUrl: 'http://aws', apiUrl: 'http://api' }
+const cloud = { region: 'eu-west-1', accountId: '000000000000', awsUrl: 'http://aws', apiUrl: 'http://api' }
 const queue = 'arn:aws:sqs:eu-west-1:000000000000:Stack-Jobs'
 const table = 'arn:aws:dynamodb:eu-west-1:000000000000:table/Stack-Tokens'
 const key = 'arn:aws:kms:eu-west-1:000000000000:key/Stack-Key'
@@ -35,7 +35,7 @@ function iam(statements: Statement[], more: Record<string, [type: string, proper
     outputs: {},
     assetFolder: () => '',
   }
-  return createIam(placeResources(template, place), place)
+  return createIam(locateResources(template, cloud), cloud)
 }
 
 function call(service: AwsCall['service'], operation: string, input: object, caller = 'Stack-Work'): AwsCall {
@@ -129,7 +129,7 @@ describe('a call is refused', () => {
       statusCode: 400,
       body: expect.stringContaining('AccessDeniedException'),
     })
-    expect(judge.refusals).toEqual([
+    expect(judge.denials).toEqual([
       expect.stringContaining('sqs:SendMessage'),
       expect.stringContaining(`is not authorized to perform: kms:Decrypt on resource: ${key}`),
     ])
@@ -166,7 +166,7 @@ test.each<[string, Statement]>([
   ['NotResource', { NotResource: queue }],
 ])('a policy with %s is an error that says so', (what, more) => {
   expect(() => iam([{ ...allow('sqs:*', '*'), ...more }])).toThrow(
-    `The local stack does not understand ${what} in a policy.`,
+    `The local stack does not implement ${what} in a policy.`,
   )
 })
 

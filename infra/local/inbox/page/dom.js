@@ -42,18 +42,19 @@ export function show(list, items, draw) {
     return element
   })
   const focused = list.contains(document.activeElement) ? document.activeElement : undefined
-  const place = focused && [...list.children].indexOf(focused.closest('[data-key]'))
+  const position = focused && [...list.children].indexOf(focused.closest('[data-key]'))
   elements.forEach((element, index) => {
     if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null)
   })
   while (list.children.length > elements.length) list.lastElementChild.remove()
-  if (focused?.isConnected === false) focusAgain(focused, list, elements, place)
+  if (focused?.isConnected === false) focusAgain(focused, list, elements, position)
 }
 
 /** Puts the focus where it was; where that is gone, beside it: in the same item, the next one, or what scrolls around it. */
-function focusAgain(focused, list, elements, place) {
+function focusAgain(focused, list, elements, position) {
   const key = keyAround(focused)
-  const item = elements.find((element) => element.dataset.key === key) ?? elements[Math.min(place, elements.length - 1)]
+  const item =
+    elements.find((element) => element.dataset.key === key) ?? elements[Math.min(position, elements.length - 1)]
   const next =
     item?.querySelector(`[data-part="${focused.dataset.part}"]`) ??
     item?.querySelector('button, summary') ??

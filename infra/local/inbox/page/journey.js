@@ -40,15 +40,19 @@ function showOutcome(outcome, message) {
   outcome.replaceChildren(...parts.filter(Boolean))
 }
 
-const isHubSpot = (place) => names[place][0] === 'HubSpot'
+const isHubSpot = (component) => names[component][0] === 'HubSpot'
 
-function stepOf({ at, sentAt, place, what, tone = 'plain', request, raw: value, provider }) {
+function stepOf({ at, sentAt, component, what, tone = 'plain', request, raw: value, provider }) {
   return make(
     'li',
     // What a request was answered is no outcome: those have the colours.
     { class: request ? 'plain' : tone },
     make('time', { datetime: new Date(at).toISOString() }, `+${seconds(Math.max(0, at - sentAt))}`),
-    make('span', { class: 'place' }, place === 'provider' ? provider : isHubSpot(place) ? 'HubSpot' : names[place][1]),
+    make(
+      'span',
+      { class: 'component' },
+      component === 'provider' ? provider : isHubSpot(component) ? 'HubSpot' : names[component][1],
+    ),
     make('span', { class: 'what' }, what),
     value !== undefined && raw('Raw', value, 'raw', request),
   )

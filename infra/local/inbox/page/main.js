@@ -8,7 +8,7 @@ import { showPipeline } from './pipeline.js'
 
 const find = (selector) => document.querySelector(selector)
 const messages = new Map()
-let welcome = { providers: [], places: [], faults: {} }
+let welcome = { providers: [], components: [], faults: {} }
 let overview = {}
 let { channel, message: selected, tab, faults: wanted } = readAddress()
 /** Whether the newest message is shown in the journey, as long as nobody chose another. */
@@ -64,8 +64,8 @@ find('#composer').addEventListener('submit', async (event) => {
   thread.scrollTop = thread.scrollHeight
   didFirst(find('#first-minute'), 'sent')
 })
-find('#refusal').addEventListener('change', ({ target }) => {
-  act({ do: 'refuse', channelAccountId: channel, code: target.value || null })
+find('#rejection').addEventListener('change', ({ target }) => {
+  act({ do: 'reject', channelAccountId: channel, code: target.value || null })
 })
 for (const button of document.querySelectorAll('button[data-do]'))
   button.addEventListener('click', () => act({ do: button.dataset.do }))
@@ -134,10 +134,10 @@ function drawPhone() {
   const { name, truth, errors } = provider()
   find('#phone-by').textContent = `via ${name}`
   find('#truth').textContent = `“Sent” means here: ${truth.sentMeans}`
-  const refusals = errors.filter(({ at }) => at === 'send')
-  find('#refusal').replaceChildren(
+  const rejections = errors.filter(({ at }) => at === 'send')
+  find('#rejection').replaceChildren(
     make('option', { value: '' }, 'taken'),
-    ...refusals.map(({ code, sentence }) => make('option', { value: code }, `refused: ${sentence}`)),
+    ...rejections.map(({ code, sentence }) => make('option', { value: code }, `refused: ${sentence}`)),
   )
 }
 
@@ -176,7 +176,7 @@ function draw() {
       act({ do: 'report', messageId, status, code })
     },
   })
-  find('#refusal').value = overview.refusals?.[channel] ?? ''
+  find('#rejection').value = overview.rejections?.[channel] ?? ''
   const on = overview.faults ?? []
   showSwitches(find('#switches'), on)
   find('#open-faults').textContent = on.length > 0 ? `Break something (${on.length} on)` : 'Break something'
@@ -189,7 +189,7 @@ function draw() {
     redrive: (queue, id) => act({ do: 'redrive', queue, id }),
   })
   showPipeline(find('#pipeline'), {
-    places: welcome.places,
+    components: welcome.components,
     provider: provider().name,
     messages: messages.values(),
     selected: messages.get(selected),

@@ -1,6 +1,6 @@
 import { make, show } from './dom.js'
 
-/** What a place is, and what it is called. */
+/** What a component is, and what it is called. */
 export const names = {
   agent: ['HubSpot', 'inbox'],
   'hubspot-webhook': ['Lambda', 'hubspot-webhook'],
@@ -17,14 +17,14 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)')
 /** How many steps of each message were shown. */
 const shown = new Map()
 
-/** The way of every message: its places, what waits or breaks there, and where the chosen message is. */
-export function showPipeline(section, { places, provider, messages, selected, overview, faults }) {
+/** The way of every message: its components, what waits or breaks there, and where the chosen message is. */
+export function showPipeline(section, { components, provider, messages, selected, overview, faults }) {
   const { queues = {}, deadLetters = [], faults: on = [] } = overview
   const steps = selected?.steps ?? []
   const list = section.querySelector('#stations')
   show(
     list,
-    places.map((key) => {
+    components.map((key) => {
       const letters = deadLetters.filter(({ queue }) => queue === key).length
       return {
         key,
@@ -35,14 +35,15 @@ export function showPipeline(section, { places, provider, messages, selected, ov
           .map((name) => faults[name])
           .filter(({ at }) => at.includes(key))
           .map(({ short }) => short),
-        been: steps.some(({ place }) => place === key),
-        tone: steps.findLast(({ place }) => place === key)?.tone,
+        been: steps.some(({ component }) => component === key),
+        tone: steps.findLast(({ component }) => component === key)?.tone,
       }
     }),
     station,
   )
   for (const message of messages) {
-    for (const { place } of message.steps.slice(shown.get(message.id) ?? message.steps.length)) pulse(list, place)
+    for (const { component } of message.steps.slice(shown.get(message.id) ?? message.steps.length))
+      pulse(list, component)
     shown.set(message.id, message.steps.length)
   }
   travel(section.querySelector('#traveller'), list, steps.at(-1))
@@ -65,15 +66,15 @@ function station({ key, name, waiting, letters, broken, been, tone = 'plain' }) 
 
 /** Moves the token to where the chosen message was last seen. */
 function travel(traveller, list, step) {
-  const element = step && [...list.children].find(({ dataset }) => dataset.key === step.place)
+  const element = step && [...list.children].find(({ dataset }) => dataset.key === step.component)
   traveller.hidden = !element
   if (!element) return
   traveller.className = step.tone ?? ''
   traveller.style.translate = `${element.offsetLeft + element.offsetWidth / 2}px ${element.offsetTop}px`
 }
 
-function pulse(list, place) {
-  const element = [...list.children].find(({ dataset }) => dataset.key === place)
+function pulse(list, component) {
+  const element = [...list.children].find(({ dataset }) => dataset.key === component)
   if (element && !calm.matches)
     element.animate([{ backgroundColor: 'var(--tint)' }, { backgroundColor: 'transparent' }], 900)
 }
