@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -8,57 +8,48 @@ import type { Terminal } from './terminal.ts'
  * the schema.
  */
 export async function askFor(schema: z.core.$ZodType, terminal: Terminal, path: string[] = []): Promise<unknown> {
-  const def = definitionOf(schema)
-  switch (def.type) {
-    case 'object': {
-      const answers: [string, unknown][] = []
-      for (const [name, field] of Object.entries(def.shape))
-        answers.push([name, await askFor(field, terminal, [...path, name])])
-      return Object.fromEntries(answers.filter(([, answer]) => answer !== undefined))
-    }
-    case 'literal':
-      return def.values[0]
-    case 'default': {
-      if (!isScalar(def.innerType)) return undefined
-      return askScalar(def.innerType, terminal, path, String(def.defaultValue))
-    }
-    case 'optional': {
-      const { innerType } = def
-      if (isScalar(innerType)) return askScalar(innerType, terminal, path, '')
-      if (isTuple(innerType)) return askForAll(terminal, path)
-      if (definitionOf(innerType).type !== 'object') return undefined
-      const wanted = await terminal.ask(`${wordsFor(path)}, yes or no:`, 'no')
-      return wanted === 'yes' ? askFor(innerType, terminal, path) : undefined
-    }
-    case 'union': {
-      const names = namesOf(def.options)
-      const name = await terminal.ask(`By ${names.join(' or ')}:`, names[0])
-      return askFor(def.options[names.indexOf(name)] ?? def.options[0]!, terminal, path)
-    }
-    case 'tuple':
-    case 'array':
-      return askForAll(terminal, path)
-    case 'pipe':
-      return askFor(def.in, terminal, path)
-    default:
-      if (isScalar(schema)) return askScalar(schema, terminal, path)
-      throw new CommandError(`${wordsFor(path)} cannot be asked for.`, 'Give the whole secret by --file.')
+  if (isScalar(schema)) return askScalar(schema, terminal, path)
+  if (isList(schema)) return askForAll(terminal, path)
+  if (schema instanceof z.ZodLiteral) return schema.value
+  if (schema instanceof z.ZodPipe) return askFor(schema.in, terminal, path)
+  if (schema instanceof z.ZodObject) {
+    const answers: [string, unknown][] = []
+    for (const [name, field] of Object.entries(schema.shape))
+      answers.push([name, await askFor(field, terminal, [...path, name])])
+    return Object.fromEntries(answers.filter(([, answer]) => answer !== undefined))
   }
+  if (schema instanceof z.ZodDefault) {
+    const inner = schema.unwrap()
+    return isScalar(inner) ? askScalar(inner, terminal, path, String(schema.def.defaultValue)) : undefined
+  }
+  if (schema instanceof z.ZodOptional) {
+    const inner = schema.unwrap()
+    if (isScalar(inner)) return askScalar(inner, terminal, path, '')
+    if (isList(inner)) return askForAll(terminal, path)
+    if (!(inner instanceof z.ZodObject)) return undefined
+    const wanted = await terminal.ask(`${wordsFor(path)}, yes or no:`, 'no')
+    return wanted === 'yes' ? askFor(inner, terminal, path) : undefined
+  }
+  if (schema instanceof z.ZodUnion) {
+    const names = namesOf(schema.options)
+    const name = await terminal.ask(`By ${names.join(' or ')}:`, names[0])
+    return askFor(schema.options[names.indexOf(name)] ?? schema.options[0]!, terminal, path)
+  }
+  throw new CommandError(`${wordsFor(path)} cannot be asked for.`, 'Give the whole secret by --file.')
 }
 
 /** The fields of an account in which the current secret stands first and those that still count follow, for rotation. */
 export function rotatingFields(schema: z.core.$ZodType): string[] {
-  const def = definitionOf(schema)
-  if (def.type === 'union') return def.options.flatMap(rotatingFields)
-  if (def.type !== 'object') return []
-  return Object.entries(def.shape)
-    .filter(([name, field]) => isHidden([name]) && isTuple(field))
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(rotatingFields)
+  if (!(schema instanceof z.ZodObject)) return []
+  return Object.entries(schema.shape)
+    .filter(([name, field]) => isHidden([name]) && isList(field instanceof z.ZodOptional ? field.unwrap() : field))
     .map(([name]) => name)
 }
 
 /** The forms that a secret may have, each named by the first field that no other has. */
 function namesOf(forms: readonly z.core.$ZodType[]) {
-  const fields = forms.map(definitionOf).map((def) => (def.type === 'object' ? Object.keys(def.shape) : []))
+  const fields = forms.map((form) => (form instanceof z.ZodObject ? Object.keys(form.shape) : []))
   return fields.map((own) => own.find((name) => fields.filter((others) => others.includes(name)).length === 1) ?? '')
 }
 
@@ -73,28 +64,22 @@ async function askForAll(terminal: Terminal, path: string[]) {
   }
 }
 
-async function askScalar(schema: z.core.$ZodType, terminal: Terminal, path: string[], suggestion?: string) {
-  const def = definitionOf(schema)
-  const choices = def.type === 'enum' ? ` (${Object.values(def.entries).join(', ')})` : ''
+async function askScalar(schema: Scalar, terminal: Terminal, path: string[], suggestion?: string) {
+  const choices = schema instanceof z.ZodEnum ? ` (${schema.options.join(', ')})` : ''
   const none = suggestion === '' ? ', or nothing' : ''
   const answer = isHidden(path)
     ? await terminal.askHidden(`${wordsFor(path)}${none} (hidden):`)
     : await terminal.ask(`${wordsFor(path)}${choices}${none}:`, suggestion)
   const text = answer.trim() || suggestion
   if (text === '') return undefined
-  if (def.type === 'boolean') return text === 'true' || text === 'yes'
-  return def.type === 'number' ? Number(text) : text
+  if (schema instanceof z.ZodBoolean) return text === 'true' || text === 'yes'
+  return schema instanceof z.ZodNumber ? Number(text) : text
 }
 
-const definitionOf = (schema: z.core.$ZodType) => (schema as z.core.$ZodTypes)._zod.def
-
-function isTuple(schema: z.core.$ZodType): boolean {
-  const def = definitionOf(schema)
-  return def.type === 'tuple' || (def.type === 'optional' && isTuple(def.innerType))
-}
-
-const isScalar = (schema: z.core.$ZodType) =>
-  ['string', 'number', 'boolean', 'enum'].includes(definitionOf(schema).type)
+type Scalar = z.ZodString | z.ZodNumber | z.ZodBoolean | z.ZodEnum
+const scalars = [z.ZodString, z.ZodStringFormat, z.ZodNumber, z.ZodBoolean, z.ZodEnum]
+const isScalar = (schema: z.core.$ZodType): schema is Scalar => scalars.some((scalar) => schema instanceof scalar)
+const isList = (schema: z.core.$ZodType) => schema instanceof z.ZodTuple || schema instanceof z.ZodArray
 
 const isHidden = (path: string[]) => /secret|token|password|key/i.test(path.join('.'))
 
