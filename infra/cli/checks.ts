@@ -301,8 +301,8 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
 
 /** Whether the clocks of HubSpot, the relay and this machine agree: signatures count for five minutes. */
 export async function checkClocks({ outputs }: Deployment) {
-  const places = { HubSpot: outputs.HubSpotBaseUrl, 'the relay': outputs.WebhookUrl }
-  const findings = Object.entries(places).map(async ([name, url]) => {
+  const endpoints = { HubSpot: outputs.HubSpotBaseUrl, 'the relay': outputs.WebhookUrl }
+  const findings = Object.entries(endpoints).map(async ([name, url]) => {
     const before = Date.now()
     const date = await fetchJson(url, { method: 'GET' }).then(
       ({ headers }) => Date.parse(headers.date ?? ''),

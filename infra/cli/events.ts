@@ -1,3 +1,4 @@
+import { eventFields } from '../../functions/hubspot/event-fields.ts'
 import { metrics } from '../operations/metrics.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, well } from './findings.ts'
@@ -7,9 +8,9 @@ import type { Monitoring } from './monitoring.ts'
 export async function checkEvents({ monitoring }: Pick<Deployment, 'monitoring'>): Promise<Finding[]> {
   if (!monitoring) return []
   const since = Date.now() - 86_400_000
-  const { of, by } = metrics.UnexpectedFields
+  const { of } = metrics.UnexpectedFields
   const counts = await Promise.all(
-    by.field.map(async (field) => ({
+    eventFields.map(async (field) => ({
       field,
       count: await monitoring.sumSince(of[0], 'UnexpectedFields', since, { field }),
     })),

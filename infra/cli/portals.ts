@@ -1,6 +1,7 @@
 import { paginateScan } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { keyOf, Portal } from '../../functions/hubspot/portal.ts'
+import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
 import { portalOf } from './scan.ts'
 
@@ -15,3 +16,7 @@ export async function readPortals({ dynamodb, outputs }: Deployment) {
   }
   return portals
 }
+
+/** Where one has to be chosen. */
+export const severalPortals = () =>
+  new CommandError('There are several HubSpot accounts.', '--portal says which is meant.')

@@ -9,29 +9,8 @@ export const metrics = {
   UnexpectedFields: {
     of: ['hubspot-webhook'],
     unit: 'Count',
-    by: {
-      field: [
-        'body',
-        'portalId',
-        'channelId',
-        'channelAccountId',
-        'eventTimestamp',
-        'eventId',
-        'channelIntegrationThreadIds',
-        'authorized',
-        'message',
-        'message.id',
-        'message.channelAccountId',
-        'message.conversationsThreadId',
-        'message.createdAt',
-        'message.inReplyToId',
-        'message.senders',
-        'message.recipients',
-        'message.text',
-        'message.richText',
-        'message.attachments',
-      ],
-    },
+    // Their names: `eventFields` in functions/hubspot/event-fields.ts.
+    by: { field: [] },
   },
   MessagesUndeliverable: { of: ['hubspot-webhook'], unit: 'Count' },
   UnreadableEvents: { of: ['hubspot-webhook'], unit: 'Count' },
@@ -65,9 +44,8 @@ export const metrics = {
   UnexpectedUpdateFields: {
     of: ['update-status', 'provider-receipt'],
     unit: 'Count',
-    by: {
-      field: ['reason', 'source', 'id', 'providerMessageId', 'occurredAt', 'messageCreatedAt', 'traceId'],
-    },
+    // Their names: `repairable` in functions/messages/update-repair.ts.
+    by: { field: [] },
   },
   ToldSENT: { of: ['update-status'], unit: 'Count' },
   ToldFAILED: { of: ['update-status'], unit: 'Count' },

@@ -1,10 +1,10 @@
 import { Duration } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import type { Chosen } from './defaults.ts'
 import type { FunctionProps } from './function.ts'
 import { PublicApi } from './http-api.ts'
 import { identityOf } from './identity.ts'
 import { letLogsUse } from './log-group.ts'
-import type { Chosen } from './props.ts'
 import { channelSecrets, createAccessTokensSecret, createAppSecret, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, createQueues } from './work-queue.ts'
 

@@ -1,5 +1,5 @@
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
-import type { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
@@ -8,20 +8,17 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
-import { Construct } from 'constructs'
-import { Alarms } from '../operations/alarms.ts'
-import { createDashboard } from '../operations/dashboard.ts'
-import { saveLogQueries } from '../operations/log-queries.ts'
-import type { MetricName } from '../operations/metrics.ts'
-import { countThrottledRequests, type MetricChoice, metricOf } from '../operations/watched.ts'
-import { alarmTopicFor } from './alarm-topic.ts'
+import type { Construct } from 'constructs'
 import { checkProps } from './check-props.ts'
+import { withDefaults } from './defaults.ts'
 import { createDelivery } from './delivery.ts'
 import { type Granted, grantOperate, grantSupport } from './grants.ts'
 import { createInstall } from './install.ts'
+import { Measured } from './measured.ts'
+import { createMonitoring } from './monitoring.ts'
 import { createOutputs } from './outputs.ts'
 import { createParts } from './parts.ts'
-import { type StatusRelayProps, withDefaults } from './props.ts'
+import type { StatusRelayProps } from './props.ts'
 import { createReceipts } from './receipts.ts'
 import { createStatusUpdates } from './status-updates.ts'
 import { createWebhook } from './webhook.ts'
@@ -29,7 +26,7 @@ import { createWebhook } from './webhook.ts'
 export type { StatusRelayProps } from './props.ts'
 
 /** Everything that keeps the status of messages in HubSpot's custom channels true. */
-export class StatusRelay extends Construct {
+export class StatusRelay extends Measured {
   /** Where HubSpot posts a channel's events: the channel's webhook URL. */
   readonly webhookUrl: string
   /** What the URL begins with that providers post receipts to; `/{channelId}` follows. Absent without `receipts`. */
@@ -79,7 +76,7 @@ export class StatusRelay extends Construct {
     checkProps(this, props)
     const chosen = withDefaults(props)
     const parts = createParts(this, chosen)
-    const { api, identity, statusUpdates, deliveries, handOns } = parts
+    const { api, statusUpdates, deliveries, handOns } = parts
 
     createWebhook(this, parts)
     if (deliveries) createDelivery(this, deliveries, parts)
@@ -88,14 +85,7 @@ export class StatusRelay extends Construct {
     if (chosen.install) createInstall(this, parts)
     const functions = this.node.findAll().filter((part) => part instanceof LambdaFunction)
 
-    const queues = [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined)
-    const watched = { namespace: identity, apiId: api.api.apiId, functions, queues }
-    countThrottledRequests(this, api.accessLogs, identity)
-    this.alarmTopic = alarmTopicFor(this, chosen.alarmTopic, chosen.alarmSubscribers)
-    const { runbookUrl } = chosen
-    this.alarms = new Alarms(this, 'Alarms', { watched, topic: this.alarmTopic, runbookUrl }).all
-    createDashboard(this, watched, this.alarms)
-    saveLogQueries(this, identity, functions)
+    const { alarms, alarmTopic } = createMonitoring(this, functions, parts)
     if (chosen.outputs) createOutputs(this, parts)
 
     this.webhookUrl = parts.urls.webhook
@@ -116,8 +106,10 @@ export class StatusRelay extends Construct {
     this.channelSecretsPrefix = parts.channels.prefix
     this.functions = Object.fromEntries(functions.map((one) => [one.node.scope!.node.id, one]))
     this.logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs]
-    this.metricsNamespace = identity
-    this.#granted = { parts, functions, alarmTopic: this.alarmTopic }
+    this.alarms = alarms
+    this.alarmTopic = alarmTopic
+    this.metricsNamespace = parts.identity
+    this.#granted = { parts, functions, alarmTopic }
   }
 
   /**
@@ -143,25 +135,5 @@ export class StatusRelay extends Construct {
    */
   grantSupport(grantee: IGrantable) {
     return grantSupport(grantee, this, this.#granted)
-  }
-
-  /** One of the metrics that the functions write: docs/metrics.md says what each means. Unless chosen otherwise, its sum in five minutes. */
-  metric(name: MetricName, options: MetricChoice = {}): Metric {
-    return metricOf(this.metricsNamespace, name, options)
-  }
-
-  /** Agents' messages that HubSpot sent. */
-  metricMessagesAccepted(options?: MetricChoice) {
-    return this.metric('MessagesAccepted', options)
-  }
-
-  /** How often HubSpot was told a status. */
-  metricTold(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
-    return this.metric(`Told${status}`, options)
-  }
-
-  /** Milliseconds from the agent's Send to HubSpot told. Unless chosen otherwise, the 99th percentile of five minutes. */
-  metricTimeToTruth(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
-    return this.metric(`TimeToTruth${status}`, { statistic: 'p99', ...options })
   }
 }

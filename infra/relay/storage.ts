@@ -4,7 +4,7 @@ import { type IKey, Key } from 'aws-cdk-lib/aws-kms'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
-import type { Chosen } from './props.ts'
+import type { Chosen } from './defaults.ts'
 
 /** The ledger: one item per message, with the status known, what HubSpot was told, and what was done when. */
 export function createLedger(scope: Construct, chosen: Chosen) {

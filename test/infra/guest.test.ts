@@ -117,8 +117,13 @@ describe('in an app of somebody else', () => {
   })
 
   test('each prop says what it means, and what happens without it', () => {
-    const source = readFileSync(new URL('../../infra/relay/props.ts', import.meta.url), 'utf8')
-    const [, ...interfaces] = source.split(/^(?:export )?interface /m).map((text) => text.split('\n}')[0]!)
+    const sources = ['props', 'message-props', 'hubspot-props'].map((name) =>
+      readFileSync(new URL(`../../infra/relay/${name}.ts`, import.meta.url), 'utf8'),
+    )
+    const [, ...interfaces] = sources
+      .join('\n')
+      .split(/^(?:export )?interface /m)
+      .map((text) => text.split('\n}')[0]!)
     const props = interfaces.flatMap((text) => [
       ...text.matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)? {2}readonly (\w+)/g),
     ])

@@ -98,6 +98,8 @@ const ofAws: Record<string, string[]> = {
   'AWS/Lambda Throttles': ['FunctionName'],
   'AWS/Lambda Duration': ['FunctionName'],
   'AWS/SQS ApproximateNumberOfMessagesVisible': ['QueueName'],
+  'AWS/SQS ApproximateNumberOfMessagesNotVisible': ['QueueName'],
+  'AWS/SQS NumberOfMessagesSent': ['QueueName'],
   'AWS/SQS ApproximateAgeOfOldestMessage': ['QueueName'],
 }
 

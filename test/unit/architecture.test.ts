@@ -45,6 +45,10 @@ test('infra: the construct stands alone, what watches it knows only itself, and 
   expect(everything.flatMap(strayInfraImports)).toEqual([])
 })
 
+test('no file of the construct is longer than 150 lines', () => {
+  expect(everything.filter(({ path }) => path.startsWith('infra/relay/')).flatMap(tooLong)).toEqual([])
+})
+
 test('imports run in no circle: not in functions, nor in infra, nor in test', () => {
   expect(circles(everything)).toEqual([])
 })
@@ -88,6 +92,7 @@ describe('what these rules would find', () => {
     ['a local stack with the construct', 'infra/local/x.ts', "import { a } from '../relay/a.ts'", infra],
     ['a simulator with another', 'infra/local/hubspot/x.ts', "import { a } from '../providers/a.ts'", infra],
     ['the emulated AWS with the page', 'infra/local/aws/x.ts', "import type { A } from '../inbox/a.ts'", infra],
+    ['a long file', 'infra/relay/x.ts', 'a()\n'.repeat(151), tooLong],
     ['a product that knows its tests', 'infra/cli/x.ts', "import { a } from '../../test/a.ts'", infra],
   ])('%s', (_, path, text, violations) => {
     expect(violations({ path, text })).toHaveLength(1)
@@ -133,6 +138,11 @@ function mayImport(path: string, to: string, isType: boolean) {
   if (target === '') return from === '' && path === to.replace(/\.ts$/, '.lambda.ts')
   if (from === '' || from === target || (from !== 'platform' && target === 'platform')) return true
   return rooms.includes(from) && target === 'messages' && (isType || schemas.includes(to))
+}
+
+function tooLong({ path, text }: Source) {
+  const lines = text.trimEnd().split('\n').length
+  return lines > 150 ? [`${path}: ${lines} lines`] : []
 }
 
 /** What the folders of `infra` may import beside themselves and libraries. */

@@ -6,7 +6,7 @@ import { digits, readDocument } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import { readPortals } from '../portals.ts'
+import { readPortals, severalPortals } from '../portals.ts'
 import { tableOf } from '../table.ts'
 
 /** `channel accounts | connect | finish`: what connects a channel to inboxes, one account for each address. */
@@ -138,12 +138,12 @@ function asked(portalId: string, { inbox, name, address, addressType }: ConnectO
 /** Connects one account, unless one of the same inbox and address, or name, is there: the same file can be given again. */
 async function connect(
   deployment: Deployment,
-  place: { portalId: string; channelId: string },
+  channel: { portalId: string; channelId: string },
   account: NewAccount,
   { dryRun, file }: ConnectOptions,
 ): Promise<Pick<Done, 'result' | 'id' | 'problem'>> {
   try {
-    const api = accountsOfChannel(deployment, place)
+    const api = accountsOfChannel(deployment, channel)
     const same = (await api.list()).find(
       ({ inboxId, name, deliveryIdentifier, authorized }) =>
         authorized &&
@@ -172,6 +172,6 @@ async function onlyPortal(deployment: Deployment) {
   const [first, ...others] = await readPortals(deployment)
   if (!first)
     throw new CommandError('No HubSpot account gives access yet.', 'npm run relay -- setup, or npm run relay -- doctor')
-  if (others.length > 0) throw new CommandError('There are several HubSpot accounts.', '--portal says which is meant.')
+  if (others.length > 0) throw severalPortals()
   return first[0]
 }

@@ -14,7 +14,7 @@ import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Finding } from '../findings.ts'
 import { createAccess } from '../hubspot-access.ts'
-import { readPortals } from '../portals.ts'
+import { readPortals, severalPortals } from '../portals.ts'
 import { askFor } from '../questions.ts'
 import { checked, put, readSecret } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
@@ -80,8 +80,7 @@ async function waitForPortal({ terminal, found, options }: Work) {
     const portals = await readPortals(found)
     const meant = portals.filter(([id, portal]) => id === (options.portal ?? id) && portal && !portal.problem)
     const [first, ...others] = meant.map(([id]) => id)
-    if (others.length > 0)
-      throw new CommandError('There are several HubSpot accounts.', '--portal says which is meant.')
+    if (others.length > 0) throw severalPortals()
     if (first) {
       done(terminal, `Portal ${first} gives access.`)
       return first
@@ -159,17 +158,17 @@ async function fillInChannelSecret({ terminal, found, options }: Work, channelId
 }
 
 /** An account of the channel, connected to an inbox. */
-async function connectAccount({ terminal, found }: Work, place: { portalId: string; channelId: string }) {
-  const api = accountsOfChannel(found, place)
+async function connectAccount({ terminal, found }: Work, channel: { portalId: string; channelId: string }) {
+  const api = accountsOfChannel(found, channel)
   const connected = (await api.list()).filter(({ authorized }) => authorized)
   if (connected.length > 0)
     return done(
       terminal,
-      `Channel ${place.channelId} is connected: ${connected.map(({ name, id }) => `${name} (${id})`).join(', ')}.`,
+      `Channel ${channel.channelId} is connected: ${connected.map(({ name, id }) => `${name} (${id})`).join(', ')}.`,
     )
   const inboxes = await api.inboxes()
   if (inboxes.length === 0)
-    throw new CommandError(`Portal ${place.portalId} has no inbox.`, 'Make one in its settings.')
+    throw new CommandError(`Portal ${channel.portalId} has no inbox.`, 'Make one in its settings.')
   for (const { id, name } of inboxes) terminal.note(`Inbox ${id}: ${name}`)
   const inboxId =
     (await terminal.ask('The inbox or help desk that agents write from:', inboxes[0]!.id)).trim() || inboxes[0]!.id

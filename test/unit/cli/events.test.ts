@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest'
-import { eventFields } from '../../../functions/hubspot/event-fields.ts'
 import { checkEvents } from '../../../infra/cli/events.ts'
 import type { Monitoring } from '../../../infra/cli/monitoring.ts'
-import { metrics } from '../../../infra/operations/metrics.ts'
 
 test('doctor names the fields in which events were not as documented', async () => {
   const sums = new Map([
@@ -30,10 +28,6 @@ test('doctor says that HubSpot announced failed messages again, and which settin
       remedy: expect.stringContaining('resend'),
     },
   ])
-})
-
-test('every field that the reader may name is measured', () => {
-  expect([...metrics.UnexpectedFields.by.field]).toEqual([...eventFields])
 })
 
 const monitoringOf = (sums: Map<string, number>) => ({
