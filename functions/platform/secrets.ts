@@ -149,6 +149,6 @@ function parse<Schema extends z.ZodType>(id: string, text: string, schema: Schem
     throw new SecretUnavailable(`Secret ${id} is not JSON`)
   }
   const result = schema.safeParse(document)
-  if (!result.success) throw new SecretUnavailable(`Secret ${id} is not as it should be: ${problems(result.error)}`)
+  if (!result.success) throw new SecretUnavailable(`Secret ${id} is invalid: ${problems(result.error)}`)
   return result.data
 }

@@ -45,7 +45,7 @@ export function accountsOfChannel(
       .tokens.get(portalId)
       .catch((error) => {
         if (!(error instanceof NoAccess)) throw error
-        throw new CommandError(`${error.message}.`, 'npm run relay -- doctor says what mends it.', { cause: error })
+        throw new CommandError(`${error.message}.`, 'npm run relay -- doctor says how to fix it.', { cause: error })
       })
     const answer = await fetchHubSpot(HubSpotBaseUrl + path, {
       ...request,

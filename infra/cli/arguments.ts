@@ -22,16 +22,16 @@ export async function readDocument(terminal: Terminal, file: string): Promise<un
     return JSON.parse(text)
   } catch {
     // A SyntaxError quotes the text.
-    throw new CommandError('What was given is not JSON, and nothing is changed.')
+    throw new CommandError('What was given is not JSON, and nothing was changed.')
   }
 }
 
 /** Asks before something that cannot be undone. Where nobody can be asked, --yes has to say so. */
 export async function confirm(terminal: Terminal, question: string, { yes }: { yes?: boolean | undefined }) {
   if (yes) return
-  if (!terminal.isInteractive) throw new CommandError(`${question} Nothing is changed.`, '--yes does it.')
+  if (!terminal.isInteractive) throw new CommandError(`${question} Nothing was changed.`, '--yes does it.')
   const answer = await terminal.ask(`${question} Type yes to go on:`)
-  if (answer.trim().toLowerCase() !== 'yes') throw new CommandError('Nothing is changed.')
+  if (answer.trim().toLowerCase() !== 'yes') throw new CommandError('Nothing was changed.')
 }
 
 /** The URL of an endpoint, as an argument: HTTPS, or plain HTTP on loopback. */

@@ -28,7 +28,7 @@ type Difference = {
   shows: string
 }
 
-/** Asks HubSpot what it shows of each message that something is known of, and tells it anew where that differs. */
+/** Asks HubSpot what it shows of each message that something is known of, and tells it again where that differs. */
 export async function reconcileAtHubSpot(deployment: Deployment, terminal: Terminal, options: AtHubSpot) {
   const { sqs, outputs } = deployment
   const { portal, since, fix } = options
@@ -127,6 +127,6 @@ function conclude(
   if (terminal.signal.aborted) terminal.note('Interrupted: these are not all.')
   if (differences.length === 0) return
   if (!fix)
-    throw new CommandError('HubSpot shows another status than is known. Nothing is changed.', '--fix tells it anew.')
+    throw new CommandError('HubSpot shows another status than is known. Nothing was changed.', '--fix tells it again.')
   terminal.note('Queued: HubSpot is told within minutes.')
 }

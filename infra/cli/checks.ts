@@ -34,7 +34,7 @@ export async function checkAppSecret(deployment: Deployment) {
   const secret = AppSecret.safeParse(document)
   if (/^\{"clientId":"","clientSecrets":\[\]\}$/.test(text))
     return [wrong("The app's secret is still empty: clientId and clientSecrets are missing.", remedy)]
-  if (!secret.success) return [wrong(`The app's secret is not as it should be: ${problems(secret.error)}.`, remedy)]
+  if (!secret.success) return [wrong(`The app's secret is invalid: ${problems(secret.error)}.`, remedy)]
   const filledIn = well("The app's secret is filled in.")
   const { isTaken, problem } = await createAccess(deployment).tryCredentials(secret.data)
   if (isTaken) return [filledIn, well('HubSpot takes the credentials of the app.')]
@@ -118,7 +118,7 @@ export async function checkRateLimit(deployment: Deployment) {
       skipped('HubSpot does not say how many requests it allows.', 'hubspot.requestLimit in cdk.json is what counts.'),
     ]
   } catch {
-    return [skipped('The rate limit cannot be seen without access.', 'Mend the access first.')]
+    return [skipped('The rate limit cannot be seen without access.', 'Fix the access first.')]
   }
 }
 
@@ -205,7 +205,7 @@ export async function checkOwners(deployment: Deployment, channels: ChannelsOfAp
         .catch(() => undefined)
       // Where one portal cannot be asked, nobody knows whose a secret is.
       if (!accounts)
-        return [skipped('Whose the secrets of channel accounts are is not checked.', 'Mend the access first.')]
+        return [skipped('Whose the secrets of channel accounts are is not checked.', 'Fix the access first.')]
       for (const { id } of accounts) known.add(id)
     }
   if (known.size === listed.length)
@@ -284,7 +284,7 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
   let signed = await send()
   // For ten seconds the function remembers a secret that was no good, for up to as long one that was rotated.
   if (!signed.startsWith('HTTP 2')) {
-    progress('Seconds until the function reads its secret anew', 0, 11)
+    progress('Seconds until the function reads its secret again', 0, 11)
     await sleep(11_000, undefined, { signal }).catch(() => {})
     signed = await send()
   }

@@ -3,14 +3,14 @@ import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
 import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
 import { ofMark, tellingOf } from '../../functions/messages/telling.ts'
 
-/** How long a job that has to tell HubSpot may be at it, in milliseconds, before its mark counts as left behind. */
+/** How long a job that has to tell HubSpot may be in progress, in milliseconds, before its mark counts as left behind. */
 const patience = 3_600_000
 
-/** Whether HubSpot holds what is known of a message; where it does not and nobody is at it, what to queue. */
+/** Whether HubSpot holds what is known of a message; where it does not and nobody is working on it, what to queue. */
 export type Verdict =
   | { kind: 'nothing known' }
   | { kind: 'told' }
-  /** A job has left its mark and may still be at it. */
+  /** A job has left its mark and may still be in progress. */
   | { kind: 'under way' }
   | { kind: 'untold'; updates: StatusUpdate[] }
 
@@ -49,7 +49,7 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
   return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
 }
 
-/** What to queue so that HubSpot is told anew what is known of a message. */
+/** What to queue so that HubSpot is told again what is known of a message. */
 export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
   const { status } = tellingOf(item)!
   // Of several sends, one of which this is known already: all of them are not meant.

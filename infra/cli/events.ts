@@ -4,7 +4,7 @@ import type { Deployment } from './deployment.ts'
 import { type Finding, well } from './findings.ts'
 import type { Monitoring } from './monitoring.ts'
 
-/** What in HubSpot's events was not as documented, in the last 24 hours: nothing that anybody has to mend. */
+/** What in HubSpot's events was not as documented, in the last 24 hours: nothing that anybody has to fix. */
 export async function checkEvents({ monitoring }: Pick<Deployment, 'monitoring'>): Promise<Finding[]> {
   if (!monitoring) return []
   const since = Date.now() - 86_400_000

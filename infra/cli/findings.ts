@@ -1,7 +1,7 @@
 /** What was found out about one thing that the relay needs. */
 export type Finding = { result: 'well' | 'wrong' | 'skipped'; sentence: string; remedy?: string }
 
-/** It is as it should be. */
+/** In order. */
 export const well = (sentence: string): Finding => ({ result: 'well', sentence })
 
 /** It is not, and this is what to do. */

@@ -64,7 +64,7 @@ export async function doLines<Schema extends z.ZodType>(
   if (failed > 0)
     throw new CommandError(
       `Lines that could not be done: ${failed}.`,
-      'Mend them, and give the file again: what is done is skipped.',
+      'Fix them and give the file again: what is done is skipped.',
     )
 }
 

@@ -49,7 +49,7 @@ export function readLetter(
   }
 }
 
-/** What is sent back to the letter's queue: the job with its history and with its progress. Its consumer tries it anew. */
+/** What is sent back to the letter's queue: the job with its history and with its progress. Its consumer tries it again. */
 export function toRedrive({ job, reason, attempts, since, progress, copy }: Letter, now: number) {
   return deadLetter(job, { reason, attempts, since, at: now, progress, copy })
 }

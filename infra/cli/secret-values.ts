@@ -16,7 +16,7 @@ import { CommandError } from './command-error.ts'
 export function checked<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
   const result = schema.safeParse(document)
   if (result.success) return result.data
-  throw new CommandError(`Nothing is changed. The secret is not as it should be: ${problems(result.error)}.`)
+  throw new CommandError(`Nothing was changed. The secret is invalid: ${problems(result.error)}.`)
 }
 
 /** The same for what somebody writes by hand: a field that nobody reads is refused, since it is misspelt. */
@@ -24,7 +24,7 @@ export function strictlyChecked<Schema extends z.ZodType>(schema: Schema, docume
   const result = checked(schema, document)
   const unknown = unknownFields(schema, document)
   if (unknown.length > 0)
-    throw new CommandError(`Nothing is changed. The secret has fields that nobody reads: ${inWords(unknown)}.`)
+    throw new CommandError(`Nothing was changed. The secret has fields that nobody reads: ${inWords(unknown)}.`)
   return result
 }
 

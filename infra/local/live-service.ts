@@ -7,7 +7,7 @@ import type { Delivery, ProviderEvent } from './providers/simulator.ts'
 
 /**
  * Stands between the relay and a service that is being written on this machine, and tells of each call. What it hands on
- * is as the relay sent it, with the service's own answer; a signature that covers the URL is made anew for the service's.
+ * is as the relay sent it, with the service's own answer; a signature that covers the URL is made again for the service's.
  */
 export async function startLiveService({
   url,

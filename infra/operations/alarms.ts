@@ -24,7 +24,7 @@ type Rule = {
   atLeast: number
   /** For how many of the metric's periods in a row. Default: 1. */
   periods?: number
-  /** In any one of this many periods, the last ones; then it stays raised for as long, and can ring anew. */
+  /** In any one of this many periods, the last ones; then it stays raised for as long, and can ring again. */
   within?: number
 }
 

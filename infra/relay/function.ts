@@ -51,7 +51,7 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
       POWERTOOLS_SERVICE_NAME: name,
       POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace,
     },
-    // Jobs that wait are sent anew, for a day: Lambda would take that for a runaway loop and stop it after sixteen times.
+    // Jobs that wait are sent again, for a day: Lambda would take that for a runaway loop and stop it after sixteen times.
     recursiveLoop: RecursiveLoop.ALLOW,
     role,
     logGroup,

@@ -47,7 +47,7 @@ export function createParts(scope: Construct, chosen: Chosen) {
     /** What functions that answer a request have in common. */
     // 256 MB bring a seventh of a CPU: enough for one request, since what is slow happens during init, at full speed.
     answering: { ...common, timeout: Duration.seconds(10), memorySize: 256 } satisfies Settings,
-    /** What functions that work off a queue have in common. */
+    /** What functions that consume a queue have in common. */
     // A batch takes up to 20 ms of a whole CPU; with the 0.3 of one at 512 MB, still less than HubSpot takes to answer.
     consuming: { ...common, timeout: consumerTimeout, memorySize: 512 } satisfies Settings,
   }

@@ -40,7 +40,7 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly logEncryptionKey?: IKey
   /**
-   * How many batches of each queue are worked off at once, 2 to 1000. More where the account allows it.
+   * How many batches of each queue are consumed at once, 2 to 1000. More where the account allows it.
    *
    * @default - 2, so that the three queues leave room for the webhook in an account that may run ten functions at once,
    * which new ones may

@@ -88,7 +88,8 @@ export function channelSecrets(scope: Construct, identity: string) {
   })
   acknowledge(scope, {
     id: `AwsSolutions::AwsSolutions-IAM5[Resource::${asNagWritesIt(stack.resolve(arns))}]`,
-    reason: 'Operators add channels without deploying anew, and Secrets Manager ends every ARN in random characters.',
+    reason:
+      'Operators add channels without another deployment, and Secrets Manager ends every ARN in random characters.',
   })
   return { prefix, arns }
 }

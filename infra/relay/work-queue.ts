@@ -4,10 +4,10 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
 
-/** The timeout of every function that works off a queue. */
+/** The timeout of every function that consumes a queue. */
 export const consumerTimeout = Duration.seconds(60)
 
-/** How a queue is worked off. */
+/** How a queue is consumed. */
 export interface WorkQueueProps {
   /** What is in it, as alarms and the dashboard call it. */
   readonly title: string
@@ -60,11 +60,11 @@ export class WorkQueue extends Construct {
   readonly title: string
   readonly impact: string
   /**
-   * How often SQS hands a message out before it becomes a dead letter. Waiting work is sent anew, so this counts crashes and
+   * How often SQS hands a message out before it becomes a dead letter. Waiting work is sent again, so this counts crashes and
    * outages, but also each time that Lambda had no room for the consumer: a hundred, six minutes apart, are ten hours.
    */
   readonly maxReceiveCount = 100
-  /** The function that works it off. */
+  /** The function that consumes it. */
   consumer: IFunction | undefined
   mapping: EventSourceMapping | undefined
   readonly #props: WorkQueueProps
@@ -86,7 +86,7 @@ export class WorkQueue extends Construct {
     })
   }
 
-  /** Has a function work this queue off. Its timeout must be `consumerTimeout`. */
+  /** Has a function consume this queue. Its timeout must be `consumerTimeout`. */
   feed(consumer: IFunction) {
     const { batchingWindow, maxConcurrency } = this.#props
     this.consumer = consumer

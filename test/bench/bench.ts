@@ -246,7 +246,7 @@ function showCosts() {
   console.log(table.toString())
 }
 
-/** Of a message that is told SENT and READ: three requests, and three jobs that are worked off in batches as they come. */
+/** Of a message that is told SENT and READ: three requests, and three jobs that are consumed in batches as they come. */
 async function usedByMessage(): Promise<Used> {
   const counted = await countMessages(quick ? 40 : 100)
   const { webhookMs, batchMs } = statuses.ours

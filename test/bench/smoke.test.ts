@@ -79,7 +79,7 @@ describe.each(contenders)('%s', (contender) => {
     const update = statusUpdate()
     cloud.refusals.push(500)
     await consume([update])
-    // The relay sends it anew; the wait is over.
+    // The relay sends it again; the wait is over.
     const again = cloud.queued.map(({ MessageBody }) => JSON.parse(MessageBody))
     await consume(again.map((job) => ({ ...job, waiting: { ...job.waiting, notBefore: 0 } })))
 

@@ -290,7 +290,7 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await expect.poll(() => figure('p50')).toMatch(/ s$/)
   })
 
-  test('a fault is seen where it sits, and one button mends everything', async () => {
+  test('a fault is seen where it sits, and one button fixes everything', async () => {
     await flip('HubSpot', 'Server errors')
     await flip('SQS', 'Every message comes twice')
 
@@ -298,7 +298,7 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await station('status').filter({ hasText: 'HubSpot' }).getByText('500').waitFor()
     await station('deliveries').getByText('2 ×').waitFor()
     await page.getByRole('button', { name: 'Break something (2 on)' }).click()
-    await page.getByRole('button', { name: 'Mend everything' }).click()
+    await page.getByRole('button', { name: 'Fix everything' }).click()
     await page.getByRole('button', { name: 'Break something', exact: true }).waitFor()
     expect(await page.locator('#stations .fault').count()).toBe(0)
   })

@@ -83,7 +83,7 @@ test('a function logs to its own log group and no other', () => {
   }
 })
 
-test('the one wildcard stands for channels that operators add without deploying anew', () => {
+test('the one wildcard stands for channels that operators add without another deployment', () => {
   const wild = allowed.filter(({ action, resource }) => action.includes('*') || resource.includes('*'))
 
   expect(wild.map(({ by, action, resource }) => [by, action, resource])).toEqual([

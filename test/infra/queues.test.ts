@@ -31,7 +31,7 @@ describe.each(mappings)('the consumer of $EventSourceArn.Fn::GetAtt.0', ({ queue
     expect(mapping['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures'])
   })
 
-  // Lambda's loop detection would end a job that was sent anew sixteen times, which is hours before it is given up.
+  // Lambda's loop detection would end a job that was sent again sixteen times, which is hours before it is given up.
   test('may be invoked by its own messages for as long as they wait', () => {
     expect(consumer['RecursiveLoop']).toBe('Allow')
   })

@@ -122,7 +122,7 @@ describe('an empty deployment', () => {
     const { exitCode, said } = await relay(['secret', 'set', 'app', '--file', '-'], { input: content })
 
     expect(exitCode).toBe(1)
-    expect(said).toMatch(/nothing is changed/i)
+    expect(said).toMatch(/nothing was changed/i)
   })
 
   test('cannot try a refresh token before the app secret is there, and says so', async () => {
@@ -252,20 +252,20 @@ describe('filling it in', () => {
 })
 
 describe('what is wrong with a portal', () => {
-  test('is told with its remedy, and gone once it is mended', async () => {
+  test('is told with its remedy, and gone once it is fixed', async () => {
     const { refreshToken } = hubspot.portal(ids.portalId)!
     hubspot.uninstallApp(ids.portalId)
     const uninstalled = await relay(['doctor'])
     hubspot.portal(ids.portalId)!.refreshToken = refreshToken
-    const mended = await relay(['doctor', '--json'])
+    const fixed = await relay(['doctor', '--json'])
 
     expect(uninstalled).toMatchObject({ exitCode: 1, said: expect.stringMatching(/^Not able to work: 1 of/) })
     expect(uninstalled.printed).toContain(
       '✗ No access to portal 1001: HubSpot refuses to refresh its access token (HTTP 400, invalid_grant, BAD_REFRESH_TOKEN).',
     )
     expect(uninstalled.printed).toContain(`→ An administrator of the account opens ${stack.outputs['InstallUrl']}.`)
-    expect(mended.exitCode).toBe(0)
-    expect(JSON.parse(mended.printed)).toContainEqual({
+    expect(fixed.exitCode).toBe(0)
+    expect(JSON.parse(fixed.printed)).toContainEqual({
       result: 'well',
       sentence: expect.stringMatching(/^Portal 1001 gives access\. Until now it did not: HubSpot refuses/),
     })
@@ -361,7 +361,7 @@ describe('dead letters', () => {
     const interrupted = await relay(['dead-letters', 'redrive', '--yes'], { signal: AbortSignal.abort() })
 
     expect(trial.printed).toBe(
-      'Would send back 3 dead letters (deliveries: 2, status-updates: 1). Nothing is changed; --yes does it.',
+      'Would send back 3 dead letters (deliveries: 2, status-updates: 1). Nothing was changed; --yes does it.',
     )
     expect(trial.said).toContain('1 message given up')
     expect(purge.printed).toContain('Would delete 4 dead letters')
@@ -479,7 +479,7 @@ describe('reconciling', () => {
     expect((await reconcile()).exitCode).toBe(0)
   })
 
-  test('at HubSpot finds what somebody else made of a message, within its share, and tells it anew', async () => {
+  test('at HubSpot finds what somebody else made of a message, within its share, and tells it again', async () => {
     const since = '2026-01-01'
     const at = (...options: string[]) =>
       reconcile('--at-hubspot', '--portal', ids.portalId, '--since', since, '--share', '0.9', ...options)
@@ -493,7 +493,7 @@ describe('reconciling', () => {
     const fixed = await at('--fix', '--json')
     await stack.idle()
 
-    expect(looked).toMatchObject({ exitCode: 1, said: expect.stringContaining('--fix tells it anew') })
+    expect(looked).toMatchObject({ exitCode: 1, said: expect.stringContaining('--fix tells it again') })
     expect(looked.printed).toContain(`2300310 ${untold.id}: sent, so SENT; HubSpot shows FAILED`)
     expect(JSON.parse(fixed.printed)).toMatchObject({ differences: [{ messageId: untold.id, shows: 'FAILED' }] })
     expect(hubspot.message(untold.id)).toMatchObject({ status: 'SENT' })

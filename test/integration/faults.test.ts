@@ -26,7 +26,7 @@ async function sendDuring(expect: ExpectStatic, relay: LocalRelay & { refused: s
   const service = await relay.addChannelAccount(account, { conduct: () => ({}) })
   relay.stack.faults.add(fault)
   const sending = relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
-  // What is refused is tried anew at once, and then by whoever called.
+  // What is refused is tried again at once, and then by whoever called.
   await expect.poll(() => relay.refused.filter((name) => name === fault.service).length).toBeGreaterThanOrEqual(3)
   relay.stack.faults.delete(fault)
   const message = await sending
@@ -79,7 +79,7 @@ describe.concurrent('a secret', () => {
 
     await expect
       .poll(() => relay.stack.functionLogs('deliver-message').join('\n'))
-      .toMatch(/Secret .* is not as it should be: url: /)
+      .toMatch(/Secret .* is invalid: url: /)
     expect(message.told).toBeUndefined()
   })
 })

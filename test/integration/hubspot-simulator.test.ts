@@ -250,7 +250,7 @@ test('a wrong client is told what is wrong', async () => {
   expect(statuses).toEqual(['BAD_CLIENT_ID', 'BAD_CLIENT_SECRET', 'BAD_GRANT_TYPE'])
 })
 
-test('consent to too few scopes is a 403 until an administrator consents anew', async () => {
+test('consent to too few scopes is a 403 until an administrator consents again', async () => {
   const { hubspot, patch } = await setUp()
   const { id } = await hubspot.sendMessage({ ...ids, text: 'Hello', times: 0 })
 

@@ -102,7 +102,7 @@ describe('two customers with two Twilio accounts over one channel', () => {
 describe("what a WhatsApp customer writes, and the team's application", () => {
   const channelAccountId = '4000000004'
 
-  test('is handed on as it came; what is refused comes back once the place is put right', async () => {
+  test('is handed on as it came; what is refused comes back once the place is corrected', async () => {
     const [wrong, right] = [await startApplication([503], 410), await startApplication([503], 204)]
     const whatsApp = await startWhatsApp({ receiptsUrl: local.stack.outputs['ReceiptsUrl']! })
     local.addProvider(channelAccountId, whatsApp)

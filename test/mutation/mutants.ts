@@ -10,7 +10,7 @@ type Place = { line: number; column: number }
 
 const millisecondsForOneWorld = 60_000
 
-/** The first simulated world in which a mutant is noticed, or where it never ends; undefined where all is as it should be. */
+/** The first simulated world in which a mutant is noticed, or where it never ends; undefined where none is. */
 export function firstWorldThatNotices(mutant: Mutant, worlds: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: { mutant, worlds } })

@@ -91,7 +91,7 @@ function wronglyTold(world: World, fate: Fate): Violation[] {
 
 /**
  * The highest status that the world produced. What came of a send counts where the relay heard it. Where the process then
- * died, or could neither record it nor send the job anew with it, that is lost: the relay's own verdict may stand in its place.
+ * died, or could neither record it nor send the job again with it, that is lost: the relay's own verdict may stand in its place.
  */
 function possibleTruths(world: World, { id, kind }: Fate, part: number): Status[] {
   const { sends, issued } = world.provider

@@ -7,7 +7,7 @@ export type Process = {
   alive: boolean
   /** Which of its invocations it is in, or died in. */
   runs: number
-  /** A delivery could not be sent anew: what its run had learned travels no further. */
+  /** A delivery could not be sent again: what its run had learned travels no further. */
   forgot: boolean
   /** No process of the relay's, but of somebody beside whom it is measured: he never dies, nor does AWS fail him. */
   neverDies?: true

@@ -11,7 +11,7 @@ const concurrency = 3
 type Message = { id: string; body: string; sentAt: number; visibleAt: number; receives: number }
 type Invoke = ReturnType<typeof createLambda<SQSEvent, SQSBatchResponse>>
 
-/** A standard queue of SQS with its dead letters, and the event source by which Lambda works it off. */
+/** A standard queue of SQS with its dead letters, and the event source by which Lambda consumes it. */
 export function createWorkQueue(
   { clock, draws, faults, note }: Ground,
   { aws }: Network,

@@ -120,7 +120,7 @@ export const variants: Variant[] = [
     },
   },
   {
-    wrong: 'it never reads a secret anew',
+    wrong: 'it never reads a secret again',
     breaks: 'the world comes to rest',
     kinds: ['a secret is changed'],
     handlers: { receipt: (deps) => receipt({ ...deps, accounts: readOnce(deps.telemetry, deps.accounts) }) },
@@ -184,7 +184,7 @@ export const variants: Variant[] = [
     },
   },
   {
-    wrong: 'it sends anew what is done',
+    wrong: 'it sends again what is done',
     breaks: 'the world comes to rest',
     handlers: { update: sendDoneAnew },
   },

@@ -61,7 +61,7 @@ const refused: SendOutcome = { outcome: 'rejected', reason: 'The number does not
 const failed = { statusType: 'FAILED', errorMessage: 'The number does not exist' }
 
 describe('with resend "ignore", the default', () => {
-  test('a failed message that comes under another event id is not sent; that is counted, said with both ids, and told anew', async () => {
+  test('a failed message that comes under another event id is not sent; that is counted, said with both ids, and told again', async () => {
     const { announce, answering, sends, held, told, again, warnings } = setUp()
     answering(refused)
     await announce('event-1')

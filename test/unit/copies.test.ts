@@ -3,7 +3,7 @@ import type { LedgerItem } from '../../functions/messages/record.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
-// A job that waits is sent anew. Where the answer to that is lost, the one that was received comes back, and is sent anew again.
+// A job that waits is sent again. Where the answer to that is lost, the one that was received comes back, and is sent once more.
 
 let world: World
 beforeEach(() => {
@@ -86,7 +86,7 @@ describe('a copy of a waiting job', () => {
     }
   }
 
-  test('bears how often the job was sent anew, and a token of its own each time', async () => {
+  test('bears how often the job was sent again, and a token of its own each time', async () => {
     await wait(2)
     const [second] = waitingIn(world.deliveries)
     await world.step()

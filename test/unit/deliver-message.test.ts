@@ -442,7 +442,7 @@ describe('what is known is told before a job may end', () => {
     expect(told()).toEqual(['SENT'])
   })
 
-  test('it is announced where the job cannot be sent anew, which would have carried it', async () => {
+  test('it is announced where the job cannot be sent again, which would have carried it', async () => {
     world.provider.send = async () => ({ outcome: 'sent', status: 'delivered' })
     refuseOutcomes()
     const send = world.deliveries.send
@@ -1129,7 +1129,7 @@ test("a send knows where its receipts are to go: to its account's own URL", asyn
   expect(world.provider.receiptsUrl).toBe('https://relay.test/receipts/2/a%2F1')
 })
 
-test('a fault of the account is said at once, and the message goes out when it is mended', async () => {
+test('a fault of the account is said at once, and the message goes out when it is fixed', async () => {
   let faults = 2
   world.provider.send = async () => {
     if (faults-- > 0) throw new SetUpFault('The provider does not accept this account as it is set up: HTTP 401')
@@ -1168,7 +1168,7 @@ describe('an event that could not be read', () => {
     job: { v: 1, type: 'event', unread: gzip(JSON.stringify(body)), traceId: 'trace' },
   })
 
-  test('is parsed anew when it is redriven, and delivered', async () => {
+  test('is parsed again when it is redriven, and delivered', async () => {
     await world.deliveries.send(unread(event), { group: '1' })
     await world.rest()
 

@@ -60,7 +60,7 @@ describe('where it cannot be handed on', () => {
     ])
   })
 
-  test('a day of failures: among the dead letters; a place put right meanwhile is used when it is redriven', async () => {
+  test('a day of failures: among the dead letters; a place corrected meanwhile is used when it is redriven', async () => {
     relay.answer = 503
     await relay.rest()
     expect(relay.deadLetters.jobs()).toMatchObject([{ deadLetter: { reason: expect.stringContaining('24 hours') } }])
@@ -73,7 +73,7 @@ describe('where it cannot be handed on', () => {
     expect(relay.requests.at(-1)).toMatchObject({ url: 'https://right.test/', body })
   })
 
-  test('a place put right since the secret was read: used at once', async () => {
+  test('a place corrected since the secret was read: used at once', async () => {
     relay.remembered = 'https://wrong.test/'
     relay.answers.push(404)
     await relay.rest()

@@ -242,7 +242,7 @@ test.each(['\n', ' ', '\r\n', '\t', '\uFEFF', '\u00a0'])(
   },
 )
 
-test('a client secret that was rotated since it was read is fetched anew', async () => {
+test('a client secret that was rotated since it was read is fetched again', async () => {
   const { post, secretsManager, pass, counts } = setUp()
   await post({ body })
   secretsManager.values.set('app', JSON.stringify({ ...appSecret, clientSecrets: ['new-secret', 'current-secret'] }))
@@ -271,25 +271,21 @@ test('a flood of forgeries is refused with few looks at the secret', async () =>
 test.each([
   ['missing', undefined, 'Secret app does not exist'],
   ['not JSON', 'hunter2', 'Secret app is not JSON'],
-  [
-    'without a client secret',
-    { clientId: 'hunter2' },
-    'Secret app is not as it should be: clientSecrets: expected tuple',
-  ],
+  ['without a client secret', { clientId: 'hunter2' }, 'Secret app is invalid: clientSecrets: expected tuple'],
   [
     'with no client secret in its list',
     { clientId: 'hunter2', clientSecrets: [] },
-    'Secret app is not as it should be: clientSecrets.0: expected string',
+    'Secret app is invalid: clientSecrets.0: expected string',
   ],
   [
     'with a client secret of two words',
     { clientId: 'hunter2', clientSecrets: ['hunter2 hunter2'] },
-    'Secret app is not as it should be: clientSecrets.0: has a space, or another sign that HubSpot gives none',
+    'Secret app is invalid: clientSecrets.0: has a space, or another sign that HubSpot gives none',
   ],
   [
     'with an empty client secret',
     { clientId: 'hunter2', clientSecrets: [''] },
-    'Secret app is not as it should be: clientSecrets.0: too small',
+    'Secret app is invalid: clientSecrets.0: too small',
   ],
 ])(
   'with a secret that is %s HubSpot is asked to try again, and the log names the field alone',

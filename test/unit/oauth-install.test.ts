@@ -143,7 +143,7 @@ describe('a consent', () => {
     expect(await world.consent({ state, cookie })).toMatchObject({ statusCode: 200 })
   })
 
-  test('is exchanged anew where the client secret was rotated since it was read', async () => {
+  test('is exchanged again where the client secret was rotated since it was read', async () => {
     world.answers.push({ status: 400, json: { error: 'invalid_client', status: 'BAD_CLIENT_SECRET' } })
     const { state, cookie } = await world.begin()
     world.rotate('next', { seen: false })
@@ -393,7 +393,7 @@ function createWorld({ publicBaseUrl }: { publicBaseUrl?: string } = { publicBas
   const table = createMemoryTable()
   const handler = createHandler({
     async appSecret({ fresh = false } = {}): Promise<AppSecret> {
-      if (!secrets) throw new SecretUnavailable('Secret app is not as it should be: clientId: too small')
+      if (!secrets) throw new SecretUnavailable('Secret app is invalid: clientId: too small')
       if (fresh) seen = secrets
       return { clientId: 'client', clientSecrets: seen! }
     },

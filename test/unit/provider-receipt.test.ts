@@ -231,7 +231,7 @@ test('while there is one secret, its use is not counted', async () => {
   expect(Object.keys(counts).filter((name) => name.endsWith('Secret'))).toEqual([])
 })
 
-test('a secret that was rotated since it was read is fetched anew', async () => {
+test('a secret that was rotated since it was read is fetched again', async () => {
   const { post, secretsManager, pass, counts } = setUp()
   await post({})
   secretsManager.values.set('channels/2300310', accountWith(stranger))
@@ -242,7 +242,7 @@ test('a secret that was rotated since it was read is fetched anew', async () => 
   expect(counts).not.toHaveProperty('ReceiptsRefused')
 })
 
-test('an account that has got a secret of its own since is found anew', async () => {
+test('an account that has got a secret of its own since is found again', async () => {
   const { post, secretsManager, pass } = setUp()
   const account = { channelId: '2300310', channelAccountId: '3000000001' }
   await post(account)
@@ -339,15 +339,11 @@ test.each([
 
 test.each([
   ['no JSON', 'hunter2', 'Secret channels/2300310 is not JSON'],
-  [
-    'of no provider',
-    '{"secrets":["hunter2"]}',
-    'Secret channels/2300310 is not as it should be: provider: invalid value',
-  ],
+  ['of no provider', '{"secrets":["hunter2"]}', 'Secret channels/2300310 is invalid: provider: invalid value'],
   [
     'of a provider that there is not',
     '{"provider":"hunter2"}',
-    'Secret channels/2300310 is not as it should be: provider: invalid value',
+    'Secret channels/2300310 is invalid: provider: invalid value',
   ],
   [
     'without its fields',

@@ -673,7 +673,7 @@ describe('a refusal that HubSpot does not document', () => {
     expect(world.hubspot.patches.filter(({ at }) => at - start < 30_000).length).toBeGreaterThanOrEqual(4)
   })
 
-  test('a dead letter that is redriven begins anew', async () => {
+  test('a dead letter that is redriven begins again', async () => {
     world.hubspot.answer = async () => ({ status: 400 })
     await send('sent')
     await world.rest()

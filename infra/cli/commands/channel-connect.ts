@@ -66,7 +66,7 @@ export function addConnectCommands(channel: Command, { terminal, deployment }: C
       if (failed > 0)
         throw new CommandError(
           `${failed} of ${wanted.length} accounts could not be connected.`,
-          'Mend what is said above, and do the same again: those that are connected stay as they are.',
+          'Fix what is said above and run the command again: accounts that are connected stay as they are.',
         )
     })
 
@@ -84,7 +84,7 @@ export function addConnectCommands(channel: Command, { terminal, deployment }: C
       const found = await deployment()
       const portalId = options.portal ?? (await onlyPortal(found))
       const { name, deliveryIdentifier } = asked(portalId, { ...options, inbox: '0' })
-      if (!deliveryIdentifier) throw new CommandError('An address is needed: --address. Nothing is changed.')
+      if (!deliveryIdentifier) throw new CommandError('An address is needed: --address. Nothing was changed.')
       await accountsOfChannel(found, { portalId, channelId }).finish(accountToken, { name, deliveryIdentifier })
       if (options.json)
         return terminal.print(JSON.stringify({ portalId, channelId, name, result: 'connected' }, undefined, 2))
@@ -125,7 +125,7 @@ const Wanted = NewAccount.extend({ portalId: Digits })
 function inFile(document: unknown) {
   const result = z.array(Wanted).safeParse(document)
   if (result.success) return result.data
-  throw new CommandError(`Nothing is changed. The file is not as it should be:\n${z.prettifyError(result.error)}`)
+  throw new CommandError(`Nothing was changed. The file is invalid:\n${z.prettifyError(result.error)}`)
 }
 
 function asked(portalId: string, { inbox, name, address, addressType }: ConnectOptions): z.infer<typeof Wanted> {

@@ -45,7 +45,7 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
       }),
     )
 
-  withFilters(deadLetters.command('redrive').description('sends dead letters back to their queues, to be tried anew'))
+  withFilters(deadLetters.command('redrive').description('sends dead letters back to their queues, to be retried'))
     .option('--given-up', 'also messages that were given up, and that the agent may have sent again by hand')
     .option('--yes', 'do it; without this, only say what would be done')
     .option('--json', 'print what was done, or would be, as JSON')
@@ -61,7 +61,7 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
           )
         if (!options.yes && options.json) return terminal.print(inJson({ wouldSendBack: chosen.map(summaryOf) }))
         if (!options.yes)
-          return terminal.print(`Would send back ${byQueue(chosen)}. Nothing is changed; --yes does it.`)
+          return terminal.print(`Would send back ${byQueue(chosen)}. Nothing was changed; --yes does it.`)
         const account = await forEach(chosen, terminal, 'Sent back', async (letter) => {
           const { source } = queueOf(found, letter.queue)
           await createQueue(found.sqs, source).send(toRedrive(letter, Date.now()), { group: tenantOf(letter.job) })
@@ -79,7 +79,7 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
       await look(found, terminal, options, async ({ meant, remove }) => {
         if (!options.yes && options.json) return terminal.print(inJson({ wouldDelete: meant.map(summaryOf) }))
         if (!options.yes)
-          return terminal.print(`Would delete ${byQueue(meant)} for good. Nothing is changed; --yes does it.`)
+          return terminal.print(`Would delete ${byQueue(meant)} for good. Nothing was changed; --yes does it.`)
         const account = await forEach(meant, terminal, 'Deleted', remove)
         conclude(terminal, 'Deleted', { ...account, skipped: 0 }, options)
         if (account.done > 0)

@@ -55,7 +55,7 @@ export async function report(
   )
 }
 
-/** In the order in which an operator mends them. */
+/** In the order in which an operator fixes them. */
 export const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
   checks.checkVersion,
   checks.checkAppSecret,

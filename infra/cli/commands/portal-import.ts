@@ -31,7 +31,7 @@ export function addImportCommand(portal: Command, { terminal, deployment }: Cont
       const { AccessTokensUrl } = found.outputs
       if (AccessTokensUrl)
         throw new CommandError(
-          'This relay keeps no refresh tokens. Nothing is changed.',
+          'This relay keeps no refresh tokens. Nothing was changed.',
           `Access comes from ${AccessTokensUrl} (hubspot.accessTokens).`,
         )
       const source = options.file ?? (terminal.isInteractive ? undefined : '-')
@@ -40,11 +40,11 @@ export function addImportCommand(portal: Command, { terminal, deployment }: Cont
         source === undefined ? await terminal.askHidden('Refresh token (hidden):') : await readGiven(terminal, source)
       const refreshToken = given.trim()
       if (!RefreshToken.safeParse(refreshToken).success)
-        throw new CommandError('That is no refresh token: it must be one word. Nothing is changed.')
+        throw new CommandError('That is no refresh token: it must be one word. Nothing was changed.')
 
       const { check, json } = options
       const refusal = await keep(found, { portalId, refreshToken }, check)
-      if (refusal) throw new CommandError(`${refusal.sentence}. Nothing is changed.`, refusal.remedy)
+      if (refusal) throw new CommandError(`${refusal.sentence}. Nothing was changed.`, refusal.remedy)
       if (json) return terminal.print(JSON.stringify({ portalId, isChecked: check }, undefined, 2))
       terminal.print(
         check
@@ -125,7 +125,7 @@ function refusalOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'refused'; pr
   if (kind === 'revoked')
     return {
       sentence: `HubSpot refuses this refresh token (${problem})`,
-      remedy: 'Install the app in the account anew, and import the refresh token that comes of it.',
+      remedy: 'Install the app in the account again, and import the refresh token that comes of it.',
     }
   return {
     sentence: `HubSpot refuses the app's own credentials (${problem})`,

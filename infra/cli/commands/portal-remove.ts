@@ -61,7 +61,7 @@ async function revoke(deployment: Deployment, portalId: string, kept: unknown) {
   const answer = await oauth.revoke(await appSecret(), portal.refreshToken)
   if (answer.kind === 'revoked') return
   throw new CommandError(
-    `HubSpot does not revoke the access to portal ${portalId} (${answer.problem}). Nothing is changed.`,
+    `HubSpot does not revoke the access to portal ${portalId} (${answer.problem}). Nothing was changed.`,
     'Try again in a while, or forget it with --no-revoke and have an administrator remove the app.',
   )
 }
@@ -103,7 +103,7 @@ function conclude({ outputs }: Deployment, terminal: Terminal, { portalId, remov
   const kinds = Object.entries(removed).map(([kind, number]) => `${kind}: ${number}`)
   const what = kinds.length > 0 ? kinds.join(', ') : 'nothing'
   if (json) terminal.print(JSON.stringify({ portalId, dryRun: dryRun === true, removed }, undefined, 2))
-  else if (dryRun) terminal.print(`Would erase of portal ${portalId}: ${what}. Nothing is changed.`)
+  else if (dryRun) terminal.print(`Would erase of portal ${portalId}: ${what}. Nothing was changed.`)
   else terminal.print(`Erased of portal ${portalId}: ${what}.`)
   if (dryRun || !purge) return
   if (terminal.signal.aborted) return terminal.note('Interrupted: the same command goes on where it ended.')

@@ -24,7 +24,7 @@ export function addReconcileCommand(program: Command, { terminal, deployment }: 
     )
     .option('--since <time>', 'only messages that changed since then: a date, or an age like 3d', sinceWhen)
     .option('--share <number>', "with --at-hubspot: the share of HubSpot's limit that may be used", shareOfLimit, 0.2)
-    .option('--fix', 'with --at-hubspot: tell HubSpot anew where it shows another status')
+    .option('--fix', 'with --at-hubspot: tell HubSpot again where it shows another status')
     .option('--json', 'print the messages and the counts as JSON')
     .action(async (options: Options) => {
       const found = await deployment()
@@ -112,7 +112,7 @@ function conclude(terminal: Terminal, account: Account, { yes, json }: Options) 
       'Use the command line of the version that is deployed.',
     )
   if (counts.untold === 0) return
-  if (!yes) throw new CommandError('HubSpot shows an outdated status. Nothing is changed.', '--yes tells HubSpot.')
+  if (!yes) throw new CommandError('HubSpot shows an outdated status. Nothing was changed.', '--yes tells HubSpot.')
   terminal.note('Queued: HubSpot is told within minutes.')
 }
 

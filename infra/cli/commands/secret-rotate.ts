@@ -70,17 +70,17 @@ const Account = z.looseObject({ provider: Provider })
 async function addCurrent({ askHidden }: Terminal, secrets: string[]) {
   if (secrets.length > 1)
     throw new CommandError(
-      'The rotation before is not finished: there is a previous secret. Nothing is changed.',
+      'The rotation before is not finished: there is a previous secret. Nothing was changed.',
       'First the same command with --finish.',
     )
   const current = (await askHidden('New secret (hidden):')).trim()
-  if (current === '' || secrets.includes(current)) throw new CommandError('That is no new secret. Nothing is changed.')
+  if (current === '' || secrets.includes(current)) throw new CommandError('That is no new secret. Nothing was changed.')
   return [current, ...secrets]
 }
 
 function dropPrevious({ print }: Terminal, secrets: string[]) {
   if (secrets.length > 1) return secrets.slice(0, 1)
-  print('There is no previous secret. Nothing is changed.')
+  print('There is no previous secret. Nothing was changed.')
   return undefined
 }
 
@@ -88,7 +88,7 @@ async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
   const { isTaken, problem } = await createAccess(deployment).tryCredentials(app)
   if (isTaken === false)
     throw new CommandError(
-      `HubSpot does not take this client secret (${problem}). Nothing is changed.`,
+      `HubSpot does not take this client secret (${problem}). Nothing was changed.`,
       "Take it from the app's page at HubSpot, after it was rotated there.",
     )
 }
@@ -118,21 +118,21 @@ export async function requireUnused(
   const remedy = 'Wait; or --force removes it all the same.'
   if (!monitoring)
     throw new CommandError(
-      'The local relay keeps no metrics: whether the previous secret is in use cannot be known. Nothing is changed.',
+      'The local relay keeps no metrics: whether the previous secret is in use cannot be known. Nothing was changed.',
       '--force removes it all the same.',
     )
   if (Date.now() - since < day)
-    throw new CommandError('The secret was rotated less than 24 hours ago. Nothing is changed.', remedy)
+    throw new CommandError('The secret was rotated less than 24 hours ago. Nothing was changed.', remedy)
   const sum = (metric: string) => monitoring.sumSince(of, metric, Date.now() - day, by)
   const uses = await sum(byPrevious)
   if (uses > 0)
     throw new CommandError(
-      `The previous secret has verified requests in the last 24 hours: ${uses}. Nothing is changed.`,
+      `The previous secret has verified requests in the last 24 hours: ${uses}. Nothing was changed.`,
       remedy,
     )
   if ((await sum(toShowIt)) === 0)
     throw new CommandError(
-      'Nothing came in the last 24 hours that would show whether it is used. Nothing is changed.',
+      'Nothing came in the last 24 hours that would show whether it is used. Nothing was changed.',
       remedy,
     )
 }

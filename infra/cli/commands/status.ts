@@ -21,7 +21,7 @@ export function addStatusCommands(program: Command, { terminal, deployment }: Co
     .option('--json', 'print the update as JSON')
     .action(async (id: string, status: Status, { reason, json, ...narrow }: Options) => {
       if (reason !== undefined && status !== 'failed')
-        throw new CommandError('A reason is for failed alone. Nothing is changed.')
+        throw new CommandError('A reason is for failed alone. Nothing was changed.')
       const found = await deployment()
       const item = await requireMessage(found, terminal, id, narrow)
       const update: StatusUpdate = {

@@ -23,7 +23,7 @@ export const EventSourceProperties = z.strictObject({
   Tags: z.unknown().optional(),
 })
 
-/** A queue whose messages a function works off. */
+/** A queue whose messages a function consumes. */
 export type EventSource = {
   sqs: SQSClient
   queueUrl: string

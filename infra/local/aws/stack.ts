@@ -16,9 +16,9 @@ import { readTemplate, synthesize } from './template.ts'
 
 /** How a local stack is run. */
 export type LocalStackOptions = {
-  /** A synthesized cloud assembly, a folder inside the project. Default: the project's app, synthesized anew. */
+  /** A synthesized cloud assembly, a folder inside the project. Default: the project's app, synthesized for it. */
   assembly?: string
-  /** CDK's context for the app that is synthesized anew, as `-c` sets it. */
+  /** CDK's context for the app that is synthesized, as `-c` sets it. */
   context?: object
   /** The port of the HTTP API. Default: a free one. */
   port?: number

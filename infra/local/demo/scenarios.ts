@@ -251,7 +251,7 @@ export const scenarios: Scenario[] = [
  * Plays scenarios side by side, each with a channel account and a service of its own. Resolves when everything has come
  * to rest, so that an outcome is the end of it and not a moment on the way; or when the time is over, and says of which
  * outcomes that is so. A job that waits for longer than ten seconds
- * counts as at rest: the duplicate of a status does, until the try that tells HubSpot could no longer be at it.
+ * counts as at rest: the duplicate of a status does, until the try that tells HubSpot could no longer be in progress.
  */
 export async function playScenarios(relay: LocalRelay, scenarios: Scenario[], { timeoutSeconds = 35 } = {}) {
   const limit = startLimit(timeoutSeconds * 1000)

@@ -7,7 +7,7 @@ export type Actions = ReturnType<typeof createActions>
 
 /** What can be done to the HubSpot that holds this state. */
 export function createActions(state: State) {
-  /** An administrator installs the app, or consents anew to other scopes. Returns the portal with its refresh token. */
+  /** An administrator installs the app, or consents again to other scopes. Returns the portal with its refresh token. */
   function installApp(portalId: string, { scopes = everyScope }: { scopes?: string[] } = {}) {
     const known = state.portals.get(portalId) ?? { portalId, refreshToken: '', scopes, refreshes: 0, recentCalls: [] }
     const portal = Object.assign(known, { scopes, refreshToken: known.refreshToken || randomToken() })

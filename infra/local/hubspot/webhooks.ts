@@ -141,7 +141,7 @@ async function post(hubspot: State, channelId: string, event: unknown, signing: 
   }
 }
 
-/** Made anew for each attempt: a retry with the first timestamp would be refused after five minutes. */
+/** Signed again for each attempt: a retry with the first timestamp would be refused after five minutes. */
 function signatureHeaders(hubspot: State, url: string, body: string, signing: Signing): Record<string, string> {
   if (signing === 'absent') return {}
   const clientSecret = signing === 'forged' ? 'not the secret' : hubspot.clientSecrets[0]!

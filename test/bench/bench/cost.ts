@@ -42,7 +42,7 @@ export type Status = {
   batchMs: number
 }
 
-/** What a status uses: one request, one message sent, and its share of a batch that is received, worked off and deleted. */
+/** What a status uses: one request, one message sent, and its share of a batch that is received, consumed and deleted. */
 export function usedBy({ batchSize, writeUnits, readUnits, logBytes, webhookMs, batchMs }: Status): Used {
   return {
     httpApiRequests: 1,

@@ -17,7 +17,7 @@ import { createLinkBrowser } from '../../support/link-browser.ts'
 import { runRelay } from '../../support/relay-terminal.ts'
 
 /**
- * A relay that is able to work, in which one mistake after the other is planted, found by doctor, and mended again.
+ * A relay that is able to work, in which one mistake after the other is planted, found by doctor, and fixed again.
  * What this machine has not is planted elsewhere: clocks, concurrency, alarms and regions.
  */
 const channelId = '2300310'
@@ -66,17 +66,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-type Mistake = { plant(): unknown; mend(): unknown; sentence: RegExp; remedy: RegExp; key?: string }
+type Mistake = { plant(): unknown; fix(): unknown; sentence: RegExp; remedy: RegExp; key?: string }
 
 const wrongAccount = (name: keyof typeof accounts, change: object, sentence: RegExp): Mistake => ({
   plant: () => putSecret(accounts[name], { ...providers[name]!.account, ...change }),
-  mend: () => putSecret(accounts[name], providers[name]!.account),
+  fix: () => putSecret(accounts[name], providers[name]!.account),
   sentence,
   remedy: new RegExp(`secret set channel ${accounts[name]}`),
 })
 const wrongApp = (secret: object | string, sentence: RegExp): Mistake => ({
   plant: () => stack.putSecret('AppSecret', secret),
-  async mend() {
+  async fix() {
     stack.putSecret('AppSecret', app)
     // Whoever asked HubSpot meanwhile has a lease.
     await putPortal(hubspot.portal('1001')!.refreshToken)
@@ -86,7 +86,7 @@ const wrongApp = (secret: object | string, sentence: RegExp): Mistake => ({
 })
 const wrongOutput = (outputs: Record<string, string>, sentence: RegExp, remedy: RegExp): Mistake => ({
   plant: () => noteRunning({ stack: { ...stack, outputs: { ...stack.outputs, ...outputs } }, hubspot }, note),
-  mend: () => noteRunning({ stack, hubspot }, note),
+  fix: () => noteRunning({ stack, hubspot }, note),
   sentence,
   remedy,
 })
@@ -99,7 +99,7 @@ const refusedInstallation = (status: string, sentence: RegExp, remedy: RegExp): 
     hubspot.faults.push({ method: 'POST', answer: { status: 400, body } })
     await browser.follow(consent, 'Connect account 1002')
   },
-  async mend() {
+  async fix() {
     const browser = createLinkBrowser()
     await browser.follow(await browser.open(stack.outputs['InstallUrl']!), 'Connect account 1001')
   },
@@ -117,20 +117,20 @@ const mistakes: Record<string, Mistake> = {
   'a wrong client id': wrongApp({ ...app, clientId: 'another' }, /HubSpot refuses the credentials of the app/),
   'an app that was uninstalled': {
     plant: () => hubspot.uninstallApp('1001'),
-    mend: async () => putPortal(hubspot.installApp('1001').refreshToken),
+    fix: async () => putPortal(hubspot.installApp('1001').refreshToken),
     sentence: /No access to portal 1001: HubSpot refuses to refresh/,
     remedy: /administrator of the account opens http.*install/,
   },
   'a wrong refresh token': {
     plant: () => putPortal('not-a-token'),
-    mend: () => putPortal(hubspot.portal('1001')!.refreshToken),
+    fix: () => putPortal(hubspot.portal('1001')!.refreshToken),
     sentence: /No access to portal 1001/,
     remedy: /administrator of the account opens/,
   },
   'a scope that was not granted': {
     plant: () =>
       hubspot.installApp('1001', { scopes: ['oauth', 'conversations.custom_channels.read', 'conversations.read'] }),
-    mend: () => hubspot.installApp('1001'),
+    fix: () => hubspot.installApp('1001'),
     sentence: /Portal 1001 has not granted conversations\.custom_channels\.write/,
     remedy: /administrator of the account opens/,
   },
@@ -146,20 +146,20 @@ const mistakes: Record<string, Mistake> = {
   ),
   'a webhook that goes elsewhere': {
     plant: () => hubspot.registerChannel(channelId, 'https://elsewhere.example.com/hook'),
-    mend: () => hubspot.registerChannel(channelId, stack.outputs['WebhookUrl']!),
+    fix: () => hubspot.registerChannel(channelId, stack.outputs['WebhookUrl']!),
     sentence: /posts the messages of channel 2300310 to https:\/\/elsewhere/,
     remedy: /channel set-webhook 2300310 --app-id 77/,
   },
   'a wrong developer API key': {
     plant() {},
-    mend() {},
+    fix() {},
     key: 'another key',
     sentence: /refuses the developer API key or the app id/,
     remedy: /belong to the developer account/,
   },
   'a secret for a channel of another app': {
     plant: () => putSecret('999', providers['line']!.account),
-    mend: () => stack.deleteSecret(`${stack.outputs['ChannelSecretsPrefix']}999`),
+    fix: () => stack.deleteSecret(`${stack.outputs['ChannelSecretsPrefix']}999`),
     sentence: /secret 999 belongs to no channel of app 77, and to none of their accounts/,
     remedy: /channel list --app-id 77/,
   },
@@ -185,7 +185,7 @@ const mistakes: Record<string, Mistake> = {
   ),
   'a secret that is no JSON': {
     plant: () => stack.putSecret(`${stack.outputs['ChannelSecretsPrefix']}${accounts.line}`, 'the token itself'),
-    mend: () => putSecret(accounts.line, providers['line']!.account),
+    fix: () => putSecret(accounts.line, providers['line']!.account),
     sentence: /is not JSON/,
     remedy: /secret set channel/,
   },
@@ -204,7 +204,7 @@ const mistakes: Record<string, Mistake> = {
       stack.sqs.send(
         new SendMessageCommand({ QueueUrl: stack.queueUrl('StatusUpdates/DeadLetters'), MessageBody: '{}' }),
       ),
-    mend: () => stack.sqs.send(new PurgeQueueCommand({ QueueUrl: stack.queueUrl('StatusUpdates/DeadLetters') })),
+    fix: () => stack.sqs.send(new PurgeQueueCommand({ QueueUrl: stack.queueUrl('StatusUpdates/DeadLetters') })),
     sentence: /There are dead letters: about 1/,
     remedy: /dead-letters list/,
   },
@@ -215,11 +215,11 @@ test('where nothing is planted, nothing is wrong', async () => {
 })
 
 test.each(Object.entries(mistakes))(
-  '%s is named, with its remedy, and gone once it is mended',
+  '%s is named, with its remedy, and gone once it is fixed',
   async (_name, mistake) => {
     await mistake.plant()
     const found = wrongOnes(await doctor(mistake.key))
-    await mistake.mend()
+    await mistake.fix()
 
     expect(found).toContainEqual({
       result: 'wrong',
@@ -230,7 +230,7 @@ test.each(Object.entries(mistakes))(
   },
 )
 
-test('mended, nothing is wrong any more', async () => {
+test('fixed, nothing is wrong any more', async () => {
   expect(wrongOnes(await doctor())).toEqual([])
 })
 

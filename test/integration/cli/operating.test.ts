@@ -590,7 +590,7 @@ describe('portal', () => {
     const { exitCode, said } = await relay(['portal', 'remove', '1003', '--yes'])
 
     expect(exitCode).toBe(1)
-    expect(said).toContain('Nothing is changed')
+    expect(said).toContain('Nothing was changed')
     expect(await keysOf('1003')).toEqual(['portal#1003'])
   })
 })

@@ -71,7 +71,7 @@ test('from nothing to the first true status, by questions and one link', async (
   expect(telegram.messages).toMatchObject([{ text: 'The first one' }])
 })
 
-test('what is there already is recognised: nothing is asked but the key, and nothing is changed', async () => {
+test('what is there already is recognised: nothing is asked but the key, and nothing was changed', async () => {
   const { exitCode, printed } = await runRelay(note, ['setup', '--app-id', '77', '--no-message'], {
     answers: [developerApiKey],
   })

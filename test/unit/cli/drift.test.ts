@@ -22,7 +22,7 @@ test.each<[string, Partial<LedgerItem>, string]>([
   expect(verdictOn(itemWith(item), { now, id })).toMatchObject({ kind })
 })
 
-test('what is known is told anew, as an update of its own', () => {
+test('what is known is told again, as an update of its own', () => {
   expect(verdictOn(itemWith({ known: 'read', told: told('SENT') }), { now, id })).toEqual({
     kind: 'untold',
     updates: [
@@ -49,7 +49,7 @@ test('marks left behind are taken over in the name of their jobs', () => {
   })
 })
 
-test('of a message that took several sends, what is told anew is known of one of them, and raises none', () => {
+test('of a message that took several sends, what is told again is known of one of them, and raises none', () => {
   const parts = [{ known: 'sent' as const }, { known: 'failed' as const, reason: 'No such number' }]
   const reason = '1 of 2 sends failed: No such number'
 

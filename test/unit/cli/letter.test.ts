@@ -52,7 +52,7 @@ test.each(['', 'no JSON', '[]', 'null', '{"gzip":"?"}'])('anything can be read a
   expect(openEnvelope(encodeBody(toRedrive(letter, now)))).toMatchObject({ body: letter.job })
 })
 
-test('a redriven job starts anew, whatever it took along', () => {
+test('a redriven job starts again, whatever it took along', () => {
   const waited = { ...delivery(), waiting: { attempt: 4, since: 0, notBefore: 0 } }
 
   const opened = openEnvelope(encodeBody(toRedrive(read(waited), now)))

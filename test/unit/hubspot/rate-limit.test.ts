@@ -107,22 +107,22 @@ describe('a slot that was kept', () => {
     expect(requests).toEqual(['read rate-limit-pause#1'])
   })
 
-  test('is taken anew when its time has long passed, behind all others', async () => {
+  test('is taken again when its time has long passed, behind all others', async () => {
     const rateLimit = limiter()
     const slots = await take(rateLimit, 200)
     time = slots[0]! + 2000
-    const anew = await rateLimit.takeSlot('1', slots[0]!)
+    const again = await rateLimit.takeSlot('1', slots[0]!)
 
-    expect(anew).toBeGreaterThan(slots.at(-1)!)
+    expect(again).toBeGreaterThan(slots.at(-1)!)
   })
 
-  test('is taken anew when another Lambda was told to pause', async () => {
+  test('is taken again when another Lambda was told to pause', async () => {
     const rateLimit = limiter()
     const slots = await take(rateLimit, 100)
     await limiter().pause('1', time + 30_000)
-    const anew = await rateLimit.takeSlot('1', slots[50]!)
+    const again = await rateLimit.takeSlot('1', slots[50]!)
 
-    expect(anew).toBeGreaterThanOrEqual(time + 30_000)
+    expect(again).toBeGreaterThanOrEqual(time + 30_000)
   })
 
   test('holds when it lies behind the pause', async () => {

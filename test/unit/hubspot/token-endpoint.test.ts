@@ -45,7 +45,7 @@ describe('a request for an access token', () => {
     expect(world.requests.at(-1)!.body).toBe('{"portalId":"1","refused":true}')
   })
 
-  test('is signed anew where it is refused and the secret was changed meanwhile', async () => {
+  test('is signed again where it is refused and the secret was changed meanwhile', async () => {
     const world = createWorld()
     world.answers.push({ status: 401 })
     world.rotateTo(nextSecret)

@@ -146,7 +146,7 @@ describe('the app secret', () => {
     expect(world.secretsUsed).toEqual(['current'])
   })
 
-  test('is read anew where HubSpot refuses it: it may have been rotated', async () => {
+  test('is read again where HubSpot refuses it: it may have been rotated', async () => {
     const world = createWorld()
     world.answers.push({ kind: 'refused', problem: 'HTTP 400, BAD_CLIENT_SECRET' })
     world.rotateTo('next')
@@ -196,7 +196,7 @@ describe('a portal that revoked its consent', () => {
     expect((error as NoAccess).notBefore).toBeLessThanOrEqual(world.now() + 15 * minute)
   })
 
-  test('has access at once when it is installed anew, and counts again if it revokes that', async () => {
+  test('has access at once when it is installed again, and counts again if it revokes that', async () => {
     const world = createWorld()
     world.answers.push(revoked)
     await expect(world.cold().get(portalId)).rejects.toThrow(NoAccess)

@@ -131,7 +131,7 @@ describe('a message of an account that is gone', () => {
     expect(world.statusUpdates.messages).toEqual([])
   })
 
-  test('and of one that was connected anew later is tried on', async () => {
+  test('and of one that was connected again later is tried on', async () => {
     let refusals = 1
     world.provider.send = async () => {
       if (refusals-- > 0) throw new RetryableError('the provider is down')

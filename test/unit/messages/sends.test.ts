@@ -44,7 +44,7 @@ describe('a try that wants to send', () => {
 
   test.each([
     ['that this very run has', { by: 'me', until: 100 }, {}, 'claimed'],
-    ['of another, which may still be at it', { by: 'other', until: 51 }, {}, { inProgressUntil: 51 }],
+    ['of another, which may still be in progress', { by: 'other', until: 51 }, {}, { inProgressUntil: 51 }],
     ['of an earlier run of itself that sent nothing', { by: 'before', until: 100 }, { earlier: ['before'] }, 'claimed'],
     ['of another that died', { by: 'other', until: 50 }, {}, { done: unknown }],
     [
@@ -135,7 +135,7 @@ describe('an account that would take something else by now', () => {
     expect(outcomesOf(next!).map(({ outcome }) => outcome)).toEqual(['sent', 'unknown', 'rejected'])
   })
 
-  test('while another may still be at it, it is waited for', () => {
+  test('while another may still be in progress, it is waited for', () => {
     const made = item({ plan: three, send: { by: 'other', until: 51 } })
 
     expect(claimSend(made, claim, changed)).toEqual({ answer: { inProgressUntil: 51 } })

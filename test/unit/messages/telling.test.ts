@@ -41,7 +41,7 @@ describe('a job that comes with a status', () => {
   })
 
   test.each([
-    ['its own, and its try may still be at it', mark({ status: 'sent' }, 'other'), [], { inProgressUntil: 100 }],
+    ['its own, and its try may still be in progress', mark({ status: 'sent' }, 'other'), [], { inProgressUntil: 100 }],
     ['its own, from an earlier run of itself', mark({ status: 'sent' }, 'before'), ['before'], 'claimed'],
     ['its own, from this very run', mark({ status: 'sent' }, 'me'), [], 'claimed'],
     ['its own, from a try that has come to an end', mark({ status: 'sent' }, 'other', 50), [], 'claimed'],
@@ -66,7 +66,7 @@ describe('a job that comes with a status', () => {
     expect(next?.marks).toEqual([...others, mark({ status: 'read' })])
   })
 
-  test('tells anew on purpose what is known, and nothing where nothing is', () => {
+  test('tells again on purpose what is known, and nothing where nothing is', () => {
     expect(advance(item({ known: 'read' }), update('sent', { id: 'again' }), claim, when)).toMatchObject({
       answer: 'claimed',
       next: { known: 'read', marks: [mark({ status: 'sent', id: 'again' })] },

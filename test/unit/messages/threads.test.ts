@@ -87,7 +87,7 @@ describe('a message of a thread', () => {
     expect(await threads.isWaiting(b)).toBe(false)
   })
 
-  test('is begun once: a repetition does not begin its minute anew, and answers whose turn it is', async () => {
+  test('is begun once: a repetition does not begin its minute again, and answers whose turn it is', async () => {
     const [a, b] = [message('a', 1), message('b', 2)]
     await threads.begin(a)
     await threads.begin(b)

@@ -28,7 +28,7 @@ test('a secret is remembered for five minutes', async () => {
   expect(manager.reads).toEqual(['s', 's'])
 })
 
-test('a secret that is not as it should be is read anew, at most every ten seconds, until it is put right', async () => {
+test('a secret that is invalid is read again, at most every ten seconds, until it is corrected', async () => {
   const { secrets, manager, pass } = setUp({ s: { user: '' } })
   for (let i = 0; i < 5; i++) await expect(secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
   expect(manager.reads).toEqual(['s'])
@@ -50,7 +50,7 @@ test('an absence is remembered for a minute', async () => {
   expect(await secrets.read('s', Schema)).toEqual(good)
 })
 
-test('asked for anew, a secret is fetched again, but not more often than every ten seconds', async () => {
+test('asked for again, a secret is fetched again, but not more often than every ten seconds', async () => {
   const { secrets, manager, pass } = setUp({ s: good })
   await secrets.read('s', Schema)
 
@@ -84,9 +84,9 @@ test('a secret that has to be there and is not is a reason to try later', async 
 test.each([
   ['no JSON', 'user=ada, hunter2', 'Secret s is not JSON'],
   ['nothing, as a binary secret is to us', '', 'Secret s is not JSON'],
-  ['of another type', '"hunter2"', 'Secret s is not as it should be: document: expected object'],
-  ['short of a field', '{"keys":[]}', 'Secret s is not as it should be: user: expected string'],
-  ['wrong in a field', '{"user":"ada","keys":["hunter2"]}', 'Secret s is not as it should be: keys.0: too small'],
+  ['of another type', '"hunter2"', 'Secret s is invalid: document: expected object'],
+  ['short of a field', '{"keys":[]}', 'Secret s is invalid: user: expected string'],
+  ['wrong in a field', '{"user":"ada","keys":["hunter2"]}', 'Secret s is invalid: keys.0: too small'],
 ])('a secret that is %s is unavailable: the error names the field, and no value', async (_, value, message) => {
   const { secrets, manager } = setUp()
   manager.values.set('s', value)
@@ -167,7 +167,7 @@ describe('while a secret cannot be read anew', () => {
     expect(await secrets.read('s', Schema)).toBeUndefined()
   })
 
-  test('whoever asks for it anew, to see whether it was rotated, is not given the old one', async () => {
+  test('whoever asks for it again, to see whether it was rotated, is not given the old one', async () => {
     const { secrets, manager, pass } = setUp({ s: good })
     await secrets.read('s', Schema)
     pass(60)

@@ -165,7 +165,7 @@ describe('callback', () => {
       (given) => given.replace(/\?(.*)$/, (_, query) => `?${query.split('&').reverse().join('&')}`),
     ],
     [
-      'with its query encoded anew',
+      'with its query encoded again',
       (given) => given.replace(/\?(.*)$/, (_, query) => `?${query.replaceAll('+', '%20').replaceAll('%2F', '/')}`),
     ],
     ['with its host in lower case', (given) => new URL(given).href],

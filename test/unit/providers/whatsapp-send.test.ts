@@ -267,7 +267,7 @@ test("the team's own sentence stands in for ours", async () => {
 
 test.each<[string, number, string | object]>([
   ['too many requests', 429, ''],
-  ['a token that has expired, which an operator can mend', 401, example('whatsapp/error-token')],
+  ['a token that has expired, which an operator can fix', 401, example('whatsapp/error-token')],
   ["360dialog's refusal of the key", 401, { meta: { developer_message: 'Invalid api_key' } }],
   ['what Meta itself calls transient', 400, { error: { code: 1, is_transient: true } }],
   ["360dialog's own limit", 400, { meta: { developer_message: 'You have exceeded the endpoint rate limit.' } }],

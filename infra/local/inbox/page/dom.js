@@ -26,7 +26,7 @@ export function icon(className, ...paths) {
 }
 
 /**
- * Makes a list show these items: draws an item anew only if it has changed, and then leaves open what was open, and the
+ * Makes a list show these items: draws an item again only if it has changed, and then leaves open what was open, and the
  * focus where it was. Items have a `key`.
  */
 export function show(list, items, draw) {

@@ -3,7 +3,7 @@ import { make } from './dom.js'
 const steps = [
   ['sent', 'Send', 'Write to the customer. HubSpot says “Sent” at once, whatever happens.'],
   ['failed', 'Let it fail', 'On the phone, press “Fail …” and choose why. The agent reads it a moment later.'],
-  ['broken', 'Break HubSpot', '“Break something”, switch on server errors, send again. Then mend it, and watch.'],
+  ['broken', 'Break HubSpot', '“Break something”, switch on server errors, send again. Then fix it, and watch.'],
 ]
 const key = 'first minute'
 const read = () => JSON.parse(localStorage.getItem(key) ?? '{}')
