@@ -27,7 +27,7 @@ export interface HubSpotApi {
    *
    * @default - none, HubSpot gives them, for refresh tokens that are kept here
    */
-  readonly accessTokens?: AccessTokens
+  readonly accessTokens?: { readonly url: string }
   /**
    * Where HubSpot's users give their consent.
    *
@@ -40,12 +40,6 @@ export interface HubSpotApi {
    * @default - those that a custom channel needs
    */
   readonly scopes: string[]
-}
-
-/** Where access tokens come from, if not from HubSpot. */
-interface AccessTokens {
-  /** `https://…` */
-  readonly url: string
 }
 
 /** How it is called unless something else is chosen. */
