@@ -39,8 +39,8 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     nothingNew(update: StatusUpdate, before: LedgerItem) {
       const known = knownOf(update, before)
       const isRaised = rises(update.status, known)
-      const metric = isRaised ? 'Coalesced' : update.status === known ? 'Duplicate' : 'Superseded'
-      say('Nothing new', `Updates${metric}`, { update, item: before })
+      const other = update.status === known ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
+      say('Nothing new', isRaised ? 'UpdatesCoalesced' : other, { update, item: before })
     },
 
     /** A receipt was to come, and did not: its account may be set up wrongly. Counted when nothing was known before. */
