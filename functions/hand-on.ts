@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { about, HandOnJob, version } from './messages/jobs.ts'
+import { version } from './messages/job-version.ts'
+import { about, HandOnJob } from './messages/jobs.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'

@@ -1,7 +1,9 @@
-import type { AppSecret, ReadAppSecret } from './hubspot/app-secret.ts'
-import { eventsIn, mostEvents, type ReadEvent, readEvent, toAnnouncement } from './hubspot/events.ts'
+import type { ReadAppSecret } from './hubspot/app-secret.ts'
+import { eventsIn, mostEvents } from './hubspot/event-array.ts'
+import { type ReadEvent, readEvent, toAnnouncement } from './hubspot/events.ts'
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
-import { isFresh, verify } from './hubspot/signature.ts'
+import { type NotHubSpots, whyNotHubSpots } from './hubspot/verify-webhook.ts'
+import { version } from './messages/job-version.ts'
 import {
   about,
   type ChannelAccountChanged,
@@ -9,21 +11,11 @@ import {
   type MessageAnnounced,
   tenantOf,
   type UnreadEvent,
-  version,
 } from './messages/jobs.ts'
 import { asItCame } from './messages/unread.ts'
 import { deadLetter } from './platform/envelope.ts'
-import {
-  calledUrl,
-  type HttpAnswer,
-  type HttpEvent,
-  header,
-  httpHandler,
-  largestBody,
-  rawBody,
-} from './platform/http-event.ts'
+import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, largestBody, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
-import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
 /** What `hubspot-webhook` works with. */
@@ -52,27 +44,10 @@ export function createHandler(deps: Deps) {
     const body = rawBody(event)
     const traceId = event.requestContext.requestId
     const url = calledUrl(event, path, deps.publicBaseUrl)
-    const rejection = await whyNotHubSpots(event, url, body)
+    const rejection = await whyNotHubSpots(event, { url, body }, deps)
     if (!rejection) return accept(body, traceId)
-    return reject(...rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    return reject(rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
-
-  /** Why a request is not HubSpot's, for the metric and for the log; undefined where it is. */
-  async function whyNotHubSpots(event: HttpEvent, url: string, body: Buffer): Promise<[Rejection, string] | undefined> {
-    const signature = header(event, 'x-hubspot-signature-v3')
-    const timestamp = header(event, 'x-hubspot-request-timestamp')
-    if (!signature)
-      return ['unsigned', header(event, 'x-hubspot-signature') ? 'only a signature of version 1 or 2' : 'no signature']
-    if (!timestamp) return ['unsigned', 'no timestamp']
-    if (!isFresh(timestamp, now())) return ['stale', 'timestamp is no time in milliseconds within five minutes of now']
-
-    const request = { method: event.requestContext.http.method, url, body, timestamp }
-    const matches = ({ clientSecrets }: AppSecret) =>
-      clientSecrets.findIndex((secret) => verify(request, signature, secret))
-    const match = await withRotatedSecret(deps.appSecret, matches, { isWrong: (index) => index < 0 })
-    if (match > 0) telemetry.count('VerifiedByPreviousSecret')
-    return match < 0 ? ['mismatch', 'signature does not match'] : undefined
-  }
 
   /** What HubSpot signed is never refused: an event that cannot be read waits among the dead letters for a version that can. */
   async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
@@ -170,14 +145,13 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  function reject(reason: Rejection, why: string, fields: object): HttpAnswer {
+  function reject({ reason, why }: NotHubSpots, fields: object): HttpAnswer {
     telemetry.warn('Webhook refused', { why, ...fields })
     telemetry.count('WebhooksRefused', 1, { reason })
     return { statusCode: 401, body: '' }
   }
 }
 
-type Rejection = 'unsigned' | 'stale' | 'mismatch'
 type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
 
 /** Waits for all, also where one fails. */

@@ -1,6 +1,8 @@
 import { Digits, Id } from './messages/ids.ts'
-import { about, type HandOnJob, StatusUpdate, version } from './messages/jobs.ts'
+import { version } from './messages/job-version.ts'
+import { about, type HandOnJob } from './messages/jobs.ts'
 import { cleanReason } from './messages/reasons.ts'
+import { StatusUpdate } from './messages/status-update.ts'
 import {
   calledUrl,
   type HttpAnswer,

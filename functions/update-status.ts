@@ -7,18 +7,12 @@ import { Attempts } from './hubspot/update-outcome.ts'
 import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { asCopy, superseded } from './messages/copies.ts'
-import {
-  about,
-  type MessageAnnounced,
-  StatusJob,
-  type StatusUpdate,
-  tenantOf,
-  type UnreadEvent,
-  version,
-} from './messages/jobs.ts'
+import { version } from './messages/job-version.ts'
+import { about, type MessageAnnounced, StatusJob, tenantOf, type UnreadEvent } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record.ts'
 import { createReport } from './messages/report.ts'
+import type { StatusUpdate } from './messages/status-update.ts'
 import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
 import { markOf, recordAnnouncement, remember, type Told, tellingOf } from './messages/telling.ts'
 import { consume } from './platform/consume.ts'

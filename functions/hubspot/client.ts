@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
-import { againStatuses, retryAfterSeconds } from '../platform/retry.ts'
+import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
 import type { Allowance } from './rate-limit.ts'
+import { allowanceOf, type UpdateAnswer, updateAnswerFrom } from './update-answer.ts'
 
 /** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
 export const ApiVersion = z.enum(['v3', '2025-09', '2026-03', '2026-09'])
@@ -9,24 +9,6 @@ export type ApiVersion = z.infer<typeof ApiVersion>
 
 /** A status as HubSpot's "update a message" endpoint takes it. */
 export type MessageStatus = { statusType: 'SENT' | 'FAILED' | 'READ'; errorMessage?: string | undefined }
-
-/** What HubSpot's answer to an update says. What becomes of the update by it: update-outcome.ts. */
-export type UpdateAnswer =
-  /** HubSpot took the status. `held` is what its answer says that it holds now, as far as it says so. */
-  | { kind: 'taken'; held?: HeldStatus | undefined }
-  /** The access token is stale or revoked. */
-  | { kind: 'unauthorized' }
-  /** The portal's consent lacks a scope. */
-  | { kind: 'scopes missing' }
-  /** Refused in a way that HubSpot does not document for this endpoint. Equal refusals have the same `alike`. */
-  | { kind: 'refused'; problem: string; status: number; alike: string }
-  /** Nothing was done; try again, after so many seconds where HubSpot says so. */
-  | { kind: 'busy'; problem: string; status: number; retryAfter?: number | undefined }
-  /** No answer, or the edge's: it may have taken effect, or do so late. */
-  | { kind: 'unclear'; problem: string; retryAfter?: number | undefined }
-
-/** What HubSpot says that it holds of a message: a word of its own, and why it failed. */
-export type HeldStatus = { word: string; errorMessage?: string | undefined }
 
 /** Tells HubSpot the status of a message. */
 export type HubSpot = {
@@ -72,89 +54,3 @@ export function messagePath(version: string, { channelId, messageId }: { channel
 /** The path below which channels are. */
 export const channelsPath = (version: string) =>
   version === 'v3' ? '/conversations/v3/custom-channels' : `/conversations/custom-channels/${version}`
-
-// Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
-const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
-/** Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again". */
-export const busyStatuses: ReadonlySet<number> = new Set([...againStatuses, 423, 477])
-
-function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
-  const { status } = response
-  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response.json) }
-  const said = problemIn(response)
-  const problem = inALine(response, said)
-  const retryAfter =
-    retryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
-  if (status === 401) return { kind: 'unauthorized' }
-  if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
-  if (unclearStatuses.has(status)) return { kind: 'unclear', problem, retryAfter }
-  if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfter }
-  const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
-  return { kind: 'refused', problem, status, alike: alike.slice(0, 200) }
-}
-
-// Two forms are seen: a category, and elsewhere in HubSpot's API a sentence alone, which quotes a piece of the token.
-const scopesMissing =
-  /MISSING_SCOPES|does not have proper permissions|requires (any|all|one) of \[|all required scopes/i
-
-function namesScopes({ json, text }: HttpResponse) {
-  return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
-}
-
-// Documented for every answer; some come without.
-function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
-  const numberIn = (header: string) => {
-    const value = headers[header]
-    return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
-  }
-  const max = numberIn('x-hubspot-ratelimit-max')
-  if (!max) return undefined
-  const remaining = numberIn('x-hubspot-ratelimit-remaining')
-  return { max, remaining, intervalMilliseconds: numberIn('x-hubspot-ratelimit-interval-milliseconds') }
-}
-
-// By the specification `status` may be missing, and by the guide be a string.
-const Message = z.object({
-  status: z.union([
-    z.string().transform((statusType) => ({ statusType, failureDetails: undefined })),
-    z.object({
-      statusType: z.string(),
-      failureDetails: z
-        .object({ errorMessage: z.string().optional().catch(undefined) })
-        .optional()
-        .catch(undefined),
-    }),
-  ]),
-})
-
-/** What a message, as HubSpot answers with it, holds; undefined where it does not say. */
-function heldIn(message: unknown): HeldStatus | undefined {
-  const { data } = Message.safeParse(message)
-  if (!data) return undefined
-  return { word: data.status.statusType, errorMessage: data.status.failureDetails?.errorMessage }
-}
-
-// Every field is optional in practice, whatever the specification says; one of another type counts as missing.
-const text = z.string().optional().catch(undefined)
-const Problem = z.object({
-  message: text,
-  category: text,
-  subCategory: text,
-  correlationId: text,
-  policyName: text,
-})
-type Problem = z.infer<typeof Problem>
-
-const problemIn = ({ json }: HttpResponse): Partial<Problem> => Problem.safeParse(json).data ?? {}
-
-/** HubSpot's error in a line: status, category, message and the id to quote to HubSpot's support. Not redacted. */
-function inALine({ status, headers }: HttpResponse, said: Partial<Problem>) {
-  const { message, category, subCategory, policyName, correlationId = headers['x-hubspot-correlation-id'] } = said
-  return [
-    `HTTP ${status}`,
-    ...[category, subCategory, policyName, message].map((part) => part?.slice(0, 1000)),
-    correlationId && `correlationId ${String(correlationId).slice(0, 100)}`,
-  ]
-    .filter((part) => part !== undefined && part !== '')
-    .join(', ')
-}

@@ -1,5 +1,6 @@
 import type { Page } from '../platform/html-page.ts'
-import { neededScopes, type TokenFailure } from './oauth.ts'
+import { neededScopes } from './oauth.ts'
+import type { TokenFailure } from './token-failure.ts'
 
 /** The page on which an installation begins, and the one that HubSpot sends the browser back to. */
 export const paths = { install: '/oauth/install', callback: '/oauth/callback' }

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
-import { type NamedWait, retryAfter as retryAfterOf } from '../platform/retry.ts'
+import { retryAfter as retryAfterOf } from '../platform/retry.ts'
 import type { AppSecret } from './app-secret.ts'
-import { type ApiVersion, busyStatuses } from './client.ts'
+import type { ApiVersion } from './client.ts'
+import { failureFrom, type TokenFailure } from './token-failure.ts'
 
 /** The id of a HubSpot account: a whole number, which others may write as a text. What is none counts as not said. */
 const HubId = z
@@ -29,17 +30,6 @@ export type GivenTokens = {
   portalId: string | undefined
   scopes: string[] | undefined
 }
-
-/** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
-export type TokenFailure = {
-  problem: string
-  code?: string | undefined
-  blames?: 'app' | 'redirect URL' | undefined
-} & (
-  | /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */ { kind: 'revoked' }
-  | /** The app's own credentials, or the request, are refused. */ { kind: 'refused' }
-  | { kind: 'busy'; retryAfter?: NamedWait | undefined }
-)
 
 /** What is answered to whoever asks for tokens. */
 export type TokenAnswer = GivenTokens | TokenFailure
@@ -146,36 +136,4 @@ async function orBusy<Answer>(ask: () => Promise<Answer | TokenFailure>): Promis
     if (!(error instanceof NoAnswer)) throw error
     return { kind: 'busy', problem: error.message }
   }
-}
-
-// RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type, or no code but a quotation.
-const codeWord = z
-  .string()
-  .regex(/^[A-Za-z_]{1,60}$/)
-  .optional()
-  .catch(undefined)
-const OAuthError = z.object({
-  error: codeWord,
-  status: codeWord,
-  message: z.string().optional().catch(undefined),
-  error_description: z.string().optional().catch(undefined),
-})
-
-function failureFrom(status: number, json: unknown, retryAfter?: NamedWait): TokenFailure {
-  const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
-  const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
-  const blames = blamed(status, [error, code, message, description].join(' '))
-  const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
-  if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
-    return { kind: 'revoked', ...said }
-  const isBusy = status < 400 || status >= 500 || busyStatuses.has(status)
-  return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'refused', ...said }
-}
-
-/** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */
-function blamed(status: number, said: string) {
-  if (/redirect[_ -]?ur[il]/i.test(said)) return 'redirect URL' as const
-  return status === 401 || /client[_ -]?(?:id|secret|credentials)|(?:invalid|unauthorized)_client/i.test(said)
-    ? ('app' as const)
-    : undefined
 }

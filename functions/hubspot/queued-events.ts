@@ -1,10 +1,5 @@
-import {
-  type ChannelAccountChanged,
-  type Delivery,
-  type DeliveryJob,
-  type UnreadEvent,
-  version,
-} from '../messages/jobs.ts'
+import { version } from '../messages/job-version.ts'
+import type { ChannelAccountChanged, Delivery, DeliveryJob, UnreadEvent } from '../messages/jobs.ts'
 import { gunzip } from '../platform/queue.ts'
 import { PermanentError } from '../platform/retry.ts'
 import { type ReadEvent, readEvent } from './events.ts'

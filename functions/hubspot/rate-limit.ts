@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { namedWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
+import { together } from '../platform/together.ts'
 import { createRefusals, type Refusals } from './refusals.ts'
 
 /** The limit on an app's requests in one HubSpot account, kept by all Lambdas together. Times are in milliseconds since 1970. */
@@ -120,38 +121,11 @@ const longestPause = 60_000
 const longestNamedPause = 900
 // What was long ago is no repetition.
 const forgottenAfter = 3_600_000
-// Records of a batch run side by side, and their reads are answered at once: within this each that needs a slot has asked.
-const gatheringMilliseconds = 1
-
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */
 function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: Allowance) {
   const budget = Math.max(1, Math.floor(max * share))
   const burst = Math.max(1, Math.floor(budget / 50))
   return { burst, interval: window / Math.max(1, budget - burst) }
-}
-
-/** Asks once for all who want to know within a moment: each gets the answer, how many they were, and its position. */
-function together<Answer>(
-  sleep: (milliseconds: number) => Promise<unknown>,
-  ask: (portalId: string, count: number) => Promise<Answer>,
-) {
-  const groups = new Map<string, { count: number; answer: Promise<Answer> }>()
-
-  function startGroup(portalId: string) {
-    const answer: Promise<Answer> = sleep(gatheringMilliseconds).then(() => {
-      groups.delete(portalId)
-      return ask(portalId, group.count)
-    })
-    const group = { count: 0, answer }
-    groups.set(portalId, group)
-    return group
-  }
-
-  return async (portalId: string) => {
-    const group = groups.get(portalId) ?? startGroup(portalId)
-    const position = group.count++
-    return { answer: await group.answer, position, count: group.count }
-  }
 }
 
 /** When HubSpot's limit was reached last: until when the portal pauses, and how often it happened before without a success. */

@@ -3,7 +3,7 @@ import type { Word } from '../messages/status.ts'
 import { redact } from '../platform/redact.ts'
 import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import type { UpdateAnswer } from './client.ts'
+import type { UpdateAnswer } from './update-answer.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
 import { Attempts, isNotThere, isYetToAppear, outcomeOf, type UpdateOutcome, worded } from './update-outcome.ts'
 

@@ -3,14 +3,10 @@ import { namedWait, RetryableError } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 
-import type { TokenFailure } from './oauth.ts'
+import { createAccessErrors, NoAccess, slowRetry } from './access-errors.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
+import type { TokenFailure } from './token-failure.ts'
 import type { TokenSource } from './token-source.ts'
-
-/** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
-export class NoAccess extends RetryableError {
-  override name = 'NoAccess'
-}
 
 /** Access tokens, one for each portal, shared by all Lambdas. */
 export type Tokens = {
@@ -28,7 +24,6 @@ const leaseTime = 60_000
 const refreshAhead = (life: number) => Math.min(60_000, life / 10)
 // While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
 const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
-const slowRetry = 15 * 60_000
 // One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
 const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
 const refusalsForgottenAfter = 3_600_000
@@ -45,6 +40,7 @@ export function createTokens(options: {
   random(): number
 }): Tokens {
   const { table, source, telemetry, now, random } = options
+  const { busy, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
   const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
 
@@ -155,25 +151,9 @@ export function createTokens(options: {
   }
 
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
-  const busy = (reason: string, about: number) =>
-    new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) })
   const pauseBeforeRefresh = (failed: number) => Math.min(longestRefreshPause, 1000 * 2 ** failed) * (1 + random())
   /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
   const usualRefreshTime = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
-  const refreshLater = (
-    { refreshAgainAt = 0, failedRefreshes = 0 }: Portal,
-    why = `it failed ${failedRefreshes} times`,
-  ) =>
-    new RetryableError(`The access token cannot be refreshed now: ${why}`, {
-      notBefore: refreshAgainAt + random() * Math.min(10_000, 500 * 2 ** failedRefreshes),
-    })
-  const noAccess = (portalId: string, problem: string, pause = slowRetry) =>
-    new NoAccess(`No access to portal ${portalId}: ${problem}`, { notBefore: now() + pause * (0.5 + random() / 2) })
-  const stillNoAccess = (portalId: string, { problem, askAgainAt }: Pick<Portal, 'problem' | 'askAgainAt'>) =>
-    new NoAccess(`No access to portal ${portalId}: ${problem}`, {
-      notBefore: askAgainAt + (random() * Math.max(askAgainAt - now(), 5000)) / 10,
-    })
-
   return {
     async get(portalId) {
       const known = remembered.get(keyOf(portalId))

@@ -1,8 +1,9 @@
 import { Deferred } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import type { HubSpot, MessageStatus, UpdateAnswer } from './client.ts'
+import type { HubSpot, MessageStatus } from './client.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Tokens } from './tokens.ts'
+import type { UpdateAnswer } from './update-answer.ts'
 
 /** What a message is updated with. */
 export type UpdateDeps = {

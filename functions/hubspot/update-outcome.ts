@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Word } from '../messages/status.ts'
 import type { NamedWait } from '../platform/retry.ts'
-import type { HeldStatus, UpdateAnswer } from './client.ts'
+import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
 
 /**
  * What an update remembers of its attempts, and takes along while it waits: since when HubSpot refuses it, how often it did,

@@ -1,21 +1,7 @@
 import * as z from 'zod'
-import { VerifiedBy } from './authority.ts'
 import { Digits, Id, Party } from './ids.ts'
-import { Status } from './status.ts'
-import { repairable, repaired } from './update-repair.ts'
-
-/**
- * The version of the bodies on the queues. Raise it when older code could not read them, or would lose by it: such bodies
- * stay queued for newer code. Those of the version before are read, too. What else a release has to heed: docs/upgrades.md.
- */
-export const version = 1
-
-/** What a body's `v` may be. What was read is as this version writes it: a field that changes has to be read both ways. */
-const Version = z
-  .int()
-  .min(Math.max(1, version - 1))
-  .max(version)
-  .transform(() => version)
+import { Version } from './job-version.ts'
+import { StatusUpdate } from './status-update.ts'
 
 /** A message on its way to its provider. */
 export const DeliveryJob = z.object({
@@ -91,58 +77,6 @@ export const ChannelAccountChanged = z.object({
   traceId: z.string(),
 })
 export type ChannelAccountChanged = z.infer<typeof ChannelAccountChanged>
-
-/** The most sends that one message may take. */
-export const mostSends = 100
-
-const Part = z
-  .object({ index: z.int().min(0), of: z.int().min(2).max(mostSends) })
-  .refine(({ index, of }) => index < of, 'there is no such part')
-
-/** Without these nobody knows what is said of which message: they are never guessed. */
-const Needed = {
-  v: Version,
-  /** Whoever sends statuses may leave it out. */
-  type: z.literal('status').default('status'),
-  portalId: Digits,
-  channelId: Digits,
-  /** Whose word it is. One that cannot be read is not as good as none. */
-  channelAccountId: Id.optional(),
-  messageId: Id,
-  status: Status,
-  /** Which of a message's sends it is about, counted from 0, and of how many; absent where there is one, or all are meant. */
-  part: Part.optional(),
-  /** Whose signature a receipt bears; absent where the sender is known to AWS. */
-  verifiedBy: VerifiedBy.optional(),
-}
-/** A status as whoever sends one should write it. */
-export const DocumentedStatus = z.object({
-  ...Needed,
-  /** Why it failed, for the agent to read. */
-  reason: z.string().max(2000).optional(),
-  /** Who says so: `forward`, `twilio`, … or `relay`. */
-  source: z.string().min(1).max(64),
-  /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */
-  id: z.string().max(128).optional(),
-  /** Set where the relay says so because the provider took the message and no receipt came. */
-  onSilence: z.literal(true).optional(),
-  providerMessageId: z.string().max(512).optional(),
-  /** When it happened, in ISO 8601. */
-  occurredAt: z.iso.datetime({ offset: true }),
-  messageCreatedAt: z.iso.datetime({ offset: true }).optional(),
-  traceId: z.string().max(128).optional(),
-})
-const InAnotherForm = z.looseObject(Needed).transform((update) => {
-  const unexpected = repairable.filter((name) => !DocumentedStatus.shape[name].safeParse(update[name]).success)
-  return { ...DocumentedStatus.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
-})
-
-/**
- * A word about a message: what its provider says, or the relay's own verdict. Whoever sends it may write in another form
- * what is not needed, and no status is lost by that; `unexpected` says which fields those are.
- */
-export const StatusUpdate = z.union([DocumentedStatus, InAnotherForm])
-export type StatusUpdate = z.infer<typeof DocumentedStatus> & { unexpected?: (typeof repairable)[number][] }
 
 /**
  * What a provider posted beside receipts, on its way to the account's own endpoint for it. The endpoint is not in here: it is

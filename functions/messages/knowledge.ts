@@ -1,8 +1,8 @@
-import type { StatusUpdate } from './jobs.ts'
 import { sentenceOf } from './part-names.ts'
 import { cleanReason } from './reasons.ts'
 import type { Knowledge, LedgerItem } from './record.ts'
 import { hubspotStatusFor, ladder, readsTheSame, rises } from './status.ts'
+import type { StatusUpdate } from './status-update.ts'
 
 /** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
 export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {

@@ -3,9 +3,11 @@ import { notBefore } from '../platform/envelope.ts'
 import type { Queue } from '../platform/queue.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { Again } from './announced-again.ts'
-import { about, type DeliveryJob, type StatusUpdate, version } from './jobs.ts'
+import { version } from './job-version.ts'
+import { about, type DeliveryJob } from './jobs.ts'
 import type { Part, SendOutcome } from './record.ts'
 import { statusFromOutcome } from './sends.ts'
+import type { StatusUpdate } from './status-update.ts'
 
 /** What the outcomes of sends are told with. */
 export type OutcomeDeps = {

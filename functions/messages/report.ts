@@ -1,7 +1,8 @@
 import type { Telemetry } from '../platform/telemetry.ts'
-import { about, type StatusUpdate } from './jobs.ts'
+import { about } from './jobs.ts'
 import type { LedgerItem } from './record.ts'
 import { rises } from './status.ts'
+import type { StatusUpdate } from './status-update.ts'
 import type { Telling } from './telling.ts'
 
 /** A status update, and its message's item as far as that is known. */

@@ -1,5 +1,5 @@
 import { type Speaker, withSpeaker } from './authority.ts'
-import type { DeliveryJob, StatusUpdate } from './jobs.ts'
+import type { DeliveryJob } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import {
   type Claim,
@@ -11,6 +11,7 @@ import {
   type SendOutcome,
   which,
 } from './record.ts'
+import type { StatusUpdate } from './status-update.ts'
 
 /** What came of a message's sends so far, in their order. */
 export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {

@@ -3,12 +3,12 @@ import type { Run } from '../platform/consumer.ts'
 import { once } from '../platform/idempotent.ts'
 import { PermanentError } from '../platform/retry.ts'
 import { asCopy } from './copies.ts'
-import type { StatusUpdate } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import { type AttemptRules, LedgerPersistence } from './ledger-persistence.ts'
 import { type LedgerItem, ledgerKey } from './record.ts'
 import type { Report } from './report.ts'
 import type { Status } from './status.ts'
+import type { StatusUpdate } from './status-update.ts'
 import { advance, endAttempt, markOf, recordTold, type Told } from './telling.ts'
 
 /** What a run knows of its telling, and leaves to the next one. */

@@ -1,8 +1,9 @@
 import { authorityOf, type Speaker } from './authority.ts'
-import type { MessageAnnounced, StatusUpdate } from './jobs.ts'
+import type { MessageAnnounced } from './jobs.ts'
 import { agentReadsTheSame, raise } from './knowledge.ts'
 import { type Claim, type Decision, type LedgerItem, noted, which } from './record.ts'
 import { hubspotStatusFor, Status, type Word } from './status.ts'
+import type { StatusUpdate } from './status-update.ts'
 
 /** What HubSpot is told: the word for what is known, and why it failed. */
 export type Telling = { status: Status; word: Word; errorMessage?: string | undefined }

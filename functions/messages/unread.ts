@@ -1,5 +1,6 @@
 import { gzip } from '../platform/queue.ts'
-import { type UnreadEvent, version } from './jobs.ts'
+import { version } from './job-version.ts'
+import type { UnreadEvent } from './jobs.ts'
 
 /**
  * An event of HubSpot's byte by byte, in as many pieces as SQS needs: it takes 1 MiB, and little of what HubSpot may post

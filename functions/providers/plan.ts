@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type DeliveryJob, mostSends } from '../messages/jobs.ts'
+import type { DeliveryJob } from '../messages/jobs.ts'
+import { mostSends } from '../messages/status-update.ts'
 import { withoutSlash } from '../platform/url.ts'
 import type { Provider } from './accounts.ts'
 import type { Send, SendAdapter } from './provider.ts'

@@ -1,7 +1,8 @@
 import * as z from 'zod'
-import type { DeliveryJob, StatusUpdate } from '../messages/jobs.ts'
+import type { DeliveryJob } from '../messages/jobs.ts'
 import type { Described } from '../messages/part-names.ts'
 import type { SendOutcome } from '../messages/record.ts'
+import type { StatusUpdate } from '../messages/status-update.ts'
 import type { FetchJson } from '../platform/fetch-json.ts'
 import type { Verdict } from './verdict.ts'
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { Digits, Id } from '../messages/ids.ts'
-import type { StatusUpdate } from '../messages/jobs.ts'
+import type { StatusUpdate } from '../messages/status-update.ts'
 
 /** Our ids, as they go out with a send and come back with its receipts: no look-up is needed, whichever comes first. */
 export type Reference = Pick<StatusUpdate, 'portalId' | 'channelId' | 'channelAccountId' | 'messageId' | 'part'>

@@ -1,6 +1,6 @@
 import * as z from 'zod'
+import { NoAccess } from '../../functions/hubspot/access-errors.ts'
 import { channelsPath } from '../../functions/hubspot/client.ts'
-import { NoAccess } from '../../functions/hubspot/tokens.ts'
 import type { HttpRequest } from '../../functions/platform/fetch-json.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'

@@ -1,6 +1,7 @@
-import { type StatusUpdate, version } from '../../functions/messages/jobs.ts'
+import { version } from '../../functions/messages/job-version.ts'
 import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
 import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
+import type { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { ofMark, tellingOf } from '../../functions/messages/telling.ts'
 
 /** How long a job that has to tell HubSpot may be in progress, in milliseconds, before its mark counts as left behind. */

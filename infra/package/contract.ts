@@ -3,7 +3,8 @@ import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 
 import { TokenEndpointSecret, TokenGrant, TokenRequest, UnknownPortal } from '../../functions/hubspot/token-endpoint.ts'
 import { Digits } from '../../functions/messages/ids.ts'
-import { DeliveryJob, DocumentedStatus } from '../../functions/messages/jobs.ts'
+import { DeliveryJob } from '../../functions/messages/jobs.ts'
+import { DocumentedStatus } from '../../functions/messages/status-update.ts'
 
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'

@@ -140,7 +140,7 @@ function copySources(folder: string) {
 }
 
 const versionLine = /^export const version = (\d+)$/m
-const jobsOf = (release: Release) => join(releaseFolder(release), 'functions/messages/jobs.ts')
+const jobsOf = (release: Release) => join(releaseFolder(release), 'functions/messages/job-version.ts')
 const versionOf = (release: Release) => Number(versionLine.exec(readFileSync(jobsOf(release), 'utf8'))![1])
 
 function writeVersion(release: Release, version: number) {

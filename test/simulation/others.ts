@@ -1,6 +1,6 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
-import { StatusUpdate } from '../../functions/messages/jobs.ts'
 import { hubspotStatusFor } from '../../functions/messages/status.ts'
+import { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { openEnvelope } from '../../functions/platform/envelope.ts'
 import { backoff, nextTry, RetryableError } from '../../functions/platform/retry.ts'
 import type * as updateStatus from '../../functions/update-status.ts'

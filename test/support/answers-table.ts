@@ -1,4 +1,5 @@
-import { createHubSpot, type UpdateAnswer } from '../../functions/hubspot/client.ts'
+import { createHubSpot } from '../../functions/hubspot/client.ts'
+import type { UpdateAnswer } from '../../functions/hubspot/update-answer.ts'
 import { type Asked, Attempts, outcomeOf, type UpdateOutcome } from '../../functions/hubspot/update-outcome.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 

@@ -11,9 +11,14 @@ const everything = read(root, '{functions,infra,test}/**/*.{ts,mjs,js}')
 
 const rooms = ['hubspot', 'providers', 'messages']
 // What is defined once, for all rooms; what messages do is left to handlers.
-const schemas = ['authority', 'ids', 'jobs', 'record', 'status'].map((name) => `messages/${name}.ts`)
+const schemas = ['authority', 'ids', 'job-version', 'jobs', 'record', 'status', 'status-update'].map(
+  (name) => `messages/${name}.ts`,
+)
 // It takes the place of a part of the AWS SDK, which reads the environment too.
 const readsTheEnvironmentForTheSdk = 'platform/environment-credentials.ts'
+
+// What each code of a provider means, and what each end of an installation says.
+const isTable = (path: string) => path.endsWith('/reasons.ts') || path === 'hubspot/install-pages.ts'
 
 test.each<[string, (source: Source) => string[]]>([
   [
@@ -39,6 +44,15 @@ test('a handler and its Lambda come in pairs', () => {
   const names = handlers.map((path) => path.replace(/(\.lambda)?\.ts$/, ''))
 
   expect(handlers.toSorted()).toEqual([...new Set(names)].flatMap((name) => [`${name}.lambda.ts`, `${name}.ts`]).sort())
+})
+
+test('a file is read at a sitting: two hundred lines at most, seventy-five on average, tables aside', () => {
+  const lengths = sources
+    .filter(({ path }) => !isTable(path))
+    .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+
+  expect(lengths.filter(({ lines }) => lines > 200)).toEqual([])
+  expect(lengths.reduce((sum, { lines }) => sum + lines, 0) / lengths.length).toBeLessThanOrEqual(75)
 })
 
 test('infra: the construct stands alone, what watches it knows only itself, and nothing but local knows local', () => {

@@ -1,20 +1,16 @@
 import { createHash } from 'node:crypto'
-import * as z from 'zod'
-import type { SendOutcome } from '../../messages/record.ts'
-import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { RetryableError, retryAfter } from '../../platform/retry.ts'
+import { NoAnswer } from '../../platform/fetch-json.ts'
+import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Fitted, inForms, whatItCannotCarry } from '../capabilities.ts'
-import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import type { Send, SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
-import { SetUpFault } from '../verdict.ts'
 import { LineAccount, truth } from './account.ts'
+import { outcomeFrom } from './answer.ts'
 import { capabilities } from './capabilities.ts'
-import { catalogue } from './reasons.ts'
 
 /** A push message: what one recipient gets by one call. */
 type Push = { to: string; messages: object[] }
@@ -103,43 +99,4 @@ function inGroups(messages: object[]) {
   return Array.from({ length: Math.ceil(messages.length / atOnce) }, (_, index) =>
     messages.slice(atOnce * index, atOnce * (index + 1)),
   )
-}
-
-const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
-const Refused = z.object({
-  message: z.string(),
-  details: z
-    .tuple([z.object({ property: z.string(), message: z.string().optional().catch(undefined) })])
-    .rest(z.unknown())
-    .optional()
-    .catch(undefined),
-})
-
-function outcomeFrom(
-  { status, headers, json }: HttpResponse,
-  { own, now }: { own: Catalogue; now: number },
-): SendOutcome {
-  // The same key was taken before: that try reached the customer.
-  const wasTaken = status === 409 && headers['x-line-accepted-request-id'] !== undefined
-  if (status === 200 || wasTaken)
-    return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }
-
-  const refused = Refused.safeParse(json).data
-  const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
-  if (refused && status >= 400 && status < 500 && ![401, 403, 404, 409].includes(status) && !isOverLimit) {
-    const [detail] = refused.details ?? []
-    const field = detail?.property.replace(/^messages\[\d+\]\./, '')
-    const words = field === undefined ? refused.message : `The property, '${field}'`
-    return {
-      outcome: 'rejected',
-      reason: reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }),
-    }
-  }
-  // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
-  if (status === 401 || (refused && [403, 404].includes(status)))
-    throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
-  throw new RetryableError(`LINE answered HTTP ${status}`, {
-    named: retryAfter(headers['retry-after'], now),
-    unclear: status !== 429 && status !== 503,
-  })
 }

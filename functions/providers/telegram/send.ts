@@ -1,18 +1,12 @@
-import * as z from 'zod'
-import type { SendOutcome } from '../../messages/record.ts'
-import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { type Fitted, type FormedFile, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
-import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { type QuickReply, readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
-import { SetUpFault } from '../verdict.ts'
 import { TelegramAccount, truth } from './account.ts'
+import { outcomeFrom, Refused } from './answer.ts'
 import { capabilities } from './capabilities.ts'
-import { aboutTheBot, catalogue } from './reasons.ts'
 
 /** A call of the Bot API. */
 type Call = { method: string; body: Record<string, unknown> }
@@ -112,41 +106,3 @@ function buttons(quickReplies: QuickReply[]) {
 
 const ofType = (quickReplies: QuickReply[], type: QuickReply['type']) =>
   quickReplies.filter((reply) => reply.type === type)
-
-const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
-const Refused = z.object({
-  ok: z.literal(false),
-  error_code: z.int(),
-  description: z.string(),
-  parameters: z
-    .object({
-      retry_after: z.number().optional().catch(undefined),
-      migrate_to_chat_id: z.int().optional().catch(undefined),
-    })
-    .optional()
-    .catch(undefined),
-})
-
-function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
-  const taken = Taken.safeParse(json).data
-  if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
-
-  const refused = Refused.safeParse(json).data
-  const code = refused?.error_code ?? status
-  if (code === 429) {
-    const seconds = refused?.parameters?.retry_after
-    const named = seconds === undefined ? undefined : { seconds }
-    throw new RetryableError('Telegram takes no more messages just now', { named })
-  }
-  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
-  // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
-  if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
-    throw new SetUpFault(
-      `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
-    )
-  const isRefusal = code >= 300 && code < 500 && code !== 408
-  if (refused && isRefusal) return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
-  // Not Telegram's words: something before it has answered, which passed nothing on.
-  if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
-  return { outcome: 'unknown' }
-}

@@ -1,22 +1,16 @@
-import * as z from 'zod'
-import type { SendOutcome } from '../../messages/record.ts'
-import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { type Capabilities, type Fitted, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
-import { reasonFor } from '../catalogue.ts'
 import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { Send, SendAdapter, SendTools } from '../provider.ts'
+import type { Send, SendAdapter } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { referenceOf, toQuery } from '../references.ts'
-import { actOn, answerOf, noteUnknown, verdictOf } from '../verdict.ts'
 import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
+import { Listing, outcomeFrom, outcomeOf } from './answer.ts'
 import { capabilities } from './capabilities.ts'
-import { catalogue, detailed, verdicts } from './reasons.ts'
 import { isOneSegment } from './segments.ts'
-import { inSegments, meaningOf } from './status.ts'
+import { inSegments } from './status.ts'
 
 /** One message of Twilio's: to one recipient, with what fits into it. */
 export type TwilioPart = { to: string; text: string; media: string[] }
@@ -141,53 +135,3 @@ function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: 
 // By itself Twilio posts a receipt again only if it could not connect. The fragment is neither sent nor signed:
 // www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
 const retries = '#rc=5&rp=4xx,5xx,ct,rt'
-
-const Message = z.object({
-  sid: z.string().max(64).optional().catch(undefined),
-  status: z.string().catch(''),
-  error_code: z.number().nullish().catch(undefined),
-  error_message: z.string().nullish().catch(undefined),
-})
-const Listing = z.object({
-  messages: z.array(z.object({ ...Message.shape, body: z.string(), direction: z.string(), date_created: z.string() })),
-})
-const Problem = z.object({
-  code: z.number().optional().catch(undefined),
-  message: z.string().optional().catch(undefined),
-})
-
-function outcomeFrom(
-  { status, headers, json }: HttpResponse,
-  account: TwilioAccount,
-  { now, receipts, note }: { now: number; receipts: boolean; note: SendTools['noteUnknownCode'] },
-): SendOutcome {
-  if (status >= 200 && status < 300) return outcomeOf(Message.safeParse(json).data ?? {}, account, { receipts })
-  const { code, message } = Problem.safeParse(json).data ?? {}
-  noteUnknown(code, { verdicts, catalogue, note })
-  return actOn(verdictOf(verdicts, { code, status }), {
-    service: 'Twilio',
-    answer: answerOf(code, status),
-    reason: () => {
-      const title = message ?? `Twilio refused the message: HTTP ${status}`
-      const detail = detailed.has(code ?? 0) ? message : undefined
-      return reasonFor(code, { own: account.reasons, catalogue, title, detail })
-    },
-    named: retryAfter(headers['retry-after'], now),
-  })
-}
-
-/** What came of a message by Twilio's own record of it. Where no receipts follow, taken has to count as sent. */
-function outcomeOf(
-  { sid: providerMessageId, status = '', error_code, error_message }: Partial<z.infer<typeof Message>>,
-  account: TwilioAccount,
-  { receipts }: { receipts: boolean },
-): SendOutcome {
-  const meaning = meaningOf(status, account) ?? 'accepted'
-  if (meaning === 'failed') {
-    const title = error_message ?? undefined
-    const reason = reasonFor(error_code ?? undefined, { own: account.reasons, catalogue, title })
-    return { outcome: 'rejected', reason, providerMessageId }
-  }
-  const isSent = meaning === 'accepted' && (account.sentOn === 'accepted' || !receipts)
-  return { outcome: 'sent', status: isSent ? 'sent' : meaning, providerMessageId }
-}

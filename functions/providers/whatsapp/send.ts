@@ -1,22 +1,16 @@
-import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
-import type { SendOutcome } from '../../messages/record.ts'
-import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
-import { type Fitted, type FormedFile, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
-import { reasonFor } from '../catalogue.ts'
-import { type QuickReply, readContent } from '../content.ts'
+import { inForms, whatItCannotCarry } from '../capabilities.ts'
+import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
-import type { SendAdapter, SendTools } from '../provider.ts'
+import type { SendAdapter } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
-import { actOn, answerOf, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
 import { truth, WhatsAppAccount } from './account.ts'
+import { outcomeFrom } from './answer.ts'
 import { callbackDataOf, longestCallbackData } from './callback-data.ts'
 import { capabilities } from './capabilities.ts'
 import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
-import { keptId } from './message-id.ts'
-import { catalogue, verdicts } from './reasons.ts'
+import { caption, messagesOf, names, refusalOfButtons } from './messages.ts'
 
 /** A customer in Meta's words: by phone number, or by user id. */
 type Customer = { to: string } | { recipient: string }
@@ -82,55 +76,6 @@ function customerOf(identifier: Identifier, country: string | undefined) {
 const written = (customer: string): Customer =>
   isWhatsAppUserId(customer) ? { recipient: customer } : { to: customer }
 
-/** The most that a caption takes, or a text with buttons below it. */
-const caption = capabilities.caption!
-
-/** The messages that a content takes: its text goes with the file or the buttons where it can. */
-function messagesOf({ text, files, quickReplies }: Fitted) {
-  const [file] = files
-  if (file && files.length === 1 && quickReplies.length === 0 && isCaption(text, file)) return [fileMessage(file, text)]
-  const media = files.map((file) => fileMessage(file))
-  if (quickReplies.length > 0) return [...media, buttons(text, quickReplies)]
-  return text === '' ? media : [textMessage(text), ...media]
-}
-
-const names: Record<string, string> = {
-  image: 'picture',
-  video: 'film',
-  audio: 'sound',
-  document: 'file',
-  interactive: 'text',
-}
-
-const isCaption = (text: string, { as }: FormedFile) =>
-  text !== '' && isWithin(text, caption) && caption.under.includes(as)
-
-function fileMessage({ as: type, url: link, name }: FormedFile, caption?: string) {
-  const filename = type === 'document' ? name : undefined
-  return { type, [type]: { link, caption, filename } }
-}
-
-function textMessage(body: string) {
-  return { type: 'text', text: { body, preview_url: /https?:\/\//.test(body) } }
-}
-
-function buttons(text: string, quickReplies: QuickReply[]) {
-  const reply = ({ label: title, value: id }: QuickReply) => ({ type: 'reply', reply: { id, title } })
-  return {
-    type: 'interactive',
-    interactive: { type: 'button', body: { text }, action: { buttons: quickReplies.map(reply) } },
-  }
-}
-
-/** Why WhatsApp would not take these quick replies as buttons. */
-function refusalOfButtons({ text, quickReplies }: Fitted) {
-  const differ = (['label', 'value'] as const).every(
-    (key) => new Set(quickReplies.map((reply) => reply[key])).size === quickReplies.length,
-  )
-  if (!differ) return 'WhatsApp takes quick replies that differ.'
-  return text === '' && 'WhatsApp takes quick replies only below a text.'
-}
-
 function fits(job: DeliveryJob, of: number) {
   return callbackDataOf({ job, index: Math.max(0, of - 1), of }).length <= longestCallbackData
 }
@@ -144,65 +89,4 @@ function access(account: WhatsAppAccount): { url: string; headers: Record<string
     url: `${base}/${graphVersion}/${phoneNumberId}/messages`,
     headers: { authorization: `Bearer ${accessToken}` },
   }
-}
-
-const Accepted = z.object({ messages: z.tuple([z.object({ id: z.string().min(1).max(512) })]).rest(z.unknown()) })
-const optionalText = z.string().optional().catch(undefined)
-const GraphError = z.object({
-  error: z.object({
-    code: z.number(),
-    error_subcode: z.number().optional().catch(undefined),
-    message: optionalText,
-    is_transient: z.boolean().optional().catch(undefined),
-    error_data: z.object({ details: optionalText }).optional().catch(undefined),
-  }),
-})
-type GraphError = z.infer<typeof GraphError>['error']
-
-/** An error of 360dialog's own. */
-const Dialog360Error = z
-  .object({ meta: z.object({ developer_message: z.string() }) })
-  .or(z.object({ meta: z.object({ developerMessage: z.string() }) }))
-  .transform(({ meta }) => ('developer_message' in meta ? meta.developer_message : meta.developerMessage))
-
-function outcomeFrom(
-  { status, headers, json }: HttpResponse,
-  account: WhatsAppAccount,
-  { now, note }: { now: number; note: SendTools['noteUnknownCode'] },
-): SendOutcome {
-  const [message] = Accepted.safeParse(json).data?.messages ?? []
-  const taken = account.sentOn === 'accepted' ? 'sent' : 'accepted'
-  if (status < 300 && message) return { outcome: 'sent', status: taken, providerMessageId: keptId(message.id) }
-
-  const error = GraphError.safeParse(json).data?.error
-  const ownMessage = Dialog360Error.safeParse(json).data
-  noteUnknown(error?.code, { verdicts, catalogue, note })
-  return actOn(error ? verdictOfGraph(error, status) : verdictOfDialog360(ownMessage, status), {
-    service: 'WhatsApp',
-    answer: answerOf(error?.code, status),
-    reason: () => {
-      const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
-      const detail = error?.error_data?.details
-      return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, title, detail })
-    },
-    named: retryAfter(headers['retry-after'], now),
-  })
-}
-
-function verdictOfGraph(error: GraphError, status: number): Verdict {
-  // The id of the number is wrong, or the token may not use it: so Meta answers every message.
-  const isOfNumber =
-    error.code === 100 && (error.error_subcode === 33 || /unsupported (get|post) request/i.test(error.message ?? ''))
-  if (isOfNumber) return 'set-up'
-  // Of a failure of its own Meta says that it will pass, and not that it did not take the message.
-  const isTransient = error.is_transient === true && status >= 400 && status < 500
-  return isTransient && !verdicts.has(`${error.code}`) ? 'later' : verdictOf(verdicts, { code: error.code, status })
-}
-
-/** 360dialog has words for what Meta has codes for. */
-function verdictOfDialog360(words: string | undefined, status: number): Verdict {
-  if (words === undefined || status >= 500) return verdictOf(verdicts, { code: undefined, status })
-  if (/exceeded the .*limit/i.test(words)) return 'later'
-  if (/api_key|has been disabled|lack of payment|endpoint is blocked/i.test(words)) return 'set-up'
-  return verdictOf(verdicts, { code: words, status })
 }

@@ -1,6 +1,6 @@
 import { createChannelAccounts } from '../../../functions/messages/channel-accounts.ts'
-import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
 import { createLedger } from '../../../functions/messages/ledger.ts'
+import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import { createHandler } from '../../../functions/update-status.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { feed } from './lambda.ts'

@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  ApiVersion,
-  createHubSpot,
-  type MessageStatus,
-  messagePath,
-  type UpdateAnswer,
-} from '../../../functions/hubspot/client.ts'
+import { ApiVersion, createHubSpot, type MessageStatus, messagePath } from '../../../functions/hubspot/client.ts'
+import type { UpdateAnswer } from '../../../functions/hubspot/update-answer.ts'
 import {
   type FetchJson,
   type HttpRequest,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { eventsIn, readEvent } from '../../../functions/hubspot/events.ts'
+import { eventsIn } from '../../../functions/hubspot/event-array.ts'
+import { readEvent } from '../../../functions/hubspot/events.ts'
 import { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { usualBehaviour } from '../../../infra/local/hubspot/behaviour.ts'
 import { messageEvent } from '../../../infra/local/hubspot/webhooks.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { UpdateAnswer } from '../../../functions/hubspot/client.ts'
+import type { UpdateAnswer } from '../../../functions/hubspot/update-answer.ts'
 import { type Asked, Attempts, outcomeOf } from '../../../functions/hubspot/update-outcome.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { about, DeliveryJob, StatusUpdate, tenantOf, version } from '../../../functions/messages/jobs.ts'
+import { version } from '../../../functions/messages/job-version.ts'
+import { about, DeliveryJob, tenantOf } from '../../../functions/messages/jobs.ts'
+import { StatusUpdate } from '../../../functions/messages/status-update.ts'
 
 const delivery: DeliveryJob = {
   v: version,

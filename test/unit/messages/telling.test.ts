@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { StatusUpdate } from '../../../functions/messages/jobs.ts'
 import { LedgerItem, withWaitingNote } from '../../../functions/messages/record.ts'
 import { ladder, type Status } from '../../../functions/messages/status.ts'
+import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import { advance, endAttempt, markOf, recordTold, tellingOf } from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
 

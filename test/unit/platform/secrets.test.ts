@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { SecretUnavailable } from '../../../functions/platform/fetch-secret.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
-import { createSecrets, SecretUnavailable } from '../../../functions/platform/secrets.ts'
+import { createSecrets } from '../../../functions/platform/secrets.ts'
 import { createFakeSecretsManager } from '../../support/aws.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
 

@@ -1,0 +1,46 @@
+import * as z from 'zod'
+import type { SendOutcome } from '../../messages/record.ts'
+import type { HttpResponse } from '../../platform/fetch-json.ts'
+import { RetryableError, retryAfter } from '../../platform/retry.ts'
+import { type Catalogue, reasonForWords } from '../catalogue.ts'
+import { SetUpFault } from '../verdict.ts'
+import { catalogue } from './reasons.ts'
+
+const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
+const Refused = z.object({
+  message: z.string(),
+  details: z
+    .tuple([z.object({ property: z.string(), message: z.string().optional().catch(undefined) })])
+    .rest(z.unknown())
+    .optional()
+    .catch(undefined),
+})
+
+export function outcomeFrom(
+  { status, headers, json }: HttpResponse,
+  { own, now }: { own: Catalogue; now: number },
+): SendOutcome {
+  // The same key was taken before: that try reached the customer.
+  const wasTaken = status === 409 && headers['x-line-accepted-request-id'] !== undefined
+  if (status === 200 || wasTaken)
+    return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }
+
+  const refused = Refused.safeParse(json).data
+  const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
+  if (refused && status >= 400 && status < 500 && ![401, 403, 404, 409].includes(status) && !isOverLimit) {
+    const [detail] = refused.details ?? []
+    const field = detail?.property.replace(/^messages\[\d+\]\./, '')
+    const words = field === undefined ? refused.message : `The property, '${field}'`
+    return {
+      outcome: 'rejected',
+      reason: reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }),
+    }
+  }
+  // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
+  if (status === 401 || (refused && [403, 404].includes(status)))
+    throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
+  throw new RetryableError(`LINE answered HTTP ${status}`, {
+    named: retryAfter(headers['retry-after'], now),
+    unclear: status !== 429 && status !== 503,
+  })
+}

@@ -1,0 +1,45 @@
+import * as z from 'zod'
+import type { SendOutcome } from '../../messages/record.ts'
+import type { HttpResponse } from '../../platform/fetch-json.ts'
+import { RetryableError } from '../../platform/retry.ts'
+import { type Catalogue, reasonForWords } from '../catalogue.ts'
+import { SetUpFault } from '../verdict.ts'
+import { aboutTheBot, catalogue } from './reasons.ts'
+
+const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
+export const Refused = z.object({
+  ok: z.literal(false),
+  error_code: z.int(),
+  description: z.string(),
+  parameters: z
+    .object({
+      retry_after: z.number().optional().catch(undefined),
+      migrate_to_chat_id: z.int().optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+})
+
+export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
+  const taken = Taken.safeParse(json).data
+  if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
+
+  const refused = Refused.safeParse(json).data
+  const code = refused?.error_code ?? status
+  if (code === 429) {
+    const seconds = refused?.parameters?.retry_after
+    const named = seconds === undefined ? undefined : { seconds }
+    throw new RetryableError('Telegram takes no more messages just now', { named })
+  }
+  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
+  // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
+  if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
+    throw new SetUpFault(
+      `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
+    )
+  const isRefusal = code >= 300 && code < 500 && code !== 408
+  if (refused && isRefusal) return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
+  // Not Telegram's words: something before it has answered, which passed nothing on.
+  if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
+  return { outcome: 'unknown' }
+}
