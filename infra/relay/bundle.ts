@@ -7,6 +7,14 @@ import type { Metafile } from 'esbuild'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Parts of libraries that would come along for an option which is never left at its default: unreached.ts says which. */
+const unreached = [
+  '@smithy/node-http-handler',
+  '@smithy/signature-v4',
+  '@aws-lambda-powertools/jmespath/functions',
+  '@aws-lambda-powertools/jmespath',
+]
+
 /** Bundles `functions/{name}.lambda.ts` into a folder as `index.mjs` and its chunks. Answers esbuild's metafile. */
 export function bundle(name: string, outdir: string, root = projectRoot): Metafile {
   // Loaded only here: who has the bundles already needs no esbuild.
@@ -23,7 +31,10 @@ export function bundle(name: string, outdir: string, root = projectRoot): Metafi
     platform: 'node',
     target: 'node24',
     mainFields: ['module', 'main'],
-    alias: { '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts' },
+    alias: {
+      '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts',
+      ...Object.fromEntries(unreached.map((name) => [name, './functions/platform/unreached.ts'])),
+    },
     // What the SDK imports only when it streams events, or runs in a browser: left out, 12 kB (gzip) a function.
     external: ['@smithy/core/event-streams', 'bowser'],
     // CommonJS packages call `require`, which ES modules do not have.
