@@ -10,6 +10,7 @@ import { hubSpotAsSource } from './hubspot/token-source.ts'
 import { createTokens } from './hubspot/tokens.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
+import { createRevocations } from './messages/revocations.ts'
 import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
@@ -88,7 +89,13 @@ export const handler = createHandler({
   accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, adapters: receiptKeys }),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
-  tokens: createTokens({ ...clock, table: portals, source: tokenSource, telemetry }),
+  tokens: createTokens({
+    ...clock,
+    table: portals,
+    source: tokenSource,
+    telemetry,
+    noteRevoked: createRevocations(ledger, Date.now).note,
+  }),
   rateLimit: createRateLimit({ ...clock, ...allowed, table: portals, sleep }),
   queue: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.STATUS_UPDATES_DEAD_LETTERS_URL),

@@ -1,4 +1,5 @@
 import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib'
+import { EventBus } from 'aws-cdk-lib/aws-events'
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
 import { HostedZone } from 'aws-cdk-lib/aws-route53'
 import { Topic } from 'aws-cdk-lib/aws-sns'
@@ -12,7 +13,7 @@ import { readSettings } from './settings.ts'
 export function createRelayApp(context: Record<string, unknown> = {}) {
   // The CDK CLI hands over the context of cdk.json by itself; here it is the same for whoever runs this without it.
   const app = new App({ context: { ...cdk.context, ...context } })
-  const { stage, domain, alarmTopicArn, statusSenderArns = [], ...props } = readSettings(app.node)
+  const { stage, domain, alarmTopicArn, eventBus, statusSenderArns = [], ...props } = readSettings(app.node)
   const stack = new Stack(app, relayName(stage), {
     description: 'Keeps the delivery status of messages in HubSpot custom channels true',
   })
@@ -21,6 +22,7 @@ export function createRelayApp(context: Record<string, unknown> = {}) {
     ...props,
     ...(domain && { domain: withZone(stack, domain) }),
     alarmTopic,
+    ...(eventBus && { eventBus: busOf(stack, eventBus) }),
   })
   // The relay is alone in this stack, so its outputs need no prefix and no hash.
   for (const part of relay.node.children) if (part instanceof CfnOutput) part.overrideLogicalId(part.node.id)
@@ -29,6 +31,11 @@ export function createRelayApp(context: Record<string, unknown> = {}) {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
   return app
 }
+
+const busOf = (stack: Stack, nameOrArn: string) =>
+  nameOrArn.startsWith('arn:')
+    ? EventBus.fromEventBusArn(stack, 'EventBus', nameOrArn)
+    : EventBus.fromEventBusName(stack, 'EventBus', nameOrArn)
 
 type DomainSetting = NonNullable<ReturnType<typeof readSettings>['domain']>
 

@@ -58,6 +58,9 @@ const Settings = z
     removalPolicy: z.enum(RemovalPolicy).exclude(['SNAPSHOT']),
     deletionProtection: z.boolean(),
     alarmTopicArn: arn('topic'),
+    eventBus: z
+      .string()
+      .regex(/^(arn:.*|[\w./-]{1,256})$/, 'must be `default`, the name of a bus of EventBridge, or its ARN'),
     alarmSubscribers: z.array(z.string()),
     runbookUrl: z.string(),
     statusSenderArns: z.array(arn('sender')),
@@ -69,7 +72,7 @@ const Settings = z
  * setting by its dotted name: `-c relay.stage=beta -c relay.hubspot.requestShare=0.5`. What is an object is merged,
  * `-c 'relay.hubspot={"apiVersion":"2026-03"}'`; `null` brings a setting back to its default.
  * They are named as in `StatusRelayProps`, which tells their meaning and defaults; durations are ISO 8601 (`PT1H`),
- * `logRetention` is in days, `alarmTopicArn` stands for `alarmTopic`, and each of `statusSenderArns` for a call of
+ * `logRetention` is in days, `eventBus` is the name or ARN of one, `alarmTopicArn` stands for `alarmTopic`, and each of `statusSenderArns` for a call of
  * `grantSendStatuses`.
  */
 export function readSettings(node: Node) {

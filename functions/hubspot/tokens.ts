@@ -36,6 +36,8 @@ export function createTokens(options: {
   table: Table
   source: TokenSource
   telemetry?: Pick<Telemetry, 'error' | 'count'>
+  /** Told of a portal that took its consent back, before the portal is marked: at least once. */
+  noteRevoked?(portalId: string): Promise<void>
   now(): number
   random(): number
 }): Tokens {
@@ -115,9 +117,11 @@ export function createTokens(options: {
   async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenFailure): Promise<never> {
     const problem = `${source.name} refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
+    const isRevoked = kind === 'revoked' && portal.problem !== problem
+    if (isRevoked) await options.noteRevoked?.(portalId)
     const { isMarked, askAgainAt } = await mark(portal, problem, pause)
     if (kind !== 'revoked') telemetry?.count('AccessRefused')
-    else if (isMarked && portal.problem !== problem) {
+    else if (isMarked && isRevoked) {
       telemetry?.error(`Portal revoked: its messages wait until ${source.mendedBy}`, { portalId, problem })
       telemetry?.count('PortalsRevoked')
     }

@@ -2,6 +2,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { createDynamoDb, type DynamoDb, dynamoDbEndpoint } from './dynamodb.ts'
 import { defaultProvider } from './environment-credentials.ts'
+import { createEventBus, type EventBus } from './event-bus.ts'
 import { createFetchJson, createHttp } from './fetch-json.ts'
 import { requestHandler, requestSigner } from './sdk-transport.ts'
 
@@ -37,6 +38,15 @@ export function connectDynamoDb(env: NodeJS.ProcessEnv): DynamoDb {
     dualStack: env['AWS_USE_DUALSTACK_ENDPOINT'] === 'true',
   })
   return createDynamoDb({ region, endpoint, credentials, fetchJson: createFetchJson({ timeout }) })
+}
+
+/** A bus of EventBridge, by its name or ARN. */
+export function connectEventBus(name: string, env: NodeJS.ProcessEnv): EventBus {
+  const region = env['AWS_REGION'] ?? ''
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const endpoint =
+    env['AWS_ENDPOINT_URL_EVENTBRIDGE'] ?? env['AWS_ENDPOINT_URL'] ?? `https://events.${region}.${domain}`
+  return createEventBus(name, { region, endpoint, credentials, fetchJson: createFetchJson({ timeout: 5000 }) })
 }
 
 /**

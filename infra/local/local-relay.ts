@@ -42,7 +42,7 @@ export const app = { clientId: 'local-client', clientSecrets: [clientSecret] }
  * of a team, one for each channel account.
  */
 export async function startLocalRelay(
-  options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'onAwsCall' | 'overrides'> & {
+  options: Pick<LocalStackOptions, 'assembly' | 'port' | 'onLog' | 'onAwsCall' | 'onEvent' | 'overrides'> & {
     /** The relay's settings, over those of `cdk.json`. */
     settings?: Record<string, unknown>
     /** The API that the relay calls. Default: the simulated HubSpot's. */

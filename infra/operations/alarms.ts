@@ -38,28 +38,30 @@ export class Alarms extends Construct {
     { watched, topic, runbookUrl }: { watched: Watched; topic: ITopic | undefined; runbookUrl: string },
   ) {
     super(scope, id)
-    this.all = [...watched.queues.flatMap((queue) => ofQueue(queue, watched)), ...ofRelay(watched)].map(
-      ({ name, says, metric, ...rule }) => {
-        const alarm = new Alarm(
-          this,
-          name.replaceAll(/\W+(\w)/g, (_, first: string) => first.toUpperCase()),
-          {
-            alarmDescription: `${says} ${runbookUrl}#${anchorOf(name)}`,
-            metric,
-            threshold: rule.atLeast,
-            evaluationPeriods: rule.within ?? rule.periods ?? 1,
-            ...(rule.within && { datapointsToAlarm: 1 }),
-            comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treatMissingData: TreatMissingData.NOT_BREACHING,
-          },
-        )
-        if (topic) {
-          alarm.addAlarmAction(new SnsAction(topic))
-          alarm.addOkAction(new SnsAction(topic))
-        }
-        return alarm
-      },
-    )
+    this.all = [
+      ...watched.queues.flatMap((queue) => ofQueue(queue, watched)),
+      ...ofRelay(watched),
+      ...ofEvents(watched),
+    ].map(({ name, says, metric, ...rule }) => {
+      const alarm = new Alarm(
+        this,
+        name.replaceAll(/\W+(\w)/g, (_, first: string) => first.toUpperCase()),
+        {
+          alarmDescription: `${says} ${runbookUrl}#${anchorOf(name)}`,
+          metric,
+          threshold: rule.atLeast,
+          evaluationPeriods: rule.within ?? rule.periods ?? 1,
+          ...(rule.within && { datapointsToAlarm: 1 }),
+          comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+          treatMissingData: TreatMissingData.NOT_BREACHING,
+        },
+      )
+      if (topic) {
+        alarm.addAlarmAction(new SnsAction(topic))
+        alarm.addOkAction(new SnsAction(topic))
+      }
+      return alarm
+    })
   }
 }
 
@@ -94,6 +96,26 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WatchedQueue, 
       says: `Some jobs have been waiting for over an hour. ${impact} The log says what for: access, a rate limit, or the other side.`,
       metric: metricOf(namespace, 'WaitedFor', { ...minutes(5), of: nameOf(consumer!), statistic: 'Maximum' }),
       atLeast: 3600,
+    },
+  ]
+}
+
+function ofEvents({ events }: Watched): Rule[] {
+  if (!events) return []
+  return [
+    {
+      name: 'Events are late',
+      says: 'What happens is published more than ten minutes late. Your own systems do not hear of it; statuses are not held up. See within a day why the bus takes nothing.',
+      metric: events.publisher.metric('IteratorAge', { ...minutes(1), statistic: 'Maximum' }),
+      atLeast: 600_000,
+      periods: 5,
+    },
+    {
+      name: 'Events given up',
+      says: 'Events could not be published for 23 hours, and are not tried any more. Your own systems will not hear of them. Mend what keeps the bus from taking them, and compare with the ledger.',
+      metric: arrivalsIn(events.deadLetters),
+      atLeast: 1,
+      within: 15,
     },
   ]
 }

@@ -85,6 +85,7 @@ export const metrics = {
   PortalsInstalled: { of: ['oauth-install'], unit: 'Count' },
   PortalsReinstalled: { of: ['oauth-install'], unit: 'Count' },
   DeliveriesDisconnected: { of: ['deliver-message'], unit: 'Count' },
+  EventsPublished: { of: ['publish-events'], unit: 'Count' },
 
   CopiesEnded: { of: ['deliver-message', 'update-status'], unit: 'Count' },
   WrittenByNewerVersion: { of: ['deliver-message', 'update-status', 'hand-on'], unit: 'Count' },

@@ -13,6 +13,14 @@ export interface Watched {
   readonly functions: LambdaFunction[]
   readonly apiId: string
   readonly queues: WatchedQueue[]
+  /** Absent where nothing is published. */
+  readonly events: WatchedEvents | undefined
+}
+
+/** What publishes events, and where it leaves what it could not publish. */
+interface WatchedEvents {
+  readonly publisher: IFunction
+  readonly deadLetters: IQueue
 }
 
 /** A queue, its dead letters, and the function that consumes it. */

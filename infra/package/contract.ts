@@ -4,12 +4,13 @@ import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { TokenEndpointSecret, TokenGrant, TokenRequest, UnknownPortal } from '../../functions/hubspot/token-endpoint.ts'
 import { Digits } from '../../functions/messages/ids.ts'
 import { DeliveryJob } from '../../functions/messages/jobs.ts'
+import { details } from '../../functions/messages/relay-events.ts'
 import { DocumentedStatus } from '../../functions/messages/status-update.ts'
-
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'
 import { ForwardAnswer, ForwardRefusal } from '../../functions/providers/forward/send.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { source } from '../../functions/publish-events.ts'
 import { relayVersion } from '../relay/version.ts'
 
 /** HubSpot's event of an agent's message, as its guide documents it; what else an event has is left alone. */
@@ -142,10 +143,26 @@ const secrets: Contract[] = [
   })),
 ]
 
+/** What is published on the bus of EventBridge, as its rules and targets see it. */
+const RelayEvent = z.union(
+  Object.entries(details).map(([type, detail]) =>
+    z.looseObject({ source: z.literal(source), 'detail-type': z.literal(type), detail }),
+  ),
+)
+
+const events: Contract[] = [
+  {
+    name: 'RelayEvent',
+    title: 'What happened',
+    description: 'An event on the bus that the setting eventBus names. docs/events.md says when each comes.',
+    schema: RelayEvent,
+  },
+]
+
 /** The JSON Schema of each document that others write or read, by its name. */
 export function jsonSchemas(): Record<string, Record<string, unknown>> {
   return Object.fromEntries(
-    [...messages, ...secrets].map(({ name, title, description, schema }) => {
+    [...messages, ...events, ...secrets].map(({ name, title, description, schema }) => {
       const { $schema, ...generated } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
       return [name, { $schema, title, description, ...exact(generated) }]
     }),

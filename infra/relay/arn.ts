@@ -8,6 +8,7 @@ type Form = { service: string; resource: RegExp; is: string }
 export const arns = {
   certificate: { service: 'acm', resource: /^certificate\/[\w-]+$/, is: 'a certificate of AWS Certificate Manager' },
   topic: { service: 'sns', resource: /^[\w-]{1,256}$/, is: 'a standard topic of SNS' },
+  bus: { service: 'events', resource: /^event-bus\/[\w./-]{1,256}$/, is: 'a bus of EventBridge' },
   sender: { service: 'iam', resource: /^(role|user)\/([\w+=,.@-]+\/)*[\w+=,.@-]+$/, is: 'a role or a user' },
 } satisfies Record<string, Form>
 

@@ -43,6 +43,7 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
     webhookReservedConcurrency: whole(props.webhookReservedConcurrency, 1),
     'throttle.rate': whole(throttle?.rate, 1),
     'throttle.burst': whole(throttle?.burst, 1),
+    eventBus: props.eventBus && objectionToArn(props.eventBus.eventBusArn, arns.bus, scope),
     alarmTopic: props.alarmTopic && objectionToArn(props.alarmTopic.topicArn, arns.topic, scope),
     alarmSubscribers: unless(
       props.alarmSubscribers,

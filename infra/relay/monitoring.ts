@@ -3,7 +3,7 @@ import type { Construct } from 'constructs'
 import { Alarms } from '../operations/alarms.ts'
 import { createDashboard } from '../operations/dashboard.ts'
 import { saveLogQueries } from '../operations/log-queries.ts'
-import { countThrottledRequests } from '../operations/watched.ts'
+import { countThrottledRequests, type Watched } from '../operations/watched.ts'
 import { alarmTopicFor } from './alarm-topic.ts'
 import type { Parts } from './parts.ts'
 
@@ -11,10 +11,10 @@ import type { Parts } from './parts.ts'
 export function createMonitoring(
   scope: Construct,
   functions: LambdaFunction[],
-  { chosen, identity, api, deliveries, statusUpdates, handOns }: Parts,
+  { chosen, identity, api, deliveries, statusUpdates, handOns, events }: Parts & { events: Watched['events'] },
 ) {
   const queues = [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined)
-  const watched = { namespace: identity, apiId: api.api.apiId, functions, queues }
+  const watched = { namespace: identity, apiId: api.api.apiId, functions, queues, events }
   countThrottledRequests(scope, api.accessLogs, identity)
   const alarmTopic = alarmTopicFor(scope, chosen.alarmTopic, chosen.alarmSubscribers)
   const { runbookUrl } = chosen

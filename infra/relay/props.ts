@@ -1,4 +1,5 @@
 import type { RemovalPolicy } from 'aws-cdk-lib'
+import type { IEventBus } from 'aws-cdk-lib/aws-events'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
@@ -111,6 +112,13 @@ export interface StatusRelayProps extends MessageProps {
    * @default - nobody, alarms are only raised
    */
   readonly alarmSubscribers?: string[]
+  /**
+   * Where what happens is published for your own systems: messages told, failed or given up, accounts that fail and
+   * recover, portals that took their consent back. docs/events.md has them.
+   *
+   * @default - nowhere
+   */
+  readonly eventBus?: IEventBus
   /**
    * Where docs/runbook.md is read, which alarms refer to.
    *

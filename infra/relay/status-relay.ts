@@ -12,6 +12,7 @@ import type { Construct } from 'constructs'
 import { checkProps } from './check-props.ts'
 import { withDefaults } from './defaults.ts'
 import { createDelivery } from './delivery.ts'
+import { createEvents } from './events.ts'
 import { type Granted, grantOperate, grantSupport } from './grants.ts'
 import { createInstall } from './install.ts'
 import { Measured } from './measured.ts'
@@ -83,9 +84,10 @@ export class StatusRelay extends Measured {
     if (handOns) createReceipts(this, handOns, parts)
     createStatusUpdates(this, parts)
     if (chosen.install) createInstall(this, parts)
+    const events = chosen.eventBus && createEvents(this, chosen.eventBus, parts)
     const functions = this.node.findAll().filter((part) => part instanceof LambdaFunction)
 
-    const { alarms, alarmTopic } = createMonitoring(this, functions, parts)
+    const { alarms, alarmTopic } = createMonitoring(this, functions, { ...parts, events })
     if (chosen.outputs) createOutputs(this, parts)
 
     this.webhookUrl = parts.urls.webhook

@@ -1,5 +1,5 @@
 import { ArnFormat, SecretValue, Stack } from 'aws-cdk-lib'
-import { AttributeType, type CfnGlobalTable, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, type CfnGlobalTable, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
@@ -8,7 +8,11 @@ import type { Chosen } from './defaults.ts'
 
 /** The ledger: one item per message, with the status known, what HubSpot was told, and what was done when. */
 export function createLedger(scope: Construct, chosen: Chosen) {
-  return new TableV2(scope, 'Ledger', tableProps(chosen))
+  return new TableV2(scope, 'Ledger', {
+    ...tableProps(chosen),
+    // Events come out of its changes.
+    ...(chosen.eventBus && { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES }),
+  })
 }
 
 /** The portals: each one's OAuth tokens, under a key of its own, and its rate limiter. */

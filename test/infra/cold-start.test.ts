@@ -16,7 +16,7 @@ let template: Template
 let cloud: Cloud
 
 beforeAll(async () => {
-  assembly = await synthesize()
+  assembly = await synthesize({ context: { 'relay.eventBus': 'default' } })
   template = readTemplate(assembly.folder)
   cloud = await startCloud()
 })

@@ -4,7 +4,7 @@ import { type Properties, relayTemplate, resourcesOf } from './relay-template.ts
 
 const alarms = resourcesOf(relayTemplate(), 'AWS::CloudWatch::Alarm')
   .map(([, { Properties }]) => Properties)
-  .filter(({ AlarmDescription }) => AlarmDescription.endsWith('-among-the-dead-letters'))
+  .filter(({ AlarmDescription }) => AlarmDescription.endsWith('-new-dead-letters'))
 const alarm = alarms[0]!
 
 test('a letter rings once, and is quiet while it lies there', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { App, ArnFormat, Stack } from 'aws-cdk-lib'
 import { Match, Template } from 'aws-cdk-lib/assertions'
+import { EventBus } from 'aws-cdk-lib/aws-events'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { describe, expect, test } from 'vitest'
@@ -12,6 +13,8 @@ import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-rel
 import { functionsOf, nameOf, type Properties, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()
+/** With everything that can ring. */
+const publishing = relayTemplate((stack) => ({ eventBus: EventBus.fromEventBusName(stack, 'Bus', 'default') }))
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
 const chapters = Object.fromEntries(
   runbook
@@ -23,7 +26,7 @@ const headings = (text: string) => [...text.matchAll(/^### (.*)$/gm)].map(([, he
 const firstColumn = (text: string) =>
   [...text.matchAll(/^\| (?!---)([^|]+?) \|/gm)].map(([, cell = '']) => cell).slice(1)
 
-const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
+const alarms = resourcesOf(publishing, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
 const [dashboard = ''] = resourcesOf(template, 'AWS::CloudWatch::Dashboard').map(([, { Properties }]) =>
   flat(Properties['DashboardBody']),
 )
@@ -152,6 +155,8 @@ describe('an alarm', () => {
       'Webhook signatures rejected',
       ...['Deliveries', 'Status updates', 'Hand-ons'].map((title) => `${title}: the backlog is not draining`),
       'Secrets cannot be refreshed',
+      'Events are late',
+      'Events given up',
       'Functions throttled',
       'Functions near their timeout',
     ])
@@ -161,14 +166,16 @@ describe('an alarm', () => {
     const watched = (metric: string) =>
       alarms.filter(({ MetricName, Metrics = [] }) => [MetricName, ...ownMetrics(Metrics)].includes(metric)).length
     const workQueues = resourcesOf(template, 'AWS::SQS::Queue').filter(([, queue]) => queue.Properties['RedrivePolicy'])
+    // Those of the events, which no queue feeds, come on top.
+    const sources = workQueues.length + 1
 
-    expect(watched('ApproximateNumberOfMessagesVisible')).toBe(workQueues.length)
-    expect(watched('NumberOfMessagesSent')).toBe(workQueues.length)
+    expect(watched('ApproximateNumberOfMessagesVisible')).toBe(sources)
+    expect(watched('NumberOfMessagesSent')).toBe(sources)
     expect(watched('ApproximateAgeOfOldestMessage')).toBe(workQueues.length)
   })
 
   test('watches every function', () => {
-    const names = Object.values(functionsOf(template)).map(({ id }) => id)
+    const names = Object.values(functionsOf(publishing)).map(({ id }) => id)
     for (const metric of ['Errors', 'Throttles', 'Duration']) {
       const alarm = alarms.find(({ Metrics = [] }) => ownMetrics(Metrics).includes(metric))
       const watched = alarm?.['Metrics'].flatMap((one: Properties) =>
@@ -245,7 +252,8 @@ test('docs/metrics.md lists every metric with its functions, unit and dimension'
 test.each(Object.entries(metrics).flatMap(([name, { of }]) => of.map((one) => [name, one] as const)))(
   '%s is emitted by %s',
   (name, of) => {
-    const [family = name] = /^(?:Told|TimeToTruth)(?=[A-Z]+$)/.exec(name) ?? []
+    const [family = name] =
+      /^(?:Told|TimeToTruth)(?=[A-Z]+$)|^Updates(?=(?:Duplicate|Superseded|Coalesced)$)/.exec(name) ?? []
     const words = [`'${name}'`, `\`${family}\${`]
 
     expect(sourcesFrom(`functions/${of}.lambda.ts`).some((text) => words.some((word) => text.includes(word)))).toBe(

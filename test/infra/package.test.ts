@@ -46,8 +46,11 @@ test('plain JavaScript synthesizes a stack with the functions that would be depl
   writeFileSync(
     join(app, 'app.js'),
     `import { App, Stack } from 'aws-cdk-lib'
+     import { EventBus } from 'aws-cdk-lib/aws-events'
      import { StatusRelay } from 'hubspot-status-relay'
-     new StatusRelay(new Stack(new App(), 'Theirs'), 'Relay', { tellSent: 'corrections' })`,
+     const stack = new Stack(new App(), 'Theirs')
+     const eventBus = EventBus.fromEventBusName(stack, 'Bus', 'default')
+     new StatusRelay(stack, 'Relay', { tellSent: 'corrections', eventBus })`,
   )
 
   await run(process.execPath, ['--no-strip-types', 'app.js'], app)

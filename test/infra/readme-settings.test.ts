@@ -42,6 +42,7 @@ const tries: Record<string, string[]> = {
     '["ops@example.com","night@example.com","https://pager.example.com/relay"]',
   ],
   alarmTopicArn: ['arn:aws:sns:eu-west-1:123456789012:ops'],
+  eventBus: ['default', 'arn:aws:events:eu-west-1:123456789012:event-bus/messaging'],
   runbookUrl: ['https://wiki.example.com/relay'],
 }
 

@@ -13,10 +13,10 @@ export type Properties = Record<string, any>
 export type Resource = { Type: string; Properties: Properties; DeletionPolicy?: string }
 
 /** The template of a relay, without the bundles of its functions. */
-export function relayTemplate(props: StatusRelayProps = {}) {
+export function relayTemplate(props: StatusRelayProps | ((stack: Stack) => StatusRelayProps) = {}) {
   const app = new App({ context: { ...cdk.context, 'aws:cdk:bundling-stacks': [] } })
   const stack = new Stack(app, relayName())
-  new StatusRelay(stack, 'Relay', props)
+  new StatusRelay(stack, 'Relay', typeof props === 'function' ? props(stack) : props)
   return Template.fromStack(stack)
 }
 

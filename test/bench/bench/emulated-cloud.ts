@@ -9,7 +9,7 @@ export type EmulatedCloud = Awaited<ReturnType<typeof startEmulatedCloud>>
 
 /** Starts it with so many portals, each with an access token, named 1, 2, … */
 export async function startEmulatedCloud({ portals = 1 } = {}) {
-  const dynamoDb = createDynamoDb()
+  const { emulate: dynamoDb } = createDynamoDb()
   const queued: { MessageBody: string; QueueUrl: string }[] = []
   const patches: { url: string; statusType: string }[] = []
   /** How HubSpot answers the next requests, before it answers 200 again. */

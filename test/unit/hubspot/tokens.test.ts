@@ -185,6 +185,22 @@ describe('a portal that revoked its consent', () => {
     expect(world.telemetry.counts).toEqual({ PortalsRevoked: 1 })
   })
 
+  test('is noted before it is marked, so that no revocation goes unnoted, and once', async () => {
+    const world = createWorld()
+    world.answers.push(revoked, revoked, revoked)
+    world.notesFail = true
+    await expect(world.cold().get(portalId)).rejects.toThrow('DynamoDB is down')
+    expect(world.item()).not.toHaveProperty('problem')
+
+    world.notesFail = false
+    for (const wait of [15, 15]) {
+      world.pass(wait * minute)
+      await expect(world.cold().get(portalId)).rejects.toThrow(NoAccess)
+    }
+
+    expect(world.noted).toEqual([{ id: portalId, problem: undefined }])
+  })
+
   test('is asked by its waiting messages within a quarter of an hour', async () => {
     const world = createWorld()
     world.answers.push(revoked)
@@ -308,6 +324,9 @@ function createWorld(turns?: ReturnType<typeof createTurns>) {
     secretsUsed: [] as string[],
     /** What HubSpot answers first; after that, tokens. */
     answers: [] as (TokenAnswer | 'dies')[],
+    notesFail: false,
+    /** The revocations that were noted, and what stood in the portal's item by then. */
+    noted: [] as { id: string; problem: unknown }[],
     duringRefresh: undefined as (() => Promise<unknown>) | undefined,
     /** The tokens that Lambdas have got. */
     tokens: [] as string[],
@@ -328,6 +347,10 @@ function createWorld(turns?: ReturnType<typeof createTurns>) {
           },
         }),
         telemetry: world.telemetry.telemetry,
+        async noteRevoked(id) {
+          if (world.notesFail) throw new RetryableError('DynamoDB is down')
+          world.noted.push({ id, problem: world.item()['problem'] })
+        },
         now: world.now,
         random: () => 0.5,
       }),

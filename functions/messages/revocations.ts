@@ -1,0 +1,24 @@
+import type { Table } from '../platform/table.ts'
+import { keptForDays } from './record.ts'
+import type { ItemChange } from './relay-events.ts'
+
+/**
+ * Notes that a portal took its consent back, in the ledger's table: what is published comes out of that table, and the
+ * portals' own, which has their tokens, is nobody's to read for that.
+ */
+export const createRevocations = (table: Table, now: () => number) => ({
+  async note(portalId: string) {
+    const pk = `revoked#${portalId}`
+    for (;;) {
+      const item = await table.get(pk)
+      const version = (typeof item === 'object' && item && 'version' in item ? Number(item.version) : 0) + 1
+      const expiresAt = Math.ceil(now() / 1000) + keptForDays * 86_400
+      if (await table.putIfNextVersion({ pk, version, at: new Date(now()).toISOString(), expiresAt })) return
+    }
+  },
+})
+
+/** The portal whose revocation a change is; undefined for any other change. */
+export function portalOfRevocation({ pk, after }: ItemChange) {
+  return after === undefined ? undefined : /^revoked#(\d+)$/.exec(pk)?.[1]
+}
