@@ -18,7 +18,7 @@ import {
   type SendClaim,
   SendOutcome,
 } from './record.ts'
-import { claimSend, completeSend, recordLookup, releaseSend, withoutClaimOf } from './sends.ts'
+import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend } from './sends.ts'
 
 /** What a run knows of its sends, and leaves to the next one. */
 export const SendProgress = z.object({
@@ -64,7 +64,7 @@ export async function sendOnce(
   const attempt = new LedgerPersistence<SendOutcome, Finding>(
     { ledger, key: job, seen },
     {
-      claim: asDelivery(run, job, (item): Claimed => {
+      claim: asDelivery({ run, now }, job, (item): Claimed => {
         const again = againOf(item)
         if (again && again.becomes !== 'sent') return { answer: { notSentAgain: again } }
         return claimSend(again?.item ?? item, claim, { plan, index: part.index, job, speaker, now: now(), earlier })
@@ -118,28 +118,34 @@ export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, 
 }
 
 /**
- * Decides on a message's item for a copy of its delivery; where a later copy was received, gives back what this one claimed
- * and certainly did not send, which that one cannot know.
+ * Decides on a message's item for a copy of its delivery. Where a later copy was received, what this one alone knows is left
+ * to that: what came of a send, and what it claimed and certainly did not send.
  */
 function asDelivery<Answer>(
-  run: SendRun,
+  { run, now }: { run: SendRun; now(): number },
   { eventId }: Pick<DeliveryJob, 'eventId'>,
   decide: (item: LedgerItem) => Decision<Answer>,
 ) {
   const decideOnIt = (item: LedgerItem) => decide(withFirstEvent(item, eventId))
-  return asCopy({ job: 'delivery', run }, decideOnIt, (item) => withoutClaimOf(certainlyNotSent(run), item))
+  return asCopy({ job: 'delivery', run }, decideOnIt, (item) =>
+    leaveToOther(item, {
+      runs: certainlyNotSent(run),
+      unrecorded: run.progress.unrecorded,
+      at: new Date(now()).toISOString(),
+    }),
+  )
 }
 
 /** Changes a message's item as a copy of its delivery. Throws Superseded where a later copy was received. */
 export async function changeAsDelivery(
-  { ledger }: Pick<Deps, 'ledger'>,
+  { ledger, now }: Pick<Deps, 'ledger' | 'now'>,
   job: DeliveryJob,
   run: SendRun,
   note: (item: LedgerItem) => LedgerItem,
 ) {
   const { answer } = await ledger.change(
     job,
-    asDelivery(run, job, (item) => ({ next: note(item), answer: 'noted' })),
+    asDelivery({ run, now }, job, (item) => ({ next: note(item), answer: 'noted' })),
   )
   if (answer === 'superseded') throw superseded()
 }

@@ -124,11 +124,23 @@ export function statusFromOutcome(
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
-/** Gives back a claim of which its job alone knows that nothing was sent, where another copy of the job goes on without that. */
-export function withoutClaimOf(runs: string[], item: LedgerItem): { next?: LedgerItem; answer: 'superseded' } {
-  const { send } = item
-  const isTheirs = send && !send.result && !send.inDoubt && !isSent(item) && runs.includes(send.by)
-  return { ...(isTheirs && { next: { ...item, send: undefined } }), answer: 'superseded' }
+/** What came of a send, where the ledger did not take it. */
+type Unrecorded = { part: Part; outcome: SendOutcome }
+
+/**
+ * What a job alone knows, where another copy of it goes on without that: what came of a send is recorded, and a claim by
+ * which nothing was sent is given back.
+ */
+export function leaveToOther(
+  item: LedgerItem,
+  { runs, unrecorded, at }: { runs: string[]; unrecorded: Unrecorded | undefined; at: string },
+): { next?: LedgerItem; answer: 'superseded' } {
+  const recorded = unrecorded && recordLookup(item, unrecorded.outcome, { part: unrecorded.part, at }).next
+  const known = recorded ?? item
+  const { send } = known
+  const isTheirs = send && !send.result && !send.inDoubt && !isSent(known) && runs.includes(send.by)
+  const next = isTheirs ? { ...known, send: undefined } : recorded
+  return { ...(next && { next }), answer: 'superseded' }
 }
 
 /** Frees the send for another attempt. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */

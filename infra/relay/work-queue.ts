@@ -3,6 +3,7 @@ import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
+import { maxReceiveCount } from './max-receive-count.ts'
 
 /** The timeout of every function that consumes a queue. */
 export const consumerTimeout = Duration.seconds(60)
@@ -59,11 +60,7 @@ export class WorkQueue extends Construct {
   readonly deadLetters: Queue
   readonly title: string
   readonly impact: string
-  /**
-   * How often SQS hands a message out before it becomes a dead letter. Waiting work is sent again, so this counts crashes and
-   * outages, but also each time that Lambda had no room for the consumer: a hundred, six minutes apart, are ten hours.
-   */
-  readonly maxReceiveCount = 100
+  readonly maxReceiveCount = maxReceiveCount
   /** The function that consumes it. */
   consumer: IFunction | undefined
   mapping: EventSourceMapping | undefined

@@ -11,22 +11,40 @@ const patience = 10_000
 /** HubSpot's edge gives up after this many milliseconds; its servers may not. */
 const worksOnFor = 100_000
 
-/** The endpoint of the tokens is down for as long. */
+/** What is down or busy for a while is so for as long. */
 const outage = 10 * 60_000
 
+/** Times to wait that no remote means, or that nobody should believe. */
+export const absurdWaits = ['315360000', '0', '-5', 'NaN', 'Thu, 01 Jan 1970 00:00:00 GMT', '1e999', 'soon', '']
+
 type Status = { statusType: string; errorMessage?: string }
+
+/** A request to tell it a status, when it was answered, and how. */
+export type Patch = {
+  messageId: string
+  at: number
+  word: string
+  answered200: boolean
+  status?: number
+  saidAt?: number
+}
 
 /** HubSpot as a world has it: what it holds of each message, nothing at first or SENT, and what it was asked. */
 export function createHubSpot(
   { clock, draws, faults, note }: Ground,
   { call }: Network,
-  { limit, showsSent, changed }: { limit: number; showsSent: boolean; changed?: (messageId: string) => void },
+  {
+    limit,
+    showsSent,
+    changed,
+    refusedOthers,
+  }: { limit: number; showsSent: boolean; changed?: (messageId: string) => void; refusedOthers(): void },
 ) {
   const held = new Map<string, Status>()
   const told = new Set<string>()
   /** When which word took the place of the one before; it calls every message SENT at first. */
   const history: { messageId: string; at: number; word: string }[] = []
-  const patches: { messageId: string; answered200: boolean; status?: number }[] = []
+  const patches: Patch[] = []
   /** When each message can be updated. */
   const appears = new Map<string, number>()
   const requests: number[] = []
@@ -34,6 +52,8 @@ export function createHubSpot(
   const slowest = draws.pick('slowest answer', [400, 400, 2000, 4500])
   let tokens = 0
   let noTokensUntil = 0
+  let busyUntil = 0
+  let refusesUntil = 0
   const refreshes: number[] = []
   let tooMany = 0
 
@@ -58,10 +78,11 @@ export function createHubSpot(
         `PATCH of ${messageId}`,
         async () => {
           note(process.name, `PATCH ${messageId} ${status.statusType}`)
-          const patch: (typeof patches)[number] = { messageId, answered200: false }
+          const patch: Patch = { messageId, at: clock.now(), word: status.statusType, answered200: false }
           patches.push(patch)
           const answered = await update(messageId, status, token)
           patch.status = answered.status
+          patch.saidAt = clock.now()
           patch.answered200 = answered.status === 200
           if (!patch.answered200) note('HubSpot', `PATCH ${messageId} ${status.statusType}: HTTP ${answered.status}`)
           return answered
@@ -77,25 +98,32 @@ export function createHubSpot(
     if (strikes('HubSpot does not answer')) return silence()
     if (strikes('HubSpot takes its time')) await pass(draws.between('its time', 1000, 8000))
     if (strikes('HubSpot works on after giving no answer')) return workOn(messageId, status)
-    if (isTooMuch())
-      return answer(
-        429,
-        { policyName: 'TEN_SECONDLY_ROLLING' },
-        draws.chance('429 says when', 0.5) ? { 'retry-after': '5' } : {},
-      )
+    if (isTooMuch()) return answer(429, { policyName: 'TEN_SECONDLY_ROLLING' }, waits('429', '5', 0.5))
     if (strikes('HubSpot refuses the token')) revoked.add(token)
     if (revoked.has(token)) return answer(401)
     if (strikes('HubSpot finds a scope missing')) return answer(403, { category: 'MISSING_SCOPES' })
     if (clock.now() < (appears.get(messageId) ?? 0)) return answer(404)
     if (!told.has(messageId) && strikes('HubSpot refuses the first status')) return answer(400, { message: 'refused' })
-    if (strikes('HubSpot is busy')) return answer(draws.pick('kind of busy', [423, 477, 500, 503]), {}, retryAfter())
+    if (faults.strikes('HubSpot refuses every status of the channel for a while', 'HubSpot')) {
+      refusesUntil = clock.now() + draws.magnitude('refuses for', 60_000, 1_800_000)
+      if (draws.chance('others were refused before', 0.5)) refusedOthers()
+    }
+    if (clock.now() < refusesUntil) return answer(400, { message: 'refused' })
+    if (faults.strikes('HubSpot is busy for a while', 'HubSpot')) busyUntil = clock.now() + outage
+    if (clock.now() < busyUntil || strikes('HubSpot is busy'))
+      return answer(draws.pick('kind of busy', [423, 477, 500, 503]), {}, waits('busy', '3', 0.3))
     apply(messageId, status)
     if (strikes('HubSpot fails after the change')) return answer(draws.pick('kind of failure', [500, 502, 504]))
     if (strikes("HubSpot's answer is lost")) return silence()
     return answer(200, { status: { statusType: status.statusType } })
   }
 
-  const retryAfter = (): Record<string, string> => (draws.chance('busy says when', 0.3) ? { 'retry-after': '3' } : {})
+  /** When it is to be asked again, now and then, and now and then nonsense. */
+  function waits(why: string, usual: string, probability: number): Record<string, string> {
+    if (faults.strikes('a busy remote names an absurd wait', why))
+      return { 'retry-after': draws.pick('absurd wait', absurdWaits) }
+    return draws.chance(`${why} says when`, probability) ? { 'retry-after': usual } : {}
+  }
 
   /** The relay hears nothing, or the edge's word, and the change is made up to 100 seconds later, or sooner. */
   async function workOn(messageId: string, status: Status) {
@@ -132,10 +160,10 @@ export function createHubSpot(
   async function refresh() {
     refreshes.push(clock.now())
     if (faults.strikes('HubSpot refreshes no token for a while', 'HubSpot')) noTokensUntil = clock.now() + outage
-    if (clock.now() < noTokensUntil) return answer(503)
+    if (clock.now() < noTokensUntil) return answer(503, {}, waits('tokens', '7', 0.2))
     if (faults.strikes('HubSpot cannot refresh the token', 'HubSpot')) {
       if (draws.chance('refresh is silent', 0.5)) return silence()
-      return answer(503)
+      return answer(503, {}, waits('tokens', '7', 0.2))
     }
     const access_token = `access-token-${++tokens}`
     return answer(200, { access_token, refresh_token: `refresh-token-${tokens}`, expires_in: 1800 })

@@ -7,12 +7,17 @@ export type Process = {
   alive: boolean
   /** Which of its invocations it is in, or died in. */
   runs: number
-  /** A delivery could not be sent again: what its run had learned travels no further. */
-  forgot: boolean
+  /** By how many milliseconds its clock is ahead of the world's. */
+  clockAhead: number
+  /** What it called AWS for, in which of its invocations, and whether AWS did it and said so. */
+  calls: AwsCall[]
   /** No process of the relay's, but of somebody beside whom it is measured: he never dies, nor does AWS fail him. */
   neverDies?: true
   die(why: string): void
 }
+
+/** A call to AWS: what for, about which message, and from when on it was known to have failed, if it did. */
+export type AwsCall = { run: number; place: string; about: string | undefined; failedAt?: number }
 
 /** A Lambda's handler, whatever it takes. */
 type Handler<Event, Answer> = (event: Event, context: Context) => Promise<Answer>
@@ -26,7 +31,9 @@ export function createLambda<Event, Answer>(
   let started = 0
 
   function start() {
-    const process: Process = { name: `${name}/${++started}`, alive: true, runs: 0, forgot: false, die() {} }
+    const clockAhead = faults.strikes('a clock is wrong', name) ? draws.between(`clock of ${name}`, -30_000, 30_000) : 0
+    const process: Process = { name: `${name}/${++started}`, alive: true, runs: 0, clockAhead, calls: [], die() {} }
+    if (clockAhead !== 0) note(process.name, `its clock is ${Math.round(clockAhead / 1000)} s ahead`)
     return { process, handler: create(process) }
   }
 
@@ -67,8 +74,15 @@ export function createLambda<Event, Answer>(
   }
 }
 
+const resends = [
+  ['deliver-message', 'to deliveries'],
+  ['update-status', 'to status updates'],
+] as const
+
 /** What a process does over the network: the request travels, has its effect, and the answer travels back. */
 export function createNetwork({ clock, draws, faults, note }: Ground) {
+  let noAnswersUntil = 0
+
   /** Calls over any network. The effect comes even where the caller dies meanwhile; its answer is heard by the living. */
   function call<Answer>(
     process: Process,
@@ -95,21 +109,37 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
   }
 
   /** Calls AWS through its SDK, which tries twice. */
-  function aws<Answer>(process: Process, place: string, effect: () => Answer | Promise<Answer>) {
+  function aws<Answer>(
+    process: Process,
+    place: string,
+    effect: () => Answer | Promise<Answer>,
+    about?: string | undefined,
+  ) {
     if (process.neverDies) return call(process, place, effect)
+    const made: AwsCall = { run: process.runs, place, about }
+    if (process.alive) process.calls.push(made)
     return call(process, place, async () => {
-      if (faults.strikes('AWS refuses a call', place)) throw failed(process, place, 'refused')
+      if (faults.strikes('AWS refuses a call', place)) throw failed(process, made, 'refused')
       const answer = await effect()
-      if (faults.strikes("AWS's answer is lost", place)) throw failed(process, place, 'answer lost')
+      if (faults.strikes("AWS's answer is lost", place) || isLost(process, place))
+        throw failed(process, made, 'answer lost')
       if (!faults.strikes('the SDK tries a call twice', place)) return answer
       note(process.name, `${place}: done, and tried once more`)
       return effect()
     })
   }
 
-  function failed(process: Process, place: string, what: string) {
-    if (place === 'to deliveries') process.forgot = true
-    note(process.name, `${place}: ${what}`)
+  /** For a while, SQS takes the jobs that consumers send again, and nobody hears so. */
+  function isLost({ name }: Process, place: string) {
+    if (!resends.some(([who, where]) => name.startsWith(who) && place === where)) return false
+    if (faults.strikes("SQS's answers are lost for a while", place))
+      noAnswersUntil = clock.now() + draws.magnitude('no answers for', 600_000, 5_400_000)
+    return clock.now() < noAnswersUntil
+  }
+
+  function failed(process: Process, made: AwsCall, what: string) {
+    made.failedAt = clock.now()
+    note(process.name, `${made.place}: ${what}`)
     return Object.assign(new Error('Simulated'), { name: 'ServiceUnavailable', $metadata: {} })
   }
 

@@ -2,10 +2,11 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
-import { RetryableError } from '../../functions/platform/retry.ts'
+import { RetryableError, retryAfter } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
 import type { ReceiptAdapter, SendAdapter } from '../../functions/providers/provider.ts'
 import type { Ground } from './ground.ts'
+import { absurdWaits } from './hubspot.ts'
 import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
 
@@ -15,8 +16,10 @@ const patience = 20_000
 /** A request to send a message. */
 export type Send = {
   messageId: string
-  /** Which of the message's sends it is. */
+  /** Which of the message's sends it is, of how many, and how the account was arranged when they were planned. */
   part: number
+  of: number
+  arrangement: number
   at: number
   process: Process
   key: string | undefined
@@ -29,8 +32,9 @@ export type Send = {
   run: number
   /** The caller heard that. */
   heard: boolean
-  /** The caller heard that nothing was sent. */
+  /** The caller heard that nothing was sent; `busyAt`: because the provider was busy. */
   surelyNot: boolean
+  busyAt?: number
 }
 
 /** The customers' messaging service: takes messages, and posts receipts of what becomes of them. */
@@ -43,15 +47,16 @@ export function createProvider(
   /** What it says that became of each send: the truth. */
   const issued: (Issued & { at: number })[] = []
   const keys = new Set<string>()
+  let busyUntil = 0
   const fateOf = (id: string) => options.fates.find((fate) => fate.id === id)!
 
   const http =
     (process: Process): FetchJson =>
     async (_url, { headers = {}, body }) => {
       const { messageId } = JSON.parse(String(body)) as { messageId: string }
+      const [part = 0, of = 1, arrangement = 0] = headers['x-part']!.split('.').map(Number)
       const send: Send = {
-        messageId,
-        part: Number(headers['x-part']),
+        ...{ messageId, part, of, arrangement },
         at: clock.now(),
         process,
         run: process.runs,
@@ -68,7 +73,9 @@ export function createProvider(
           `send of ${messageId}`,
           async () => {
             if (strikes('the provider cannot be reached')) throw new NoAnswer('connection refused', false)
-            if (strikes('the provider is busy')) return answer(503)
+            if (faults.strikes('the provider is busy for a while', 'provider'))
+              busyUntil = clock.now() + draws.magnitude('provider is busy for', 60_000, 3_600_000)
+            if (clock.now() < busyUntil || strikes('the provider is busy')) return answer(503, {}, waits())
             if (strikes('the provider does not answer')) return silence()
             const response = take(send)
             if (strikes("the provider's answer is lost")) return silence()
@@ -77,6 +84,7 @@ export function createProvider(
           { low: 5, high: 2000 },
         )
         send.surelyNot = response.status === 503
+        if (send.surelyNot) send.busyAt = clock.now()
         send.heard = response.status !== 503
         return response
       } catch (error) {
@@ -88,8 +96,8 @@ export function createProvider(
   function take(send: Send) {
     const { id, parts } = fateOf(send.messageId)
     const { answer: said, receipts } = parts[send.part]!
-    const part = { index: send.part, of: parts.length }
-    note('provider', `takes ${id}, ${send.part + 1} of ${parts.length}: ${said}`)
+    const part = { index: send.part, of: send.of }
+    note('provider', `takes ${id}, ${send.part + 1} of ${send.of}: ${said}`)
     send.said = said
     send.saidAt = clock.now()
     options.knows?.(id)
@@ -114,6 +122,12 @@ export function createProvider(
       if (faults.strikes('a sender repeats itself', `receipt of ${messageId}`))
         clock.after(draws.magnitude('second receipt', 1, 600_000), post)
     })
+  }
+
+  function waits(): Record<string, string> {
+    if (faults.strikes('a busy remote names an absurd wait', 'provider'))
+      return { 'retry-after': draws.pick('absurd wait of the provider', absurdWaits) }
+    return draws.chance('provider says when', 0.3) ? { 'retry-after': '3' } : {}
   }
 
   async function silence(): Promise<never> {
@@ -152,16 +166,23 @@ export function signedReceipt({ messageId, status, part }: Issued, secret: strin
   return { body, headers }
 }
 
-/** A provider that takes a send for each recipient, and names it in its header. */
-export const inParts = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
+/**
+ * A provider that takes a send for each recipient, and names it in its header. In every other arrangement, which the team
+ * may change while messages are on their way, it takes one for all of them.
+ */
+export const inParts = (adapter: SendAdapter<unknown>, arrangement: () => number): SendAdapter<unknown> => ({
   ...adapter,
-  plan: ({ to }) => ({ sends: to.map(() => undefined) }),
+  plan({ to }) {
+    const arranged = arrangement()
+    return { sends: (arranged % 2 === 0 ? to : to.slice(0, 1)).map(() => arranged || undefined) }
+  },
   send: (send, account, tools) =>
     adapter.send(send, account, {
       ...tools,
       fetchJson: (url, { headers = {}, ...request }) => {
         const { 'webhook-id': id } = headers
-        const part = { 'x-part': String(send.index), ...(id && { 'webhook-id': `${id}.${send.index}` }) }
+        const name = `${send.index}.${send.of}.${send.part ?? 0}`
+        const part = { 'x-part': name, ...(id && { 'webhook-id': `${id}.${name}` }) }
         return tools.fetchJson(url, { ...request, headers: { ...headers, ...part } })
       },
     }),
@@ -185,13 +206,14 @@ export const withoutKey: SendAdapter<unknown> = {
   account: z.unknown(),
   truth,
   plan: () => ({ sends: [undefined] }),
-  async send({ job: { messageId } }, _account, { fetchJson }) {
+  async send({ job: { messageId } }, _account, { fetchJson, now }) {
     const response = await fetchJson(accountAfter(0).url, {
       method: 'POST',
       body: JSON.stringify({ messageId }),
     }).catch(unheard)
     if (!response) return { outcome: 'unknown' }
-    if (response.status === 503) throw new RetryableError('The provider is busy')
+    if (response.status === 503)
+      throw new RetryableError('The provider is busy', { named: retryAfter(response.headers['retry-after'], now()) })
     if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }
     return { outcome: 'sent', ...Answer.parse(response.json) }
   },
@@ -202,4 +224,9 @@ function unheard(error: unknown) {
   return undefined
 }
 
-const answer = (status: number, json: object = {}): HttpResponse => ({ status, headers: {}, json, text: '' })
+const answer = (status: number, json: object = {}, headers: Record<string, string> = {}): HttpResponse => ({
+  status,
+  headers,
+  json,
+  text: '',
+})

@@ -1,14 +1,25 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { encodeBody, maxDelaySeconds, type Queue } from '../../functions/platform/queue.ts'
+import { maxReceiveCount } from '../../infra/relay/max-receive-count.ts'
 import { sqsEvent } from '../support/sqs-event.ts'
 import type { Ground } from './ground.ts'
 import type { createLambda, Network, Process } from './processes.ts'
 
-const maxReceiveCount = 5
 const batchSize = 10
+
+/** So many copies of a job in a queue at once are no accident any more. */
+export const tooManyCopies = 150
 const concurrency = 3
 
-type Message = { id: string; body: string; sentAt: number; visibleAt: number; receives: number }
+type Message = {
+  id: string
+  body: string
+  sentAt: number
+  visibleAt: number
+  receives: number
+  /** Who received it last, and in which of its invocations. */
+  receivedBy?: { process: Process; run: number }
+}
 type Invoke = ReturnType<typeof createLambda<SQSEvent, SQSBatchResponse>>
 
 /** A standard queue of SQS with its dead letters, and the event source by which Lambda consumes it. */
@@ -22,18 +33,35 @@ export function createWorkQueue(
   let sent = 0
   let redriven = 0
   let running = 0
+  let mostCopies = 0
+  const buried = new Set<string>()
   let consumer: Invoke | undefined
 
   function arrive(body: string, delaySeconds = 0) {
+    // There would be no end to it, and it is judged by that.
+    if (mostCopies > tooManyCopies) return
     const late = faults.strikes('SQS delivers late', name) ? draws.magnitude(`${name} is late`, 1000, 1_200_000) : 0
     const delay = Math.min(maxDelaySeconds, Math.max(0, Math.ceil(delaySeconds))) * 1000
     const visibleAt = Math.ceil(clock.now() + delay + late)
-    messages.push({ id: `${name} ${++sent}`, body, sentAt: clock.now(), visibleAt, receives: 0 })
+    // Lambda had no room for it, over and over.
+    const isLast = faults.strikes('SQS hands a message out for the last time', name)
+    const receives = isLast ? maxReceiveCount - 1 : 0
+    messages.push({ id: `${name} ${++sent}`, body, sentAt: clock.now(), visibleAt, receives })
+    countCopies()
     clock.at(visibleAt + draws.between(`${name} is polled`, 0, batchingWindow), poll)
+  }
+
+  /** Jobs that wait again and again, and are the same but for what they carry. */
+  function countCopies() {
+    if (messages.length <= Math.max(10, mostCopies)) return
+    const waiting = messages.filter(({ body }) => JSON.parse(body).waiting?.attempt >= 3)
+    const copies = Map.groupBy(waiting, ({ body }) => nameOf(body))
+    mostCopies = Math.max(mostCopies, ...[...copies.values()].map(({ length }) => length))
   }
 
   function bury(message: Message) {
     deadLetters.push(message)
+    buried.add(JSON.parse(nameOf(message.body))[0])
     note(name, `${message.id} is a dead letter`)
     // The operator is quick, slow, and now and then clicks twice; at the end they redrive what still lies there.
     if (draws.chance(`${name} is redriven`, 0.5))
@@ -76,12 +104,13 @@ export function createWorkQueue(
   }
 
   function poll() {
-    if (!consumer || running >= concurrency) return
+    if (!consumer || running >= concurrency || mostCopies > tooManyCopies) return
     const batch = receive()
     if (batch.length === 0) return
     running++
     consumer(sqsEvent(batch), (answer, process) => {
       running--
+      for (const { message } of batch) message.receivedBy = { process, run: process.runs }
       note(process.name, answer ? 'returns' : 'did not return')
       const failed = new Set(answer?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
       for (const { id, message } of answer ? batch : [])
@@ -96,18 +125,23 @@ export function createWorkQueue(
     (process: Process): Queue => ({
       async send(job, { delaySeconds }) {
         const body = encodeBody(job)
-        await aws(process, place, () => {
+        const enqueue = () => {
           const delay = delaySeconds ? `, in ${Math.ceil(delaySeconds)} s` : ''
           note(process.name, () => `${place}: ${summary(body)}${delay}`)
           effect(body, delaySeconds)
-        })
+        }
+        await aws(process, place, enqueue, (job as { messageId?: string }).messageId)
       },
     })
 
   return {
     messages,
     deadLetters,
+    /** Messages of which a job was a dead letter. */
+    buried,
     redriven: () => redriven,
+    /** How many copies of one job lay in the queue at once, where that was more than a handful. */
+    mostCopies: () => mostCopies,
     queue: send(`to ${name}`, arrive),
     deadLetterQueue: send(`to the dead letters of ${name}`, (body) =>
       bury({ id: `${name} dead ${++sent}`, body, sentAt: clock.now(), visibleAt: 0, receives: 0 }),
@@ -117,6 +151,13 @@ export function createWorkQueue(
       consumer = invoke
     },
   }
+}
+
+/** What a job is about, whatever it carries. */
+function nameOf(body: string) {
+  const document = JSON.parse(body)
+  const { messageId, status, part } = document.job ?? document
+  return JSON.stringify([messageId, status, part])
 }
 
 /** A body in a few words for the trace: which message, which status, and why it waits or was given up. */

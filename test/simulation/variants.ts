@@ -1,10 +1,15 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { MessageKey } from '../../functions/messages/jobs.ts'
 import type { Ledger } from '../../functions/messages/ledger.ts'
 import { keptForDays, type LedgerItem } from '../../functions/messages/record.ts'
 import { ladder } from '../../functions/messages/status.ts'
+import type { Copy } from '../../functions/platform/envelope.ts'
+import type { HttpAnswer } from '../../functions/platform/http-event.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
+import type { Table } from '../../functions/platform/table.ts'
 import type { SendAdapter } from '../../functions/providers/provider.ts'
+import * as updateStatus from '../../functions/update-status.ts'
 import type { FaultKind } from './faults.ts'
 import type { Invariant } from './invariants.ts'
 import { reasonFor } from './provider.ts'
@@ -21,7 +26,8 @@ export type Variant = {
   needs?: string
 }
 
-const { webhook, deliver, receipt, update } = realHandlers
+const { webhook, deliver, receipt } = realHandlers
+const update = updateStatus.createHandler
 
 /** Relays that must not pass: what a simulation is worth shows by what it notices. */
 export const variants: Variant[] = [
@@ -195,6 +201,131 @@ export const variants: Variant[] = [
     handlers: { deliver: (deps) => deliver({ ...deps, queue: forgetful(deps.queue) }) },
   },
   {
+    wrong: 'what it could not record is dropped where its job ends',
+    breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['AWS refuses a call'],
+    handlers: { deliver: dropWhatIsNotRecorded },
+  },
+  {
+    wrong: 'it does not heed that SQS hands a job out for the last time',
+    breaks: 'what is known is told before its job may end',
+    kinds: ['SQS hands a message out for the last time', 'the process dies before a call', 'the process dies'],
+    handlers: { deliver: (deps) => deliver({ ...deps, maxReceives: Number.POSITIVE_INFINITY }) },
+  },
+  {
+    wrong: "it goes on by an account's new plan with what it began by another",
+    breaks: 'no customer receives a message twice',
+    kinds: ['the account is changed', 'the process dies before a call', 'the process dies'],
+    handlers: {
+      deliver: (deps) => deliver({ ...deps, ledger: reading(deps.ledger, (item) => ({ ...item, plan: undefined })) }),
+    },
+  },
+  {
+    wrong: 'its marks leave no time for clocks that differ',
+    breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['a clock is wrong', 'SQS hands a message out twice', 'HubSpot works on after giving no answer'],
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          ledger: reading(deps.ledger, (item) => ({
+            ...item,
+            marks: item.marks.map((mark) => ({ ...mark, until: mark.until - 65_000 })),
+          })),
+        }),
+    },
+  },
+  {
+    wrong: 'it waits for as long as HubSpot says',
+    breaks: 'who is busy is asked again in good time',
+    kinds: ['HubSpot is busy', 'a busy remote names an absurd wait'],
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          hubspot: {
+            async updateMessage(...asked) {
+              const answer = await deps.hubspot.updateMessage(...asked)
+              const seconds = 'retryAfter' in answer ? answer.retryAfter : undefined
+              if (seconds === undefined) return answer
+              throw new RetryableError('HubSpot is busy', { notBefore: deps.now() + seconds * 1000 })
+            },
+          },
+        }),
+    },
+  },
+  {
+    wrong: 'it asks a busy provider again at once',
+    breaks: 'who is busy is asked again in good time',
+    kinds: ['the provider is busy for a while'],
+    handlers: { deliver: (deps) => deliver({ ...deps, accounts: sendingBy(deps.accounts, againAtOnce) }) },
+  },
+  {
+    wrong: "it believes HubSpot's first two refusals",
+    breaks: 'HubSpot holds the word for the highest status',
+    kinds: ['HubSpot refuses every status of the channel for a while'],
+    handlers: {
+      update: (deps) =>
+        update({
+          ...deps,
+          refusedForSeconds: 0,
+          rateLimit: {
+            ...deps.rateLimit,
+            refusals: { ...deps.rateLimit.refusals, note: async () => ({ isSystematic: true }) },
+          },
+        }),
+    },
+  },
+  {
+    wrong: 'it acknowledges webhooks that it could not verify',
+    breaks: 'no event is missing',
+    kinds: ['a secret cannot be read'],
+    handlers: {
+      webhook(deps) {
+        const handle = webhook(deps) as (event: object, context: object) => Promise<HttpAnswer>
+        const acknowledge = (answer: HttpAnswer) => ({ ...answer, statusCode: 204 })
+        return (event: object, context: object) => handle(event, context).then(acknowledge)
+      },
+    },
+  },
+  {
+    wrong: 'it asks for a token whenever it wants one',
+    breaks: 'HubSpot is asked no more than necessary',
+    kinds: ['HubSpot refreshes no token for a while'],
+    handlers: { update: (deps, tokensOver) => update({ ...deps, tokens: tokensOver(withoutPatience) }) },
+  },
+  {
+    wrong: 'copies of a job that waits do not end',
+    breaks: 'copies of a job do not multiply',
+    kinds: ["SQS's answers are lost for a while", 'the provider is busy for a while'],
+    handlers: { deliver: (deps) => deliver({ ...deps, queue: withoutCopy(deps.queue) }) },
+  },
+  {
+    wrong: 'a copy of a job counts from when it is sent',
+    breaks: 'no event is missing',
+    kinds: ['AWS refuses a call', 'the provider is busy for a while'],
+    handlers: { deliver: countWhenSent },
+  },
+  {
+    wrong: 'it does nothing for a copy that it was handed before',
+    breaks: 'no event is missing',
+    kinds: ['the process dies before a call', 'the process dies'],
+    handlers: { deliver: eachCopyOnce },
+  },
+  {
+    wrong: 'what is redriven counts its copies from the start',
+    breaks: 'no event is missing',
+    kinds: ['the provider is busy for a while'],
+    handlers: {
+      deliver: (deps) =>
+        deliver({
+          ...deps,
+          giveUpAfterSeconds: 60,
+          deadLetters: changing(deps.deadLetters, { copy: { count: 1, token: '' } }),
+        }),
+    },
+  },
+  {
     wrong: 'it takes HubSpot to show SENT where it shows nothing',
     breaks: 'no event is missing',
     kinds: [],
@@ -362,6 +493,73 @@ const retryUnknown = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
     if (outcome.outcome === 'unknown') throw new RetryableError('Perhaps it was not sent')
     return outcome
   },
+})
+
+const againAtOnce = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
+  ...adapter,
+  async send(send, account, tools) {
+    return adapter.send(send, account, tools).catch((error: unknown) => {
+      if (!(error instanceof RetryableError) || error.unclear) throw error
+      throw new RetryableError('The provider is busy', { notBefore: tools.now() })
+    })
+  },
+})
+
+function dropWhatIsNotRecorded(deps: Parameters<typeof deliver>[0]) {
+  const { statusUpdates, deadLetters } = deps
+  const send: Queue['send'] = async (job, options) => {
+    const { send, sends } = await deps.ledger.read(job as MessageKey)
+    const isRecorded = send?.result !== undefined || sends !== undefined
+    if (isRecorded || !isNoVerdict(job as Job)) await statusUpdates.send(job, options)
+  }
+  // What has to wait is given up.
+  const impatient = { giveUpAfterSeconds: 0, deadLetters: changing(deadLetters, { progress: {} }) }
+  return deliver({ ...deps, ...impatient, statusUpdates: { send } })
+}
+
+/** A table of portals that does not keep when a token may be asked for again. */
+const withoutPatience = (table: Table): Table => ({
+  ...table,
+  putIfNextVersion: (item) =>
+    table.putIfNextVersion({ ...item, lease: undefined, failedRefreshes: undefined, refreshAgainAt: undefined }),
+})
+
+/** A queue whose jobs do not say which copy they are. */
+const withoutCopy = (queue: Queue): Queue => ({
+  send(job, options) {
+    const { waiting } = job as { waiting?: object }
+    return queue.send(waiting ? { ...job, waiting: { ...waiting, copy: undefined } } : job, options)
+  },
+})
+
+function countWhenSent(deps: Parameters<typeof deliver>[0]) {
+  const send: Queue['send'] = async (job, options) => {
+    const { waiting, ...key } = job as MessageKey & { waiting?: { copy: Copy } }
+    if (waiting) {
+      const received = { delivery: waiting.copy }
+      await deps.ledger.change(key, (item) => ({ next: { ...item, received }, answer: undefined }))
+    }
+    await deps.queue.send(job, options)
+  }
+  return deliver({ ...deps, queue: { send } })
+}
+
+const handedOut = new WeakMap<object, Set<string>>()
+
+function eachCopyOnce(deps: Parameters<typeof deliver>[0]) {
+  const handle = asHandler(deliver(deps))
+  const seen = handedOut.get(deps.telemetry) ?? new Set()
+  handedOut.set(deps.telemetry, seen)
+  return (event: SQSEvent, context: object) => {
+    const Records = event.Records.filter(({ messageId }) => !seen.has(messageId))
+    for (const { messageId } of Records) seen.add(messageId)
+    return handle({ Records }, context)
+  }
+}
+
+/** A queue whose jobs say something else. */
+const changing = (queue: Queue, change: object): Queue => ({
+  send: (job, options) => queue.send({ ...job, ...change }, options),
 })
 
 type Job = { messageId: string; status?: string }

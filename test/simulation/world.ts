@@ -4,10 +4,11 @@ import { createHubSpot as createHubSpotClient } from '../../functions/hubspot/cl
 import { createOAuth } from '../../functions/hubspot/oauth.ts'
 import { createRateLimit } from '../../functions/hubspot/rate-limit.ts'
 import { hubSpotAsSource } from '../../functions/hubspot/token-source.ts'
-import { createTokens } from '../../functions/hubspot/tokens.ts'
+import { createTokens, type Tokens } from '../../functions/hubspot/tokens.ts'
 import * as hubspotWebhook from '../../functions/hubspot-webhook.ts'
 import { createChannelAccounts } from '../../functions/messages/channel-accounts.ts'
 import { createLedger } from '../../functions/messages/ledger.ts'
+import { messageOf } from '../../functions/messages/record.ts'
 import { createThreads } from '../../functions/messages/threads.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -18,6 +19,7 @@ import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import * as updateStatus from '../../functions/update-status.ts'
+import { maxReceiveCount } from '../../infra/relay/max-receive-count.ts'
 import { createFakeSecretsManager } from '../support/aws.ts'
 import { httpEvent, hubspotHeaders } from '../support/http-events.ts'
 import { createMemoryTable } from '../support/memory-table.ts'
@@ -46,7 +48,8 @@ export type Handlers = {
   webhook(deps: hubspotWebhook.Deps): unknown
   deliver(deps: deliverMessage.Deps): unknown
   receipt(deps: providerReceipt.Deps): unknown
-  update(deps: updateStatus.Deps): unknown
+  /** `tokensOver` makes tokens that keep otherwise what they keep. */
+  update(deps: updateStatus.Deps, tokensOver: (change: (table: Table) => Table) => Tokens): unknown
 }
 
 /** The relay as it is. */
@@ -54,7 +57,7 @@ export const realHandlers: Handlers = {
   webhook: hubspotWebhook.createHandler,
   deliver: deliverMessage.createHandler,
   receipt: providerReceipt.createHandler,
-  update: updateStatus.createHandler,
+  update: (deps) => updateStatus.createHandler(deps),
 }
 
 export type WorldOptions = {
@@ -76,6 +79,9 @@ export const start = Date.parse('2026-11-22T12:00:00Z')
 const appSecret = { clientId: 'client', clientSecrets: ['a-simulated-client-secret'] }
 const baseUrl = 'https://relay.test'
 const minute = 60_000
+
+/** What a process is noted to do, beside its calls, where it claims a send. */
+export const claiming = 'claim'
 
 /** What must not be in any log line or ledger item. */
 export const confidential = [
@@ -128,7 +134,12 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   portals.items.set('portal#1', { pk: 'portal#1', refreshToken: 'refresh-token-0' })
   for (const item of small?.kept.ledger ?? []) ledgerTable.items.set((item as { pk: string }).pk, { ...item })
   for (const item of small?.kept.portals ?? []) portals.items.set((item as { pk: string }).pk, { ...item })
-  const hubspot = createHubSpot(ground, network, { limit, showsSent: tellSent === 'corrections', changed: observe })
+  const hubspot = createHubSpot(ground, network, {
+    limit,
+    showsSent: tellSent === 'corrections',
+    changed: observe,
+    refusedOthers,
+  })
   const provider = createProvider(ground, network, { fates, post: postReceipt, knows: observe })
   const { telemetry, lines, everything: allTelemetry } = collectTelemetry()
 
@@ -145,7 +156,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           delivers,
           publicBaseUrl: baseUrl,
           telemetry,
-          now: clock.now,
+          now: clockOf(process),
         }),
       ),
   })
@@ -164,7 +175,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           handOns: { send: async () => {} },
           publicBaseUrl: baseUrl,
           telemetry,
-          now: clock.now,
+          now: clockOf(process),
         }),
       ),
   })
@@ -179,9 +190,9 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             accounts: createAccounts({
               secrets: secrets(process),
               prefix: 'channel-',
-              adapters: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey) },
+              adapters: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey, planAnew) },
             }),
-            tools: { fetchJson: provider.http(process), now: clock.now, signForHubSpot: async () => '' },
+            tools: { fetchJson: provider.http(process), now: clockOf(process), signForHubSpot: async () => '' },
             queue: deliveries.queue(process),
             deadLetters: deliveries.deadLetterQueue(process),
             statusUpdates: statusUpdates.queue(process),
@@ -198,31 +209,24 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     createLambda(ground, {
       name: 'update-status',
       timeout: minute,
-      create: (process) => asPromise(handlers.update(updater(process))),
+      create: (process) =>
+        asPromise(handlers.update(updater(process), (change) => tokensOf(process, change(portalsOf(process))))),
     }),
   )
 
   function updater(process: Process): updateStatus.Deps {
-    const api = { fetchJson: hubspot.http(process), baseUrl: 'https://hubspot.test', version: 'v3' } as const
     const base = consumer(process)
-    const clockOf = { now: base.now, random: base.random, sleep: network.sleep(process) }
-    const table = remote(process, 'portals', portals)
+    const timing = { now: base.now, random: base.random, sleep: network.sleep(process) }
+    const table = portalsOf(process)
     return {
       ...base,
-      ...clockOf,
+      ...timing,
       accounts: delivers
         ? undefined
         : createAccounts({ secrets: secrets(process), prefix: 'channel-', adapters: receiptKeys }),
-      hubspot: createHubSpotClient({ ...api, ...clockOf }),
-      tokens: createTokens({
-        ...clockOf,
-        table,
-        source: hubSpotAsSource({
-          oauth: createOAuth(api),
-          appSecret: () => secrets(process).require('app', AppSecret),
-        }),
-      }),
-      rateLimit: createRateLimit({ ...clockOf, table, limit, share: 0.9 }),
+      hubspot: createHubSpotClient({ ...apiOf(process), ...timing }),
+      tokens: tokensOf(process, table),
+      rateLimit: createRateLimit({ ...timing, table, limit, share: 0.9 }),
       queue: statusUpdates.queue(process),
       deadLetters: statusUpdates.deadLetterQueue(process),
       tellSent,
@@ -230,25 +234,47 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     }
   }
 
-  function consumer(process: Process) {
-    const random = () => draws.next(`random of ${process.name}`)
-    const table = remote(process, 'ledger', ledgerTable)
-    const ledger = createLedger(table, clock.now)
-    const channelAccounts = createChannelAccounts(table, clock.now)
-    const threads = createThreads(table, clock.now)
-    return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, maxReceives: 5, now: clock.now, random }
+  function tokensOf(process: Process, table: Table) {
+    const appSecret = () => secrets(process).require('app', AppSecret)
+    const source = hubSpotAsSource({ oauth: createOAuth(apiOf(process)), appSecret })
+    return createTokens({ now: clockOf(process), random: randomOf(process), table, source })
   }
+
+  function apiOf(process: Process) {
+    return { fetchJson: hubspot.http(process), baseUrl: 'https://hubspot.test', version: 'v3' } as const
+  }
+
+  function consumer(process: Process) {
+    const random = randomOf(process)
+    const table = remote(process, 'ledger', ledgerTable)
+    const now = clockOf(process)
+    const ledger = createLedger(table, now)
+    const channelAccounts = createChannelAccounts(table, now)
+    const threads = createThreads(table, now)
+    const maxReceives = maxReceiveCount
+    return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, maxReceives, now, random }
+  }
+
+  const clockOf = (process: Process) => () => clock.now() + process.clockAhead
+  const randomOf = (process: Process) => () => draws.next(`random of ${process.name}`)
+  const portalsOf = (process: Process) => remote(process, 'portals', portals)
 
   function remote(process: Process, name: string, table: Table): Table {
     return {
-      get: (pk) => network.aws(process, `get from ${name}`, () => table.get(pk)),
-      putIfNextVersion: (item) =>
-        network.aws(process, `put into ${name}`, async () => {
+      get: (pk) => network.aws(process, `get from ${name}`, () => table.get(pk), messageOf(pk).messageId),
+      putIfNextVersion(item) {
+        const { messageId } = messageOf(item.pk)
+        const claim = claimIn(item)
+        if (claim && claim !== claimIn(ledgerTable.items.get(item.pk)))
+          process.calls.push({ run: process.runs, place: claiming, about: messageId })
+        const put = async () => {
           const written = await table.putIfNextVersion(item)
           if (item.pk.startsWith('thread#')) return written && noteBegun(process, item)
           if (name === 'ledger') note(process.name, () => `${written ? 'writes' : 'may not write'} ${inShort(item)}`)
           return written
-        }),
+        }
+        return network.aws(process, `put into ${name}`, put, messageId)
+      },
       addFrom: (pk, floor, add) => network.aws(process, `add in ${name}`, () => table.addFrom(pk, floor, add)),
     }
   }
@@ -274,7 +300,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           return manager.client.send(command)
         }),
     }
-    return createSecrets(client as typeof manager.client, clock.now)
+    return createSecrets(client as typeof manager.client, clockOf(process))
   }
 
   /** HubSpot's webhook for a message, until it is acknowledged. */
@@ -294,6 +320,21 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 
   /** How often the team changed the secret of its channel, here and at the provider. */
   let changes = 0
+
+  /** How often the team changed what its provider takes for a message. */
+  let arrangement = 0
+  function planAnew() {
+    if (!faults.strikes('the account is changed', 'channel')) return arrangement
+    note('team', 'changes what its provider takes for a message')
+    return ++arrangement
+  }
+
+  /** HubSpot refused other messages of the channel in the same way. */
+  function refusedOthers() {
+    const messages = Array.from({ length: 20 }, (_, index) => `other ${index}`)
+    const expiresAt = Math.ceil(clock.now() / 1000) + 86_400
+    portals.items.set('refusals#1#2', { pk: 'refusals#1#2', version: 1, alike: '400', messages, expiresAt })
+  }
 
   /** The provider's receipt, until it is acknowledged. */
   function postReceipt(issued: Issued, done: () => void) {
@@ -333,6 +374,11 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     /** When HubSpot has a message first, and calls it SENT. */
     startOf: ({ at }: Fate) => start + at,
     onSilence,
+    arrangement: () => arrangement,
+    /** By how much clocks may differ, in milliseconds. */
+    clocksApart: () => (faults.happened.some(({ kind }) => kind === 'a clock is wrong') ? minute : 0),
+    /** Whether a job of a message was among the dead letters. */
+    gaveUp: (messageId: string) => deliveries.buried.has(messageId) || statusUpdates.buried.has(messageId),
     /** Everybody's steps, in their order. */
     trace: () => trace.map(({ what, ...step }) => ({ ...step, what: typeof what === 'string' ? what : what() })),
     deliveries,
@@ -359,7 +405,8 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     name: 'observer',
     alive: true,
     runs: 0,
-    forgot: false,
+    clockAhead: 0,
+    calls: [],
     neverDies: true,
     die() {},
   }
@@ -403,6 +450,8 @@ function eventOf({ id, thread, parts }: Fate, now: number) {
 
 const unreadableEventOf = (id: string) =>
   JSON.stringify({ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', unreadable: id, text: 'what the agent wrote' })
+
+const claimIn = (item: object | undefined) => (item as { send?: { by: string } } | undefined)?.send?.by
 
 const inShort = (item: object) => {
   const { pk, version, known, told, marks, send } = item as Record<string, never> & {

@@ -212,4 +212,31 @@ describe('a copy of a waiting job', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
     expect(item().send?.result).toMatchObject({ outcome: 'sent', status: 'delivered' })
   })
+
+  test('that ends while AWS fails frees no send that it may have made', async () => {
+    await wait(4)
+    const [message] = world.deliveries.messages
+    const known = JSON.parse(message!.body)
+    known.waiting.progress = {
+      certainlyNotSent: ['its run'],
+      unrecorded: { part: { index: 0, of: 1 }, outcome: { outcome: 'unknown' } },
+    }
+    await world.step()
+    world.pass(6)
+    await world.step()
+    const { items, putIfNextVersion: put, get } = world.ledgerTable
+    items.set('1#2#m', { ...item(), send: { by: 'its run', until: world.now() + 60_000 } })
+    world.ledgerTable.putIfNextVersion = async (written) => {
+      world.ledgerTable.get = () => Promise.reject(refused())
+      return put(written)
+    }
+    const made = world.provider.sends.length
+    await world.deliveries.send({ ...known, waiting: { ...known.waiting, notBefore: world.now() } }, { group: '1' })
+    await workOff(world.deliveries, world.handlers().deliver)
+    Object.assign(world.ledgerTable, { putIfNextVersion: put, get })
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.rest()
+
+    expect(world.provider.sends.length).toBe(made)
+  })
 })
