@@ -13,7 +13,9 @@ export function truthOf(
   { id, kind, parts }: Fate,
   until = Number.POSITIVE_INFINITY,
 ) {
-  const known = parts.map((_, index): Truth => {
+  // Where the account was changed meanwhile, it takes as many sends as when one may first have been made.
+  const first = provider.sends.find(({ messageId, surelyNot }) => messageId === id && !surelyNot)
+  const known = Array.from({ length: first?.of ?? parts.length }, (_, index): Truth => {
     const own = provider.sends.filter(
       ({ messageId, part, saidAt }) => messageId === id && part === index && saidAt! <= until,
     )

@@ -1,0 +1,244 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { RetryableError } from '../../functions/platform/retry.ts'
+import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
+
+// How a run of a job may end, for each consumer: what is left of the job, where, and what was made known.
+
+let world: World
+beforeEach(() => {
+  world = createWorld()
+})
+
+type Which = 'deliver-message' | 'update-status'
+const of = (which: Which) => {
+  const isDelivery = which === 'deliver-message'
+  return {
+    queue: isDelivery ? world.deliveries : world.statusUpdates,
+    deadLetters: isDelivery ? world.deliveriesDeadLetters : world.statusUpdatesDeadLetters,
+    handler: isDelivery ? world.handlers().deliver : world.handlers().update,
+    job: isDelivery ? delivery() : update('sent'),
+    copies: isDelivery ? 'delivery' : 'sent',
+  }
+}
+
+const awsError = () => Object.assign(new Error('timeout'), { name: 'TimeoutError', $metadata: {} })
+const refusing = async () => {
+  throw awsError()
+}
+const busy = async () => {
+  throw new RetryableError('The provider is busy')
+}
+
+/** Hands a job out once; says whether SQS is to redeliver it, and what lies in its queue and among its dead letters then. */
+async function run(which: Which, fields: object = {}, { receives = 0 } = {}) {
+  const { queue, deadLetters, handler, job } = of(which)
+  const body = { ...job, ...fields }
+  await send[which]({ ...body }, { group: '1' })
+  const message = queue.messages.at(-1)!
+  message.receives = receives
+  await workOff(queue, handler)
+  const isRedelivered = queue.messages.includes(message)
+  const anew = queue.messages.filter((other) => other !== message).map(({ body }) => JSON.parse(body).waiting)
+  const letters = deadLetters.jobs() as { deadLetter: { reason: string; attempts: number }; job: object }[]
+  return { isRedelivered, anew, letters }
+}
+
+/** The queues' own sends, which a test may have fail afterwards. */
+let send: Record<Which, World['deliveries']['send']>
+beforeEach(() => {
+  send = { 'deliver-message': world.deliveries.send, 'update-status': world.statusUpdates.send }
+})
+
+const waitingSince = (seconds: number) => ({
+  waiting: { attempt: 7, since: world.now() - seconds * 1000, notBefore: world.now() },
+})
+/** Work that has to be tried later. */
+function retryable() {
+  world.provider.send = busy
+  world.hubspot.answer = async () => ({ status: 503 })
+}
+
+const nothing = { isRedelivered: false, anew: [], letters: [] }
+
+describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a job', (which) => {
+  test('that is done: nothing is left of it', async () => {
+    expect(await run(which)).toEqual(nothing)
+  })
+
+  test('that has to be tried later: one more attempt waits', async () => {
+    retryable()
+
+    expect(await run(which, waitingSince(60))).toMatchObject({
+      ...nothing,
+      anew: [{ attempt: 8, since: world.now() - 60_000 }],
+    })
+    expect(world.counts['Waiting']).toBe(1)
+  })
+
+  test('that comes early: it waits on, and that is no attempt', async () => {
+    const waiting = { attempt: 7, since: world.now(), notBefore: world.now() + 5000 }
+
+    expect(await run(which, { waiting })).toMatchObject({ ...nothing, anew: [{ ...waiting, copy: { count: 1 } }] })
+    expect([world.provider.sends, world.hubspot.patches]).toEqual([[], []])
+  })
+
+  test('that AWS fails: one more attempt waits, and no receive is counted', async () => {
+    world.ledgerTable.get = refusing
+
+    expect(await run(which)).toMatchObject({ ...nothing, anew: [{ attempt: 1 }] })
+    expect(world.lines).toContainEqual(expect.objectContaining({ reason: 'AWS answered TimeoutError' }))
+  })
+
+  test('that our own code fails: SQS redelivers it, and nothing else happens', async () => {
+    world.ledgerTable.get = async () => {
+      throw new TypeError('a bug')
+    }
+
+    expect(await run(which)).toEqual({ ...nothing, isRedelivered: true })
+    expect(world.lines).toContainEqual(expect.objectContaining({ level: 'error', message: expect.any(String) }))
+  })
+
+  test('of which a later copy was received: it ends, and is counted', async () => {
+    const { copies } = of(which)
+    const received = { [copies]: { count: 9, token: 'later' } }
+    world.ledgerTable.items.set('1#2#m', { pk: '1#2#m', version: 1, received, expiresAt: 9e9 })
+    const copy = { count: 3, token: 'earlier' }
+
+    expect(await run(which, { waiting: { ...waitingSince(60).waiting, copy } })).toEqual(nothing)
+    expect(world.counts['CopiesEnded']).toBe(1)
+    expect([world.provider.sends, world.hubspot.patches]).toEqual([[], []])
+  })
+
+  test('that nobody can read: it is a dead letter as it was, with the reason', async () => {
+    const { isRedelivered, anew, letters } = await run(which, { messageId: 1, portalId: null })
+
+    expect({ isRedelivered, anew }).toEqual({ isRedelivered: false, anew: [] })
+    expect(letters).toMatchObject([{ deadLetter: { attempts: 1 }, job: { messageId: 1, portalId: null } }])
+    expect(letters[0]?.deadLetter.reason).toContain('Not a job that this version reads')
+    expect(world.counts['DeadLettered']).toBe(1)
+  })
+
+  test.each([
+    [2, 1, 0],
+    [3, 0, 1],
+  ])('of version %i: %i waits for newer code, %i is a dead letter', async (v, held, dead) => {
+    const { isRedelivered, anew, letters } = await run(which, { v })
+
+    expect([isRedelivered, anew.length, letters.length]).toEqual([false, held, dead])
+    expect(anew.map(({ heldSince }) => heldSince)).toEqual(anew.map(() => world.now()))
+  })
+
+  test('whose time is up: what is known is told, then it is a dead letter with the reason and its attempts', async () => {
+    retryable()
+    const { isRedelivered, anew, letters } = await run(which, waitingSince(86_401))
+
+    expect([isRedelivered, anew]).toEqual([false, []])
+    expect(letters).toMatchObject([{ deadLetter: { attempts: 8 } }])
+    expect(letters[0]?.deadLetter.reason).toMatch(/^Given up after .*: /)
+    expectKnown(which)
+  })
+
+  test('whose dead letter AWS refuses: it does not end, and waits once more', async () => {
+    retryable()
+    of(which).deadLetters.send = refusing
+
+    expect(await run(which, waitingSince(86_401))).toMatchObject({ ...nothing, anew: [{ attempt: 8 }] })
+    expectKnown(which)
+  })
+
+  test('that AWS takes neither as a dead letter nor anew: SQS redelivers it', async () => {
+    retryable()
+    of(which).deadLetters.send = refusing
+    of(which).queue.send = refusing
+
+    expect(await run(which, waitingSince(86_401))).toEqual({ ...nothing, isRedelivered: true })
+  })
+
+  test('that is to wait, and that AWS does not take anew: SQS redelivers it', async () => {
+    retryable()
+    of(which).queue.send = refusing
+
+    expect(await run(which)).toEqual({ ...nothing, isRedelivered: true })
+  })
+
+  test('that SQS hands out for the last time: what is known is told before anything is tried', async () => {
+    const order: string[] = []
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      order.push('ledger')
+      return put(item)
+    }
+    world.provider.send = async () => {
+      order.push('tried')
+      return busy()
+    }
+    world.hubspot.answer = async () => {
+      order.push('tried')
+      return { status: 503 }
+    }
+    const { send: tell } = world.statusUpdates
+    if (which === 'deliver-message')
+      world.statusUpdates.send = async (...told) => {
+        order.push('told')
+        return tell(...told)
+      }
+
+    expect(await run(which, {}, { receives: 4 })).toMatchObject({ ...nothing, anew: [{ attempt: 1 }] })
+    expect(order[0]).toBe(which === 'deliver-message' ? 'told' : 'ledger')
+    expect(order).toContain('tried')
+    expectKnown(which)
+  })
+
+  test('before the last time, nothing is told of a job that is only tried again', async () => {
+    retryable()
+    await run(which, {}, { receives: 3 })
+
+    if (which === 'deliver-message') expect(world.statusUpdates.messages).toEqual([])
+    expect(world.hubspot.held.size).toBe(0)
+  })
+})
+
+/** Of a delivery, a verdict is on its way to HubSpot; of a status, it is in the ledger, with its job's mark. */
+function expectKnown(which: Which) {
+  if (which === 'deliver-message') expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'unconfirmed' }])
+  else expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ known: 'sent', marks: [{ mark: 'sent' }] })
+}
+
+describe('a delivery', () => {
+  test('that has no time left in its run waits its turn, which is no attempt', async () => {
+    world.haveTime(20_000)
+    await world.deliveries.send(delivery(), { group: '1' })
+    await world.step()
+
+    expect(world.deliveries.jobs()).toMatchObject([{ waiting: { attempt: 0 } }])
+    expect(world.provider.sends).toEqual([])
+  })
+
+  test('whose outcome the ledger does not take goes on with it', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) =>
+      (item as { send?: { result?: object } }).send?.result ? refusing() : put(item)
+    const { anew } = await run('deliver-message')
+
+    expect(anew).toMatchObject([{ attempt: 1, progress: { unrecorded: { outcome: { outcome: 'sent' } } } }])
+  })
+})
+
+describe('a status', () => {
+  test('that is refused for good is a dead letter with HubSpot’s word', async () => {
+    world.hubspot.answer = async () => ({ status: 400, json: { message: 'No such thing' } })
+    await world.statusUpdates.send(update('sent'), { group: '1' })
+    await world.rest()
+
+    const [letter] = world.statusUpdatesDeadLetters.jobs() as [{ deadLetter: { reason: string } }]
+    expect(letter.deadLetter.reason).toContain('No such thing')
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ known: 'sent', marks: [{ mark: 'sent' }] })
+  })
+
+  test('whose slot lies ahead waits its turn, which is no attempt', async () => {
+    world.portalsTable.items.set('rate-limit#1', { pk: 'rate-limit#1', value: world.now() + 10_000 })
+
+    expect(await run('update-status')).toMatchObject({ ...nothing, anew: [{ attempt: 0, since: world.now() }] })
+    expect(world.hubspot.patches).toEqual([])
+  })
+})
