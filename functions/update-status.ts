@@ -105,12 +105,12 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
         continue
       case 'nothing new':
         report.silence(update, attempt)
-        return report.nothingNew(update, attempt.before)
+        return report.nothingNew(update, attempt.decidedOn)
       case 'not theirs':
         report.silence(update, attempt)
         return report.say('Ignored, it may not speak for this message', 'UpdatesOfOtherAccounts', {
           update,
-          item: attempt.before,
+          item: attempt.decidedOn,
         })
       case 'not announced':
         throw new Deferred('HubSpot has not announced the message yet', now() + timeBetweenLooks)

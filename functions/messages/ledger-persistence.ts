@@ -18,14 +18,14 @@ export type AttemptRules<Result, Finding> = {
 /**
  * Powertools' idempotency on the ledger. A record is no item of its own but part of the message's: put is a claim of the
  * work in it, update records its result, delete gives the claim back. One object for each attempt; `finding`, `item` and
- * `before` are read after the call. Why: docs/decisions/0003-powertools-on-the-ledger.md.
+ * `decidedOn` are read after the call. Why: docs/decisions/0003-powertools-on-the-ledger.md.
  */
 export class LedgerPersistence<Result, Finding> extends BasePersistenceLayer {
   /** What claiming the work found, or recording its result; undefined where the attempt came to neither. */
   finding: Finding | undefined
   /** The message's item as it stands since the attempt's last write, and the one by which the claim was decided. */
   item: LedgerItem
-  before: LedgerItem
+  decidedOn: LedgerItem
   inProgressUntil: number | undefined
   error: unknown
   readonly #ledger: Pick<Ledger, 'change'>
@@ -41,12 +41,12 @@ export class LedgerPersistence<Result, Finding> extends BasePersistenceLayer {
     this.#key = key
     this.#rules = rules
     this.item = seen
-    this.before = seen
+    this.decidedOn = seen
   }
 
   protected override async _putRecord({ idempotencyKey }: IdempotencyRecord) {
-    const { answer, before, item } = await this.#ledger.change(this.#key, this.#rules.claim, this.item)
-    Object.assign(this, { before, item })
+    const { answer, decidedOn, item } = await this.#ledger.change(this.#key, this.#rules.claim, this.item)
+    Object.assign(this, { decidedOn, item })
     if (answer === 'claimed') return
     const status = isInProgress(answer) ? IdempotencyRecordStatus.INPROGRESS : IdempotencyRecordStatus.COMPLETED
     if (isInProgress(answer)) this.inProgressUntil = answer.inProgressUntil

@@ -9,22 +9,22 @@ export type Ledger = ReturnType<typeof createLedger>
 export function createLedger(table: Table, now: () => number) {
   /**
    * Reads an item, decides by it, and writes what was decided unless somebody was quicker: then once more. Returns what was
-   * decided, the item by which it was, and the item as it stands.
+   * decided, the item on which it was, and the item as it stands.
    */
   async function change<Answer>(
     key: MessageKey,
     decide: (item: LedgerItem) => Decision<Answer>,
     seen?: LedgerItem,
-  ): Promise<{ answer: Answer; before: LedgerItem; item: LedgerItem }> {
-    for (let before = seen ?? (await read(key)); ; before = await read(key)) {
-      const { next, answer } = decide(before)
-      if (!next) return { answer, before, item: before }
+  ): Promise<{ answer: Answer; decidedOn: LedgerItem; item: LedgerItem }> {
+    for (let decidedOn = seen ?? (await read(key)); ; decidedOn = await read(key)) {
+      const { next, answer } = decide(decidedOn)
+      if (!next) return { answer, decidedOn, item: decidedOn }
       const written = {
         ...next,
-        version: before.version + 1,
+        version: decidedOn.version + 1,
         expiresAt: Math.ceil(now() / 1000) + keptForDays * 86_400,
       }
-      if (await table.putIfNextVersion(written)) return { answer, before, item: written }
+      if (await table.putIfNextVersion(written)) return { answer, decidedOn, item: written }
     }
   }
 

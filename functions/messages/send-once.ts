@@ -76,7 +76,7 @@ export async function sendOnce(
   const key = `send#${ledgerKey(job)}#${part.index}`
   const outcome = await once(key, { persistenceStore: attempt, context: run.context }, async () => {
     run.progress.certainlyNotSent = []
-    const again = againOf(attempt.before)
+    const again = againOf(attempt.decidedOn)
     if (again) await outcomes.tellAgain(job, again)
     return noted(part, run, make)
   })

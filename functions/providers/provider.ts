@@ -28,12 +28,12 @@ export type SendAdapter<Account, Part = unknown> = {
   /** False where a recipient without an address may be reached all the same. */
   needsAddresses?: boolean
   /**
-   * Where each try of a send carries the same key and is recognised by it, so that it may be made there again in doubt,
+   * Where each attempt at a send carries the same key and is recognised by it, so that it may be made there again in doubt,
    * but nowhere else. Undefined, or without this: a send that ended in doubt is not made again. The age of the message
-   * is a bound for providers that recognise a key for a limited time: no try of it was made earlier.
+   * is a bound for providers that recognise a key for a limited time: no attempt at it was made earlier.
    */
   repeatableAt?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
-  /** The sends that a message takes, in their order, the same at each try; or why the provider cannot carry it, for the agent to read. */
+  /** The sends that a message takes, in their order, the same at each attempt; or why the provider cannot carry it, for the agent to read. */
   plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
   /** What one of several sends is, for the agent to read, and whom it goes to, to tell recipients apart. */
   describe?(part: Part): Described

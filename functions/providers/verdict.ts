@@ -4,7 +4,7 @@ import type { Catalogue } from './catalogue.ts'
 
 /**
  * What an answer that is no success means for a message. `final`: refused, for a reason that stays. `later`: not taken, and
- * another try may fare better. `set-up`: not taken, since something is wrong with the account, whatever the message is.
+ * another attempt may fare better. `set-up`: not taken, since something is wrong with the account, whatever the message is.
  * `in doubt`: perhaps taken.
  */
 export type Verdict = 'final' | 'later' | 'set-up' | 'in doubt'

@@ -8,7 +8,7 @@ import type { SendAdapter, SendTools } from '../provider.ts'
 import { ForwardAccount, truth } from './account.ts'
 
 /**
- * Messages to the team's own endpoint. Every try of a message carries the same `webhook-id` (in HubSpot's format: the
+ * Messages to the team's own endpoint. Every attempt at a message carries the same `webhook-id` (in HubSpot's format: the
  * same message id), so the endpoint can tell a repetition, and trying again in doubt is safe.
  */
 export const forward: SendAdapter<ForwardAccount, undefined> = {

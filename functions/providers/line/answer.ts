@@ -20,7 +20,7 @@ export function outcomeFrom(
   { status, headers, json }: HttpResponse,
   { own, now }: { own: Catalogue; now: number },
 ): SendOutcome {
-  // The same key was taken before: that try reached the customer.
+  // The same key was taken before: that attempt reached the customer.
   const wasTaken = status === 409 && headers['x-line-accepted-request-id'] !== undefined
   if (status === 200 || wasTaken)
     return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }

@@ -16,7 +16,7 @@ import { capabilities } from './capabilities.ts'
 type Push = { to: string; messages: object[] }
 
 /**
- * Messages by a LINE Official Account. Every try of a send carries the same retry key, by which LINE knows a repetition for
+ * Messages by a LINE Official Account. Every attempt at a send carries the same retry key, by which LINE knows a repetition for
  * 24 hours.
  * Rule: developers.line.biz, "Send push message" and "Retry failed API requests".
  */
@@ -25,7 +25,7 @@ export const line: SendAdapter<LineAccount, Push> = {
   truth,
 
   repeatableAt({ baseUrl, channelAccessToken }, { job, now }) {
-    // An hour is left for the last try.
+    // An hour is left for the last attempt.
     if (now - Date.parse(job.createdAt) > 23 * 3_600_000) return undefined
     // LINE does not say whether another token of the same account knows the keys of this one.
     return `${baseUrl} ${createHash('sha256').update(channelAccessToken).digest('base64url')}`
