@@ -1,4 +1,5 @@
-import { Logger } from '@aws-lambda-powertools/logger'
+import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
+import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 
 /** Where a function says what came of its work: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
@@ -16,7 +17,7 @@ export type Telemetry = {
 
 /** Powertools' Logger and Metrics; service name, log level and namespace come from the Lambda's environment. */
 export function createTelemetry(): Telemetry {
-  const logger = new Logger()
+  const logger = new Logger({ logFormatter: new ShortLines() })
   const metrics = new Metrics()
   const split = new Map<string, Metrics>()
 
@@ -38,6 +39,18 @@ export function createTelemetry(): Telemetry {
       for (const one of [metrics, ...split.values()]) if (one.hasStoredMetrics()) one.publishStoredMetrics()
       split.clear()
     },
+  }
+}
+
+// CloudWatch takes money for each byte: without the id of an X-Ray trace that there is not, and the rate of a sampling that
+// is off.
+class ShortLines extends LogFormatter {
+  override formatAttributes(
+    { logLevel: level, message, timestamp, serviceName: service }: UnformattedAttributes,
+    fields: LogAttributes,
+  ) {
+    const attributes = { level, message, timestamp: this.formatTimestamp(timestamp), service, ...fields }
+    return new LogItem({ attributes })
   }
 }
 

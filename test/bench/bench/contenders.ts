@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import { bundle } from '../../../infra/relay/bundle.ts'
 import type { Cloud } from './cloud.ts'
 
@@ -19,20 +19,32 @@ export type Built = Awaited<ReturnType<typeof buildContenders>>
 export async function buildContenders() {
   const root = await mkdtemp(join(tmpdir(), 'contenders-'))
   const folder = (contender: string, name: string) => join(root, contender, name)
+  const packages: Record<string, { name: string; bytes: number }[]> = {}
   for (const name of ['hubspot-webhook', 'update-status'] satisfies FunctionName[]) {
-    bundle(name, folder('ours', name))
+    packages[name] = byPackage(bundle(name, folder('ours', name)))
     for (const contender of ['peer', 'floor'] as const)
       await buildOneFile(`test/bench/${contender}/${name}.ts`, folder(contender, name))
   }
   return {
     root,
+    /** Of the relay's functions: how many bytes of which packages, or of which of our folders, the most first. */
+    packages,
     folder: folder as (contender: Contender, name: FunctionName) => string,
     [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
   }
 }
 
+function byPackage({ outputs }: Metafile) {
+  const bytes = new Map<string, number>()
+  for (const [file, { bytesInOutput }] of Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs))) {
+    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? file.split('/').slice(0, 2).join('/')
+    bytes.set(name, (bytes.get(name) ?? 0) + bytesInOutput)
+  }
+  return [...bytes].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => b.bytes - a.bytes)
+}
+
 /** One ESM file, minified, with everything in it, as CDK's NodejsFunction makes it. */
-export async function buildOneFile(entry: string, outdir: string) {
+async function buildOneFile(entry: string, outdir: string) {
   await build({
     entryPoints: { index: entry },
     outdir,

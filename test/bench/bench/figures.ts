@@ -1,12 +1,6 @@
-import { globSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { bundle } from '../../../infra/relay/bundle.ts'
-import { functionsOf, relayTemplate } from '../../infra/relay-template.ts'
 import type { Span, Started } from './child.ts'
 import { type Cloud, startCloud } from './cloud.ts'
-import { type Built, buildOneFile, type Contender, environmentOf } from './contenders.ts'
+import { type Built, type Contender, environmentOf } from './contenders.ts'
 import { batch, webhook } from './events.ts'
 import { runTask } from './run.ts'
 import { median } from './statistics.ts'
@@ -58,36 +52,4 @@ export async function countHandshakes(built: Built, contender: Contender) {
   await runTask({ kind: 'consume', entry, batches, pauseMs: 5000 }, environmentOf(cloud))
   await cloud.close()
   return cloud.handshakes.hubspot()
-}
-
-/** The relay's functions as they are uploaded, and the same code in one file as CDK's NodejsFunction would make it. */
-export async function buildBothWays() {
-  const root = await mkdtemp(join(tmpdir(), 'both-ways-'))
-  const names = globSync('functions/*.lambda.ts').map((file) => basename(file, '.lambda.ts'))
-  for (const name of names) {
-    bundle(name, join(root, 'ours', name))
-    await buildOneFile(`functions/${name}.lambda.ts`, join(root, 'oneFile', name))
-  }
-  const variables = Object.fromEntries(
-    Object.entries(functionsOf(relayTemplate())).map(([name, { Environment }]) => [name, variablesOf(Environment)]),
-  )
-  return {
-    names,
-    /** The CPU of a start without its first invocation, in milliseconds. */
-    async importCpu(way: 'ours' | 'oneFile', name: string, cloud: Cloud) {
-      const entry = join(root, way, name, 'index.mjs')
-      const environment = { ...variables[name], ...environmentOf(cloud) }
-      return (await runTask<Started>({ kind: 'start', entry }, environment)).result.imported.cpuMs
-    },
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
-  }
-}
-
-/** A function's variables, with a URL where CloudFormation would put something. */
-function variablesOf({ Variables }: { Variables: Record<string, unknown> }) {
-  const known = Object.entries(Variables).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? value : 'https://relay.example.com',
-  ])
-  return Object.fromEntries(known) as Record<string, string>
 }

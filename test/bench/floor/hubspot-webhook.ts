@@ -11,6 +11,14 @@ async function readSecret() {
   return JSON.parse(json['SecretString']!).clientSecrets[0] as string
 }
 
+// As the relay does in INIT, while Lambda gives a whole CPU: the secret is read and the connection to SQS opened.
+await Promise.allSettled([
+  readSecret().then((read) => {
+    secret = read
+  }),
+  call('sqs', 'AmazonSQS.SendMessage', { QueueUrl: process.env['JOBS_QUEUE_URL'], MessageBody: '' }),
+])
+
 /** The webhook's Lambda with nothing but Node: no check of what the body says. */
 export async function handler(event: APIGatewayProxyEventV2): Promise<APIGatewayProxyResultV2> {
   secret ??= await readSecret()
