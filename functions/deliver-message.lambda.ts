@@ -8,7 +8,9 @@ import { createThreads } from './messages/threads.ts'
 import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
+import { inTable } from './platform/secret-table.ts'
 import { createSecrets } from './platform/secrets.ts'
+import { inSecretsManager } from './platform/secrets-manager.ts'
 import { createTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { warmUp } from './platform/warm-up.ts'
@@ -17,7 +19,7 @@ import { senders } from './providers/senders.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
-  CHANNEL_SECRETS_PREFIX: z.string(),
+  CREDENTIALS_TABLE_NAME: z.string(),
   LEDGER_TABLE_NAME: z.string(),
   DELIVERIES_QUEUE_URL: z.url(),
   DELIVERIES_DEAD_LETTERS_URL: z.url(),
@@ -39,13 +41,15 @@ export type Env = z.infer<typeof Env>
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
 const sqs = createSqs(process.env)
-const ledger = createTable(connectDynamoDb(process.env), env.LEDGER_TABLE_NAME)
-const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
+const dynamoDb = connectDynamoDb(process.env)
+const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
+const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
+const credentials = createSecrets(inTable(dynamoDb, env.CREDENTIALS_TABLE_NAME), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */
 export const handler = createHandler({
-  accounts: createAccounts({ secrets, prefix: env.CHANNEL_SECRETS_PREFIX, adapters: senders }),
+  accounts: createAccounts({ credentials, adapters: senders }),
   tools: {
     fetchJson: createFetchJson({ timeout: 20_000 }),
     signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),

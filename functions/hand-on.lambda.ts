@@ -1,15 +1,16 @@
 import * as z from 'zod'
 import { createHandler } from './hand-on.ts'
-import { createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
+import { inTable } from './platform/secret-table.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { createAccounts } from './providers/accounts.ts'
 import { receipts } from './providers/receipts.ts'
 
 const Env = z.object({
-  CHANNEL_SECRETS_PREFIX: z.string(),
+  CREDENTIALS_TABLE_NAME: z.string(),
   HAND_ONS_QUEUE_URL: z.url(),
   HAND_ONS_DEAD_LETTERS_URL: z.url(),
   /** How often SQS hands a job out before it becomes a dead letter by itself. */
@@ -25,8 +26,7 @@ const sqs = createSqs(process.env)
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({
-    secrets: createSecrets(createSecretsManager(process.env), Date.now, telemetry),
-    prefix: env.CHANNEL_SECRETS_PREFIX,
+    credentials: createSecrets(inTable(connectDynamoDb(process.env), env.CREDENTIALS_TABLE_NAME), Date.now, telemetry),
     adapters: receipts,
   }),
   fetchJson: createFetchJson({ timeout: 20_000 }),

@@ -6,6 +6,7 @@ import { createHandler } from './oauth-install.ts'
 import { connectDynamoDb, createSecretsManager } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createSecrets } from './platform/secrets.ts'
+import { inSecretsManager } from './platform/secrets-manager.ts'
 import { createTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { withoutSlash } from './platform/url.ts'
@@ -25,7 +26,7 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({

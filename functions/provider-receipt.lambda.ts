@@ -1,6 +1,7 @@
 import * as z from 'zod'
-import { createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, createSqs } from './platform/aws.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
+import { inTable } from './platform/secret-table.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { warmUp } from './platform/warm-up.ts'
@@ -9,7 +10,7 @@ import { createAccounts } from './providers/accounts.ts'
 import { receipts } from './providers/receipts.ts'
 
 const Env = z.object({
-  CHANNEL_SECRETS_PREFIX: z.string(),
+  CREDENTIALS_TABLE_NAME: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
   HAND_ONS_QUEUE_URL: z.url(),
   PUBLIC_BASE_URL: z.url().optional(),
@@ -19,13 +20,13 @@ export type Env = z.infer<typeof Env>
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
 const sqs = createSqs(process.env)
-const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
+const table = inTable(connectDynamoDb(process.env), env.CREDENTIALS_TABLE_NAME)
+const credentials = createSecrets(table, Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({
-    secrets,
-    prefix: env.CHANNEL_SECRETS_PREFIX,
+    credentials,
     adapters: receipts,
   }),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
@@ -35,8 +36,5 @@ export const handler = createHandler({
   now: Date.now,
 })
 
-// A secret that there is none of: which channel is meant, only the first request says.
-await warmUp(
-  secrets.read(`${env.CHANNEL_SECRETS_PREFIX}warm-up`, z.unknown()),
-  touchQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
-)
+// Credentials that there are none of: which channel is meant, only the first request says.
+await warmUp(credentials.read('warm-up', z.unknown()), touchQueue(sqs, env.STATUS_UPDATES_QUEUE_URL))

@@ -14,7 +14,9 @@ import { createRevocations } from './messages/revocations.ts'
 import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
+import { inTable } from './platform/secret-table.ts'
 import { createSecrets } from './platform/secrets.ts'
+import { inSecretsManager } from './platform/secrets-manager.ts'
 import { createTable, touchTable } from './platform/table.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { withoutSlash } from './platform/url.ts'
@@ -29,8 +31,8 @@ const Env = z.object({
   /** That endpoint, and the secret that signs requests to it. */
   ACCESS_TOKENS_URL: z.url().optional(),
   ACCESS_TOKENS_SECRET_ARN: z.string().optional(),
-  /** How the names of the providers' secrets begin; absent where announcements say nothing of receipts. */
-  CHANNEL_SECRETS_PREFIX: z.string().optional(),
+  /** The providers' credentials; absent where announcements say nothing of receipts. */
+  CREDENTIALS_TABLE_NAME: z.string().optional(),
   LEDGER_TABLE_NAME: z.string(),
   PORTALS_TABLE_NAME: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
@@ -53,12 +55,12 @@ const Env = z.object({
 export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
-const prefix = env.CHANNEL_SECRETS_PREFIX
+const credentialsTable = env.CREDENTIALS_TABLE_NAME
 const telemetry = createTelemetry()
 const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs(process.env)
 const dynamoDb = connectDynamoDb(process.env)
-const secrets = createSecrets(createSecretsManager(process.env), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {
@@ -86,7 +88,13 @@ const allowed = { limit: Number(env.HUBSPOT_REQUEST_LIMIT), share: Number(env.HU
 export const handler = createHandler({
   ...clock,
   ledger: createLedger(ledger, Date.now),
-  accounts: prefix === undefined ? undefined : createAccounts({ secrets, prefix, adapters: receiptKeys }),
+  accounts:
+    credentialsTable === undefined
+      ? undefined
+      : createAccounts({
+          credentials: createSecrets(inTable(dynamoDb, credentialsTable), Date.now, telemetry),
+          adapters: receiptKeys,
+        }),
   channelAccounts: createChannelAccounts(ledger, Date.now),
   hubspot: createHubSpot({ ...api, ...clock }),
   tokens: createTokens({

@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type {
   BatchGetItemInput,
   BatchGetItemOutput,
+  GetItemInput,
+  GetItemOutput,
   PutItemInput,
   PutItemOutput,
   UpdateItemInput,
@@ -10,8 +12,9 @@ import type {
 import { type FetchJson, type HttpResponse, NoAnswer } from './fetch-json.ts'
 import { type Credentials, signedHeaders } from './sign-request.ts'
 
-/** The operations that a table needs, each with its input and output. */
+/** The operations that are needed, each with its input and output. */
 type Operations = {
+  GetItem: [GetItemInput, GetItemOutput]
   BatchGetItem: [BatchGetItemInput, BatchGetItemOutput]
   PutItem: [PutItemInput, PutItemOutput]
   UpdateItem: [UpdateItemInput, UpdateItemOutput]

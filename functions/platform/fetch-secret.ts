@@ -1,15 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  GetSecretValueCommand,
-  ResourceNotFoundException,
-  type SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager'
+import { NoAnswer } from './fetch-json.ts'
 import { RetryableError } from './retry.ts'
 
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
 export class SecretUnavailable extends RetryableError {
   override name = 'SecretUnavailable'
-  /** Whether Secrets Manager could not answer, or refused to, where either is known. */
+  /** Whether AWS could not answer, or refused to, where either is known. */
   readonly why: 'down' | 'refused' | undefined
 
   constructor(reason: string, why?: 'down' | 'refused') {
@@ -18,13 +14,15 @@ export class SecretUnavailable extends RetryableError {
   }
 }
 
-export async function fetchText(client: SecretsManagerClient, id: string, timeout: number | undefined) {
+/** Where secrets are kept: the text of one, undefined where there is none of that name. Rejects with AWS's error where that cannot be said. */
+export type SecretStore = (id: string) => Promise<string | undefined>
+
+/** The text of a secret, within a time where that is limited. Throws SecretUnavailable. */
+export async function fetchText(store: SecretStore, id: string, timeout: number | undefined) {
   try {
-    const asked = client.send(new GetSecretValueCommand({ SecretId: id }))
-    const { SecretString } = await (timeout === undefined ? asked : within(timeout, asked))
-    return SecretString ?? ''
+    const asked = store(id)
+    return await (timeout === undefined ? asked : within(timeout, asked))
   } catch (error) {
-    if (error instanceof ResourceNotFoundException) return undefined
     const name = error instanceof Error ? error.name : 'unknown error'
     throw new SecretUnavailable(`Secret ${id} cannot be read: ${name}`, whyUnread(error))
   }
@@ -41,8 +39,8 @@ async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
 }
 
 /**
- * Whether Secrets Manager could not answer (no answer in time, a throttle, an error of its own), or refused to: access
- * denied, a key denied or disabled, a secret marked for deletion.
+ * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or refused to: access denied, a key
+ * denied or disabled, a secret marked for deletion.
  */
 function whyUnread(error: unknown) {
   if (!(error instanceof Error)) return undefined
@@ -52,9 +50,15 @@ function whyUnread(error: unknown) {
     code?: string
   }
   const status = $metadata?.httpStatusCode
-  if (/Denied|Decryption|Disabled|KMS|InvalidRequest|UnrecognizedClient|Expired|Signature|Authori/i.test(name))
+  if (error.cause instanceof NoAnswer) return 'down'
+  if (
+    /Denied|Decryption|Disabled|Inaccessible|KMS|InvalidRequest|UnrecognizedClient|Expired|Signature|Authori/i.test(
+      name,
+    )
+  )
     return 'refused'
   if ((status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
-  if (/Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|Timeout|Abort|Network/i.test(name)) return 'down'
+  if (/Throttl|ThroughputExceeded|TooManyRequests|RequestLimitExceeded|SlowDown|Timeout|Abort|Network/i.test(name))
+    return 'down'
   return status === undefined && $fault === undefined && code !== undefined ? 'down' : undefined
 }

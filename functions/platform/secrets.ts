@@ -1,18 +1,16 @@
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type * as z from 'zod'
-import { fetchText, SecretUnavailable } from './fetch-secret.ts'
+import { fetchText, type SecretStore, SecretUnavailable } from './fetch-secret.ts'
 import { problems } from './problems.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** Who is told of a secret that could not be read anew. */
 type Witness = Pick<Telemetry, 'warn' | 'count'>
 
-/** Secrets kept in Secrets Manager as JSON documents. */
+/** Secrets kept as JSON documents, in Secrets Manager or in a table. */
 export type Secrets = {
   /**
    * The secret, or undefined where there is none of that name. Cached for five minutes, an absence for one; while
-   * Secrets Manager cannot answer, for a day. Where it refuses, nothing is served any more: that is a revocation.
-   * `fresh` asks Secrets Manager again, at most every ten seconds, and takes no older answer. Throws SecretUnavailable.
+   * AWS cannot answer, for a day. Where it refuses, nothing is served any more: that is a revocation. `fresh` asks again, at most every ten seconds, and takes no older answer. Throws SecretUnavailable.
    */
   read<Schema extends z.ZodType>(
     id: string,
@@ -29,9 +27,9 @@ const askedAgainAfter = 10_000
 // Whoever has an answer already, if an old one, does not keep a webhook waiting for a better one.
 const timeoutWithOldAnswer = 1500
 
-/** Secrets Manager, with a memory. */
+/** A store of secrets, with a memory. */
 export function createSecrets(
-  client: SecretsManagerClient,
+  store: SecretStore,
   now: () => number = Date.now,
   witness?: Witness | undefined,
 ): Secrets {
@@ -44,7 +42,7 @@ export function createSecrets(
     const old = !fresh && known?.text !== undefined && now() - known.at < servedWhileDown ? known : undefined
     if (old && now() < old.askAgainAt) return old.text
     try {
-      const text = await fetchText(client, id, old && timeoutWithOldAnswer)
+      const text = await fetchText(store, id, old && timeoutWithOldAnswer)
       // Whoever asks for ids that there are not must not fill the memory.
       if (remembered.size >= 1000) remembered.clear()
       remembered.set(id, { text, at: now(), askAgainAt: 0 })

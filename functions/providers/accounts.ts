@@ -5,7 +5,7 @@ import type { Secrets } from '../platform/secrets.ts'
 export const Provider = z.enum(['forward', 'line', 'telegram', 'twilio', 'whatsapp'])
 export type Provider = z.infer<typeof Provider>
 
-/** Finds the provider of a message, its adapter, and the account that the secret holds. */
+/** Finds the provider of a message, its adapter, and the account that its secret holds. */
 export type Accounts<Adapter> = {
   /** With the id that the secret is named after. Undefined where neither exists. Throws SecretUnavailable. */
   find(
@@ -19,16 +19,16 @@ export type Accounts<Adapter> = {
  * over one channel, each with a provider account of their own.
  */
 export function createAccounts<Adapters extends Partial<Record<Provider, { account: z.ZodType }>>>(options: {
-  secrets: Secrets
-  prefix: string
+  /** By the ids of channels and channel accounts. */
+  credentials: Secrets
   adapters: Adapters
 }): Accounts<Adapters[Provider]> {
-  const { secrets, prefix, adapters } = options
+  const { credentials, adapters } = options
   return {
     async find(ids, { fresh = false } = {}) {
       for (const id of [ids.channelAccountId, ids.channelId]) {
         if (id === undefined || !/^[\w-]+$/.test(id)) continue
-        const named = await secrets.read(prefix + id, Named, { fresh })
+        const named = await credentials.read(id, Named, { fresh })
         if (!named) continue
         const adapter = adapters[named.provider]
         // Read again for its provider's schema, from memory.
@@ -36,7 +36,7 @@ export function createAccounts<Adapters extends Partial<Record<Provider, { accou
           id,
           provider: named.provider,
           adapter,
-          account: adapter && (await secrets.read(prefix + id, adapter.account)),
+          account: adapter && (await credentials.read(id, adapter.account)),
         }
       }
       return undefined

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { paginateListSecrets } from '@aws-sdk/client-secrets-manager'
 import { NoAccess } from '../../functions/hubspot/access-errors.ts'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { missingScopes } from '../../functions/hubspot/oauth.ts'
 import { keepTokens, type Portal } from '../../functions/hubspot/portal.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { problems } from '../../functions/platform/problems.ts'
-import { createSecrets } from '../../functions/platform/secrets.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import { metrics } from '../operations/metrics.ts'
@@ -15,6 +13,7 @@ import { inWords, unknownFields } from '../unknown-fields.ts'
 import { accountsOfChannel } from './accounts-of-channel.ts'
 import { askProvider } from './ask-provider.ts'
 import type { ChannelsOfApp } from './channels-of-app.ts'
+import { credentialIds, credentialsOf, readCredentials } from './credentials.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, skipped, well, wrong } from './findings.ts'
 import { createAccess } from './hubspot-access.ts'
@@ -143,23 +142,13 @@ export async function checkChannels({ outputs }: Deployment, channels: ChannelsO
   return [wrong('The app has no channel yet.', `npm run relay -- channel register --app-id ${channels.appId}`)]
 }
 
-/** The ids that secrets of channels and channel accounts are named after. */
-async function channelSecretIds({ secretsManager, outputs }: Pick<Deployment, 'secretsManager' | 'outputs'>) {
-  const prefix = outputs.ChannelSecretsPrefix
-  const ids: string[] = []
-  const ofPrefix = { Filters: [{ Key: 'name' as const, Values: [prefix] }] }
-  for await (const { SecretList = [] } of paginateListSecrets({ client: secretsManager }, ofPrefix))
-    for (const { Name = '' } of SecretList) ids.push(Name.slice(prefix.length))
-  return ids
-}
-
 /** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
-export async function checkChannelSecrets({ secretsManager, outputs, monitoring }: Deployment) {
-  if (!outputs.DeliveriesQueueUrl && !outputs.ReceiptsUrl) return []
-  const prefix = outputs.ChannelSecretsPrefix
-  const accounts = createAccounts({ secrets: createSecrets(secretsManager), prefix, adapters: senders })
+export async function checkChannelSecrets(deployment: Deployment) {
+  const { outputs, monitoring } = deployment
+  if (!outputs.CredentialsTableName) return []
+  const accounts = createAccounts({ credentials: credentialsOf(deployment), adapters: senders })
   const findings: Finding[] = []
-  for (const id of await channelSecretIds({ secretsManager, outputs })) findings.push(...(await checkSecret(id)))
+  for (const id of await credentialIds(deployment)) findings.push(...(await checkSecret(id)))
   if (findings.length > 0) return findings
   return [wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')]
 
@@ -167,10 +156,10 @@ export async function checkChannelSecrets({ secretsManager, outputs, monitoring 
     try {
       const found = await accounts.find({ channelId: id })
       if (!found)
-        return [wrong(`Secret ${prefix}${id} is named after no channel.`, 'Delete it, or name it after a channel.')]
+        return [wrong(`The secret ${id} is named after no channel.`, `npm run relay -- secret remove channel ${id}`)]
       const { provider, account } = found
-      const { document } = await readSecret(secretsManager, prefix + id)
-      const unknown = unknownFields(senders[provider].account, document)
+      const kept = await readCredentials(deployment, id)
+      const unknown = unknownFields(senders[provider].account, kept?.document)
       const complete =
         unknown.length === 0
           ? well(`The secret of channel or channel account ${id} is complete (${provider}).`)
@@ -192,8 +181,8 @@ export async function checkChannelSecrets({ secretsManager, outputs, monitoring 
 
 /** Whether each secret is of a channel of the app, or of an account of one: another's is used by no message. */
 export async function checkOwners(deployment: Deployment, channels: ChannelsOfApp | undefined): Promise<Finding[]> {
-  if (!channels) return []
-  const ids = await channelSecretIds(deployment)
+  if (!channels || !deployment.outputs.CredentialsTableName) return []
+  const ids = await credentialIds(deployment)
   const listed = (await channels.list()).map(({ id }) => id)
   const known = new Set(listed)
   const unknown = () => ids.filter((id) => !known.has(id))

@@ -34,7 +34,8 @@ const Outputs = z.object({
   /** Where access tokens come from the team's own endpoint. */
   AccessTokensUrl: z.url().optional(),
   AccessTokensSecretArn: z.string().optional(),
-  ChannelSecretsPrefix: z.string(),
+  /** Absent where no provider's credentials are needed. */
+  CredentialsTableName: z.string().optional(),
   HubSpotBaseUrl: z.url().transform(withoutSlash),
   HubSpotApiVersion: ApiVersion,
   MetricsNamespace: z.string(),

@@ -11,6 +11,7 @@ import type { Word } from '../../functions/messages/status.ts'
 import { createFetchJson, type HttpRequest, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { SecretUnavailable } from '../../functions/platform/fetch-secret.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { createTable } from '../../functions/platform/table.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
@@ -21,7 +22,7 @@ import { dynamoDbBySdk } from './dynamodb-by-sdk.ts'
  * HubSpot or from the team's own endpoint.
  */
 export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) {
-  const secrets = createSecrets(secretsManager)
+  const secrets = createSecrets(inSecretsManager(secretsManager))
   const portals = createTable(dynamoDbBySdk(dynamodb), outputs.PortalsTableName)
   const oauth = createOAuth({ fetchJson, baseUrl: outputs.HubSpotBaseUrl, version: outputs.HubSpotApiVersion })
   const appSecret = (options?: { fresh?: boolean }) => secrets.require(outputs.AppSecretArn, AppSecret, options)

@@ -1,5 +1,4 @@
 import {
-  CreateSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
   ResourceNotFoundException,
@@ -30,37 +29,26 @@ export function strictlyChecked<Schema extends z.ZodType>(schema: Schema, docume
 
 /** What a secret holds, as text and as JSON, and since when (milliseconds since 1970). Throws CommandError where there is none. */
 export async function readSecret(client: SecretsManagerClient, id: string) {
-  const secret = await readIfThere(client, id)
-  if (!secret) throw new CommandError(`There is no secret ${id}.`, 'npm run relay -- secret set')
-  return secret
+  const { SecretString: text = '', CreatedDate } = await client
+    .send(new GetSecretValueCommand({ SecretId: id }))
+    .catch((error) => {
+      if (!(error instanceof ResourceNotFoundException)) throw error
+      throw new CommandError(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
+    })
+  return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
 }
 
-/** The same; undefined where there is none. */
-export async function readIfThere(client: SecretsManagerClient, id: string) {
-  try {
-    const { SecretString: text = '', CreatedDate } = await client.send(new GetSecretValueCommand({ SecretId: id }))
-    return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
-  } catch (error) {
-    if (error instanceof ResourceNotFoundException) return undefined
-    throw error
-  }
-}
-
-/** Gives the secret its value; creates it where it does not exist. */
+/** Gives a secret of the template its value. */
 export async function put(client: SecretsManagerClient, id: string, document: unknown) {
   const SecretString = JSON.stringify(document)
   try {
     await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
-    return 'set'
   } catch (error) {
-    // The words of other errors might quote what they were given.
-    if (!(error instanceof ResourceNotFoundException))
-      throw new CommandError(
-        `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
-        'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
-      )
-    await client.send(new CreateSecretCommand({ Name: id, SecretString }))
-    return 'created'
+    // The words of errors might quote what they were given.
+    throw new CommandError(
+      `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
+      'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
+    )
   }
 }
 

@@ -2,6 +2,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { openEnvelope } from '../../functions/platform/envelope.ts'
 import { type LocalStackOptions, type LogEntry, startLocalStack } from './aws/stack.ts'
+import { putCredentials } from './credentials.ts'
 import type { Behaviour } from './hubspot/behaviour.ts'
 import { startHubSpot } from './hubspot/simulator.ts'
 import type { HubSpotEvent } from './hubspot/state.ts'
@@ -131,7 +132,7 @@ export async function startLocalRelay(
   /** Connects a channel account, with a service of its own that its messages are forwarded to. */
   async function addChannelAccount(channelAccountId: string, options?: ServiceOptions) {
     const service = await startService(channelAccountId, options)
-    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, service.account)
+    await putCredentials(stack, channelAccountId, service.account)
     return service
   }
 
@@ -142,7 +143,7 @@ export async function startLocalRelay(
     const service = await startLiveService({ url, clientSecret, emit: emitted })
     everything.defer(service.stop)
     const account = { provider: 'forward', url: service.url, format, secrets }
-    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
+    await putCredentials(stack, channelAccountId, account)
     stack.retireEnvironments('deliver-message')
   }
 
@@ -153,9 +154,9 @@ export async function startLocalRelay(
   }
 
   /** Connects a channel account to a simulated provider, which ends with the relay. */
-  function addProvider(channelAccountId: string, provider: ProviderSimulator) {
+  async function addProvider(channelAccountId: string, provider: ProviderSimulator) {
     watch(channelAccountId, provider)
-    stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccountId, provider.account)
+    await putCredentials(stack, channelAccountId, provider.account)
   }
 
   /** What lies in the queues of dead letters. It stays there, out of sight for a second. */

@@ -1,5 +1,5 @@
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
+import { readCredentials } from './credentials.ts'
 import type { NewMessage } from './hubspot/state.ts'
 import type { LocalRelay } from './local-relay.ts'
 import { playedProviders } from './providers/all.ts'
@@ -31,20 +31,10 @@ export async function startUnconnected(relay: LocalRelay) {
     const account = event.type === 'webhook' ? Connected.safeParse(event.event).data : undefined
     if (account) connected.set(account.channelAccountId, account)
   })
-  const secretsManager = new SecretsManagerClient({
-    endpoint: stack.environment['AWS_ENDPOINT_URL']!,
-    region: stack.environment['AWS_REGION']!,
-    credentials: {
-      accessKeyId: stack.environment['AWS_ACCESS_KEY_ID']!,
-      secretAccessKey: stack.environment['AWS_SECRET_ACCESS_KEY']!,
-    },
-  })
 
   /** A customer whom the provider of this channel reaches. */
   async function customerOf(id: string) {
-    const SecretId = stack.outputs['ChannelSecretsPrefix'] + id
-    const { SecretString = '' } = await secretsManager.send(new GetSecretValueCommand({ SecretId }))
-    const { provider } = z.object({ provider: z.string() }).parse(JSON.parse(SecretString))
+    const { provider } = z.object({ provider: z.string() }).parse(await readCredentials(stack, id))
     return providers.find((one) => one.provider === provider)!.customer
   }
 

@@ -18,32 +18,34 @@ const anywhere = ['*']
 
 /** Everything that the command line does: repairs included, and the secrets and tokens that it sets and tries. */
 export function grantOperate(grantee: IGrantable, scope: Construct, granted: Granted) {
-  const { ledger, portals, appSecret, accessTokensSecret, channels, statusUpdates, deliveries, handOns } = granted.parts
+  const { ledger, portals, appSecret, accessTokensSecret, credentials, statusUpdates, deliveries, handOns } =
+    granted.parts
   const logGroups = logGroupsOf(granted)
   const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
   const sources = queues.map(({ queue }) => queue.queueArn)
   const deadLetters = queues.map((queue) => queue.deadLetters.queueArn)
-  const secrets = [appSecret.secretArn, ...(accessTokensSecret ? [accessTokensSecret.secretArn] : []), channels.arns]
+  const secrets = [appSecret, accessTokensSecret].flatMap((secret) => secret?.secretArn ?? [])
+  const kept = credentials ? [credentials.table.tableArn] : []
+  const tables = [ledger.tableArn, portals.table.tableArn, ...kept]
   return grantEach(grantee, {
     'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
     'cloudformation:ListStackResources': [Stack.of(scope).stackId],
     'cloudwatch:DescribeAlarms': anywhere,
     'cloudwatch:GetMetricStatistics': anywhere,
     'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
-    'dynamodb:DeleteItem': [ledger.tableArn, portals.table.tableArn],
-    'dynamodb:PutItem': [portals.table.tableArn],
-    'dynamodb:Scan': [ledger.tableArn, portals.table.tableArn],
+    'dynamodb:DeleteItem': tables,
+    ...(credentials && { 'dynamodb:GetItem': kept }),
+    'dynamodb:PutItem': [portals.table.tableArn, ...kept],
+    'dynamodb:Scan': tables,
     'dynamodb:UpdateItem': [portals.table.tableArn],
-    ...useOf(portals.key),
+    ...useOf(portals.key, ...(credentials ? [credentials.key] : [])),
     'lambda:GetAccountSettings': anywhere,
     'lambda:GetEventSourceMapping': queues.flatMap(({ mapping }) => mapping?.eventSourceMappingArn ?? []),
     'logs:DescribeLogGroups': anywhere,
     'logs:FilterLogEvents': logGroups,
     'logs:GetQueryResults': anywhere,
     'logs:StartQuery': logGroups,
-    'secretsmanager:CreateSecret': [channels.arns],
     'secretsmanager:GetSecretValue': secrets,
-    'secretsmanager:ListSecrets': anywhere,
     'secretsmanager:PutSecretValue': secrets,
     ...(granted.alarmTopic && { 'sns:ListSubscriptionsByTopic': [granted.alarmTopic.topicArn] }),
     'sqs:ChangeMessageVisibility': deadLetters,
@@ -51,6 +53,18 @@ export function grantOperate(grantee: IGrantable, scope: Construct, granted: Gra
     'sqs:GetQueueAttributes': [...sources, ...deadLetters],
     'sqs:ReceiveMessage': deadLetters,
     'sqs:SendMessage': sources,
+  })
+}
+
+/** The providers' credentials: to write and delete them, and to read one before it is changed. */
+export function grantSetCredentials(grantee: IGrantable, { parts: { credentials } }: Granted) {
+  if (!credentials) throw new Error('This relay needs no credentials: it neither delivers nor takes receipts.')
+  const { table, key } = credentials
+  return grantEach(grantee, {
+    'dynamodb:DeleteItem': [table.tableArn],
+    'dynamodb:GetItem': [table.tableArn],
+    'dynamodb:PutItem': [table.tableArn],
+    ...useOf(key),
   })
 }
 

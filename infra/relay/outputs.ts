@@ -9,7 +9,7 @@ export function createOutputs(scope: Construct, parts: Parts) {
 }
 
 function valuesOf(parts: Parts) {
-  const { chosen, api, urls, deliveries, statusUpdates, handOns, ledger, portals, appSecret, channels } = parts
+  const { chosen, api, urls, deliveries, statusUpdates, handOns, ledger, portals, appSecret, credentials } = parts
   const { hubspot } = chosen
   return {
     WebhookUrl: urls.webhook,
@@ -27,7 +27,7 @@ function valuesOf(parts: Parts) {
     AppSecretArn: appSecret.secretArn,
     AccessTokensUrl: hubspot.accessTokens?.url,
     AccessTokensSecretArn: parts.accessTokensSecret?.secretArn,
-    ChannelSecretsPrefix: channels.prefix,
+    CredentialsTableName: credentials?.table.tableName,
     HubSpotBaseUrl: hubspot.baseUrl,
     HubSpotApiVersion: hubspot.apiVersion,
     MetricsNamespace: parts.identity,

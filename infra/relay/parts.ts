@@ -5,7 +5,7 @@ import type { FunctionProps } from './function.ts'
 import { PublicApi } from './http-api.ts'
 import { identityOf } from './identity.ts'
 import { letLogsUse } from './log-group.ts'
-import { channelSecrets, createAccessTokensSecret, createAppSecret, createLedger, createPortals } from './storage.ts'
+import { createAccessTokensSecret, createAppSecret, createCredentials, createLedger, createPortals } from './storage.ts'
 import { consumerTimeout, createQueues } from './work-queue.ts'
 
 /** What the parts of a relay share: what was chosen, what is kept, the queues between them, and what they have in common. */
@@ -21,7 +21,8 @@ export function createParts(scope: Construct, chosen: Chosen) {
   const portals = createPortals(scope, chosen)
   const appSecret = createAppSecret(scope, chosen)
   const accessTokensSecret = createAccessTokensSecret(scope, chosen)
-  const channels = channelSecrets(scope, identity)
+  // Who neither delivers nor takes receipts speaks to no provider.
+  const credentials = chosen.delivery || chosen.receipts ? createCredentials(scope, chosen) : undefined
   const queues = createQueues(scope, chosen)
   const api = new PublicApi(scope, 'Api', { identity, logs, throttle, domain })
   const baseUrl = chosen.publicBaseUrl ?? api.url
@@ -42,7 +43,7 @@ export function createParts(scope: Construct, chosen: Chosen) {
     portals,
     appSecret,
     accessTokensSecret,
-    channels,
+    credentials,
     ...queues,
     /** What functions that answer a request have in common. */
     // 256 MB bring a seventh of a CPU: enough for one request, since what is slow happens during init, at full speed.

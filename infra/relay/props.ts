@@ -79,7 +79,7 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly install?: boolean
   /**
-   * What becomes of the tables, their key and the app's secret when they leave the stack. `DESTROY` is for stages that
+   * What becomes of the tables, their keys and the app's secret when they leave the stack. `DESTROY` is for stages that
    * hold nothing of worth.
    *
    * @default - they are kept, unless the deployment that made them failed
@@ -99,6 +99,12 @@ export interface StatusRelayProps extends MessageProps {
    * @default - one of the relay's own, which is rotated each year
    */
   readonly encryptionKey?: IKey
+  /**
+   * The key that encrypts the messaging providers' credentials.
+   *
+   * @default - another one of the relay's own, which is rotated each year
+   */
+  readonly credentialsKey?: IKey
   /**
    * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a
    * policy that does, and with a key of its own, the key as well.

@@ -4,21 +4,23 @@ import type { Env as HandOnEnv } from '../../functions/hand-on.lambda.ts'
 import type { Env as ProviderReceiptEnv } from '../../functions/provider-receipt.lambda.ts'
 import { createFunction } from './function.ts'
 import type { Parts } from './parts.ts'
+import { type Credentials, readingUseOf } from './storage.ts'
 import type { WorkQueue } from './work-queue.ts'
 
 /** What providers call with receipts, and what hands on to the team's own application whatever they post beside these. */
-export function createReceipts(scope: Construct, handOns: WorkQueue, parts: Parts) {
-  const { chosen, api, channels, statusUpdates, answering, consuming } = parts
+export function createReceipts(scope: Construct, handOns: WorkQueue, credentials: Credentials, parts: Parts) {
+  const { chosen, api, statusUpdates, answering, consuming } = parts
   const providerReceipt = createFunction(scope, 'provider-receipt', {
     ...answering,
     environment: {
-      CHANNEL_SECRETS_PREFIX: channels.prefix,
+      CREDENTIALS_TABLE_NAME: credentials.table.tableName,
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
       HAND_ONS_QUEUE_URL: handOns.queue.queueUrl,
       PUBLIC_BASE_URL: chosen.publicBaseUrl,
     } satisfies ProviderReceiptEnv,
     may: {
-      'secretsmanager:GetSecretValue': [channels.arns],
+      'dynamodb:GetItem': [credentials.table.tableArn],
+      ...readingUseOf(credentials.key),
       'sqs:SendMessage': [statusUpdates.queue.queueArn, handOns.queue.queueArn],
     },
   })
@@ -29,14 +31,15 @@ export function createReceipts(scope: Construct, handOns: WorkQueue, parts: Part
   const handOn = createFunction(scope, 'hand-on', {
     ...consuming,
     environment: {
-      CHANNEL_SECRETS_PREFIX: channels.prefix,
+      CREDENTIALS_TABLE_NAME: credentials.table.tableName,
       HAND_ONS_QUEUE_URL: handOns.queue.queueUrl,
       HAND_ONS_DEAD_LETTERS_URL: handOns.deadLetters.queueUrl,
       MAX_RECEIVE_COUNT: String(handOns.maxReceiveCount),
       GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
     } satisfies HandOnEnv,
     may: {
-      'secretsmanager:GetSecretValue': [channels.arns],
+      'dynamodb:GetItem': [credentials.table.tableArn],
+      ...readingUseOf(credentials.key),
       'sqs:SendMessage': [handOns.queue.queueArn, handOns.deadLetters.queueArn],
     },
   })

@@ -13,7 +13,7 @@ import { checkProps } from './check-props.ts'
 import { withDefaults } from './defaults.ts'
 import { createDelivery } from './delivery.ts'
 import { createEvents } from './events.ts'
-import { type Granted, grantOperate, grantSupport } from './grants.ts'
+import { type Granted, grantOperate, grantSetCredentials, grantSupport } from './grants.ts'
 import { createInstall } from './install.ts'
 import { Measured } from './measured.ts'
 import { createMonitoring } from './monitoring.ts'
@@ -56,8 +56,10 @@ export class StatusRelay extends Measured {
   readonly encryptionKey: IKey
   /** The HubSpot app's client id and secrets, for operators to fill in. */
   readonly appSecret: ISecret
-  /** How the name of each channel's secret begins; the id of the channel or channel account follows. */
-  readonly channelSecretsPrefix: string
+  /** The providers' credentials, an item for each channel or channel account. Absent without `delivery` and `receipts`. */
+  readonly credentialsTable: ITable | undefined
+  /** What encrypts them. */
+  readonly credentialsKey: IKey | undefined
 
   /** The functions, by their names: `hubspot-webhook`, `update-status` and so on. */
   readonly functions: Readonly<Record<string, LambdaFunction>>
@@ -77,11 +79,11 @@ export class StatusRelay extends Measured {
     checkProps(this, props)
     const chosen = withDefaults(props)
     const parts = createParts(this, chosen)
-    const { api, statusUpdates, deliveries, handOns } = parts
+    const { api, statusUpdates, deliveries, handOns, credentials } = parts
 
     createWebhook(this, parts)
-    if (deliveries) createDelivery(this, deliveries, parts)
-    if (handOns) createReceipts(this, handOns, parts)
+    if (deliveries && credentials) createDelivery(this, deliveries, credentials, parts)
+    if (handOns && credentials) createReceipts(this, handOns, credentials, parts)
     createStatusUpdates(this, parts)
     if (chosen.install) createInstall(this, parts)
     const events = chosen.eventBus && createEvents(this, chosen.eventBus, parts)
@@ -105,7 +107,8 @@ export class StatusRelay extends Measured {
     this.portalsTable = parts.portals.table
     this.encryptionKey = parts.portals.key
     this.appSecret = parts.appSecret
-    this.channelSecretsPrefix = parts.channels.prefix
+    this.credentialsTable = credentials?.table
+    this.credentialsKey = credentials?.key
     this.functions = Object.fromEntries(functions.map((one) => [one.node.scope!.node.id, one]))
     this.logGroups = [...functions.map(({ logGroup }) => logGroup), api.accessLogs]
     this.alarms = alarms
@@ -129,6 +132,11 @@ export class StatusRelay extends Measured {
    */
   grantOperate(grantee: IGrantable) {
     return grantOperate(grantee, this, this.#granted)
+  }
+
+  /** Lets somebody of this account set the providers' credentials, as an item each (decision 33), and nothing else. */
+  grantSetCredentials(grantee: IGrantable) {
+    return grantSetCredentials(grantee, this.#granted)
   }
 
   /**

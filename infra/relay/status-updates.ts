@@ -2,13 +2,13 @@ import type { Construct } from 'constructs'
 import type { Env } from '../../functions/update-status.lambda.ts'
 import { createFunction } from './function.ts'
 import type { Parts } from './parts.ts'
-import { useOf } from './storage.ts'
+import { readingUseOf, useOf } from './storage.ts'
 
 /** What tells HubSpot. */
 export function createStatusUpdates(scope: Construct, parts: Parts) {
-  const { chosen, appSecret, accessTokensSecret, channels, ledger, portals, statusUpdates, consuming } = parts
+  const { chosen, appSecret, accessTokensSecret, credentials, ledger, portals, statusUpdates, consuming } = parts
   // Where the relay delivers, deliver-message says whose receipts count for a message.
-  const judges = !chosen.delivery && chosen.receipts
+  const judging = chosen.delivery ? undefined : credentials
   const { hubspot } = chosen
   // Who refreshes tokens needs the app's secret; who asks the team's endpoint, only what signs that.
   const signing = accessTokensSecret ?? appSecret
@@ -18,7 +18,7 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
       APP_SECRET_ARN: accessTokensSecret ? undefined : appSecret.secretArn,
       ACCESS_TOKENS_URL: hubspot.accessTokens?.url,
       ACCESS_TOKENS_SECRET_ARN: accessTokensSecret?.secretArn,
-      CHANNEL_SECRETS_PREFIX: judges ? channels.prefix : undefined,
+      CREDENTIALS_TABLE_NAME: judging?.table.tableName,
       LEDGER_TABLE_NAME: ledger.tableName,
       PORTALS_TABLE_NAME: portals.table.tableName,
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
@@ -35,12 +35,16 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
       GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
     } satisfies Env,
     may: {
-      'secretsmanager:GetSecretValue': judges ? [signing.secretArn, channels.arns] : [signing.secretArn],
+      'secretsmanager:GetSecretValue': [signing.secretArn],
       'sqs:SendMessage': [statusUpdates.queue.queueArn, statusUpdates.deadLetters.queueArn],
       'dynamodb:BatchGetItem': [ledger.tableArn, portals.table.tableArn],
       'dynamodb:PutItem': [ledger.tableArn, portals.table.tableArn],
       'dynamodb:UpdateItem': [portals.table.tableArn],
       ...useOf(portals.key),
+      ...(judging && {
+        'dynamodb:GetItem': [judging.table.tableArn],
+        ...readingUseOf(portals.key, judging.key),
+      }),
     },
   })
   statusUpdates.feed(lambda)

@@ -1,4 +1,4 @@
-import { ArnFormat, SecretValue, Stack } from 'aws-cdk-lib'
+import { SecretValue } from 'aws-cdk-lib'
 import { AttributeType, type CfnGlobalTable, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
@@ -15,31 +15,47 @@ export function createLedger(scope: Construct, chosen: Chosen) {
   })
 }
 
+/** The providers' credentials: their table, and its key. */
+export type Credentials = ReturnType<typeof createCredentials>
+
 /** The portals: each one's OAuth tokens, under a key of its own, and its rate limiter. */
 export function createPortals(scope: Construct, chosen: Chosen) {
+  const key = chosen.encryptionKey ?? createKey(scope, 'PortalsKey', 'Encrypts HubSpot OAuth tokens', chosen)
+  return { table: tableUnder(key, scope, 'Portals', chosen), key }
+}
+
+/**
+ * The providers' credentials: one item for each channel or channel account, a JSON document under its id. Under a key of
+ * their own, so that who may read a portal's tokens may not read them, nor the other way round.
+ */
+export function createCredentials(scope: Construct, chosen: Chosen) {
   const key =
-    chosen.encryptionKey ??
-    new Key(scope, 'PortalsKey', {
-      enableKeyRotation: true,
-      description: 'Encrypts HubSpot OAuth tokens',
-      removalPolicy: chosen.removalPolicy,
-    })
-  const table = new TableV2(scope, 'Portals', tableProps(chosen))
+    chosen.credentialsKey ?? createKey(scope, 'CredentialsKey', "Encrypts messaging providers' credentials", chosen)
+  return { table: tableUnder(key, scope, 'Credentials', chosen), key }
+}
+
+const createKey = (scope: Construct, id: string, description: string, { removalPolicy }: Chosen) =>
+  new Key(scope, id, { enableKeyRotation: true, description, removalPolicy })
+
+function tableUnder(key: IKey, scope: Construct, id: string, chosen: Chosen) {
+  const table = new TableV2(scope, id, tableProps(chosen))
   // What TableEncryptionV2.customerManagedKey would say, which CDK allows only in a stack that is bound to one region.
   const resource = table.node.defaultChild as CfnGlobalTable
   resource.sseSpecification = { sseEnabled: true, sseType: 'KMS' }
   resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn)
-  return { table, key }
+  return table
 }
 
 /** What reading and writing a table under a key takes: what CDK's own grants give. AWS's pages name less, and do not agree. */
-export function useOf({ keyArn }: IKey) {
-  return {
-    'kms:Decrypt': [keyArn],
-    'kms:DescribeKey': [keyArn],
-    'kms:Encrypt': [keyArn],
-    'kms:GenerateDataKey': [keyArn],
-  }
+export function useOf(...keys: IKey[]) {
+  const arns = keys.map(({ keyArn }) => keyArn)
+  return { ...readingUseOf(...keys), 'kms:Encrypt': arns, 'kms:GenerateDataKey': arns }
+}
+
+/** What reading alone takes. */
+export function readingUseOf(...keys: IKey[]) {
+  const arns = keys.map(({ keyArn }) => keyArn)
+  return { 'kms:Decrypt': arns, 'kms:DescribeKey': arns }
 }
 
 /**
@@ -78,30 +94,6 @@ export function createAccessTokensSecret(scope: Construct, { removalPolicy, hubs
     reason: 'The endpoint has to know it first: it is changed there and here, by hand.',
   })
   return secret
-}
-
-/** Where operators keep the providers' credentials: one secret per channel account or channel, named `{prefix}{id}`. */
-export function channelSecrets(scope: Construct, identity: string) {
-  const stack = Stack.of(scope)
-  const prefix = `${identity}/channels/`
-  const arns = stack.formatArn({
-    service: 'secretsmanager',
-    resource: 'secret',
-    resourceName: `${prefix}*`,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  })
-  acknowledge(scope, {
-    id: `AwsSolutions::AwsSolutions-IAM5[Resource::${asNagWritesIt(stack.resolve(arns))}]`,
-    reason:
-      'Operators add channels without another deployment, and Secrets Manager ends every ARN in random characters.',
-  })
-  return { prefix, arns }
-}
-
-/** An ARN in the words of cdk-nag's findings: `arn:<AWS::Partition>:…`, with the region and account where they are known. */
-function asNagWritesIt(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }) {
-  if (typeof arn === 'string') return arn
-  return arn['Fn::Join'][1].map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join('')
 }
 
 // Billed by the request, which is TableV2's default.

@@ -7,6 +7,34 @@ test('docs/cost.md counts what the template has, for a month in which nobody wri
   expect(idleMonthOf(page('A month of an idle relay'))).toEqual(idleMonth())
 })
 
+test('docs/cost.md counts a month of 1, 40 and 400 accounts', () => {
+  const idle = Number(idleMonth()['in all']![1])
+  const perMillion = Number(/([\d.]+) \|$/.exec(rowOf('three requests, three queued jobs'))?.[1])
+  const { usd } = prices
+
+  expect(rowsOf(page('A month of many accounts'))).toEqual(
+    [1, 40, 400].map((accounts) => {
+      const messages = accounts * 1000
+      const parts = [
+        idle,
+        metricsOfADay * usd.metricMonth,
+        (messages * perMillion) / 1e6,
+        readsOfCredentials * messages * usd.dynamoDbReadUnit + rolesThatRead * keyRequestsOfARole * usd.keyRequest,
+      ]
+      const total = parts.reduce((sum, part) => sum + part)
+      return [String(accounts), ...parts.map(dollars), dollars(total), dollars(accounts * usd.secretMonth)]
+    }),
+  )
+})
+
+// What the functions measure on a day on which all goes well.
+const metricsOfADay = 16
+// A delivery and two receipts, if nobody remembers them: a process does for five minutes.
+const readsOfCredentials = 3
+const rolesThatRead = 3
+// DynamoDB keeps a key for five minutes, for each role that uses it.
+const keyRequestsOfARole = 12 * 24 * 30
+
 /** What is paid by the month, whether or not anybody writes: how many of each thing, and at what price. */
 function idleMonth() {
   const template = relayTemplate({ alarmSubscribers: ['ops@example.com'] })
@@ -19,7 +47,7 @@ function idleMonth() {
   const rows: Record<string, [count: number, each: number]> = {
     'metrics that alarms watch': [alarmMetrics, usd.alarmMetricMonth],
     dashboard: [count('AWS::CloudWatch::Dashboard'), usd.dashboardMonth],
-    'key of the portals table': [count('AWS::KMS::Key'), usd.keyMonth],
+    'keys of the portals and the credentials': [count('AWS::KMS::Key'), usd.keyMonth],
     "the app's secret": [count('AWS::SecretsManager::Secret'), usd.secretMonth],
     'long polls of empty queues, in millions': [
       count('AWS::Lambda::EventSourceMapping') * millionsOfPolls,
@@ -53,7 +81,14 @@ const idleMonthOf = (chapter: string) =>
     ),
   )
 
+/** The cells of a chapter's table, without its head. */
+const rowsOf = (chapter: string) =>
+  [...chapter.matchAll(/^\| (\d.*) \|$/gm)].map(([, cells = '']) => cells.replaceAll('*', '').split(' | '))
+
+const rowOf = (beginning: string) => text.split('\n').find((line) => line.startsWith(`| ${beginning}`)) ?? ''
+
+const text = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8')
+
 function page(heading: string) {
-  const text = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8')
   return text.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
 }

@@ -31,6 +31,8 @@ const smallest: Inventory = {
 
 /** The same, and the team may send statuses over HTTP, signed. */
 const withReceipts = plus(smallest, {
+  'AWS::DynamoDB::GlobalTable': ['Credentials'],
+  'AWS::KMS::Key': ['CredentialsKey'],
   'AWS::ApiGatewayV2::Integration': ['ApiPOSTreceiptschannelIdIntegration'],
   'AWS::ApiGatewayV2::Route': [
     'ApiPOSTreceiptschannelId',

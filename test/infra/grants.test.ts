@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, resourcesOf } from './relay-template.ts'
 
-type Grant = 'grantOperate' | 'grantSupport'
+type Grant = 'grantOperate' | 'grantSupport' | 'grantSetCredentials'
 const forms: [string, StatusRelayProps][] = [
   ['in full', { alarmSubscribers: ['ops@example.com'] }],
   ['without delivery', { delivery: false, alarmSubscribers: ['ops@example.com'] }],
@@ -40,7 +40,6 @@ describe('an operator', () => {
       'lambda:GetAccountSettings',
       'logs:DescribeLogGroups',
       'logs:GetQueryResults',
-      'secretsmanager:ListSecrets',
     ])
   })
 })
@@ -70,7 +69,19 @@ describe('support', () => {
   })
 })
 
+test('a back end that takes on customers sets their credentials, and sees no token, message or log', () => {
+  const may = allowed('grantSetCredentials')
+
+  expect(may.filter(({ action }) => action.startsWith('dynamodb:'))).toEqual([
+    { action: 'dynamodb:DeleteItem', resource: 'Credentials' },
+    { action: 'dynamodb:GetItem', resource: 'Credentials' },
+    { action: 'dynamodb:PutItem', resource: 'Credentials' },
+  ])
+  expect([...new Set(may.map(({ resource }) => resource))]).toEqual(['Credentials', 'CredentialsKey'])
+})
+
 test.each<[Grant, string]>([
+  ['grantSetCredentials', 'A back end'],
   ['grantOperate', 'An operator'],
   ['grantSupport', 'Support'],
 ])('%s is on paper as it is granted', (grant, heading) => {
@@ -126,10 +137,10 @@ function actionsOfCommandLine() {
 const services = {
   cloudformation: ['DescribeStacks', 'ListStackResources'],
   cloudwatch: ['DescribeAlarms', 'GetMetricStatistics'],
-  dynamodb: ['BatchGetItem', 'DeleteItem', 'PutItem', 'Scan', 'UpdateItem'],
+  dynamodb: ['BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'],
   lambda: ['GetAccountSettings', 'GetEventSourceMapping'],
   logs: ['DescribeLogGroups', 'FilterLogEvents', 'GetQueryResults', 'StartQuery'],
-  secretsmanager: ['CreateSecret', 'GetSecretValue', 'ListSecrets', 'PutSecretValue'],
+  secretsmanager: ['GetSecretValue', 'PutSecretValue'],
   sns: ['ListSubscriptionsByTopic'],
   sqs: ['ChangeMessageVisibilityBatch', 'DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage', 'SendMessage'],
 }

@@ -73,8 +73,8 @@ describe('in an app of somebody else', () => {
     const relays = relaysAmong(Template.fromStack(stack).findOutputs('*'))
 
     expect(relays.map(({ MetricsNamespace }) => MetricsNamespace!['Value'])).toEqual(['Theirs/Sms', 'Theirs/WhatsApp'])
-    for (const { ChannelSecretsPrefix, MetricsNamespace, WebhookUrl, HubSpotApiVersion } of relays) {
-      expect(ChannelSecretsPrefix!['Value']).toBe(`${MetricsNamespace!['Value']}/channels/`)
+    for (const { CredentialsTableName, WebhookUrl, HubSpotApiVersion } of relays) {
+      expect(CredentialsTableName).toBeDefined()
       expect(HubSpotApiVersion!['Value']).toBe('v3')
       expect(WebhookUrl).toBeDefined()
     }
@@ -94,7 +94,6 @@ describe('in an app of somebody else', () => {
       webhookUrl: 'https://relay.example.com/hubspot/webhook',
       receiptsUrl: 'https://relay.example.com/receipts',
       installUrl: 'https://relay.example.com/oauth/install',
-      channelSecretsPrefix: 'Theirs/channels/',
     })
     expect(Object.keys(relay.functions).toSorted()).toEqual([
       'deliver-message',
@@ -106,7 +105,16 @@ describe('in an app of somebody else', () => {
     ])
     expect(relay.alarms.length).toBeGreaterThan(15)
     expect(relay.logGroups).toHaveLength(7)
-    for (const part of ['api', 'appSecret', 'ledgerTable', 'portalsTable', 'encryptionKey', 'alarmTopic'] as const)
+    for (const part of [
+      'api',
+      'appSecret',
+      'ledgerTable',
+      'portalsTable',
+      'encryptionKey',
+      'credentialsTable',
+      'credentialsKey',
+      'alarmTopic',
+    ] as const)
       expect(relay[part]).toBeDefined()
     for (const queue of ['deliveries', 'statusUpdates', 'handOns'] as const) {
       expect(relay[`${queue}Queue`]!.queueArn).toBeDefined()

@@ -24,7 +24,10 @@ test("whoever reads or writes a table under a customer's key may use that key, a
     return key ? [[nameOf({ Ref: id }), nameOf(key)] as const] : []
   })
 
-  expect(keys).toEqual([['Portals', 'PortalsKey']])
+  expect(keys).toEqual([
+    ['Portals', 'PortalsKey'],
+    ['Credentials', 'CredentialsKey'],
+  ])
   for (const [table, key] of keys) {
     for (const action of [/^kms:Decrypt$/, /^kms:DescribeKey$/, /^kms:/])
       expect(whoMay(action, key)).toEqual(whoMay(/^dynamodb:/, table))
@@ -62,7 +65,9 @@ test("HubSpot's secrets stay with those who deal with HubSpot, the providers' wi
     'update-status',
     'oauth-install',
   ])
-  expect(whoMay(/^secretsmanager:/, channelSecrets)).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
+  expect(whoMay(/^dynamodb:/, 'Credentials')).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
+  expect(whoMay(/^dynamodb:(?!GetItem$)/, 'Credentials')).toEqual([])
+  expect(whoMay(/^kms:/, 'CredentialsKey')).toEqual(['deliver-message', 'provider-receipt', 'hand-on'])
 })
 
 test("where the team's own endpoint gives access tokens, what signs for them is update-status's alone", () => {
@@ -83,19 +88,22 @@ test('a function logs to its own log group and no other', () => {
   }
 })
 
-test('the one wildcard stands for channels that operators add without another deployment', () => {
-  const wild = allowed.filter(({ action, resource }) => action.includes('*') || resource.includes('*'))
+test('there is no wildcard', () => {
+  expect(allowed.filter(({ action, resource }) => action.includes('*') || resource.includes('*'))).toEqual([])
+})
 
-  expect(wild.map(({ by, action, resource }) => [by, action, resource])).toEqual([
-    ['deliver-message', 'secretsmanager:GetSecretValue', channelSecrets],
-    ['provider-receipt', 'secretsmanager:GetSecretValue', channelSecrets],
-    ['hand-on', 'secretsmanager:GetSecretValue', channelSecrets],
-  ])
+test('without delivery, update-status reads the credentials as well, to say whose receipts count', () => {
+  const may = allowedActions(relayTemplate({ delivery: false }))
+  const who = (resource: string) => [...new Set(may.filter((one) => one.resource === resource).map(({ by }) => by))]
+
+  expect(who('Credentials')).toEqual(['provider-receipt', 'hand-on', 'update-status'])
+  expect(who('CredentialsKey')).toEqual(['provider-receipt', 'hand-on', 'update-status'])
 })
 
 test('the functions use these actions and no others', () => {
   expect([...new Set(allowed.map(({ action }) => action))].sort()).toEqual([
     'dynamodb:BatchGetItem',
+    'dynamodb:GetItem',
     'dynamodb:PutItem',
     'dynamodb:UpdateItem',
     'kms:Decrypt',
@@ -133,9 +141,6 @@ test('nobody outside the account is let in, but API Gateway on the routes of thi
     expect(nameOf(SourceArn)).toMatch(/:Api\/\*\/\*\/(hubspot|receipts|oauth)\//)
   }
 })
-
-const channelSecrets =
-  'arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:HubSpotStatusRelay/channels/*'
 
 /** Every action that a function's role allows on a resource. */
 function allowedActions(of = template) {

@@ -14,6 +14,7 @@ describe('the tables', () => {
     expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable').map(([id]) => id)).toEqual([
       'RelayLedger72ACEE6B',
       'RelayPortalsB7895113',
+      'RelayCredentials4C072AC0',
     ])
   })
 
@@ -60,7 +61,11 @@ test('a failed first deployment can delete everything: what it keeps, and what r
 test('the tables are protected from being deleted where that is chosen', () => {
   const guarded = resourcesOf(relayTemplate({ deletionProtection: true }), 'AWS::DynamoDB::GlobalTable')
 
-  expect(guarded.map(([, { Properties }]) => Properties['Replicas'][0].DeletionProtectionEnabled)).toEqual([true, true])
+  expect(guarded.map(([, { Properties }]) => Properties['Replicas'][0].DeletionProtectionEnabled)).toEqual([
+    true,
+    true,
+    true,
+  ])
 })
 
 test('the queues keep their logical ids, and with them what waits in them', () => {
@@ -108,11 +113,7 @@ describe.each(functions)('%s', (name, lambda) => {
     expect(JSON.stringify(variables)).not.toContain('resolve:')
     expect(
       variables.map(([variable]) => variable).filter((variable) => /SECRET|TOKEN|PASSWORD|KEY/.test(variable)),
-    ).toEqual(
-      variables
-        .map(([variable]) => variable)
-        .filter((variable) => /^(APP_SECRET_ARN|CHANNEL_SECRETS_PREFIX)$/.test(variable)),
-    )
+    ).toEqual(variables.map(([variable]) => variable).filter((variable) => /^APP_SECRET_ARN$/.test(variable)))
   })
 
   test('names itself to its logs and metrics', () => {
@@ -203,7 +204,7 @@ test('operators find every part under a plain name', () => {
     'LedgerTableName',
     'PortalsTableName',
     'AppSecretArn',
-    'ChannelSecretsPrefix',
+    'CredentialsTableName',
     'HubSpotBaseUrl',
     'HubSpotApiVersion',
     'MetricsNamespace',
@@ -221,16 +222,21 @@ describe('what can be chosen', () => {
         expect([id, DeletionPolicy]).toEqual([id, 'Delete'])
   })
 
-  test("the tokens may be encrypted under a key of the team's, and then no other is made", () => {
+  test("the tokens and the credentials may be encrypted under keys of the team's, and then no others are made", () => {
     const arn = 'arn:aws:kms:eu-west-1:123456789012:key/0b1c2d3e'
+    const another = 'arn:aws:kms:eu-west-1:123456789012:key/4f5a6b7c'
     const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
     const stack = new Stack(app, 'Theirs')
-    new StatusRelay(stack, 'Relay', { encryptionKey: Key.fromKeyArn(stack, 'Key', arn) })
+    new StatusRelay(stack, 'Relay', {
+      encryptionKey: Key.fromKeyArn(stack, 'Key', arn),
+      credentialsKey: Key.fromKeyArn(stack, 'AnotherKey', another),
+    })
     const theirs = Template.fromStack(stack)
-    const [, portals] = resourcesOf(theirs, 'AWS::DynamoDB::GlobalTable')[1]!
+    const [, portals, credentials] = resourcesOf(theirs, 'AWS::DynamoDB::GlobalTable').map(([, one]) => one)
 
     theirs.resourceCountIs('AWS::KMS::Key', 0)
-    expect(portals.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId).toBe(arn)
+    expect(portals!.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId).toBe(arn)
+    expect(credentials!.Properties['Replicas'][0].SSESpecification.KMSMasterKeyId).toBe(another)
     expect(JSON.stringify(resourcesOf(theirs, 'AWS::IAM::Policy'))).toContain(`"Resource":"${arn}"`)
   })
 

@@ -35,8 +35,8 @@ test('the same code gives the same template, so that a deployment changes only w
 test('the smallest form of another stage is a stack of its own, explained as well', () => {
   synthesize(second, { 'relay.stage': 'beta', 'relay.delivery': 'false', 'relay.receipts': 'false' })
 
-  expect(templateIn(second, 'HubSpotStatusRelay-beta').Outputs['ChannelSecretsPrefix']!.Value).toBe(
-    'HubSpotStatusRelay-beta/channels/',
+  expect(templateIn(second, 'HubSpotStatusRelay-beta').Outputs['MetricsNamespace']!.Value).toBe(
+    'HubSpotStatusRelay-beta',
   )
   expectExplained(second)
 })

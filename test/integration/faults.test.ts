@@ -1,5 +1,6 @@
 import { describe, type ExpectStatic, test } from 'vitest'
 import type { Fault } from '../../infra/local/aws/aws.ts'
+import { putCredentials } from '../../infra/local/credentials.ts'
 import { shortWaits } from '../../infra/local/demo/scenarios.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 
@@ -73,8 +74,7 @@ describe.concurrent('a secret', () => {
 
   test('of a channel that is broken: the message waits, and the log names the field', async ({ expect }) => {
     await using relay = await start()
-    const name = relay.stack.outputs['ChannelSecretsPrefix'] + account
-    relay.stack.putSecret(name, { provider: 'forward', url: 'http://not-loopback.example', secrets: [] })
+    await putCredentials(relay.stack, account, { provider: 'forward', url: 'http://not-loopback.example', secrets: [] })
     const message = await relay.hubspot.sendMessage({ ...ids, channelAccountId: account, text: 'Hello' })
 
     await expect

@@ -7,6 +7,7 @@ import { GetQueueAttributesCommand, SendMessageCommand } from '@aws-sdk/client-s
 import { afterAll, expect, test } from 'vitest'
 import type { Grant } from '../../infra/local/aws/iam.ts'
 import { synthesize } from '../../infra/local/aws/template.ts'
+import { putCredentials } from '../../infra/local/credentials.ts'
 import type { Fault } from '../../infra/local/hubspot/behaviour.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { slowness, startLimit } from '../../infra/local/pace.ts'
@@ -123,7 +124,7 @@ async function sendMessages(relay: LocalRelay, application: Application) {
   const whatsApp = await startWhatsApp({ receiptsUrl: stack.outputs['ReceiptsUrl']! })
   const channelAccount = { channelId: ids.channelId, channelAccountId: '4' }
   const account = { ...whatsApp.account, handOnTo: application.url }
-  stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + channelAccount.channelAccountId, account)
+  await putCredentials(stack, channelAccount.channelAccountId, account)
   for (const text of ['Take me', 'Refuse me']) await whatsApp.write(channelAccount, { from: '15550100', text })
   await whatsApp.stop()
 

@@ -10,6 +10,7 @@ import addFormats from 'ajv-formats'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { noteRunning } from '../../infra/cli/running.ts'
+import { putCredentials } from '../../infra/local/credentials.ts'
 import { type Inbox, shortened, startInbox } from '../../infra/local/inbox/inbox.ts'
 import {
   clientSecret,
@@ -135,7 +136,7 @@ describe('the published contract', () => {
     ['a portal that is no number', { portalId: 'mine' }, 400],
   ])('and what it takes: %s', async (_name, change, statusCode) => {
     const secret = whsecFor('3000000009')
-    relay.stack.putSecret(`${relay.stack.outputs['ChannelSecretsPrefix']}3000000009`, {
+    await putCredentials(relay.stack, '3000000009', {
       provider: 'forward',
       url: 'http://127.0.0.1:1/',
       secrets: [secret],

@@ -7,6 +7,7 @@ import { toQuery } from '../../functions/providers/references.ts'
 import { sign } from '../../functions/providers/twilio/signature.ts'
 import { verify } from '../../functions/providers/whatsapp/signature.ts'
 import { noteRunning } from '../../infra/cli/running.ts'
+import { putCredentials } from '../../infra/local/credentials.ts'
 import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-relay.ts'
 import { serve } from '../../infra/local/loopback.ts'
 import type { Conduct } from '../../infra/local/providers/simulator.ts'
@@ -81,7 +82,7 @@ describe('two customers with two Twilio accounts over one channel', () => {
 
   async function connectTwilio(channelAccountId: string, conduct: Conduct = { receipts: [] }) {
     const twilio = await startTwilio({ conduct: () => conduct })
-    local.addProvider(channelAccountId, twilio)
+    await local.addProvider(channelAccountId, twilio)
     return twilio
   }
 
@@ -105,9 +106,9 @@ describe("what a WhatsApp customer writes, and the team's application", () => {
   test('is handed on as it came; what is refused comes back once the place is corrected', async () => {
     const [wrong, right] = [await startApplication([503], 410), await startApplication([503], 204)]
     const whatsApp = await startWhatsApp({ receiptsUrl: local.stack.outputs['ReceiptsUrl']! })
-    local.addProvider(channelAccountId, whatsApp)
+    await local.addProvider(channelAccountId, whatsApp)
     const account = { ...whatsApp.account, handOnTo: wrong.url }
-    local.stack.putSecret(local.stack.outputs['ChannelSecretsPrefix'] + channelAccountId, account)
+    await putCredentials(local.stack, channelAccountId, account)
 
     const taken = await whatsApp.write({ ...ids, channelAccountId }, { from: '15550100014', text: 'Grüße 👋' })
     await expect.poll(deadLetters).toEqual([expect.stringContaining('HTTP 410')])
@@ -147,7 +148,7 @@ test('what a provider cannot know is refused by its name: when a secret is set, 
   const sentence = 'sentOn: this provider does not tell that, only accepted can be chosen'
 
   const set = await relay(['secret', 'set', 'channel', '4000000005', '--file', file])
-  local.stack.putSecret(`${local.stack.outputs['ChannelSecretsPrefix']}4000000005`, { ...telegram, sentOn: 'sent' })
+  await putCredentials(local.stack, '4000000005', { ...telegram, sentOn: 'sent' })
   const check = await relay(['secret', 'check'])
   await sendMessage('4000000005', '900000005')
 

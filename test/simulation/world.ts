@@ -12,6 +12,7 @@ import { messageOf } from '../../functions/messages/record.ts'
 import { createThreads } from '../../functions/messages/threads.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import type { Table } from '../../functions/platform/table.ts'
 import * as providerReceipt from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
@@ -167,8 +168,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
       withoutDeadline(
         handlers.receipt({
           accounts: createAccounts({
-            secrets: secrets(process),
-            prefix: 'channel-',
+            credentials: secrets(process),
             adapters: { ...receipts, forward: receiptsOfParts(receipts.forward!) },
           }),
           statusUpdates: statusUpdates.queue(process),
@@ -188,8 +188,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
           handlers.deliver({
             ...consumer(process),
             accounts: createAccounts({
-              secrets: secrets(process),
-              prefix: 'channel-',
+              credentials: secrets(process),
               adapters: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey, planAnew) },
             }),
             tools: { fetchJson: provider.http(process), now: clockOf(process), signForHubSpot: async () => '' },
@@ -221,9 +220,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     return {
       ...base,
       ...timing,
-      accounts: delivers
-        ? undefined
-        : createAccounts({ secrets: secrets(process), prefix: 'channel-', adapters: receiptKeys }),
+      accounts: delivers ? undefined : createAccounts({ credentials: secrets(process), adapters: receiptKeys }),
       hubspot: createHubSpotClient({ ...apiOf(process), ...timing }),
       tokens: tokensOf(process, table),
       rateLimit: createRateLimit({ ...timing, table, limit, share: 0.9 }),
@@ -296,11 +293,11 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
         network.call(process, 'read of a secret', () => {
           if (!process.neverDies && faults.strikes('a secret cannot be read', process.name))
             throw new Error('Simulated')
-          manager.values.set('channel-2', JSON.stringify(accountAfter(changes)))
+          manager.values.set('2', JSON.stringify(accountAfter(changes)))
           return manager.client.send(command)
         }),
     }
-    return createSecrets(client as typeof manager.client, clockOf(process))
+    return createSecrets(inSecretsManager(client as typeof manager.client), clockOf(process))
   }
 
   /** HubSpot's webhook for a message, until it is acknowledged. */

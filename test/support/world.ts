@@ -15,6 +15,7 @@ import { createThreads } from '../../functions/messages/threads.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { type Accounts, createAccounts, type Provider } from '../../functions/providers/accounts.ts'
 import type { SendAdapter, SendTools } from '../../functions/providers/provider.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
@@ -37,7 +38,7 @@ export function createWorld(
     threadOrder?: 'off'
     resend?: 'ignore' | 'send'
     tellSent?: 'always' | 'corrections'
-    /** Real providers with the secrets that are here, under `channels/`, and this way to them, in place of the provider below. */
+    /** Real providers with the credentials that are here, and this way to them, in place of the provider below. */
     providers?: { secretsManager: SecretsManagerClient; fetchJson: FetchJson }
     delivers?: boolean
   } = {},
@@ -148,8 +149,8 @@ export function createWorld(
 
   function real<Adapters extends Parameters<typeof createAccounts>[0]['adapters']>(adapters: Adapters) {
     if (!options.providers) return undefined
-    const secrets = createSecrets(options.providers.secretsManager, now)
-    return createAccounts({ secrets, prefix: 'channels/', adapters }) as Accounts<Adapters[Provider]>
+    const secrets = createSecrets(inSecretsManager(options.providers.secretsManager), now)
+    return createAccounts({ credentials: secrets, adapters }) as Accounts<Adapters[Provider]>
   }
 
   /** Handlers as a fresh execution environment has them: nothing remembered. */

@@ -6,6 +6,7 @@ import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { createHandler, path } from '../../functions/hubspot-webhook.ts'
 import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { anyText } from '../support/arbitraries.ts'
 import { createFakeSecretsManager, createFakeSqs } from '../support/aws.ts'
 import { example } from '../support/examples.ts'
@@ -645,7 +646,7 @@ function setUp({ publicBaseUrl, delivers = true }: { publicBaseUrl?: string | un
   let time = now
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager({ app: appSecret })
-  const secrets = createSecrets(secretsManager.client, () => time)
+  const secrets = createSecrets(inSecretsManager(secretsManager.client), () => time)
   const { telemetry, ...told } = collectTelemetry()
   const handler = createHandler({
     appSecret: (options) => secrets.require('app', AppSecret, options),

@@ -7,6 +7,7 @@ import { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { fingerprintOf } from '../../functions/platform/hmac.ts'
 import { createQueue, gunzip } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import type { Receipt, ReceiptAdapter } from '../../functions/providers/provider.ts'
@@ -161,7 +162,7 @@ test('a misspelt field of a receipt is ignored, named in the log and counted', a
 
 test("a channel account's receipts are verified by its own secret, else by its channel's, and what is queued says by which", async () => {
   const { post, secretsManager, updates } = setUp()
-  secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))
+  secretsManager.values.set('3000000001', accountWith(accountsOwn))
   const channel = { channelId: '2300310' }
   const account = { ...channel, channelAccountId: '3000000001' }
 
@@ -183,8 +184,8 @@ test("a channel account's receipts are verified by its own secret, else by its c
 test('two customers over one channel: neither can speak in the name of the other', async () => {
   const { post, secretsManager, updates } = setUp()
   const [ours, theirs] = [accountsOwn, stranger]
-  secretsManager.values.set('channels/ours', accountWith(ours))
-  secretsManager.values.set('channels/theirs', accountWith(theirs))
+  secretsManager.values.set('ours', accountWith(ours))
+  secretsManager.values.set('theirs', accountWith(theirs))
 
   const statusCodes = [
     await post({ channelAccountId: 'theirs', secrets: [ours] }),
@@ -210,13 +211,13 @@ test.each(['../2300310', '+15550100001', 'a/b', 'ä'])(
 
     expect(await post({ channelId: '2300310', channelAccountId })).toEqual({ statusCode: 204 })
     expect(updates()).toMatchObject([{ channelAccountId }])
-    expect(new Set(secretsManager.reads)).toEqual(new Set(['channels/2300310']))
+    expect(new Set(secretsManager.reads)).toEqual(new Set(['2300310']))
   },
 )
 
 test('while secrets are rotated the second verifies as well, and it is counted which did', async () => {
   const { post, secretsManager, counts } = setUp()
-  secretsManager.values.set('channels/2300310', accountWith(stranger, channelsOwn))
+  secretsManager.values.set('2300310', accountWith(stranger, channelsOwn))
 
   expect(await post({ secrets: [channelsOwn] })).toEqual({ statusCode: 204 })
   expect(counts).toMatchObject({ ReceiptsByPreviousSecret: 1 })
@@ -235,7 +236,7 @@ test('while there is one secret, its use is not counted', async () => {
 test('a secret that was rotated since it was read is fetched again', async () => {
   const { post, secretsManager, pass, counts } = setUp()
   await post({})
-  secretsManager.values.set('channels/2300310', accountWith(stranger))
+  secretsManager.values.set('2300310', accountWith(stranger))
   pass(10)
 
   expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 204 })
@@ -247,7 +248,7 @@ test('an account that has got a secret of its own since is found again', async (
   const { post, secretsManager, pass } = setUp()
   const account = { channelId: '2300310', channelAccountId: '3000000001' }
   await post(account)
-  secretsManager.values.set('channels/3000000001', accountWith(accountsOwn))
+  secretsManager.values.set('3000000001', accountWith(accountsOwn))
   pass(10)
 
   expect(await post({ ...account, secrets: [accountsOwn] })).toEqual({ statusCode: 204 })
@@ -339,13 +340,9 @@ test.each([
 })
 
 test.each([
-  ['no JSON', 'hunter2', 'Secret channels/2300310 is not JSON'],
-  ['of no provider', '{"secrets":["hunter2"]}', 'Secret channels/2300310 is invalid: provider: invalid value'],
-  [
-    'of a provider that there is not',
-    '{"provider":"hunter2"}',
-    'Secret channels/2300310 is invalid: provider: invalid value',
-  ],
+  ['no JSON', 'hunter2', 'Secret 2300310 is not JSON'],
+  ['of no provider', '{"secrets":["hunter2"]}', 'Secret 2300310 is invalid: provider: invalid value'],
+  ['of a provider that there is not', '{"provider":"hunter2"}', 'Secret 2300310 is invalid: provider: invalid value'],
   [
     'without its fields',
     '{"provider":"forward","secrets":["hunter2"]}',
@@ -355,7 +352,7 @@ test.each([
   'with a secret that is %s the provider is asked to try again, and the log names the field alone',
   async (_, value, problem) => {
     const { post, secretsManager, lines, counts, everything } = setUp()
-    secretsManager.values.set('channels/2300310', value)
+    secretsManager.values.set('2300310', value)
 
     expect(await post({})).toEqual({ statusCode: 503, headers: { 'retry-after': '5' } })
     expect(lines).toMatchObject([{ level: 'error', error: 'SecretUnavailable', problem }])
@@ -519,7 +516,7 @@ describe("what is no receipt: customers' messages, for instance", () => {
       handOnTo: 'https://app.example.com/',
     }
     const { post, handOns, updates, secretsManager, counts } = setUp({ adapters: receipts })
-    secretsManager.values.set('channels/2300310', JSON.stringify(account))
+    secretsManager.values.set('2300310', JSON.stringify(account))
 
     const answer = await post({ body, headers: { 'x-hub-signature-256': sign(body, appSecret) } })
 
@@ -700,12 +697,11 @@ function setUp(options: Options = {}) {
   let time = now.getTime()
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager()
-  secretsManager.values.set('channels/2300310', accountWith(channelsOwn))
+  secretsManager.values.set('2300310', accountWith(channelsOwn))
   const { telemetry, ...told } = collectTelemetry()
   const handler = createHandler({
     accounts: createAccounts({
-      secrets: createSecrets(secretsManager.client, () => time),
-      prefix: 'channels/',
+      credentials: createSecrets(inSecretsManager(secretsManager.client), () => time),
       adapters,
     }),
     statusUpdates: createQueue(sqs.client, 'status-updates'),

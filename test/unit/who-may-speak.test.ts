@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { FetchJson } from '../../functions/platform/fetch-json.ts'
 import { fingerprintOf } from '../../functions/platform/hmac.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
@@ -38,14 +39,13 @@ afterEach(() => void vi.useRealTimers())
 
 const held = () => world.hubspot.held.get('m')?.statusType
 const deliver = (fields = {}) => world.deliveries.send(delivery(fields), { group: '1' })
-const setSecret = (name: string, value: object) => void secrets.values.set(`channels/${name}`, JSON.stringify(value))
+const setSecret = (name: string, value: object) => void secrets.values.set(name, JSON.stringify(value))
 
 /** Posts to `/receipts/…`; the function has just started, and remembers no secret. */
 async function post(path: string[], { headers, body, query = '' }: { headers: object; body: string; query?: string }) {
   const handler = createHandler({
     accounts: createAccounts({
-      secrets: createSecrets(secrets.client, world.now),
-      prefix: 'channels/',
+      credentials: createSecrets(inSecretsManager(secrets.client), world.now),
       adapters: receipts,
     }),
     statusUpdates: world.statusUpdates,
@@ -273,7 +273,7 @@ describe('what falls under none', () => {
     await world.step()
     expect(held()).toBe('SENT')
 
-    secrets.values.delete('channels/3')
+    secrets.values.delete('3')
     setSecret('2', service(old))
     await serviceSays('read', old, ['2', '3'])
     await world.rest()

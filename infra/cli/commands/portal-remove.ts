@@ -44,7 +44,7 @@ export function addRemoveCommand(portal: Command, { terminal, deployment }: Cont
         await erase(found, terminal, LedgerTableName, { portalId, removed, ...options })
         await purgeDeadLetters(found, terminal, { portalId, removed, ...options })
       }
-      conclude(found, terminal, { portalId, removed, ...options })
+      conclude(terminal, { portalId, removed, ...options })
     })
 }
 
@@ -99,7 +99,7 @@ async function purgeDeadLetters(deployment: Deployment, terminal: Terminal, { po
   })
 }
 
-function conclude({ outputs }: Deployment, terminal: Terminal, { portalId, removed, purge, dryRun, json }: Work) {
+function conclude(terminal: Terminal, { portalId, removed, purge, dryRun, json }: Work) {
   const kinds = Object.entries(removed).map(([kind, number]) => `${kind}: ${number}`)
   const what = kinds.length > 0 ? kinds.join(', ') : 'nothing'
   if (json) terminal.print(JSON.stringify({ portalId, dryRun: dryRun === true, removed }, undefined, 2))
@@ -110,7 +110,7 @@ function conclude({ outputs }: Deployment, terminal: Terminal, { portalId, remov
   terminal.note(
     'What may be left: jobs that were under way, for a day at most, and what they write (the same command erases it ' +
       'tomorrow); events that could not be read, among the dead letters, which do not say whose they are; backups, for ' +
-      `35 days; logs; the secrets of its channel accounts, ${outputs.ChannelSecretsPrefix}{channelAccountId}.`,
+      '35 days; logs.',
   )
 }
 

@@ -5,6 +5,7 @@ import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import { putCredentials, readCredentials } from '../credentials.ts'
 import type { Deployment } from '../deployment.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Monitoring } from '../monitoring.ts'
@@ -43,10 +44,9 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     .argument('<id>', 'the channel id, or the channel account id', secretId)
     .action(async (id: string, options: Options) => {
       const found = await deployment()
-      const { secretsManager, outputs } = found
-      const name = outputs.ChannelSecretsPrefix + id
-      const { document, since } = await readSecret(secretsManager, name)
-      const account = checked(Account, document)
+      const kept = await readCredentials(found, id)
+      if (!kept) throw new CommandError(`${id} has no credentials yet.`, `npm run relay -- secret set channel ${id}`)
+      const account = checked(Account, kept.document)
       const { account: schema } = senders[account.provider]
       const field = rotatingFields(schema).find((name) => name in account)
       if (!field)
@@ -55,10 +55,10 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
           `Change it there and here at once: npm run relay -- secret set channel ${id}`,
         )
       const secrets = checked(z.array(z.string()), account[field])
-      if (options.finish && secrets.length > 1 && !options.force) await requireUnused(found, since, ofChannel(id))
+      if (options.finish && secrets.length > 1 && !options.force) await requireUnused(found, kept.since, ofChannel(id))
       const changed = options.finish ? dropPrevious(terminal, secrets) : await addCurrent(terminal, secrets)
       if (!changed) return
-      await put(secretsManager, name, checked(schema, { ...account, [field]: changed }))
+      await putCredentials(found, id, checked(schema, { ...account, [field]: changed }), kept)
       conclude(terminal, found, options)
     })
 }

@@ -4,23 +4,24 @@ import * as z from 'zod'
 import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
-import { readDocument } from '../arguments.ts'
+import { confirm, readDocument } from '../arguments.ts'
 import { checkTokenEndpoint } from '../check-token-endpoint.ts'
 import { checkAppSecret, checkChannelSecrets } from '../checks.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import { deleteCredentials, putCredentials, readCredentials } from '../credentials.ts'
 import type { Deployment } from '../deployment.ts'
 import { doLines, strictly } from '../json-lines.ts'
 import { askFor } from '../questions.ts'
-import { checked, put, readIfThere, secretId, strictlyChecked, whenUsed } from '../secret-values.ts'
+import { checked, put, secretId, strictlyChecked, whenUsed } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
 import { report } from './doctor.ts'
 import { addRotateCommands } from './secret-rotate.ts'
 
-/** `secret set | check | rotate`: what the functions read from Secrets Manager. */
+/** `secret set | check | rotate | remove`: the app's secret, and the credentials of channels and channel accounts. */
 export function addSecretCommands(program: Command, context: Context) {
   const { terminal, deployment } = context
-  const secret = program.command('secret').description('secrets in Secrets Manager')
+  const secret = program.command('secret').description("the app's secret, and the providers' credentials")
   const set = secret.command('set').alias('init').description('fills in a secret, from prompts or from a JSON file')
 
   set
@@ -54,14 +55,13 @@ export function addSecretCommands(program: Command, context: Context) {
       const { provider, file, json } = options
       const found = await deployment()
       if (id === undefined) return setMany(found, terminal, options)
-      const { secretsManager, outputs, isLocal } = found
+      const kept = await readCredentials(found, id)
       const document = file === undefined ? await askForAccount(terminal, provider) : await readDocument(terminal, file)
       const named = checked(Named, document)
       const account = strictlyChecked(senders[named.provider].account, document)
-      const secret = outputs.ChannelSecretsPrefix + id
-      const made = await put(secretsManager, secret, account)
-      if (json) return terminal.print(JSON.stringify({ secret, provider: named.provider, result: made }, undefined, 2))
-      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. ${whenUsed({ isLocal })}`)
+      const made = await putCredentials(found, id, account, kept)
+      if (json) return terminal.print(JSON.stringify({ id, provider: named.provider, result: made }, undefined, 2))
+      terminal.print(`The secret of ${id} (${named.provider}) is ${made}. ${whenUsed(found)}`)
     })
 
   secret
@@ -73,6 +73,25 @@ export function addSecretCommands(program: Command, context: Context) {
     })
 
   addRotateCommands(secret, context)
+
+  secret
+    .command('remove')
+    .description('forgets a secret')
+    .command('channel')
+    .description("a provider's credentials; a channel account's messages then go by those of its channel")
+    .argument('<id>', 'the channel id, or the channel account id', secretId)
+    .option('--yes', 'do not ask')
+    .option('--json', 'print what was done as JSON')
+    .action(async (id: string, { yes, json }: { yes?: boolean; json?: boolean }) => {
+      const found = await deployment()
+      if (!(await readCredentials(found, id))) throw new CommandError(`${id} has no credentials. Nothing is changed.`)
+      await confirm(terminal, `The secret of ${id} is forgotten.`, { yes })
+      await deleteCredentials(found, id)
+      if (json) return terminal.print(JSON.stringify({ id, result: 'removed' }, undefined, 2))
+      terminal.print(
+        `The secret of ${id} is removed. ${found.isLocal ? '' : 'The functions know it for another five minutes.'}`.trimEnd(),
+      )
+    })
 }
 
 type SetOptions = { provider?: Provider; file?: string; dryRun?: boolean; json?: boolean }
@@ -87,15 +106,13 @@ async function setMany(found: Deployment, terminal: Terminal, options: SetOption
   const { file = terminal.isInteractive ? undefined : '-', dryRun, json } = options
   if (file === undefined)
     throw new CommandError('No channel is named, and no file.', 'secret set channel 2300310, or --file accounts.jsonl')
-  const { secretsManager, outputs } = found
   const lines = { file, schema: Line, idOf: ({ id }: z.infer<typeof Line>) => id, json }
   await doLines(terminal, lines, async ({ id, account: given }) => {
     const account = strictly(senders[given.provider].account, given)
-    const name = outputs.ChannelSecretsPrefix + id
-    const kept = await readIfThere(secretsManager, name)
+    const kept = await readCredentials(found, id)
     if (isDeepStrictEqual(kept?.document, JSON.parse(JSON.stringify(account)))) return 'unchanged'
     if (dryRun) return kept ? 'would be set' : 'would be created'
-    return put(secretsManager, name, account)
+    return putCredentials(found, id, account, kept)
   })
 }
 

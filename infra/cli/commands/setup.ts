@@ -11,12 +11,13 @@ import { type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-
 import { checkAppSecret } from '../checks.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import { putCredentials, readCredentials } from '../credentials.ts'
 import type { Deployment } from '../deployment.ts'
 import type { Finding } from '../findings.ts'
 import { createAccess } from '../hubspot-access.ts'
 import { readPortals, severalPortals } from '../portals.ts'
 import { askFor } from '../questions.ts'
-import { checked, put, readSecret } from '../secret-values.ts'
+import { checked, put } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
 import { inOrder, report } from './doctor.ts'
 import { askForAccount } from './secret.ts'
@@ -139,11 +140,10 @@ async function pointChannel({ terminal, found, options }: Work, channels: Channe
 
 /** The provider's credentials, until the provider does not refuse them. */
 async function fillInChannelSecret({ terminal, found, options }: Work, channelId: string) {
-  const { ChannelSecretsPrefix, DeliveriesQueueUrl, ReceiptsUrl } = found.outputs
-  if (!DeliveriesQueueUrl && !ReceiptsUrl) return
-  const name = ChannelSecretsPrefix + channelId
+  const { CredentialsTableName, ReceiptsUrl } = found.outputs
+  if (!CredentialsTableName) return
   for (;;) {
-    const kept = await readSecret(found.secretsManager, name).catch(() => undefined)
+    const kept = await readCredentials(found, channelId)
     const provider = Provider.safeParse(Object(kept?.document).provider).data
     const account = provider && senders[provider].account.safeParse(kept?.document).data
     if (provider && account) {
@@ -153,7 +153,7 @@ async function fillInChannelSecret({ terminal, found, options }: Work, channelId
     }
     const asked = await askForAccount(terminal, options.provider)
     const { provider: named } = asked as { provider: Provider }
-    await put(found.secretsManager, name, checked(senders[named].account, asked))
+    await putCredentials(found, channelId, checked(senders[named].account, asked), kept)
   }
 }
 

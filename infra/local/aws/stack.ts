@@ -96,17 +96,22 @@ async function startParts(options: LocalStackOptions, closeLater: <P extends Par
 
   const sqsEmulator = closeLater(createSqs(overrides))
   const logsEmulator = createLogs()
-  const secretsManager = createSecretsManager(
-    (name) => secretArn(cloud, name),
-    // Nobody waits for minutes here until the functions have forgotten what they remember.
-    () => {
-      for (const { retire } of functions) retire()
-    },
-  )
+  // Nobody waits for minutes here until the functions have forgotten what they remember.
+  const forgetSecrets = () => {
+    for (const { retire } of functions) retire()
+  }
+  const secretsManager = createSecretsManager((name) => secretArn(cloud, name), forgetSecrets)
   const dynamoEmulator = createDynamoDb()
   const emulators = {
     sqs: sqsEmulator.emulate,
-    dynamodb: dynamoEmulator.emulate,
+    async dynamodb(call: AwsCall) {
+      const answer = await dynamoEmulator.emulate(call)
+      const isOfSecrets = tables
+        .filter(goesBy('Credentials'))
+        .some(({ physicalName }) => call.body.includes(physicalName))
+      if (isOfSecrets && /^(Put|Delete)Item$/.test(call.operation)) forgetSecrets()
+      return answer
+    },
     events: createEventBridge((event) => options.onEvent?.(event)),
     secretsmanager: secretsManager.emulate,
     logs: logsEmulator.emulate,

@@ -2,6 +2,7 @@ import { text as readText } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { about } from '../../../functions/messages/jobs.ts'
 import type { Provider } from '../../../functions/providers/accounts.ts'
+import { putCredentials } from '../credentials.ts'
 import type { Message, NewMessage, Word } from '../hubspot/state.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import { serve } from '../loopback.ts'
@@ -317,8 +318,7 @@ async function startHandOnReceiver(relay: LocalRelay, channelAccountId: string, 
     response.writeHead(204).end()
   })
   relay.defer(close)
-  const secret = relay.stack.outputs['ChannelSecretsPrefix'] + channelAccountId
-  relay.stack.putSecret(secret, { ...account, handOnTo: url })
+  await putCredentials(relay.stack, channelAccountId, { ...account, handOnTo: url })
   return bodies
 }
 

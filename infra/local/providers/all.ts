@@ -76,7 +76,7 @@ export async function startProvider(
     messageIdOf: ({ text }) =>
       [...messages.values()].findLast((one) => one.channelAccountId === channelAccountId && one.text === text)?.id,
   })
-  relay.addProvider(channelAccountId, simulator)
+  await relay.addProvider(channelAccountId, simulator)
   const { truth } = senders[name]
   return { ...played, simulator, truth: { ...truth, ...(never && { [never]: false }) } }
 }

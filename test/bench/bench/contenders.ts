@@ -82,7 +82,7 @@ export function environmentOf(cloud: Pick<Cloud, 'awsUrl' | 'hubspotUrl' | 'cert
     POWERTOOLS_SERVICE_NAME: 'function',
     POWERTOOLS_METRICS_NAMESPACE: 'bench',
     APP_SECRET_ARN: 'app-secret',
-    CHANNEL_SECRETS_PREFIX: 'bench/channels/',
+    CREDENTIALS_TABLE_NAME: 'bench-credentials',
     DELIVERY: 'on',
     JOBS_QUEUE_URL: queue('jobs'),
     JOBS_DEAD_LETTERS_URL: queue('jobs-dead-letters'),

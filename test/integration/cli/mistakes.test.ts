@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding } from '../../../infra/cli/findings.ts'
 import { noteRunning } from '../../../infra/cli/running.ts'
 import { type LocalStack, startLocalStack } from '../../../infra/local/aws/stack.ts'
+import { deleteCredentials, putCredentials } from '../../../infra/local/credentials.ts'
 import { type HubSpot, startHubSpot } from '../../../infra/local/hubspot/simulator.ts'
 import { startLine } from '../../../infra/local/providers/line.ts'
 import type { ProviderSimulator } from '../../../infra/local/providers/simulator.ts'
@@ -48,7 +49,7 @@ beforeAll(async () => {
   providers['telegram'] = await startTelegram()
   providers['line'] = await startLine()
   providers['whatsapp'] = await startWhatsApp({ receiptsUrl })
-  for (const [name, id] of Object.entries(accounts)) putSecret(id, providers[name]!.account)
+  for (const [name, id] of Object.entries(accounts)) await putSecret(id, providers[name]!.account)
   hubspot.registerChannel(channelId, stack.outputs['WebhookUrl']!)
   await putPortal(hubspot.installApp('1001').refreshToken)
   noteRunning({ stack, hubspot }, note)
@@ -159,7 +160,7 @@ const mistakes: Record<string, Mistake> = {
   },
   'a secret for a channel of another app': {
     plant: () => putSecret('999', providers['line']!.account),
-    fix: () => stack.deleteSecret(`${stack.outputs['ChannelSecretsPrefix']}999`),
+    fix: () => deleteCredentials(stack, '999'),
     sentence: /secret 999 belongs to no channel of app 77, and to none of their accounts/,
     remedy: /channel list --app-id 77/,
   },
@@ -184,7 +185,7 @@ const mistakes: Record<string, Mistake> = {
     /channelAccessToken: expected string/,
   ),
   'a secret that is no JSON': {
-    plant: () => stack.putSecret(`${stack.outputs['ChannelSecretsPrefix']}${accounts.line}`, 'the token itself'),
+    plant: () => putSecret(accounts.line, 'the token itself'),
     fix: () => putSecret(accounts.line, providers['line']!.account),
     sentence: /is not JSON/,
     remedy: /secret set channel/,
@@ -241,9 +242,7 @@ async function doctor(key = developerApiKey) {
 
 const wrongOnes = (findings: Finding[]) => findings.filter(({ result }) => result === 'wrong')
 
-function putSecret(id: string, account: object) {
-  stack.putSecret(stack.outputs['ChannelSecretsPrefix'] + id, account)
-}
+const putSecret = (id: string, account: object | string) => putCredentials(stack, id, account)
 
 const putPortal = (refreshToken: string) =>
   stack.dynamodb.send(

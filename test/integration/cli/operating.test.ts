@@ -5,8 +5,10 @@ import { GetItemCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dyn
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { verify } from '../../../functions/hubspot/signature.ts'
 import { noteRunning } from '../../../infra/cli/running.ts'
+import { putCredentials, readCredentials } from '../../../infra/local/credentials.ts'
 import type { Behaviour } from '../../../infra/local/hubspot/behaviour.ts'
 import type { NewMessage } from '../../../infra/local/hubspot/state.ts'
 import { clientSecret, ids, type LocalRelay, startLocalRelay } from '../../../infra/local/local-relay.ts'
@@ -376,12 +378,11 @@ describe('secret', () => {
 
   test("rotate does the same for a channel account's secrets, whatever its provider calls them", async () => {
     const next = `whsec_${Buffer.from('the next secret of the account').toString('base64')}`
-    const name = `${local.stack.outputs['ChannelSecretsPrefix']}${account}`
-    const { secrets: before } = await secretOf(name)
+    const { secrets: before } = await credentialsOf(account)
 
     const refused = await relay(['secret', 'rotate', 'channel', account], { answers: ['no secret of that form'] })
     const rotated = await relay(['secret', 'rotate', 'channel', account], { answers: [next] })
-    const during = await secretOf(name)
+    const during = await credentialsOf(account)
     const unknown = await relay(['secret', 'rotate', 'channel', account, '--finish'])
     const finished = await relay(['secret', 'rotate', 'channel', account, '--finish', '--force'])
 
@@ -389,8 +390,8 @@ describe('secret', () => {
     expect([rotated.exitCode, finished.exitCode]).toEqual([0, 0])
     expect(during).toMatchObject({ secrets: [next, ...before] })
     expect(unknown).toMatchObject({ exitCode: 1, said: expect.stringContaining('cannot be known') })
-    expect(await secretOf(name)).toMatchObject({ secrets: [next] })
-    local.stack.putSecret(name, { ...during, secrets: before })
+    expect(await credentialsOf(account)).toMatchObject({ secrets: [next] })
+    await putCredentials(local.stack, account, { ...during, secrets: before })
     local.stack.killEnvironments()
   })
 })
@@ -628,6 +629,9 @@ async function keysOf(portalId: string) {
     .filter((pk) => pk.split('#').slice(0, 2).includes(portalId))
     .toSorted()
 }
+
+const credentialsOf = async (id: string) =>
+  z.looseObject({ secrets: z.array(z.string()) }).parse(await readCredentials(local.stack, id))
 
 async function secretOf(name: string) {
   const { AWS_ENDPOINT_URL: endpoint, AWS_REGION: region } = local.stack.environment

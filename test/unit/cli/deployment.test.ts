@@ -103,7 +103,7 @@ const outputs = {
   LedgerTableName: 'ledger',
   PortalsTableName: 'portals',
   AppSecretArn: 'arn:secret',
-  ChannelSecretsPrefix: 'HubSpotStatusRelay/channels/',
+  CredentialsTableName: 'credentials',
   HubSpotBaseUrl: 'https://api.hubapi.com/',
   HubSpotApiVersion: 'v3',
   MetricsNamespace: 'HubSpotStatusRelay',

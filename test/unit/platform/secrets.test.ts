@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { SecretUnavailable } from '../../../functions/platform/fetch-secret.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import { createSecrets } from '../../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../../functions/platform/secrets-manager.ts'
 import { createFakeSecretsManager } from '../../support/aws.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
 
@@ -219,5 +220,10 @@ function setUp(values: Record<string, unknown> = {}) {
     time += seconds * 1000
   }
   const telemetry = collectTelemetry()
-  return { secrets: createSecrets(manager.client, () => time, telemetry.telemetry), manager, pass, telemetry }
+  return {
+    secrets: createSecrets(inSecretsManager(manager.client), () => time, telemetry.telemetry),
+    manager,
+    pass,
+    telemetry,
+  }
 }
