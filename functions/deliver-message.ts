@@ -4,13 +4,13 @@ import type { Resend } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { version } from './messages/job-version.ts'
 import { about, Delivery, type DeliveryJob, tenantOf } from './messages/jobs.ts'
-import { tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/last-words.ts'
+import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/last-words.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomes, type OutcomeDeps, type Outcomes, OutcomesProgress } from './messages/outcomes.ts'
 import { namesOf } from './messages/part-names.ts'
 import { cleanReason } from './messages/reasons.ts'
-import { type LedgerItem, type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
+import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
 import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import { consume } from './platform/consume.ts'
@@ -51,8 +51,9 @@ export function createHandler(given: Deps) {
     handle: (job, run) => handle(deps, job, run),
     async beforeEnding(job, run, reason) {
       const event = eventIfRead(job, run.since)
-      if (event?.kind === 'undeliverable') return deps.outcomes.queueUndeliverable(event.message, event.reason)
+      if (event?.kind === 'undeliverable') await deps.outcomes.queueUndeliverable(event.message, event.reason)
       if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, reason)
+      if (event && event.kind !== 'account') await noteGivenUp(deps, 'job' in event ? event.job : event.message)
     },
     async tellUnrecorded(job, run, options) {
       const message = messageIn(job, run)
@@ -64,8 +65,8 @@ export function createHandler(given: Deps) {
     },
     async noteWait(job, run, wait) {
       const message = messageIn(job, run)
-      const note = (item: LedgerItem) => withWaitingNote(item, { what: 'delivery', ...wait })
-      if (message) await changeAsDelivery(deps, message, run, note)
+      const waiting = { what: 'delivery' as const, ...wait, isRefused: run.progress.isRefused }
+      if (message) await changeAsDelivery(deps, message, run, (item) => withWaitingNote(item, waiting))
     },
     tenantOf,
     about,
@@ -94,6 +95,7 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
   try {
     await deliver(deps, message, run)
   } catch (error) {
+    run.progress.isRefused = error instanceof SetUpFault || undefined
     if (error instanceof SetUpFault) {
       telemetry.warn('The provider does not accept the account', { ...about(message), reason: error.message })
       telemetry.count('SetUpFaults')

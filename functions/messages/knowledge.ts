@@ -8,8 +8,9 @@ import type { StatusUpdate } from './status-update.ts'
 export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   const { part } = update
   if (!item.parts && !part) return rises(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
-  const { known, reason } = item
-  const all = item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason }))
+  const { known, reason, code } = item
+  const all =
+    item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason, code }))
   // A word about a send that nobody planned is a word all the same.
   const unplanned = Math.max(0, (part?.of ?? 0) - all.length)
   const before = [...all, ...Array.from({ length: unplanned }, (): Knowledge => ({}))]
@@ -22,13 +23,14 @@ export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | unde
 }
 
 /** What an update lets us know. */
-function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
+function knownBy({ status, reason, code, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
   return {
     known: status,
     reason:
       hubspotStatusFor(status) === 'FAILED'
         ? cleanReason(reason ?? '') || 'The message could not be delivered'
         : undefined,
+    code: hubspotStatusFor(status) === 'FAILED' ? code : undefined,
     providerMessageId: providerMessageId ?? before.providerMessageId,
   }
 }
@@ -37,19 +39,20 @@ function knownBy({ status, reason, providerMessageId }: StatusUpdate, before: Kn
  * What is known of a message by its sends: failed, as soon as one has; else, once something is known of each, the lowest. Until
  * then nothing new, so what was known before stands. Why that converges: docs/decisions/0001-telling-hubspot.md.
  */
-function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'known' | 'reason'> {
+function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'known' | 'reason' | 'code'> {
   const lowest =
     parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
   const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
   if (!known) return {}
-  if (hubspotStatusFor(known) !== 'FAILED') return { known, reason: undefined }
+  if (hubspotStatusFor(known) !== 'FAILED') return { known, reason: undefined, code: undefined }
   const these = parts.filter((part) => part.known === known)
+  const code = these.find((part) => part.code)?.code
   if (names?.length === parts.length) {
     const fates = parts.map(({ known }) => known && (known === 'failed' || known === 'unconfirmed' ? known : 'arrived'))
-    return { known, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
+    return { known, code, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
   }
   const what = known === 'failed' ? 'failed' : 'not confirmed'
-  return { known, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
+  return { known, code, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
 }
 
 /** Whether an agent reads the same in HubSpot, down to the reason. */

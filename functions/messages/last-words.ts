@@ -1,9 +1,9 @@
 import type { Run } from '../platform/consumer.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import { about, type DeliveryJob } from './jobs.ts'
+import { about, type DeliveryJob, type MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import { type Outcomes, type OutcomesProgress, unconfirmed } from './outcomes.ts'
-import type { LedgerItem } from './record.ts'
+import { type LedgerItem, withGivenUp } from './record.ts'
 import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
 import { outcomesOf } from './sends.ts'
 
@@ -27,6 +27,13 @@ export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJ
     const countsAfter = why === undefined ? run.context.getRemainingTimeInMillis() : 0
     await outcomes.queueVerdict(job, { index, of }, why, countsAfter)
   }
+}
+
+/** Notes that a message's delivery is given up. What only others want to know keeps no job from ending. */
+export async function noteGivenUp({ ledger, now }: Pick<Deps, 'ledger' | 'now'>, message: MessageKey) {
+  const at = new Date(now()).toISOString()
+  const note = (item: LedgerItem) => ({ next: withGivenUp(item, 'delivery', at), answer: undefined })
+  await ledger.change(message, note).catch(() => {})
 }
 
 const mayBeSent = ({ send }: LedgerItem, run: DeliveryRun) =>

@@ -25,6 +25,8 @@ export const OutcomesProgress = z.object({
   /** Of how many sends it is queued what came of them, and by which provider they went. */
   queued: z.number().optional().catch(undefined),
   provider: z.string().optional().catch(undefined),
+  /** Whether the last thing that the message met was that its provider does not accept the account. */
+  isRefused: z.boolean().optional().catch(undefined),
 })
 export type OutcomesProgress = z.infer<typeof OutcomesProgress>
 
@@ -61,7 +63,7 @@ export function createOutcomes(deps: OutcomeDeps) {
 
   function statusUpdate(
     { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt }: Message,
-    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'providerMessageId' | 'onSilence'>,
+    word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'code' | 'providerMessageId' | 'onSilence'>,
     part?: Part,
   ): StatusUpdate {
     const ids = { portalId, channelId, channelAccountId, messageId, traceId, ...(part && part.of > 1 && { part }) }

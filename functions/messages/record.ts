@@ -16,7 +16,12 @@ export const SendOutcome = z.discriminatedUnion('outcome', [
     providerMessageId: z.string().optional(),
   }),
   /** The provider refused it for good. */
-  z.object({ outcome: z.literal('rejected'), reason: z.string(), providerMessageId: z.string().optional() }),
+  z.object({
+    outcome: z.literal('rejected'),
+    reason: z.string(),
+    code: z.string().optional(),
+    providerMessageId: z.string().optional(),
+  }),
   /** It may have been sent or not, and must not be sent again. */
   z.object({ outcome: z.literal('unknown') }),
 ])
@@ -42,6 +47,8 @@ const Knowledge = z.object({
   /** The highest status heard of. */
   known: Status.optional(),
   reason: z.string().optional(),
+  /** The provider's code for it. */
+  code: z.string().optional(),
   providerMessageId: z.string().optional(),
 })
 export type Knowledge = z.infer<typeof Knowledge>
@@ -80,7 +87,17 @@ export const LedgerItem = z.object({
   /** Of jobs that wait again and again: the copy of each that was received last. */
   received: z.record(z.string(), z.object({ count: z.number(), token: z.string() })).optional(),
   /** What a job of it waits for, and until when, as of its last attempt. */
-  waiting: z.object({ what: z.enum(['delivery', 'status']), reason: z.string(), until: z.string() }).optional(),
+  waiting: z
+    .object({
+      what: z.enum(['delivery', 'status']),
+      reason: z.string(),
+      until: z.string(),
+      /** Whether the provider does not accept the account, whatever the message is. */
+      isRefused: z.boolean().optional(),
+    })
+    .optional(),
+  /** What was given up of it last, and when, in ISO 8601: it is among the dead letters, unless it was done after all. */
+  givenUp: z.object({ what: z.enum(['delivery', 'status']), at: z.string() }).optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
   /** Seconds since 1970, for DynamoDB's TTL. */
   expiresAt: z.number(),
@@ -120,6 +137,12 @@ export function noted(
     timeline: [...item.timeline, { at: occurredAt, what, source }].slice(-timelineLength),
   }
 }
+
+/** The item of a message of which something is given up. */
+export const withGivenUp = (item: LedgerItem, what: 'delivery' | 'status', at: string): LedgerItem => ({
+  ...item,
+  givenUp: { what, at },
+})
 
 /** The item with a note of what a job of its message waits for; what happens to the message next takes the note away. */
 export function withWaitingNote(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>): LedgerItem {

@@ -117,9 +117,14 @@ export function recordLookup(
 /** What is known of a message by its send alone; undefined where that is nothing yet. */
 export function statusFromOutcome(
   outcome: SendOutcome,
-): Pick<StatusUpdate, 'status' | 'reason' | 'providerMessageId'> | undefined {
+): Pick<StatusUpdate, 'status' | 'reason' | 'code' | 'providerMessageId'> | undefined {
   if (outcome.outcome === 'rejected')
-    return { status: 'failed', reason: outcome.reason, providerMessageId: outcome.providerMessageId }
+    return {
+      status: 'failed',
+      reason: outcome.reason,
+      ...(outcome.code !== undefined && { code: outcome.code }),
+      providerMessageId: outcome.providerMessageId,
+    }
   if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { FailureCode } from '../platform/failure-code.ts'
 import { VerifiedBy } from './authority.ts'
 import { Digits, Id } from './ids.ts'
 import { Version } from './job-version.ts'
@@ -33,6 +34,8 @@ export const DocumentedStatus = z.object({
   ...Needed,
   /** Why it failed, for the agent to read. */
   reason: z.string().max(2000).optional(),
+  /** The provider's code for it. */
+  code: FailureCode.optional(),
   /** Who says so: `forward`, `twilio`, … or `relay`. */
   source: z.string().min(1).max(64),
   /** Set where the same status is told again on purpose; otherwise equal statuses count as one. */

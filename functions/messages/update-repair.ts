@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { failureCode } from '../platform/failure-code.ts'
 import { wholeNumber } from '../platform/json.ts'
 import { readTime } from '../platform/times.ts'
 import { cleanReason } from './reasons.ts'
@@ -6,6 +7,7 @@ import { cleanReason } from './reasons.ts'
 /** The fields of a status update that nobody needs to know what became of a message. */
 export const repairable = [
   'reason',
+  'code',
   'source',
   'id',
   'providerMessageId',
@@ -25,6 +27,7 @@ export function repaired(update: object, unexpected: Repairable[]) {
 
 const repairs: Record<Repairable, (value: unknown) => string | undefined> = {
   reason: (reason) => (typeof reason === 'string' ? cleanReason(reason) : undefined),
+  code: failureCode,
   source: (source) => textOf(source, 64) || 'unknown',
   id: (id) => shortened(id, 128),
   providerMessageId: (id) => shortened(id, 512),

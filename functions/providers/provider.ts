@@ -125,7 +125,15 @@ export type HandOn = { entries: number; headers: string[] }
 /** A status as a receipt tells it. The request's URL tells the channel, and the account where it names one. */
 export type ReceivedStatus = Pick<
   StatusUpdate,
-  'portalId' | 'channelAccountId' | 'messageId' | 'status' | 'reason' | 'providerMessageId' | 'occurredAt' | 'part'
+  | 'portalId'
+  | 'channelAccountId'
+  | 'messageId'
+  | 'status'
+  | 'reason'
+  | 'code'
+  | 'providerMessageId'
+  | 'occurredAt'
+  | 'part'
 >
 
 /** The moments at which a message may count as sent: taken by the provider, or by a receipt of the one or the other kind. */

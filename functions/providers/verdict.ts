@@ -1,4 +1,5 @@
 import type { SendOutcome } from '../messages/record.ts'
+import { failureCode } from '../platform/failure-code.ts'
 import { type NamedWait, RetryableError } from '../platform/retry.ts'
 import type { Catalogue } from './catalogue.ts'
 
@@ -55,14 +56,29 @@ export function actOn(
     service,
     answer,
     reason,
+    code,
     named,
-  }: { service: string; answer: string; reason: () => string; named?: NamedWait | undefined },
+  }: {
+    service: string
+    answer: string
+    reason: () => string
+    code?: number | string | undefined
+    named?: NamedWait | undefined
+  },
 ): SendOutcome {
-  if (verdict === 'final') return { outcome: 'rejected', reason: reason() }
+  if (verdict === 'final') return rejected(reason(), code)
   if (verdict === 'in doubt') return { outcome: 'unknown' }
   if (verdict === 'set-up')
     throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { named })
   throw new RetryableError(`${service} answered ${answer}`, { named })
+}
+
+type Rejected = Extract<SendOutcome, { outcome: 'rejected' }>
+
+/** What came of a send that its provider refused for good, with the provider's code, if it gave one. */
+export function rejected(reason: string, code: number | string | undefined): Rejected {
+  const known = failureCode(code)
+  return { outcome: 'rejected', reason, ...(known !== undefined && { code: known }) }
 }
 
 /** An answer in a few words: its code, if there is one, and its HTTP status. */

@@ -6,6 +6,7 @@ import { Digits } from '../../functions/messages/ids.ts'
 import { DeliveryJob } from '../../functions/messages/jobs.ts'
 import { details } from '../../functions/messages/relay-events.ts'
 import { DocumentedStatus } from '../../functions/messages/status-update.ts'
+import { FailureCode } from '../../functions/platform/failure-code.ts'
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'
 import { ForwardAnswer, ForwardRefusal } from '../../functions/providers/forward/send.ts'
@@ -53,6 +54,7 @@ const DocumentedReceipt = ForwardReceipt.extend({
   timestamp: z.iso.datetime({ offset: true }),
   data: ForwardReceipt.shape.data.extend({
     reason: z.string().max(2000).optional(),
+    code: FailureCode.optional(),
     providerMessageId: z.string().max(512).optional(),
   }),
 })

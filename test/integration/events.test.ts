@@ -44,6 +44,9 @@ test('an account whose messages fail is said to fail, once, and to recover, once
   await relay.stack.idle()
 
   expect(of(failed[0]!.id)).toEqual(['message.failed', 'message.told'])
+  expect(events.find(({ type }) => type === 'message.failed')).toMatchObject({
+    detail: { status: 'failed', source: 'forward', code: '30003' },
+  })
   expect(of(delivered.id)).toEqual(['message.told'])
   expect(ofAccount(breaks)).toEqual(['account.failing', 'account.recovered'])
   expect(ofAccount(works)).toEqual([])

@@ -160,6 +160,12 @@ describe('what came of the send', () => {
 
   test('a set-up that is wrong is counted at each try, and given up as soon', async () => {
     world.accounts.found = false
+    const written: object[] = []
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = (item) => {
+      written.push(item)
+      return put(item)
+    }
     await deliver()
     await world.step()
     expect(world.counts['SetUpFaults']).toBe(1)
@@ -169,6 +175,8 @@ describe('what came of the send', () => {
       statusType: 'FAILED',
       errorMessage: 'Not sent: No secret for channel account 3 or channel 2',
     })
+    expect(written).toContainEqual(expect.objectContaining({ waiting: expect.objectContaining({ isRefused: true }) }))
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ givenUp: { what: 'delivery' } })
   })
 
   test('a given-up message that is redriven and sent corrects the status', async () => {
@@ -1127,6 +1135,14 @@ test("a send knows where its receipts are to go: to its account's own URL", asyn
   await world.rest()
 
   expect(world.provider.receiptsUrl).toBe('https://relay.test/receipts/2/a%2F1')
+})
+
+test('a refusal keeps its code, from the provider to the ledger', async () => {
+  world.provider.send = async () => ({ outcome: 'rejected', reason: 'The carrier blocked it', code: '30007' })
+  await deliver()
+  await world.rest()
+
+  expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ known: 'failed', code: '30007' })
 })
 
 test('a fault of the account is said at once, and the message goes out when it is fixed', async () => {

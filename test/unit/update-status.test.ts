@@ -583,7 +583,11 @@ test('a status that HubSpot could not be told is in the ledger when its job beco
   await send('sent', { portalId: '99' })
   await world.rest()
 
-  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ known: 'sent', marks: [{ mark: 'sent', until: 0 }] })
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({
+    known: 'sent',
+    marks: [{ mark: 'sent', until: 0 }],
+    givenUp: { what: 'status', at: expect.any(String) },
+  })
 
   world.portalsTable.items.set('portal#99', { pk: 'portal#99', refreshToken: 'refresh-99' })
   await world.statusUpdates.send(world.statusUpdatesDeadLetters.jobs()[0]!, { group: '1' })
@@ -591,6 +595,14 @@ test('a status that HubSpot could not be told is in the ledger when its job beco
 
   expect(told()).toEqual(['SENT'])
   expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, marks: [] })
+})
+
+test('what is no code, such as a number that could be called, is none: the status counts all the same', async () => {
+  await send('failed', { reason: 'No', code: '+15550100000' as never })
+  await world.rest()
+
+  expect(told()).toEqual(['FAILED'])
+  expect(world.ledgerTable.items.get('1#2#m')).not.toHaveProperty('code')
 })
 
 describe("a slot of the portal's limit", () => {

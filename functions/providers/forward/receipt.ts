@@ -16,6 +16,7 @@ export const ForwardReceipt = z.object({
     status: z.enum(['sent', 'failed', 'delivered', 'read']),
     // No status is lost by the form of these.
     reason: z.unknown().optional(),
+    code: z.unknown().optional(),
     providerMessageId: z.unknown().optional(),
   }),
 })

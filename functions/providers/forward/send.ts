@@ -2,9 +2,11 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
+import { FailureCode } from '../../platform/failure-code.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { againStatuses, RetryableError, retryAfter } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
+import { rejected } from '../verdict.ts'
 import { ForwardAccount, truth } from './account.ts'
 
 /**
@@ -72,6 +74,8 @@ const Reason = z
   .transform((reason) => reason.slice(0, 2000))
   .optional()
   .catch(undefined)
+/** The service's, or its provider's, code for a failure. */
+const Code = FailureCode.optional().catch(undefined)
 /** What a 2xx answer may say. */
 export const ForwardAnswer = z.object({
   status: z
@@ -79,11 +83,12 @@ export const ForwardAnswer = z.object({
     .toLowerCase()
     .pipe(z.enum(['accepted', 'sent', 'delivered', 'read', 'failed'])),
   reason: Reason,
+  code: Code,
   providerMessageId: z.string().max(512).optional().catch(undefined),
 })
 
 /** What a 4xx answer may say: the first of these is the reason. */
-export const ForwardRefusal = z.object({ reason: Reason, message: Reason, error: Reason })
+export const ForwardRefusal = z.object({ reason: Reason, message: Reason, error: Reason, code: Code })
 
 function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
@@ -91,18 +96,12 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     if (!answer) return { outcome: 'sent', status: 'sent' }
     const { providerMessageId } = answer
     if (answer.status !== 'failed') return { outcome: 'sent', status: answer.status, providerMessageId }
-    return {
-      outcome: 'rejected',
-      reason: answer.reason ?? 'The messaging service reported a failure',
-      providerMessageId,
-    }
+    const reason = answer.reason ?? 'The messaging service reported a failure'
+    return { ...rejected(reason, answer.code), providerMessageId }
   }
   if (status >= 400 && status < 500 && !againStatuses.has(status)) {
-    const { reason, message, error } = ForwardRefusal.safeParse(json).data ?? {}
-    return {
-      outcome: 'rejected',
-      reason: reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`,
-    }
+    const { reason, message, error, code } = ForwardRefusal.safeParse(json).data ?? {}
+    return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new RetryableError(`The endpoint answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),

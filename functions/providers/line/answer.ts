@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError, retryAfter } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { SetUpFault } from '../verdict.ts'
+import { rejected, SetUpFault } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
@@ -31,10 +31,7 @@ export function outcomeFrom(
     const [detail] = refused.details ?? []
     const field = detail?.property.replace(/^messages\[\d+\]\./, '')
     const words = field === undefined ? refused.message : `The property, '${field}'`
-    return {
-      outcome: 'rejected',
-      reason: reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }),
-    }
+    return rejected(reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }), status)
   }
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
   if (status === 401 || (refused && [403, 404].includes(status)))

@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { SetUpFault } from '../verdict.ts'
+import { rejected, SetUpFault } from '../verdict.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
@@ -38,7 +38,7 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
       `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
     )
   const isRefusal = code >= 300 && code < 500 && code !== 408
-  if (refused && isRefusal) return { outcome: 'rejected', reason: reasonForWords(words, { own, catalogue, code }) }
+  if (refused && isRefusal) return rejected(reasonForWords(words, { own, catalogue, code }), code)
   // Not Telegram's words: something before it has answered, which passed nothing on.
   if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
   return { outcome: 'unknown' }

@@ -4,7 +4,7 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { SendTools } from '../provider.ts'
-import { actOn, answerOf, noteUnknown, verdictOf } from '../verdict.ts'
+import { actOn, answerOf, noteUnknown, rejected, verdictOf } from '../verdict.ts'
 import type { TwilioAccount } from './account.ts'
 import { catalogue, detailed, verdicts } from './reasons.ts'
 import { meaningOf } from './status.ts'
@@ -34,6 +34,7 @@ export function outcomeFrom(
   return actOn(verdictOf(verdicts, { code, status }), {
     service: 'Twilio',
     answer: answerOf(code, status),
+    code,
     reason: () => {
       const title = message ?? `Twilio refused the message: HTTP ${status}`
       const detail = detailed.has(code ?? 0) ? message : undefined
@@ -53,7 +54,7 @@ export function outcomeOf(
   if (meaning === 'failed') {
     const title = error_message ?? undefined
     const reason = reasonFor(error_code ?? undefined, { own: account.reasons, catalogue, title })
-    return { outcome: 'rejected', reason, providerMessageId }
+    return { ...rejected(reason, error_code ?? undefined), providerMessageId }
   }
   const isSent = meaning === 'accepted' && (account.sentOn === 'accepted' || !receipts)
   return { outcome: 'sent', status: isSent ? 'sent' : meaning, providerMessageId }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { failureCode } from '../../platform/failure-code.ts'
 import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptAdapter } from '../provider.ts'
@@ -51,7 +52,8 @@ export const twilio: ReceiptAdapter<TwilioAccount> = {
     const reason = status === 'failed' ? failure(fields, account) : undefined
     const providerMessageId = fields.MessageSid ?? fields.SmsSid
     const occurredAt = new Date(now).toISOString()
-    const statuses = [{ ...ids, status, reason, providerMessageId, occurredAt }]
+    const code = status === 'failed' ? failureCode(fields.ErrorCode) : undefined
+    const statuses = [{ ...ids, status, reason, ...(code && { code }), providerMessageId, occurredAt }]
     return { kind: 'statuses', statuses, ignored: 0, ...(status === 'failed' && { failures: failuresOf(fields) }) }
   },
 }

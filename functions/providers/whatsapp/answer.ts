@@ -43,6 +43,7 @@ export function outcomeFrom(
   return actOn(error ? verdictOfGraph(error, status) : verdictOfDialog360(ownMessage, status), {
     service: 'WhatsApp',
     answer: answerOf(error?.code, status),
+    code: error?.code,
     reason: () => {
       const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
       const detail = error?.error_data?.details

@@ -61,7 +61,7 @@ export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
     const values = changes.map((change) => Change.safeParse(change).data?.value)
     const items = values.flatMap((value) => value?.statuses ?? [])
     const told = items.flatMap((item) => statusOf(item, request, account) ?? [])
-    const statuses = told.map(({ code: _, ...status }) => status)
+    const statuses: ReceivedStatus[] = told
     const strangers = items.flatMap((item) => strangerOf(item) ?? [])
     const failures = told.flatMap(({ code }) => (code === undefined ? [] : { code, verdict: verdicts.get(code) }))
     const entries = values.filter((value) => !value || 'messages' in value || 'errors' in value).length
