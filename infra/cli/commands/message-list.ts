@@ -9,12 +9,16 @@ import type { Terminal } from '../terminal.ts'
 export function addMessageListCommand(message: Command, { terminal, deployment }: Context) {
   message
     .command('list')
-    .description('lists the messages that HubSpot was told of, the latest first, each with its last status')
+    .description(
+      'lists the messages that HubSpot was told of, or that wait, the latest first, each with its last status',
+    )
     .option('--failed', 'only those that are FAILED')
     .addOption(new Option('--status <word>', 'only those of one status').choices(words).conflicts('failed'))
-    .option('--since <age>', 'told of within this time: 90s, 15m, 2h, 3d', ageInMilliseconds, 86_400_000)
+    .addOption(new Option('--waiting', 'only those that wait, and for what').conflicts(['failed', 'status']))
+    .option('--since <age>', 'told of, or tried, within this time: 90s, 15m, 2h, 3d', ageInMilliseconds, 86_400_000)
     .option('--portal <id>', 'only those of one HubSpot account', digits)
     .option('--channel <id>', 'only those of one channel', digits)
+    .option('--account <id>', 'only those of one channel account', digits)
     .option('--reason <text>', 'only those whose reason contains this')
     .addOption(new Option('--limit <number>', 'so many at most').default(50).argParser(positive))
     .option('--json', 'print them as JSON')
@@ -33,9 +37,11 @@ export function addMessageListCommand(message: Command, { terminal, deployment }
 type Options = {
   failed?: boolean
   status?: string
+  waiting?: boolean
   since: number
   portal?: string
   channel?: string
+  account?: string
   reason?: string
   limit: number
   json?: boolean
@@ -43,11 +49,12 @@ type Options = {
 
 const words = ['sent', 'failed', 'read']
 
-/** What HubSpot was told last of a message. */
+/** What HubSpot was told last of a message, or WAITING where a job of it waits. */
 type Told = {
   at: number
   portalId: string
   channelId: string
+  channelAccountId: string | undefined
   messageId: string
   statusType: string
   reason: string | undefined
@@ -59,28 +66,38 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
   if (!logs.query) return lastOfEach(logs.linesSince(since))
   const rows = await logs.query(queryFor(options), { since, signal: terminal.signal })
   if (rows.length === most) terminal.note('There are more than Logs Insights gives: narrow it by --since or --portal.')
-  return rows.map(({ at = '', portalId = '', channelId = '', messageId = '', word = '', why, by }) => ({
-    at: timeOf(at),
-    portalId,
-    channelId,
-    messageId,
-    statusType: word,
-    reason: why || undefined,
-    source: by || undefined,
-  }))
+  return rows.map((row) => {
+    const { at = '', portalId = '', channelId = '', messageId = '', account, last, word = '', why, by } = row
+    return {
+      at: timeOf(at),
+      portalId,
+      channelId,
+      channelAccountId: account || undefined,
+      messageId,
+      statusType: last === 'Waiting' ? 'WAITING' : word,
+      reason: why || undefined,
+      source: by || undefined,
+    }
+  })
 }
 
 /** The most that Logs Insights gives. */
 const most = 10_000
 
+/** The lines that tell of a message: what HubSpot was told, and how far it had come before. */
+const telling = ['HubSpot told', 'Waiting', 'Handed to the provider', 'Nothing new', 'Dead-lettered']
+
 /** What is asked of Logs Insights. Nothing but numbers and fixed words gets into it. */
-export function queryFor({ failed, status, portal, channel }: Partial<Options>) {
+export function queryFor({ failed, status, waiting, portal, channel, account }: Partial<Options>) {
   const word = failed ? 'FAILED' : status?.toUpperCase()
+  const ids = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
   return [
     'fields @timestamp',
-    `filter message = "HubSpot told"${portal ? ` and portalId = "${portal}"` : ''}${channel ? ` and channelId = "${channel}"` : ''}`,
-    'stats max(@timestamp) as at, latest(statusType) as word, latest(reason) as why, latest(source) as by by portalId, channelId, messageId',
-    ...(word ? [`filter word = "${word}"`] : []),
+    `filter ${[`message in ${JSON.stringify(telling)}`, 'ispresent(messageId)', ...ids].join(' and ')}`,
+    'stats max(@timestamp) as at, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
+    waiting ? 'filter last = "Waiting"' : 'filter ispresent(word) or last = "Waiting"',
+    ...(word ? [`filter word = "${word}" and last != "Waiting"`] : []),
+    ...(account ? [`filter account = "${account}"`] : []),
     'sort at desc',
     `limit ${most}`,
   ].join(' | ')
@@ -89,22 +106,31 @@ export function queryFor({ failed, status, portal, channel }: Partial<Options>) 
 /** Logs Insights writes times as numbers or as dates without a zone, which are UTC. */
 const timeOf = (text: string) => (/^\d+$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`))
 
-async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<Told>>) {
-  const last = new Map<string, Told>()
-  for await (const { message, at, portalId, channelId, messageId, statusType, reason, source } of lines) {
-    if (message !== 'HubSpot told' || !portalId || !channelId || !messageId || !statusType) continue
+/** The same out of lines, where there is no Logs Insights. */
+export async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<Told>>) {
+  const found = new Map<string, Told & { last: string }>()
+  const all: ({ at: number; message: string } & Partial<Told>)[] = []
+  for await (const line of lines) if (telling.includes(line.message)) all.push(line)
+  for (const { message, at, portalId, channelId, messageId, ...line } of all.toSorted((a, b) => a.at - b.at)) {
+    if (!portalId || !channelId || !messageId) continue
     const key = `${portalId}#${channelId}#${messageId}`
-    if ((last.get(key)?.at ?? 0) <= at)
-      last.set(key, { at, portalId, channelId, messageId, statusType, reason, source })
+    const before = found.get(key)
+    const { channelAccountId = before?.channelAccountId, statusType = before?.statusType ?? '' } = line
+    const { reason = before?.reason, source = before?.source } = line
+    found.set(key, { at, portalId, channelId, channelAccountId, messageId, statusType, reason, source, last: message })
   }
-  return [...last.values()]
+  return [...found.values()].flatMap(({ last, ...told }) => {
+    if (last === 'Waiting') return [{ ...told, statusType: 'WAITING' }]
+    return told.statusType === '' ? [] : [told]
+  })
 }
 
-function isMeant({ portalId, channelId, statusType, reason = '' }: Told, options: Options) {
-  const word = options.failed ? 'FAILED' : options.status?.toUpperCase()
+function isMeant({ portalId, channelId, channelAccountId, statusType, reason = '' }: Told, options: Options) {
+  const word = options.failed ? 'FAILED' : options.waiting ? 'WAITING' : options.status?.toUpperCase()
   return (
     (options.portal ?? portalId) === portalId &&
     (options.channel ?? channelId) === channelId &&
+    (options.account ?? channelAccountId) === channelAccountId &&
     (word ?? statusType) === statusType &&
     reason.toLowerCase().includes((options.reason ?? '').toLowerCase())
   )
@@ -119,7 +145,7 @@ const table = (messages: Told[], { columns }: Terminal) =>
       channelId,
       messageId,
       statusType,
-      (statusType === 'FAILED' && reason) || '',
+      (['FAILED', 'WAITING'].includes(statusType) && reason) || '',
     ]),
     columns,
   )

@@ -162,6 +162,7 @@ describe('message list', () => {
     expect(failed).toContainEqual({
       at: expect.stringMatching(/^2/),
       ...ids,
+      channelAccountId: expect.any(String),
       messageId: id,
       statusType: 'FAILED',
       reason: 'The customer called',

@@ -1,16 +1,43 @@
 import { expect, test } from 'vitest'
-import { queryFor } from '../../../infra/cli/commands/message-list.ts'
+import { lastOfEach, queryFor } from '../../../infra/cli/commands/message-list.ts'
 
 test('Logs Insights is asked for the last status of each message, and by ids that are numbers alone', () => {
-  expect(queryFor({ failed: true, portal: '1001', channel: '5' })).toBe(
+  expect(queryFor({ failed: true, portal: '1001', channel: '5', account: '30' })).toBe(
     [
       'fields @timestamp',
-      'filter message = "HubSpot told" and portalId = "1001" and channelId = "5"',
-      'stats max(@timestamp) as at, latest(statusType) as word, latest(reason) as why, latest(source) as by by portalId, channelId, messageId',
-      'filter word = "FAILED"',
+      'filter message in ["HubSpot told","Waiting","Handed to the provider","Nothing new","Dead-lettered"] and ispresent(messageId) and portalId = "1001" and channelId = "5"',
+      'stats max(@timestamp) as at, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
+      'filter ispresent(word) or last = "Waiting"',
+      'filter word = "FAILED" and last != "Waiting"',
+      'filter account = "30"',
       'sort at desc',
       'limit 10000',
     ].join(' | '),
   )
   expect(queryFor({ status: 'read' })).toContain('filter word = "READ"')
+})
+
+test('a message whose last line says that it waits is one that waits, by the account that an earlier line names', async () => {
+  const ids = { portalId: '1', channelId: '2' }
+  const lines = [
+    { at: 1, message: 'Handed to the provider', ...ids, messageId: 'a', channelAccountId: '30' },
+    { at: 3, message: 'HubSpot told', ...ids, messageId: 'b', statusType: 'SENT', channelAccountId: '31' },
+    { at: 2, message: 'Waiting', ...ids, messageId: 'a', reason: 'No access' },
+    { at: 2, message: 'Waiting', ...ids, messageId: 'b', reason: 'No access' },
+    { at: 4, message: 'Handed to the provider', ...ids, messageId: 'c' },
+    { at: 5, message: 'Something else', ...ids, messageId: 'd' },
+  ]
+
+  const found = await lastOfEach(
+    (async function* () {
+      yield* lines
+    })(),
+  )
+
+  expect(found.map(({ messageId, statusType, channelAccountId }) => [messageId, statusType, channelAccountId])).toEqual(
+    [
+      ['a', 'WAITING', '30'],
+      ['b', 'SENT', '31'],
+    ],
+  )
 })
