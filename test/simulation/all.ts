@@ -11,11 +11,14 @@ export async function playAll(bounds: Bounds) {
   const begun = performance.now()
   const tasks = (await Promise.all(scenarios.map((_, scenario) => tasksOf(scenario, bounds)))).flat()
   let worlds = 0
-  let beyond = 0
+  const more = { faults: 0, departures: 0 }
   let broken: (Task & Explored) | undefined
   await onAllCores(tasks, (task, explored) => {
     worlds += explored.worlds
-    if (task.begin.length > 0) beyond += explored.beyond
+    if (task.begin.length > 0) {
+      more.faults += explored.oneFaultMore
+      more.departures += explored.oneDepartureMore
+    }
     if (explored.broken) broken ??= { ...task, ...explored }
     progress(`${worlds} worlds, ${tasks.length} parts left`)
     return !explored.broken
@@ -23,7 +26,8 @@ export async function playAll(bounds: Bounds) {
   const seconds = Math.round((performance.now() - begun) / 1000)
   console.log(
     `${worlds} worlds of ${scenarios.length} messages in ${seconds} s: every one with at most ${bounds.faults} faults and ` +
-      `${bounds.departures} departures from the usual order. With one fault more, coming last, there would be ${beyond} more.`,
+      `${bounds.departures} departures from the usual order. With one fault more, coming last, there would be ${more.faults} ` +
+      `more; with one departure more, ${more.departures}.`,
   )
   if (broken?.broken) {
     const scenario = scenarios[broken.scenario]!

@@ -17,7 +17,7 @@ const program = new Command('simulate')
     false,
   )
   .option('--faults <count>', 'with --all: how many faults', whole, 1)
-  .option('--departures <count>', 'with --all: how many departures', whole, 2)
+  .option('--departures <count>', 'with --all: how many departures', whole, 1)
   .option('--trace', 'with --seed: its course as it is, even where it could be reduced', false)
   .parse()
 type Options = {

@@ -214,6 +214,7 @@ export const variants: Variant[] = [
   },
   {
     wrong: "it goes on by an account's new plan with what it began by another",
+    needs: 'two faults',
     breaks: 'no customer receives a message twice',
     kinds: ['the account is changed', 'the process dies before a call', 'the process dies'],
     handlers: {
@@ -222,6 +223,7 @@ export const variants: Variant[] = [
   },
   {
     wrong: 'its marks leave no time for clocks that differ',
+    needs: 'three departures',
     breaks: 'HubSpot holds the word for the highest status',
     kinds: ['a clock is wrong', 'SQS hands a message out twice', 'HubSpot works on after giving no answer'],
     handlers: {
@@ -296,12 +298,14 @@ export const variants: Variant[] = [
   },
   {
     wrong: 'copies of a job that waits do not end',
+    needs: 'many attempts',
     breaks: 'copies of a job do not multiply',
     kinds: ["SQS's answers are lost for a while", 'the provider is busy for a while'],
     handlers: { deliver: (deps) => deliver({ ...deps, queue: withoutCopy(deps.queue) }) },
   },
   {
     wrong: 'a copy of a job counts from when it is sent',
+    needs: 'two faults',
     breaks: 'no event is missing',
     kinds: ['AWS refuses a call', 'the provider is busy for a while'],
     handlers: { deliver: countWhenSent },
@@ -314,6 +318,7 @@ export const variants: Variant[] = [
   },
   {
     wrong: 'what is redriven counts its copies from the start',
+    needs: 'many attempts',
     breaks: 'no event is missing',
     kinds: ['the provider is busy for a while'],
     handlers: {
