@@ -216,7 +216,7 @@ describe('filling it in', () => {
     const moved = await relay(setWebhook, { answers: [developerApiKey] })
     const again = await relay(setWebhook, { answers: [developerApiKey] })
 
-    expect(wrongKey).toMatchObject({ exitCode: 1, said: expect.stringContaining('refuses the developer API key') })
+    expect(wrongKey).toMatchObject({ exitCode: 1, said: expect.stringContaining('rejects the developer API key') })
     expect(noChannel).toMatchObject({ exitCode: 1, said: expect.stringContaining('no channel 5') })
     expect(trial).toMatchObject({ exitCode: 0, printed: expect.stringContaining('Would move') })
     expect(moved.exitCode).toBe(0)

@@ -155,7 +155,7 @@ const mistakes: Record<string, Mistake> = {
     plant() {},
     fix() {},
     key: 'another key',
-    sentence: /refuses the developer API key or the app id/,
+    sentence: /rejects the developer API key or the app id/,
     remedy: /belong to the developer account/,
   },
   'a secret for a channel of another app': {

@@ -105,8 +105,8 @@ describe('message show', () => {
       { at: '2026-11-22T12:00:09Z', what: 'delivered', source: 'twilio' },
       { at: '2026-11-22T13:00:05+01:00', what: 'sent', source: 'twilio' },
     ]
-    const past = item.open.map((mark: object) => ({ ...mark, until: 1 }))
-    await put('Ledger', { ...item, open: [...past, { mark: 'failed/0.2#operator-1', by: 'a', until: 1 }], timeline })
+    const past = item.marks.map((mark: object) => ({ ...mark, until: 1 }))
+    await put('Ledger', { ...item, marks: [...past, { mark: 'failed/0.2#operator-1', by: 'a', until: 1 }], timeline })
 
     const story = JSON.parse((await relay(['message', 'show', id, '--json'])).printed)
     await relay(['dead-letters', 'purge', '--message', id, '--yes'])
@@ -128,7 +128,7 @@ describe('message show', () => {
       version: 1,
       known: 'failed',
       reason: 'The handset is switched off',
-      open: [{ mark: 'failed', by: 'a run', until: Date.now() + 60_000 }],
+      marks: [{ mark: 'failed', by: 'a run', until: Date.now() + 60_000 }],
       waiting: { what: 'status', reason: 'HubSpot cannot take it now', until: '2999-01-01T00:00:00.000Z' },
       timeline: [],
       expiresAt: Math.ceil(Date.now() / 1000) + 1000,
@@ -561,7 +561,7 @@ describe('portal', () => {
 
   test('remove, interrupted, has erased nothing by halves: run again, it erases the rest', async () => {
     await local.installApp('1004')
-    await put('Ledger', { pk: '1004#2300310#one', version: 1, open: [], timeline: [], expiresAt: 1 })
+    await put('Ledger', { pk: '1004#2300310#one', version: 1, marks: [], timeline: [], expiresAt: 1 })
 
     const remove = ['portal', 'remove', '1004', '--purge', '--yes']
     const interrupted = await relay(remove, { signal: AbortSignal.abort() })
@@ -575,7 +575,7 @@ describe('portal', () => {
   })
 
   test('remove can be run again, and ends what was interrupted', async () => {
-    await put('Ledger', { pk: '1002#2300310#late', version: 1, open: [], timeline: [], expiresAt: 1 })
+    await put('Ledger', { pk: '1002#2300310#late', version: 1, marks: [], timeline: [], expiresAt: 1 })
 
     const again = await relay(['portal', 'remove', '1002', '--purge', '--yes'])
     const plain = await relay(['portal', 'remove', '1002', '--yes'])
