@@ -12,7 +12,7 @@ import { type Finding, skipped, well, wrong } from './findings.ts'
 type Asked = { id: string; receiptsUrl: string | undefined }
 
 /**
- * Asks a provider whether it takes the credentials of an account, by requests that change nothing and cost nothing. No
+ * Asks a provider whether it accepts the credentials of an account, by requests that change nothing and cost nothing. No
  * answer is quoted: it may have the credentials in it.
  */
 export async function askProvider(provider: Provider, account: unknown, about: Asked): Promise<Finding[]> {
@@ -23,8 +23,8 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
   async forward(_account, { id }) {
     return [
       skipped(
-        `The service behind ${id} is not asked: it knows no question that does nothing.`,
-        'Whether it takes what is forwarded shows with the first message.',
+        `The service behind ${id} is not asked: no request to it is free of effects.`,
+        'Whether it accepts what is forwarded shows with the first message.',
       ),
     ]
   },
@@ -51,7 +51,7 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
     const { status } = TwilioState.safeParse(answer?.json).data ?? {}
     const isSuspended = ofToken.result === 'well' && status !== undefined && status !== 'active'
     const findings = isSuspended
-      ? [wrong(`The Twilio account behind ${id} is ${status}: it sends nothing.`, 'See to it in the Twilio console.')]
+      ? [wrong(`The Twilio account behind ${id} is ${status}: it sends nothing.`, 'Resolve it in the Twilio console.')]
       : [ofToken]
     if (!apiKey) return findings
     // A standard key may not read the account itself. The page's messages are not looked at.
@@ -112,14 +112,17 @@ function judge(
 ): Finding {
   if (!answer)
     return skipped(
-      `${who} does not answer: whether it takes the ${what} of ${id} is not known.`,
+      `${who} does not answer: whether it accepts the ${what} of ${id} is not known.`,
       'Try again in a while.',
     )
   const { status } = answer
-  if (status >= 200 && status < 300) return well(`${who} takes the ${what} of ${id}.`)
+  if (status >= 200 && status < 300) return well(`${who} accepts the ${what} of ${id}.`)
   if (refusedBy.includes(status))
-    return wrong(`${who} refuses the ${what} of ${id} (HTTP ${status}).`, `npm run relay -- secret set channel ${id}`)
-  return skipped(`${who} does not say whether it takes the ${what} of ${id} (HTTP ${status}).`, 'Try again in a while.')
+    return wrong(`${who} rejects the ${what} of ${id} (HTTP ${status}).`, `npm run relay -- secret set channel ${id}`)
+  return skipped(
+    `${who} does not say whether it accepts the ${what} of ${id} (HTTP ${status}).`,
+    'Try again in a while.',
+  )
 }
 
 /** Whether the webhook that a provider holds is the relay's. */

@@ -31,10 +31,10 @@ export async function checkTokenEndpoint(deployment: Deployment): Promise<Findin
         page,
       ),
     ]
-  const refuses = well(`${url} answers, and refuses what the relay did not sign.`)
+  const refuses = well(`${url} answers, and rejects what the relay did not sign.`)
   const answer = await createAccess(deployment).source.renew({ portalId, refreshToken: undefined, refused: false })
   if (answer.kind === 'tokens' || (answer.kind === 'revoked' && known === undefined))
-    return [refuses, well('It takes what is signed with the secret of AccessTokensSecretArn.')]
+    return [refuses, well('It accepts what is signed with the secret of AccessTokensSecretArn.')]
   // Which portal it does not know, the check of the portals says.
   if (answer.kind === 'revoked') return [refuses]
   return [

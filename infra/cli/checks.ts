@@ -36,11 +36,11 @@ export async function checkAppSecret(deployment: Deployment) {
   if (!secret.success) return [wrong(`The app's secret is invalid: ${problems(secret.error)}.`, remedy)]
   const filledIn = well("The app's secret is filled in.")
   const { isTaken, problem } = await createAccess(deployment).tryCredentials(secret.data)
-  if (isTaken) return [filledIn, well('HubSpot takes the credentials of the app.')]
-  if (isTaken === false) return [filledIn, wrong(`HubSpot refuses the credentials of the app (${problem}).`, remedy)]
+  if (isTaken) return [filledIn, well("HubSpot accepts the app's credentials.")]
+  if (isTaken === false) return [filledIn, wrong(`HubSpot rejects the app's credentials (${problem}).`, remedy)]
   return [
     filledIn,
-    skipped(`HubSpot does not say whether it takes the credentials of the app (${problem}).`, 'Try again in a while.'),
+    skipped(`HubSpot does not say whether it accepts the app's credentials (${problem}).`, 'Try again in a while.'),
   ]
 }
 
@@ -194,13 +194,13 @@ export async function checkOwners(deployment: Deployment, channels: ChannelsOfAp
         .catch(() => undefined)
       // Where one portal cannot be asked, nobody knows whose a secret is.
       if (!accounts)
-        return [skipped('Whose the secrets of channel accounts are is not checked.', 'Fix the access first.')]
+        return [skipped('Which channel accounts the secrets belong to is not checked.', 'Fix the access first.')]
       for (const { id } of accounts) known.add(id)
     }
   if (known.size === listed.length)
     return [
       skipped(
-        'Whose the secrets of channel accounts are shows once an account is connected.',
+        'Which channel accounts the secrets belong to shows once an account is connected.',
         'npm run relay -- channel connect',
       ),
     ]
@@ -260,14 +260,17 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
   const unsigned = await post({ url: WebhookUrl, headers: {}, body: '{}' })
   if (unsigned !== 'HTTP 401')
     return [wrong(`${WebhookUrl} gives ${unsigned} to an unsigned webhook, instead of HTTP 401.`, remedy)]
-  const refuses = well(`${WebhookUrl} answers, and refuses what HubSpot did not sign.`)
+  const refuses = well(`${WebhookUrl} answers, and rejects what HubSpot did not sign.`)
 
   const { document } = await readSecret(deployment.secretsManager, deployment.outputs.AppSecretArn)
   const { data: secret } = AppSecret.safeParse(document)
   if (!secret)
     return [
       refuses,
-      skipped('Whether it takes what is signed shows once the app has its secret.', 'npm run relay -- secret set app'),
+      skipped(
+        'Whether it accepts what is signed shows once the app has its secret.',
+        'npm run relay -- secret set app',
+      ),
     ]
   const send = () => post(signedWebhook(WebhookUrl, trialEvent(), secret.clientSecrets[0]))
   let signed = await send()
@@ -278,7 +281,7 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
     signed = await send()
   }
   return signed.startsWith('HTTP 2')
-    ? [refuses, well('It takes what is signed with the current client secret.')]
+    ? [refuses, well('It accepts what is signed with the current client secret.')]
     : [
         refuses,
         wrong(
@@ -334,8 +337,8 @@ export async function checkAlarms(deployment: Deployment) {
   const { count, raised, topics } = await monitoring.alarms()
   const findings =
     raised.length === 0
-      ? [well(`None of the ${count} alarms is raised.`)]
-      : raised.map(({ name, says }) => wrong(`Alarm ${name} is raised.`, says))
+      ? [well(`None of the ${count} alarms is firing.`)]
+      : raised.map(({ name, says }) => wrong(`Alarm ${name} is firing.`, says))
   if (topics.length === 0)
     return [
       ...findings,

@@ -46,7 +46,7 @@ export async function put(client: SecretsManagerClient, id: string, document: un
   } catch (error) {
     // The words of errors might quote what they were given.
     throw new CommandError(
-      `Secrets Manager does not take it (${error instanceof Error ? error.name : 'unknown error'}).`,
+      `Secrets Manager rejected it (${error instanceof Error ? error.name : 'unknown error'}).`,
       'Use a profile that may write the secret. One that is scheduled for deletion has to be restored first.',
     )
   }

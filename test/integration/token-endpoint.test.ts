@@ -40,8 +40,8 @@ describe('where the team keeps the tokens of its accounts itself', () => {
   test('doctor finds all well before any portal was asked for', async () => {
     const { printed } = await relay(['doctor'])
 
-    expect(printed).toContain(`✓ ${endpoint.url} answers, and refuses what the relay did not sign.`)
-    expect(printed).toContain('✓ It takes what is signed with the secret of AccessTokensSecretArn.')
+    expect(printed).toContain(`✓ ${endpoint.url} answers, and rejects what the relay did not sign.`)
+    expect(printed).toContain('✓ It accepts what is signed with the secret of AccessTokensSecretArn.')
     expect(printed).not.toContain('gives access yet')
   })
 

@@ -88,7 +88,7 @@ async function tryAtHubSpot(deployment: Deployment, app: AppSecret) {
   const { isTaken, problem } = await createAccess(deployment).tryCredentials(app)
   if (isTaken === false)
     throw new CommandError(
-      `HubSpot does not take this client secret (${problem}). Nothing was changed.`,
+      `HubSpot rejects this client secret (${problem}). Nothing was changed.`,
       "Take it from the app's page at HubSpot, after it was rotated there.",
     )
 }

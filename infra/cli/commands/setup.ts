@@ -41,7 +41,7 @@ export function addSetupCommand(program: Command, { terminal, deployment }: Cont
       const channelId = await pointChannel(work, channels)
       await fillInChannelSecret(work, channelId)
       await connectAccount(work, { portalId, channelId })
-      terminal.print('\nAll of it is looked at:')
+      terminal.print('\nChecking everything:')
       await report(terminal, work.found, inOrder(channels), {})
       if (options.message) await waitForTruth(work, channelId)
     })
@@ -66,10 +66,10 @@ async function fillInAppSecret({ terminal, found }: Work) {
   for (;;) {
     const [wrong] = wrongOnes(await checkAppSecret(found))
     if (!wrong) return done(terminal, "The app's secret is filled in.")
-    terminal.note(`${wrong.sentence} Both stand on the app's page at HubSpot, under Auth.`)
+    terminal.note(`${wrong.sentence} Both are on the app's page at HubSpot, under Auth.`)
     const app = checked(AppSecret, await askFor(AppSecret, terminal))
     const { isTaken, problem } = await createAccess(found).tryCredentials(app)
-    if (isTaken === false) terminal.note(`HubSpot refuses them (${problem}). Once more:`)
+    if (isTaken === false) terminal.note(`HubSpot rejects them (${problem}). Once more:`)
     else await put(found.secretsManager, found.outputs.AppSecretArn, app)
   }
 }

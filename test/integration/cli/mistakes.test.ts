@@ -111,11 +111,8 @@ const refusedInstallation = (status: string, sentence: RegExp, remedy: RegExp): 
 const mistakes: Record<string, Mistake> = {
   'an empty app secret': wrongApp('{"clientId":"","clientSecrets":[]}', /app's secret is still empty/),
   'an app secret without its client id': wrongApp({ clientSecrets: ['x'] }, /clientId: expected string/),
-  'a wrong client secret': wrongApp(
-    { ...app, clientSecrets: ['another'] },
-    /HubSpot refuses the credentials of the app/,
-  ),
-  'a wrong client id': wrongApp({ ...app, clientId: 'another' }, /HubSpot refuses the credentials of the app/),
+  'a wrong client secret': wrongApp({ ...app, clientSecrets: ['another'] }, /HubSpot rejects the app's credentials/),
+  'a wrong client id': wrongApp({ ...app, clientId: 'another' }, /HubSpot rejects the app's credentials/),
   'an app that was uninstalled': {
     plant: () => hubspot.uninstallApp('1001'),
     fix: async () => putPortal(hubspot.installApp('1001').refreshToken),
@@ -166,9 +163,9 @@ const mistakes: Record<string, Mistake> = {
   },
   'a wrong auth token of Twilio': wrongAccount('twilio', { authTokens: ['f'.repeat(32)] }, /Twilio refuses/),
   'an account SID of somebody else': wrongAccount('twilio', { accountSid: `AC${'0'.repeat(32)}` }, /Twilio refuses/),
-  'a wrong token of Telegram': wrongAccount('telegram', { botToken: '1:another' }, /Telegram refuses the bot token/),
+  'a wrong token of Telegram': wrongAccount('telegram', { botToken: '1:another' }, /Telegram rejects the bot token/),
   'a wrong token of LINE': wrongAccount('line', { channelAccessToken: 'another' }, /LINE refuses/),
-  'a wrong token of Meta': wrongAccount('whatsapp', { accessToken: 'another' }, /Meta refuses the access token/),
+  'a wrong token of Meta': wrongAccount('whatsapp', { accessToken: 'another' }, /Meta rejects the access token/),
   "a phone number's id that is none": wrongAccount(
     'whatsapp',
     { phoneNumberId: '15550100001' },

@@ -59,8 +59,8 @@ test('from nothing to the first true status, by questions and one link', async (
 
   const { exitCode, printed, said } = await running
 
-  expect(said).toContain('HubSpot refuses them')
-  expect(said).toContain('Telegram refuses the bot token')
+  expect(said).toContain('HubSpot rejects them')
+  expect(said).toContain('Telegram rejects the bot token')
   expect(printed).toContain('Portal 1002 gives access.')
   expect(printed).toMatch(/Channel 24\d+ is registered/)
   expect(printed).toMatch(/Our bot is connected, as channel account 31\d+\./)

@@ -43,7 +43,7 @@ describe.each(Object.entries(wrongCredentials))('%s', (name, wrong) => {
     expect(await ask(wrong)).toEqual([
       {
         result: 'wrong',
-        sentence: expect.stringMatching(/refuses the .* of 3000000001 \(HTTP 4\d\d\)\./),
+        sentence: expect.stringMatching(/rejects the .* of 3000000001 \(HTTP 4\d\d\)\./),
         remedy: 'npm run relay -- secret set channel 3000000001',
       },
     ])

@@ -42,11 +42,11 @@ test('a raised alarm is a finding, with what the alarm says to do', async () => 
   const isSent = { result: 'well', sentence: 'Alarms are sent to 1 subscriber.' }
 
   expect(await checkAlarms(quiet as unknown as Deployment)).toEqual([
-    { result: 'well', sentence: 'None of the 1 alarms is raised.' },
+    { result: 'well', sentence: 'None of the 1 alarms is firing.' },
     isSent,
   ])
   expect(await checkAlarms(raised as unknown as Deployment)).toEqual([
-    { result: 'wrong', sentence: 'Alarm Relay-a is raised.', remedy: 'Look here.' },
+    { result: 'wrong', sentence: 'Alarm Relay-a is firing.', remedy: 'Look here.' },
     isSent,
   ])
 })
