@@ -5,7 +5,7 @@ import type { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { ofMark, tellingOf } from '../../functions/messages/telling.ts'
 
 /** How long a job that has to tell HubSpot may be in progress, in milliseconds, before its mark counts as left behind. */
-const patience = 3_600_000
+const leftBehindAfter = 3_600_000
 
 /** Whether HubSpot holds what is known of a message; where it does not and nobody is working on it, what to queue. */
 export type Verdict =
@@ -38,10 +38,10 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
   })
   const telling = tellingOf(item)
   if (unsaid.length > 0)
-    return now - item.send!.until > patience ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
+    return now - item.send!.until > leftBehindAfter ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
   if (!telling) return { kind: 'nothing known' }
 
-  const leftBehind = item.marks.filter(({ until }) => now - until > patience)
+  const leftBehind = item.marks.filter(({ until }) => now - until > leftBehindAfter)
   if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }
   if (item.marks.length > 0) return { kind: 'under way' }
   // What nobody told anything about is SENT in HubSpot from the start.

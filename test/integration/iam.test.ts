@@ -41,10 +41,10 @@ const { folder: assembly, remove } = await synthesize({ context: { 'relay.maxCon
 afterAll(remove)
 
 // Nothing that is still to come takes twice as long as the longest pause between two of the fates did.
-let patienceMs = 60_000
+let stallMs = 60_000
 const slownessThen = slowness()
 const whole = await run()
-patienceMs = Math.max(5000, (2 * whole.longestPauseMs) / slownessThen)
+stallMs = Math.max(5000, (2 * whole.longestPauseMs) / slownessThen)
 const isSeen = ({ action }: Grant) => !(action in unseen)
 
 test('with every grant, each message meets its fate, and nothing is refused', () => {
@@ -88,14 +88,13 @@ async function run(revoked?: Grant) {
   await using application = await startApplication()
   const { grants, denials } = relay.stack
   const fatesSoFar = await sendMessages(relay, application)
-  let latest = { fates: {}, at: Date.now(), patience: startLimit(patienceMs) }
+  let latest = { fates: {}, at: Date.now(), stall: startLimit(stallMs) }
   let longestPauseMs = 0
   for (const limit = startLimit(60_000); ; await sleep(50)) {
     const soFar = await fatesSoFar()
     longestPauseMs = Math.max(longestPauseMs, Date.now() - latest.at)
-    if (!isDeepStrictEqual(soFar, latest.fates))
-      latest = { fates: soFar, at: Date.now(), patience: startLimit(patienceMs) }
-    const isStuck = denials.length > 0 && latest.patience.isOver()
+    if (!isDeepStrictEqual(soFar, latest.fates)) latest = { fates: soFar, at: Date.now(), stall: startLimit(stallMs) }
+    const isStuck = denials.length > 0 && latest.stall.isOver()
     if (isDeepStrictEqual(soFar, fates) || isStuck || limit.isOver())
       return { fates: soFar, denials, grants, longestPauseMs }
   }

@@ -19,14 +19,14 @@ export function firstWorldThatNotices(mutant: Mutant, worlds: number): Promise<s
       clearTimeout(timer)
       void worker.terminate().then(() => resolve(noticed))
     }
-    const patience = () => {
+    const restartTimer = () => {
       clearTimeout(timer)
       timer = setTimeout(() => end('it never ends'), millisecondsForOneWorld)
     }
-    patience()
+    restartTimer()
     worker.on('message', (message: { noticed?: string; done?: true }) => {
       if (message.noticed !== undefined || message.done) end(message.noticed)
-      else patience()
+      else restartTimer()
     })
     worker.on('error', (error) => {
       clearTimeout(timer)

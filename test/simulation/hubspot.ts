@@ -6,7 +6,7 @@ import type { Network, Process } from './processes.ts'
 const window = 10_000
 
 /** The relay's requests end after this many milliseconds. */
-const patience = 10_000
+const requestTimeout = 10_000
 
 /** HubSpot's edge gives up after this many milliseconds; its servers may not. */
 const worksOnFor = 100_000
@@ -66,7 +66,7 @@ export function createHubSpot(
   }
 
   const http = (process: Process): FetchJson => {
-    // There and back, within the caller's patience.
+    // There and back, within the caller's timeout.
     const latency = { low: 10, high: slowest }
     return async (url, { method, headers = {}, body }) => {
       if (method === 'POST') return call(process, 'refresh of the token', refresh, latency)
@@ -127,7 +127,7 @@ export function createHubSpot(
 
   /** The relay hears nothing, or the edge's word, and the change is made up to 100 seconds later, or sooner. */
   async function workOn(messageId: string, status: Status) {
-    const givesUp = draws.between('edge gives up', 1000, patience)
+    const givesUp = draws.between('edge gives up', 1000, requestTimeout)
     const late = draws.chance('very late', 0.5)
       ? draws.between('late', 0, worksOnFor)
       : draws.magnitude('late', 1, worksOnFor)
@@ -138,7 +138,7 @@ export function createHubSpot(
   }
 
   async function silence(): Promise<never> {
-    await pass(patience)
+    await pass(requestTimeout)
     throw new NoAnswer('timeout', true)
   }
 

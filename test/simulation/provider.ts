@@ -11,7 +11,7 @@ import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
 
 /** The relay's requests to a provider end after this many milliseconds. */
-const patience = 20_000
+const requestTimeout = 20_000
 
 /** A request to send a message. */
 export type Send = {
@@ -131,7 +131,7 @@ export function createProvider(
   }
 
   async function silence(): Promise<never> {
-    await new Promise<void>((resolve) => clock.after(patience, resolve))
+    await new Promise<void>((resolve) => clock.after(requestTimeout, resolve))
     throw new NoAnswer('timeout', true)
   }
 

@@ -1131,7 +1131,7 @@ describe('what is on the queue', () => {
     expect(world.counts['WrittenByNewerVersion']).toBe(2)
   })
 
-  test('it keeps what its tries have noted, and loses no patience while older code holds it', async () => {
+  test('it keeps what its tries have noted, and loses no time while older code holds it', async () => {
     const tried = { attempt: 3, since: world.now() - 60_000, waitedMilliseconds: 500, notBefore: world.now() }
     const progress = { mayHaveTold: ['an earlier run'] }
     await world.statusUpdates.send({ ...update('sent'), v: 2, waiting: { ...tried, progress } }, { group: '1' })
