@@ -103,7 +103,7 @@ describe('two customers with two Twilio accounts over one channel', () => {
 describe("what a WhatsApp customer writes, and the team's application", () => {
   const channelAccountId = '4000000004'
 
-  test('is handed on as it came; what is refused comes back once the place is corrected', async () => {
+  test('is handed on as it came; what is refused comes back once the endpoint is corrected', async () => {
     const [wrong, right] = [await startApplication([503], 410), await startApplication([503], 204)]
     const whatsApp = await startWhatsApp({ receiptsUrl: local.stack.outputs['ReceiptsUrl']! })
     await local.addProvider(channelAccountId, whatsApp)
@@ -115,7 +115,7 @@ describe("what a WhatsApp customer writes, and the team's application", () => {
     const file = join(folder, 'account.json')
     await writeFile(file, JSON.stringify({ ...account, handOnTo: right.url }))
     const put = await relay(['secret', 'set', 'channel', channelAccountId, '--file', file])
-    // The function looks for another place than it remembers once in ten seconds.
+    // The function looks for another endpoint than it remembers once in ten seconds.
     local.stack.killEnvironments()
     const redriven = await relay(['dead-letters', 'redrive', '--queue', 'hand-ons', '--yes'])
     await expect.poll(() => right.requests.length).toBe(2)

@@ -111,7 +111,7 @@ export function createWorld(
       sends: options.named ?? Array<string>(provider.parts).fill(provider.content),
     }),
     receiptsUrl: undefined as string | undefined,
-    place: 'https://here.test',
+    endpoint: 'https://here.test',
     send: async (_job: DeliveryJob, _index: number, _tools: SendTools): Promise<SendOutcome> => ({
       outcome: 'sent',
       status: 'sent',
@@ -125,7 +125,7 @@ export function createWorld(
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
     ...(options.named && { describe: (part) => part as { what: string; to: string } }),
-    ...(options.repeatable && { repeatableAt: () => provider.place }),
+    ...(options.repeatable && { repeatableAt: () => provider.endpoint }),
     async send({ job, index, receiptsUrl }, _account, tools) {
       provider.sends.push(job)
       provider.receiptsUrl = receiptsUrl

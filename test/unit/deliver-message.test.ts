@@ -334,14 +334,14 @@ describe('each customer receives a message at most once', () => {
     expect(sends()).toBe(1)
   })
 
-  test('a send that ended in doubt is not repeated at another place, which could not recognise it', async () => {
+  test('a send that ended in doubt is not repeated at another endpoint, which could not recognise it', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
       throw new RetryableError('no answer', { unclear: true })
     }
     await deliver()
     await world.step()
-    world.provider.place = 'https://elsewhere.test'
+    world.provider.endpoint = 'https://elsewhere.test'
     world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
     await world.rest()
 
@@ -349,7 +349,7 @@ describe('each customer receives a message at most once', () => {
     expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
   })
 
-  test('nor where a later try at the same place was clearly refused', async () => {
+  test('nor where a later try at the same endpoint was clearly refused', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
       throw new RetryableError('no answer, then a refusal', { unclear: sends() === 1 })
@@ -358,7 +358,7 @@ describe('each customer receives a message at most once', () => {
     await world.step()
     world.pass(60)
     await world.step()
-    world.provider.place = 'https://elsewhere.test'
+    world.provider.endpoint = 'https://elsewhere.test'
     await world.rest()
 
     expect(sends()).toBe(2)
@@ -366,16 +366,16 @@ describe('each customer receives a message at most once', () => {
   })
 
   test.each([
-    ['in doubt is repeated at the same place', true, 'https://here.test'],
+    ['in doubt is repeated at the same endpoint', true, 'https://here.test'],
     ['in a clear refusal is repeated wherever messages go by now', false, 'https://elsewhere.test'],
-  ])('a send that ended %s', async (_claim, unclear, place) => {
+  ])('a send that ended %s', async (_claim, unclear, endpoint) => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
       throw new RetryableError('not taken', { unclear })
     }
     await deliver()
     await world.step()
-    world.provider.place = place
+    world.provider.endpoint = endpoint
     world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
     await world.rest()
 

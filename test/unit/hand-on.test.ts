@@ -24,7 +24,7 @@ beforeEach(async () => {
   await relay.queue.send(job, { group: '2' })
 })
 
-test('the request goes to the place that the account names, as it came', async () => {
+test('the request goes to the endpoint that the account names, as it came', async () => {
   await relay.rest()
 
   expect(relay.requests).toEqual([
@@ -60,20 +60,20 @@ describe('where it cannot be handed on', () => {
     ])
   })
 
-  test('a day of failures: among the dead letters; a place corrected meanwhile is used when it is redriven', async () => {
+  test('a day of failures: among the dead letters; an endpoint corrected meanwhile is used when it is redriven', async () => {
     relay.answer = 503
     await relay.rest()
     expect(relay.deadLetters.jobs()).toMatchObject([{ deadLetter: { reason: expect.stringContaining('24 hours') } }])
 
     relay.answer = 200
-    relay.place = 'https://right.test/'
+    relay.endpoint = 'https://right.test/'
     await relay.queue.send(relay.deadLetters.jobs()[0]!, { group: '2' })
     await relay.rest()
 
     expect(relay.requests.at(-1)).toMatchObject({ url: 'https://right.test/', body })
   })
 
-  test('a place corrected since the secret was read: used at once', async () => {
+  test('an endpoint corrected since the secret was read: used at once', async () => {
     relay.remembered = 'https://wrong.test/'
     relay.answers.push(404)
     await relay.rest()
@@ -82,12 +82,12 @@ describe('where it cannot be handed on', () => {
     expect(relay.deadLetters.messages).toEqual([])
   })
 
-  test('an account that names no place any more: it waits for one', async () => {
-    relay.place = undefined
+  test('an account that names no endpoint any more: it waits for one', async () => {
+    relay.endpoint = undefined
     await relay.step()
     expect(relay.requests).toEqual([])
 
-    relay.place = 'https://app.test/'
+    relay.endpoint = 'https://app.test/'
     await relay.rest()
 
     expect(relay.requests).toHaveLength(1)
@@ -109,7 +109,7 @@ function setUp() {
   const { telemetry, ...told } = collectTelemetry()
   const requests: ({ url: string } & HttpRequest)[] = []
   const answers: (number | Error)[] = []
-  const adapter = { handOnTo: (place: string | undefined) => place } as unknown as ReceiptAdapter<unknown>
+  const adapter = { handOnTo: (endpoint: string | undefined) => endpoint } as unknown as ReceiptAdapter<unknown>
 
   const fetchJson: FetchJson = async (url, request) => {
     requests.push({ url, ...request })
@@ -121,7 +121,7 @@ function setUp() {
     accounts: {
       async find(_, { fresh = false } = {}) {
         if (fresh) world.remembered = undefined
-        return { id: 'account', provider: 'forward', adapter, account: world.remembered ?? world.place }
+        return { id: 'account', provider: 'forward', adapter, account: world.remembered ?? world.endpoint }
       },
     },
     fetchJson,
@@ -139,11 +139,11 @@ function setUp() {
     queue,
     deadLetters,
     requests,
-    /** What the place answers first, then what it answers always. */
+    /** What the endpoint answers first, then what it answers always. */
     answers,
     answer: 200,
-    place: 'https://app.test/' as string | undefined,
-    /** The place as the secret named it when it was last read. */
+    endpoint: 'https://app.test/' as string | undefined,
+    /** The endpoint as the secret named it when it was last read. */
     remembered: undefined as string | undefined,
     step: () => workOff(queue, handler),
     async rest() {

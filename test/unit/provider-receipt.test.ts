@@ -579,7 +579,7 @@ describe("what is no receipt: customers' messages, for instance", () => {
     expect(await post(request)).toMatchObject({ statusCode: 503 })
   })
 
-  test('is counted each time, and said once for each account, where the account names no place for it', async () => {
+  test('is counted each time, and said once for each account, where the account names no endpoint for it', async () => {
     const { post, handOns, lines, counts } = setUp({ receive })
 
     for (const channelAccountId of ['7', '7', '8']) await post({ ...request, channelAccountId })

@@ -1372,6 +1372,6 @@ test('no token reaches a log line or the ledger', async () => {
 
 /** The same in an order that the seed chooses. */
 function shuffled<Element>(list: Element[], seed: number) {
-  const places = list.map((element, index) => ({ element, place: Math.sin(seed + index * 7919) }))
-  return places.sort((a, b) => a.place - b.place).map(({ element }) => element)
+  const ranked = list.map((element, index) => ({ element, rank: Math.sin(seed + index * 7919) }))
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ element }) => element)
 }

@@ -48,12 +48,12 @@ describe('a try that wants to send', () => {
     ['of an earlier run of itself that sent nothing', { by: 'before', until: 100 }, { earlier: ['before'] }, 'claimed'],
     ['of another that died', { by: 'other', until: 50 }, {}, { done: unknown }],
     [
-      'of another that died, at a place that would recognise it',
+      'of another that died, at an endpoint that would recognise it',
       { by: 'other', until: 50, endpoint: 'here' },
       {},
       'claimed',
     ],
-    ['of another that died, at another place', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: unknown }],
+    ['of another that died, at another endpoint', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: unknown }],
     [
       'of itself, that ended in doubt',
       { by: 'before', until: 0, inDoubt: true },
@@ -61,7 +61,7 @@ describe('a try that wants to send', () => {
       { done: unknown },
     ],
     [
-      'in doubt at this place',
+      'in doubt at this endpoint',
       { by: 'before', until: 0, endpoint: 'here', inDoubt: true },
       { earlier: ['before'] },
       'claimed',
@@ -98,7 +98,7 @@ describe('a try that wants to send', () => {
     expect(next!.send).toEqual({ by: 'me', until: 100, endpoint: 'here', inDoubt: true })
   })
 
-  test('without a place that recognises repetitions, two claims without one are not the same place', () => {
+  test('without an endpoint that recognises repetitions, two claims without one are not the same endpoint', () => {
     expect(claimSend(item({ plan: one, send: { by: 'other', until: 50 } }), claim, when).answer).toEqual({
       done: unknown,
     })

@@ -255,7 +255,7 @@ describe('of several sends', () => {
       fc.property(updates, fc.infiniteStream(fc.nat()), (some, draws) => {
         // Of each something is known in the end.
         const whole = [...some, ...[0, 1, 2].map((index) => ({ status: 'unconfirmed', index, reason: 'why' }) as const)]
-        const shuffled = whole.map((one) => ({ one, place: draws.next().value })).sort((a, b) => a.place - b.place)
+        const shuffled = whole.map((one) => ({ one, rank: draws.next().value })).sort((a, b) => a.rank - b.rank)
         const knownBy = (list: typeof whole) =>
           list.reduce((now, { status, index, reason }) => {
             const named = index === undefined ? {} : part(index, 3)
@@ -340,7 +340,7 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       const changed = (change: Partial<State>, fields: Partial<Job>): State => ({
         ...state,
         ...change,
-        jobs: state.jobs.map((other, place) => (place === index ? { ...job, ...fields } : other)),
+        jobs: state.jobs.map((other, at) => (at === index ? { ...job, ...fields } : other)),
       })
       const by = `${job.status} ${job.runs}`
       const earlier = Array.from({ length: job.runs }, (_, run) => `${job.status} ${run}`)
@@ -372,6 +372,6 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         yield changed({ faults: state.faults - 1 }, { ...dies, said: '' })
     }
     for (const [index, { word }] of state.late.entries())
-      yield { ...state, hubspot: word, late: state.late.filter((_, place) => place !== index) }
+      yield { ...state, hubspot: word, late: state.late.filter((_, at) => at !== index) }
   }
 }

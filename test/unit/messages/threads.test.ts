@@ -135,7 +135,7 @@ test('whatever order they come in, messages go out in the order in which the age
       const gone: number[] = []
       while (gone.length < seconds.length) {
         const waiting = await Promise.all(jobs.map((job) => threads.isWaiting(job)))
-        const free = seconds.filter((second, place) => !waiting[place] && !gone.includes(second))
+        const free = seconds.filter((second, index) => !waiting[index] && !gone.includes(second))
         expect(free).toHaveLength(1)
         gone.push(free[0]!)
         await ends(message(idOf(free[0]!), free[0]!))

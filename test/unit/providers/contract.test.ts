@@ -220,7 +220,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       expectNothingTold(outcome)
     })
 
-    test(harness.keyHeader ? 'is repeatable, at one place' : 'is not repeatable', () => {
+    test(harness.keyHeader ? 'is repeatable, at one endpoint' : 'is not repeatable', () => {
       expect(adapter.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe('keyHeader' in harness)
     })
 

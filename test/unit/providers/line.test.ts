@@ -53,16 +53,16 @@ test('every try of a send carries the same key, and no other send does', async (
   expect(new Set(keys).size).toBe(6)
 })
 
-test('a repetition is known at the same place, by the same token, while LINE keeps its key', () => {
+test('a repetition is known at the same endpoint, by the same token, while LINE keeps its key', () => {
   const createdAt = Date.parse(job.createdAt)
-  const place = (fields: object, now: number) => line.repeatableAt?.({ ...account, ...fields }, { job, now })
+  const endpoint = (fields: object, now: number) => line.repeatableAt?.({ ...account, ...fields }, { job, now })
 
-  const usual = place({}, createdAt)
-  expect(usual).toBe(place({}, createdAt + 23 * hour))
+  const usual = endpoint({}, createdAt)
+  expect(usual).toBe(endpoint({}, createdAt + 23 * hour))
   expect(usual).not.toContain(secret.channelAccessToken)
-  expect(place({ baseUrl: 'https://elsewhere.example.com' }, createdAt)).not.toBe(usual)
-  expect(place({ channelAccessToken: 'another' }, createdAt)).not.toBe(usual)
-  expect(place({}, createdAt + 23 * hour + 1)).toBeUndefined()
+  expect(endpoint({ baseUrl: 'https://elsewhere.example.com' }, createdAt)).not.toBe(usual)
+  expect(endpoint({ channelAccessToken: 'another' }, createdAt)).not.toBe(usual)
+  expect(endpoint({}, createdAt + 23 * hour + 1)).toBeUndefined()
 })
 
 test('a repetition that LINE knows was sent before', async () => {

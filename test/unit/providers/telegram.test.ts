@@ -33,7 +33,7 @@ test('a message goes to the chat of its recipient, by the bot of the account', a
   ])
 })
 
-test('a Bot API server of the team is called at its own place', async () => {
+test('a Bot API server of the team is called at its own endpoint', async () => {
   const { send, requests } = setUp(
     { status: 200, json: taken },
     { ...secret, baseUrl: 'https://bots.example.com/api/' },
