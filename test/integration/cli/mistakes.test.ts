@@ -161,10 +161,10 @@ const mistakes: Record<string, Mistake> = {
     sentence: /secret 999 belongs to no channel of app 77, and to none of their accounts/,
     remedy: /channel list --app-id 77/,
   },
-  'a wrong auth token of Twilio': wrongAccount('twilio', { authTokens: ['f'.repeat(32)] }, /Twilio refuses/),
-  'an account SID of somebody else': wrongAccount('twilio', { accountSid: `AC${'0'.repeat(32)}` }, /Twilio refuses/),
+  'a wrong auth token of Twilio': wrongAccount('twilio', { authTokens: ['f'.repeat(32)] }, /Twilio rejects/),
+  'an account SID of somebody else': wrongAccount('twilio', { accountSid: `AC${'0'.repeat(32)}` }, /Twilio rejects/),
   'a wrong token of Telegram': wrongAccount('telegram', { botToken: '1:another' }, /Telegram rejects the bot token/),
-  'a wrong token of LINE': wrongAccount('line', { channelAccessToken: 'another' }, /LINE refuses/),
+  'a wrong token of LINE': wrongAccount('line', { channelAccessToken: 'another' }, /LINE rejects/),
   'a wrong token of Meta': wrongAccount('whatsapp', { accessToken: 'another' }, /Meta rejects the access token/),
   "a phone number's id that is none": wrongAccount(
     'whatsapp',
