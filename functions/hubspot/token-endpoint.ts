@@ -44,7 +44,7 @@ export function tokenEndpointAsSource(options: {
   async function ask(body: string, signingSecret: string) {
     try {
       const headers = signatureHeaders(signingSecret, { id: newId(), at: new Date(now()), body })
-      return understand(await fetchJson(url, { method: 'POST', headers, body }), now())
+      return readAnswer(await fetchJson(url, { method: 'POST', headers, body }), now())
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       return { kind: 'busy' as const, problem: error.message }
@@ -78,7 +78,7 @@ function signatureHeaders(secret: string, { id, at, body }: { id: string; at: Da
   }
 }
 
-function understand({ status, headers, json }: HttpResponse, now: number): TokenAnswer {
+function readAnswer({ status, headers, json }: HttpResponse, now: number): TokenAnswer {
   const problem = `HTTP ${status}`
   if (status === 404 && UnknownPortal.safeParse(json).success)
     return { kind: 'revoked', problem: `${problem}, unknown_portal` }

@@ -9,7 +9,7 @@ import { DocumentedStatus } from '../../functions/messages/status-update.ts'
 import { FailureCode } from '../../functions/platform/failure-code.ts'
 import type { Provider } from '../../functions/providers/accounts.ts'
 import { ForwardReceipt } from '../../functions/providers/forward/receipt.ts'
-import { ForwardAnswer, ForwardRefusal } from '../../functions/providers/forward/send.ts'
+import { ForwardAnswer, ForwardRejection } from '../../functions/providers/forward/send.ts'
 import { senders } from '../../functions/providers/senders.ts'
 import { source } from '../../functions/publish-events.ts'
 import { relayVersion } from '../relay/version.ts'
@@ -76,10 +76,10 @@ const messages: Contract[] = [
     schema: ForwardAnswer,
   },
   {
-    name: 'Refusal',
+    name: 'Rejection',
     title: 'Why it failed',
     description: 'The body of your 4xx answer, if it has one: the agent reads the first of these that is there.',
-    schema: ForwardRefusal,
+    schema: ForwardRejection,
   },
   {
     name: 'Receipt',
@@ -305,7 +305,7 @@ export function openApi() {
           requestBody: { required: true, content: json('Job') },
           responses: {
             '2XX': { description: 'Taken; the body may say more.', content: json('Answer') },
-            '4XX': { description: 'Failed for good; but 408, 425 and 429.', content: json('Refusal') },
+            '4XX': { description: 'Failed for good; but 408, 425 and 429.', content: json('Rejection') },
             default: empty('Tried again, for as long as deliverWithin says.'),
           },
         },

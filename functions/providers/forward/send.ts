@@ -88,7 +88,7 @@ export const ForwardAnswer = z.object({
 })
 
 /** What a 4xx answer may say: the first of these is the reason. */
-export const ForwardRefusal = z.object({ reason: Reason, message: Reason, error: Reason, code: Code })
+export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, code: Code })
 
 function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
@@ -100,7 +100,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     return { ...rejected(reason, answer.code), providerMessageId }
   }
   if (status >= 400 && status < 500 && !againStatuses.has(status)) {
-    const { reason, message, error, code } = ForwardRefusal.safeParse(json).data ?? {}
+    const { reason, message, error, code } = ForwardRejection.safeParse(json).data ?? {}
     return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new RetryableError(`The endpoint answered HTTP ${status}`, {

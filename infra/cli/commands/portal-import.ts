@@ -43,8 +43,8 @@ export function addImportCommand(portal: Command, { terminal, deployment }: Cont
         throw new CommandError('That is no refresh token: it must be one word. Nothing was changed.')
 
       const { check, json } = options
-      const refusal = await keep(found, { portalId, refreshToken }, check)
-      if (refusal) throw new CommandError(`${refusal.sentence}. Nothing was changed.`, refusal.remedy)
+      const problem = await keep(found, { portalId, refreshToken }, check)
+      if (problem) throw new CommandError(`${problem.sentence}. Nothing was changed.`, problem.remedy)
       if (json) return terminal.print(JSON.stringify({ portalId, isChecked: check }, undefined, 2))
       terminal.print(
         check
@@ -73,9 +73,9 @@ async function importMany(
   await doLines(terminal, lines, async (entry) => {
     const kept = Portal.safeParse(await portals.get(keyOf(entry.portalId))).data
     if (kept && !kept.problem && isOf(kept, entry.refreshToken)) return 'unchanged'
-    const refusal = dryRun ? await tried(found, entry, check) : await keep(found, entry, check)
-    if (refusal?.isOfAll) throw new CommandError(`${refusal.sentence}.`, refusal.remedy)
-    if (refusal) throw new LineError(refusal.sentence)
+    const problem = dryRun ? await tried(found, entry, check) : await keep(found, entry, check)
+    if (problem?.isOfAll) throw new CommandError(`${problem.sentence}.`, problem.remedy)
+    if (problem) throw new LineError(problem.sentence)
     return dryRun ? 'would be imported' : 'imported'
   })
 }
@@ -88,10 +88,10 @@ const fingerprintOf = (refreshToken: string) =>
   createHash('sha256').update(refreshToken).digest('base64url').slice(0, 16)
 
 /** Why a refresh token is not taken. `isOfAll`: no other would be, either. */
-type Refusal = { sentence: string; remedy?: string; isOfAll?: boolean }
+type Problem = { sentence: string; remedy?: string; isOfAll?: boolean }
 
 /** Keeps the tokens that come of a refresh token. */
-async function keep(deployment: Deployment, entry: Imported, check: boolean): Promise<Refusal | undefined> {
+async function keep(deployment: Deployment, entry: Imported, check: boolean): Promise<Problem | undefined> {
   const { oauth, appSecret, portals } = createAccess(deployment)
   const { portalId, refreshToken } = entry
   const importedAs = fingerprintOf(refreshToken)
@@ -102,25 +102,25 @@ async function keep(deployment: Deployment, entry: Imported, check: boolean): Pr
     return undefined
   }
   const answer = await oauth.refresh(await appSecret(), refreshToken)
-  if (answer.kind !== 'tokens') return refusalOf(answer)
+  if (answer.kind !== 'tokens') return problemOf(answer)
   if (answer.portalId !== undefined && answer.portalId !== portalId) return ofAnother(answer.portalId, portalId)
   await keepTokens(portals, portalId, answer, { now: Date.now(), importedAs })
   return undefined
 }
 
 /** What HubSpot says of a refresh token without trading it for another. */
-async function tried(deployment: Deployment, entry: Imported, check: boolean): Promise<Refusal | undefined> {
+async function tried(deployment: Deployment, entry: Imported, check: boolean): Promise<Problem | undefined> {
   if (!check) return undefined
   const { oauth, appSecret } = createAccess(deployment)
   const answer = await oauth.introspect(await appSecret(), entry.refreshToken)
-  if (answer.kind !== 'token') return refusalOf(answer)
-  if (!answer.active) return refusalOf({ kind: 'revoked', problem: 'not active' })
+  if (answer.kind !== 'token') return problemOf(answer)
+  if (!answer.active) return problemOf({ kind: 'revoked', problem: 'not active' })
   if (answer.portalId !== undefined && answer.portalId !== entry.portalId)
     return ofAnother(answer.portalId, entry.portalId)
   return undefined
 }
 
-function refusalOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'refused'; problem: string }): Refusal {
+function problemOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'refused'; problem: string }): Problem {
   if (kind === 'busy') return { sentence: `HubSpot cannot be asked now (${problem})`, remedy: 'Try again in a while.' }
   if (kind === 'revoked')
     return {
@@ -134,6 +134,6 @@ function refusalOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'refused'; pr
   }
 }
 
-const ofAnother = (owner: string, portalId: string): Refusal => ({
+const ofAnother = (owner: string, portalId: string): Problem => ({
   sentence: `This refresh token belongs to portal ${owner}, not ${portalId}`,
 })
