@@ -10,6 +10,7 @@ import { receipts } from '../../../functions/providers/receipts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
 import { type LoopbackServer, serve } from '../../../infra/local/loopback.ts'
 import { anyText } from '../../support/arbitraries.ts'
+import { job as usualJob } from '../../support/sends.ts'
 import { harness as forward } from './contract/forward.ts'
 import type { Answer, Harness, Request } from './contract/harness.ts'
 import { harness as line } from './contract/line.ts'
@@ -23,21 +24,7 @@ const harnesses: Record<Provider, Harness> = { forward, line, telegram, twilio, 
 const providers = Provider.options.map((name) => ({ name, ...harnesses[name] }))
 
 const text = 'A secret between an agent and a customer'
-const message: DeliveryJob = {
-  v: 1,
-  type: 'message',
-  portalId: '243842089',
-  channelId: '2300310',
-  channelAccountId: '3000000001',
-  messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
-  integrationThreadIds: [],
-  to: [],
-  text,
-  attachments: [],
-  createdAt: '2026-11-22T12:00:00Z',
-  traceId: 'request-1',
-  original: '{}',
-}
+const message: DeliveryJob = { ...usualJob, messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e', to: [], text }
 const receiptsUrl = 'https://relay.example.com/receipts/2300310/3000000001'
 
 /** The provider, as a server that gives one answer, loses it, or is not there. */

@@ -11,6 +11,7 @@ import { forward as sendAdapter } from '../../../functions/providers/forward/sen
 import { anyText } from '../../support/arbitraries.ts'
 import { example } from '../../support/examples.ts'
 import { forwardHeaders, forwardSecret } from '../../support/http-events.ts'
+import { job as usualJob } from '../../support/sends.ts'
 
 const now = new Date('2026-11-22T12:00:05Z')
 const current = forwardSecret('the current secret, 24 bytes')
@@ -23,21 +24,7 @@ const account: ForwardAccount = {
   secrets: [current, previous],
 }
 const original = '{"type":"OUTGOING_CHANNEL_MESSAGE_CREATED", "text":"Grüße 👋"}'
-const job: DeliveryJob = {
-  v: 1,
-  type: 'message',
-  portalId: '243842089',
-  channelId: '2300310',
-  channelAccountId: '3000000001',
-  messageId: 'message/1',
-  integrationThreadIds: [],
-  to: [{ deliveryIdentifier: { value: '+15550100002' } }],
-  text: 'Grüße 👋',
-  attachments: [],
-  createdAt: '2026-11-22T12:00:00Z',
-  traceId: 'request-1',
-  original,
-}
+const job: DeliveryJob = { ...usualJob, to: [{ deliveryIdentifier: { value: '+15550100002' } }], original }
 
 // Standard Webhooks' library goes by the machine's clock.
 beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now }))
