@@ -9,27 +9,27 @@ export interface HubSpotApi {
    */
   readonly apiVersion: 'v3' | '2025-09' | '2026-03' | '2026-09'
   /**
-   * Requests in ten seconds that HubSpot allows the app in one account, until its answers say.
+   * How many requests HubSpot allows the app in one account in ten seconds, until its answers say.
    *
    * @default 110
    */
   readonly requestLimit: number
   /**
-   * The share of them that the relay may use; the rest is left to the app's other calls.
+   * The share of that limit which the relay may use; the rest is left to the app's other calls.
    *
    * @default 0.6
    */
   readonly requestShare: number
   /**
-   * Your own endpoint that gives access tokens, where you keep your accounts' refresh tokens yourself: it is posted
-   * `{portalId}`, signed by Standard Webhooks, and answers `{accessToken, expiresAt}`. No refresh token is kept here, and
-   * `install` is off.
+   * Your own endpoint for access tokens, if you keep your accounts' refresh tokens yourself. The relay posts `{portalId}`
+   * to it, signed by Standard Webhooks, and it answers `{accessToken, expiresAt}`. The relay then keeps no refresh token,
+   * and `install` is off.
    *
    * @default - none, HubSpot gives them, for refresh tokens that are kept here
    */
   readonly accessTokens?: { readonly url: string }
   /**
-   * Where HubSpot's users give their consent.
+   * The host of the page on which administrators consent.
    *
    * @default https://app.hubspot.com
    */

@@ -16,7 +16,7 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly domain?: Domain
   /**
-   * `https://` and the host that HubSpot calls, where that is a CDN, for instance.
+   * `https://` and the host that HubSpot calls, if that is not the API itself: a CDN, for instance.
    *
    * @default - the API's own
    */
@@ -34,53 +34,53 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly logRetention?: RetentionDays
   /**
-   * The key that encrypts the logs. A key of the same app is told to let CloudWatch Logs use it; one that is imported
-   * must have a policy that does.
+   * The key that encrypts the logs. The policy of a key in the same app is extended to let CloudWatch Logs use it; an
+   * imported key must have such a policy.
    *
    * @default - a key of CloudWatch's
    */
   readonly logEncryptionKey?: IKey
   /**
-   * How many batches of each queue are consumed at once, 2 to 1000. More where the account allows it.
+   * How many batches of each queue are consumed at once, 2 to 1000. Raise it where the account's concurrency allows.
    *
    * @default - 2, so that the three queues leave room for the webhook in an account that may run ten functions at once,
    * which new ones may
    */
   readonly maxConcurrency?: number
   /**
-   * Concurrency that nothing but the webhook may use, where the account can spare it: a hundred of its concurrency must
-   * stay reserved for nothing.
+   * Concurrency that is reserved for the webhook, where the account can spare it: AWS requires that a hundred stay
+   * unreserved.
    *
    * @default - none, the webhook takes what is there
    */
   readonly webhookReservedConcurrency?: number
   /**
-   * How many requests the HTTP API takes.
+   * How many requests the HTTP API accepts.
    *
    * @default - 500 per second, 1000 at once
    */
   readonly throttle?: Throttle
   /**
-   * Whether the relay hands messages to their providers itself.
+   * Whether the relay sends agents' messages to their providers itself.
    *
    * @default true
    */
   readonly delivery?: boolean
   /**
-   * Whether providers report what became of a message to the relay's HTTP API.
+   * Whether providers post their receipts to the relay's HTTP API.
    *
    * @default true
    */
   readonly receipts?: boolean
   /**
-   * Whether HubSpot accounts are connected by a link to the relay.
+   * Whether administrators connect HubSpot accounts by opening a link to the relay.
    *
    * @default - true, unless access tokens come from your own endpoint (`hubspot.accessTokens`)
    */
   readonly install?: boolean
   /**
-   * What becomes of the tables, their keys and the app's secret when they leave the stack. `DESTROY` is for stages that
-   * hold nothing of worth.
+   * What happens to the tables, their keys and the app's secret when they are removed from the stack. `DESTROY` is for
+   * stages that hold nothing of value.
    *
    * @default - they are kept, unless the deployment that made them failed
    */
@@ -106,14 +106,14 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly credentialsKey?: IKey
   /**
-   * Where alarms go. A topic of the same app is told to let CloudWatch publish to it; one that is imported must have a
-   * policy that does, and with a key of its own, the key as well.
+   * The topic that alarms are published to. The policy of a topic in the same app is extended to let CloudWatch publish;
+   * an imported topic, and its key if it has one, must have such a policy.
    *
    * @default - to a topic of the relay's own, if it has subscribers
    */
   readonly alarmTopic?: ITopic
   /**
-   * Who is told of alarms: e-mail addresses and https:// URLs.
+   * Who is notified of alarms: e-mail addresses and https:// URLs.
    *
    * @default - nobody, alarms are only raised
    */
@@ -126,14 +126,14 @@ export interface StatusRelayProps extends MessageProps {
    */
   readonly eventBus?: IEventBus
   /**
-   * Where docs/runbook.md is read, which alarms refer to.
+   * Where your operators read docs/runbook.md, for the links in alarms.
    *
    * @default - its path
    */
   readonly runbookUrl?: string
   /**
-   * Whether the stack has outputs for URLs, queues, tables and secrets, by which the command line finds them. They are
-   * named within the construct, so that they meet no other's.
+   * Whether the stack has outputs for URLs, queues, tables and secrets, by which the command line finds them. Their names
+   * begin with the construct's path, so that they clash with nobody's.
    *
    * @default true
    */
