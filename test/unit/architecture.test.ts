@@ -67,6 +67,16 @@ test('imports run in no circle: not in functions, nor in infra, nor in test', ()
   expect(circles(everything)).toEqual([])
 })
 
+test('what CONTRIBUTING.md names is there', () => {
+  const named = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8').matchAll(
+    /`((?:functions|infra|test|docs)\/[\w/.-]*)`/g,
+  )
+  const paths = [...named].map(([, path = '']) => path)
+
+  expect(paths.length).toBeGreaterThan(20)
+  expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
+})
+
 test('no test sets a time limit of its own: they follow the speed of the machine, in vitest.config.ts', () => {
   const tests = everything.filter(({ path }) => path.endsWith('.test.ts'))
 
