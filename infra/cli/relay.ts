@@ -6,6 +6,7 @@ import { addChannelCommands } from './commands/channel.ts'
 import { addDeadLettersCommands } from './commands/dead-letters.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addMessageCommands } from './commands/message.ts'
+import { addMessageEraseCommand } from './commands/message-erase.ts'
 import { addPortalCommands } from './commands/portal.ts'
 import { addProbeCommand } from './commands/probe.ts'
 import { addQueuesCommand } from './commands/queues.ts'
@@ -49,7 +50,7 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
   addQueuesCommand(program, context)
   addDeadLettersCommands(program, context)
   addReconcileCommand(program, context)
-  addMessageCommands(program, context)
+  addMessageEraseCommand(addMessageCommands(program, context), context)
   addStatusCommands(program, context)
   addSignCommand(program, context)
   addProbeCommand(program, context)

@@ -49,6 +49,7 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
       }
       terminal.print(json ? JSON.stringify(story, undefined, 2) : inWords(story))
     })
+  return message
 }
 
 /** Where a message is looked for; with both, its entry is read without reading the whole ledger. */

@@ -4,6 +4,7 @@ import { keyOf, Portal } from '../../../functions/hubspot/portal.ts'
 import { confirm, digits } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import { deleteCredentials, readCredentials } from '../credentials.ts'
 import type { Deployment } from '../deployment.ts'
 import { createAccess } from '../hubspot-access.ts'
 import { isOfMessage, portalOf, scanTable } from '../scan.ts'
@@ -19,7 +20,10 @@ export function addRemoveCommand(portal: Command, { terminal, deployment }: Cont
     .command('remove')
     .description("revokes the relay's access to an account at HubSpot, and forgets it")
     .argument('<portalId>', "the HubSpot account's id", digits)
-    .option('--purge', 'erase everything of it: messages in the ledger, threads, channel accounts, dead letters')
+    .option(
+      '--purge',
+      "erase everything of it: messages in the ledger, threads, channel accounts and their providers' credentials, dead letters",
+    )
     .option('--no-revoke', 'forget the access without revoking it at HubSpot')
     .option('--dry-run', 'only say what would be done')
     .option('--yes', 'do not ask')
@@ -41,6 +45,7 @@ export function addRemoveCommand(portal: Command, { terminal, deployment }: Cont
       const { PortalsTableName, LedgerTableName } = found.outputs
       await erase(found, terminal, PortalsTableName, { portalId, removed, ...options })
       if (options.purge) {
+        await eraseCredentials(found, terminal, { portalId, removed, ...options })
         await erase(found, terminal, LedgerTableName, { portalId, removed, ...options })
         await purgeDeadLetters(found, terminal, { portalId, removed, ...options })
       }
@@ -86,6 +91,28 @@ async function erase(
       return undefined
     },
   )
+}
+
+/**
+ * Erases the credentials of the portal's channel accounts, before the ledger forgets which they are. Those of a channel stay,
+ * since other portals use them, and so do those of an account that another portal names as well.
+ */
+async function eraseCredentials(deployment: Deployment, terminal: Terminal, { portalId, removed, dryRun }: Work) {
+  const { LedgerTableName: TableName, CredentialsTableName } = deployment.outputs
+  if (!CredentialsTableName) return
+  const [own, others] = [new Set<string>(), new Set<string>()]
+  const ledger = { TableName, what: 'Items read for channel accounts', ProjectionExpression: 'pk, channelAccountId' }
+  await scanTable(deployment, terminal, ledger, ({ pk, channelAccountId }) => {
+    const key = String(pk)
+    const account = key.startsWith('account#') ? key.split('#')[3] : channelAccountId
+    if (typeof account === 'string') (portalOf(key) === portalId ? own : others).add(account)
+  })
+  for (const account of own) {
+    if (terminal.signal.aborted) return
+    if (others.has(account) || !(await readCredentials(deployment, account))) continue
+    if (!dryRun) await deleteCredentials(deployment, account)
+    count(removed, 'credentials')
+  }
 }
 
 async function purgeDeadLetters(deployment: Deployment, terminal: Terminal, { portalId, removed, dryRun }: Work) {

@@ -500,6 +500,43 @@ describe('probe', () => {
   })
 })
 
+describe('message erase', () => {
+  const erased = (messageId: string) => `1001#2300310#${messageId}`
+  const old = { version: 3, open: [], timeline: [], createdAt: '2026-01-01T12:00:00Z', expiresAt: 1 }
+
+  test('forgets a message, and says what it cannot', async () => {
+    await put('Ledger', { pk: erased('to-be-erased'), ...old })
+
+    const trial = await relay(['message', 'erase', 'to-be-erased', '--dry-run'])
+    const unasked = await relay(['message', 'erase', 'to-be-erased'])
+    const before = await keysOf('1001')
+    const done = await relay(['message', 'erase', 'to-be-erased', '--yes', '--json'])
+
+    expect(trial.printed).toBe('Would erase of message to-be-erased: its record in the ledger.')
+    expect(unasked).toMatchObject({ exitCode: 1, said: expect.stringContaining('--yes') })
+    expect(before).toContain(erased('to-be-erased'))
+    expect(JSON.parse(done.printed)).toMatchObject({ portalId: '1001', erased: { record: 1, 'dead-letter': 0 } })
+    expect(done.said).toMatch(/^Not erased: log lines.*logRetention.*queue.*backups/)
+    expect(await keysOf('1001')).not.toContain(erased('to-be-erased'))
+    expect((await relay(['message', 'erase', 'to-be-erased', '--yes'])).exitCode).toBe(1)
+  })
+
+  test('leaves one alone that HubSpot may still repeat, unless it is forced, and takes its dead letters along', async () => {
+    const { id } = await send({ faults: [{ method: 'PATCH', answer: { status: 400 }, times: 5 }] })
+    const letters = async () => JSON.parse((await relay(['dead-letters', 'list', '--message', id, '--json'])).printed)
+
+    const refused = await relay(['message', 'erase', id, '--yes'])
+    const lettersBefore = await letters()
+    const forced = await relay(['message', 'erase', id, '--yes', '--force'])
+
+    expect(refused).toMatchObject({ exitCode: 1, said: expect.stringContaining('within the last day') })
+    expect(lettersBefore).toHaveLength(1)
+    expect(forced.printed).toBe(`Erased of message ${id}: its record in the ledger, dead letters: 1.`)
+    expect(await letters()).toEqual([])
+    expect(await keysOf('1001')).not.toContain(erased(id))
+  })
+})
+
 describe('portal', () => {
   test('list and show tell who gives access, and no token', async () => {
     const list = await relay(['portal', 'list', '--json'])
@@ -538,6 +575,8 @@ describe('portal', () => {
       await put('Ledger', { pk: `account#${portalId}#2300310#${account}`, version: 1, state: 'created' })
       await put('Ledger', { pk: `thread#${portalId}#2300310#1`, version: 1 })
     }
+    await put('Ledger', { pk: 'account#1002#2300310#3000000077', version: 1, state: 'created' })
+    await putCredentials(local.stack, '3000000077', await credentialsOf(account))
     const others = { keys: await keysOf('1001'), letters: await letters('1001') }
 
     const trial = await relay(['portal', 'remove', '1002', '--purge', '--dry-run'])
@@ -550,9 +589,11 @@ describe('portal', () => {
     expect(untouched.length).toBeGreaterThan(4)
     expect(removed.exitCode).toBe(0)
     expect(JSON.parse(removed.printed)).toMatchObject({
-      removed: { portal: 1, message: 2, account: 1, 'dead-letter': 1 },
+      removed: { portal: 1, message: 2, account: 2, credentials: 1, 'dead-letter': 1 },
     })
     expect(await keysOf('1002')).toEqual([])
+    expect(await readCredentials(local.stack, '3000000077')).toBeUndefined()
+    expect(await readCredentials(local.stack, account)).toBeDefined()
     expect(await letters('1002')).toBe(0)
     expect({ keys: await keysOf('1001'), letters: await letters('1001') }).toEqual(others)
     expect(others.letters).toBeGreaterThan(0)
