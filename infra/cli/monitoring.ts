@@ -5,7 +5,7 @@ import { paginateListSubscriptionsByTopic, type SNSClient } from '@aws-sdk/clien
 
 /** What AWS knows of a deployed relay and of the account that it runs in. */
 export type Monitoring = {
-  /** The stack's alarms: how many there are, those that are raised, with what they say, and the topics that they go to. */
+  /** The relay's alarms: how many there are, those that are raised, with what they say, and the topics that they go to. */
   alarms(): Promise<{ count: number; raised: { name: string; says: string }[]; topics: string[] }>
   /** Who is subscribed to a topic: how many confirmed it, and the endpoints that have not. */
   subscribers(topicArn: string): Promise<{ confirmed: number; pending: string[] }>
@@ -24,18 +24,27 @@ export function createMonitoring(
 ): Monitoring {
   const { cloudFormation, cloudWatch, lambda, sns } = clients
 
-  /** The names of the stack's resources of a type. */
+  /** The stack's resources of a type. */
   async function resourcesOf(type: string) {
-    const names: string[] = []
+    const found: { id: string; name: string }[] = []
     for await (const page of paginateListStackResources({ client: cloudFormation }, { StackName: stack }))
-      for (const { ResourceType, PhysicalResourceId } of page.StackResourceSummaries ?? [])
-        if (ResourceType === type && PhysicalResourceId) names.push(PhysicalResourceId)
-    return names
+      for (const { ResourceType, LogicalResourceId: id = '', PhysicalResourceId: name } of page.StackResourceSummaries ??
+        [])
+        if (ResourceType === type && name) found.push({ id, name })
+    return found
+  }
+
+  /** In a stack that others share, by where the relay stands in it. */
+  async function alarmsOfRelay() {
+    const all = await resourcesOf('AWS::CloudWatch::Alarm')
+    const own = all.filter(({ id }) => id.startsWith(alarmIdsBegin(namespace)))
+    // Somebody who names the stack's resources otherwise has them all looked at.
+    return (own.length > 0 ? own : all).map(({ name }) => name)
   }
 
   return {
     async alarms() {
-      const names = await resourcesOf('AWS::CloudWatch::Alarm')
+      const names = await alarmsOfRelay()
       const raised: { name: string; says: string }[] = []
       const topics = new Set<string>()
       // So many names are taken at once.
@@ -65,7 +74,7 @@ export function createMonitoring(
       const { ConcurrentExecutions: limit = 0, UnreservedConcurrentExecutions: unreserved = limit } = AccountLimit ?? {}
       const mappings = await resourcesOf('AWS::Lambda::EventSourceMapping')
       const ofQueues = await Promise.all(
-        mappings.map(async (UUID) => {
+        mappings.map(async ({ name: UUID }) => {
           const { ScalingConfig } = await lambda.send(new GetEventSourceMappingCommand({ UUID }))
           return ScalingConfig?.MaximumConcurrency ?? limit
         }),
@@ -73,7 +82,7 @@ export function createMonitoring(
       return { limit, unreserved, ofQueues }
     },
 
-    logGroups: () => resourcesOf('AWS::Logs::LogGroup'),
+    logGroups: async () => (await resourcesOf('AWS::Logs::LogGroup')).map(({ name }) => name),
 
     async sumSince(functionName, metric, since, by = {}) {
       const { Datapoints = [] } = await cloudWatch.send(
@@ -91,4 +100,10 @@ export function createMonitoring(
       return Datapoints.reduce((sum, { Sum = 0 }) => sum + Sum, 0)
     },
   }
+}
+
+/** How the logical ids of a relay's alarms begin: CDK makes them of the path, which the relay's name holds unless it is `Relay`. */
+export function alarmIdsBegin(namespace: string) {
+  const path = namespace.split('/').slice(1).join('') || 'Relay'
+  return `${path.replaceAll(/[^A-Za-z0-9]/g, '')}Alarms`
 }

@@ -33,6 +33,24 @@ test("only the stack's own alarms count, over all pages", async () => {
   })
 })
 
+test.each([
+  ['HubSpotStatusRelay', 'RelayAlarmsDeadLetters1A2B3C4D'],
+  ['Theirs/Sms', 'SmsAlarmsDeadLetters1A2B3C4D'],
+  ['Theirs/Messages/Sms', 'MessagesSmsAlarmsDeadLetters1A2B3C4D'],
+])('in a stack that others share, the alarms of %s are its own', async (namespace, ownId) => {
+  const ids = [ownId, 'TheirShopAlarm1A2B3C4D', 'WhatsAppAlarmsDeadLetters1A2B3C4D', 'ShopRelayedAlarms1A2B3C4D']
+  const alarm = (id: string) => ({
+    ...{ ResourceType: 'AWS::CloudWatch::Alarm', LogicalResourceId: id, PhysicalResourceId: `Theirs-${id}` },
+  })
+  const { monitoring } = account({
+    namespace,
+    resources: [ids.map(alarm)],
+    alarms: ids.map((id) => ({ AlarmName: `Theirs-${id}`, StateValue: 'ALARM', AlarmDescription: id })),
+  })
+
+  expect(await monitoring.alarms()).toMatchObject({ count: 1, raised: [{ says: ownId }] })
+})
+
 test('a raised alarm is a finding, with what the alarm says to do', async () => {
   const resources = [[{ ResourceType: 'AWS::CloudWatch::Alarm', PhysicalResourceId: 'Relay-a' }]]
   const alarm = { AlarmName: 'Relay-a', AlarmDescription: 'Look here.', AlarmActions: [topic] }
@@ -165,14 +183,16 @@ function account({
   unreserved = limit,
   most = 10,
   sums = [],
+  namespace = 'HubSpotStatusRelay',
 }: {
-  resources?: { ResourceType: string; PhysicalResourceId: string }[][]
+  resources?: { ResourceType: string; LogicalResourceId?: string; PhysicalResourceId: string }[][]
   alarms?: { AlarmName: string; AlarmDescription?: string; StateValue?: string; AlarmActions?: string[] }[]
   subscriptions?: { SubscriptionArn: string; Endpoint: string }[]
   limit?: number
   unreserved?: number
   most?: number
   sums?: number[]
+  namespace?: string
 }) {
   const asked: object[] = []
   type Command = { constructor: { name: string }; input: { NextToken?: string; AlarmNames?: string[] } }
@@ -199,7 +219,7 @@ function account({
       lambda: client(LambdaClient.prototype),
       sns: client(SNSClient.prototype),
     },
-    { stack: 'Relay', namespace: 'HubSpotStatusRelay' },
+    { stack: 'Relay', namespace },
   )
   return { asked, monitoring }
 }
