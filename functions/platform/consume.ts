@@ -7,6 +7,7 @@ import type { Consumer, Parcel, Run } from './consumer.ts'
 import { end, isAwsError } from './dead-letter.ts'
 import { type Envelope, openEnvelope } from './envelope.ts'
 import { problems } from './problems.ts'
+import { redact } from './redact.ts'
 import { leaveToNewerCode, sendAgain } from './requeue.ts'
 import { Deferred, nextTry, PermanentError, RetryableError, Superseded } from './retry.ts'
 import { errorFields } from './telemetry.ts'
@@ -124,7 +125,7 @@ async function wait<Job, Progress extends object>(
     throw failure
   })
   const until = new Date(next).toISOString()
-  telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: error.message, attempt, until })
+  telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: redact(error.message), attempt, until })
   telemetry.count('Waiting')
   telemetry.measure('WaitedFor', (now() - since) / 1000, 'Seconds')
   const isWorthANote = !onlyItsTurn && next - now() > 10_000

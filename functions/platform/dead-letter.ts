@@ -1,5 +1,6 @@
 import type { Consumer, Parcel } from './consumer.ts'
 import { deadLetter } from './envelope.ts'
+import { redact } from './redact.ts'
 import { sendAgain } from './requeue.ts'
 import { backoff, RetryableError } from './retry.ts'
 
@@ -36,7 +37,8 @@ async function park(
   reason: string,
   kind: Ending,
 ) {
-  const letter = deadLetter(body, { reason, attempts: attempt + 1, since, at: now(), progress, copy })
+  // It may quote what a remote said, and is logged, listed and kept.
+  const letter = deadLetter(body, { reason: redact(reason), attempts: attempt + 1, since, at: now(), progress, copy })
   await deadLetters.send(letter, { group: tenantOf(body) })
   telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
   telemetry.count('DeadLettered', 1, { reason: kind })

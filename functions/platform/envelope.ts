@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
+import { cutAtDepth } from './json.ts'
 import { decodeBody } from './queue.ts'
 
 /** Which copy of a job it is, since each time it waits it is sent anew: how often that was, and a token drawn for each time. */
@@ -59,6 +60,7 @@ export function openEnvelope(text: string): Envelope {
   } catch {
     return { body: text, progress: {} }
   }
+  cutAtDepth(body, deepest)
   const redriven = DeadLetter.safeParse(body).data
   if (redriven)
     return {
@@ -72,6 +74,9 @@ export function openEnvelope(text: string): Envelope {
   const waiting = Waiting.safeParse(written).data
   return { body: job, waiting, progress: waiting?.progress ?? {}, copy: waiting?.copy }
 }
+
+// A job of ours is never nested half as deep.
+const deepest = 250
 
 /** A job that is not to be done before a time (milliseconds since 1970). */
 export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {

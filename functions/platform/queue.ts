@@ -31,12 +31,14 @@ export async function touchQueue(client: SQSClient, url: string) {
   await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: '' }))
 }
 
-/** Thrown for a job that would not fit into an SQS message (1 MiB) even when gzipped. */
+/** Thrown for a job that would not fit into an SQS message (1 MiB) even when gzipped, with what it may have to take along. */
 export class TooLargeForQueue extends Error {
   override name = 'TooLargeForQueue'
 }
 
 const maxBodyBytes = 1024 * 1024
+// What a job takes along when it waits, or ends among the dead letters.
+const envelopeBytes = 16 * 1024
 const gzipAboveBytes = 128 * 1024
 const maxInflatedBytes = 16 * 1024 * 1024
 
@@ -48,7 +50,9 @@ export function encodeBody(job: object) {
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
   const body = plain.length > gzipAboveBytes ? JSON.stringify({ gzip: gzip(plain) }) : plain
-  if (body.length > maxBodyBytes) throw new TooLargeForQueue(`A job of ${body.length} bytes does not fit into SQS`)
+  const isEnveloped = 'waiting' in job || 'deadLetter' in job
+  const most = isEnveloped ? maxBodyBytes : maxBodyBytes - envelopeBytes
+  if (body.length > most) throw new TooLargeForQueue(`A job of ${body.length} bytes does not fit into SQS`)
   return body
 }
 
