@@ -1,6 +1,6 @@
 import { Digits, Id, type Party } from '../messages/ids.ts'
 import { isExactNumber, parseJsonExactly, wholeNumber } from '../platform/json.ts'
-import { readTime } from '../platform/times.ts'
+import { readRecentTime, readTime } from '../platform/times.ts'
 
 /** A document's fields, of which nothing is known yet. */
 export type Fields = Record<string, unknown>
@@ -87,7 +87,7 @@ export function createFieldReader(receivedAt: number) {
     /** A time in ISO 8601. */
     time: (field: EventField, value: unknown) =>
       read(field, value, isoTime, (value) => {
-        const time = readTime(value, receivedAt)
+        const time = readRecentTime(value, receivedAt)
         return time === undefined ? undefined : new Date(time).toISOString()
       }),
 

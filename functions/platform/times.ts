@@ -11,6 +11,21 @@ export function readTime(value: unknown, receivedAt: number): number | undefined
   return time !== undefined && time >= earliest && time < latest ? time : undefined
 }
 
+/**
+ * As `readTime`, of what happened shortly before: a time without a zone that is far from `receivedAt` may be of any zone,
+ * so that nothing is known by it.
+ */
+export function readRecentTime(value: unknown, receivedAt: number): number | undefined {
+  const time = readTime(value, receivedAt)
+  const hasNoZone = typeof value === 'string' && withoutZone.test(value.trim())
+  const isFar = time !== undefined && Math.abs(time - receivedAt) > aQuarterOfAnHour
+  return hasNoZone && isFar ? undefined : time
+}
+
+// No two zones are nearer to each other.
+const aQuarterOfAnHour = 900_000
+const withoutZone = /^\d{4}(-?\d\d){2}[T ]+\d\d(:?\d\d){0,2}([.,]\d+)?$/i
+
 const earliest = Date.UTC(2000)
 const latest = Date.UTC(2100)
 

@@ -185,6 +185,23 @@ test('the events of an array are what it was made of', () => {
   )
 })
 
+test.each([
+  ['of New York, at once', '2026-11-22T07:00:00', false],
+  ['of Kathmandu, with a fraction', '2026-11-22 17:45:00.123', false],
+  ['of UTC, at once', '2026-11-22T12:00:00', true],
+  ['of UTC, which is said, hours ago', '2026-11-22T07:00:00Z', true],
+])('a time without a zone is UTC only where that is about now: %s', (_, time, isRead) => {
+  const event = JSON.parse(example('hubspot/outgoing-message'))
+  const body = { ...event, eventTimestamp: time, message: { ...event.message, createdAt: time } }
+  const read = readEvent(Buffer.from(JSON.stringify(body)), {
+    ...arrival,
+    receivedAt: Date.parse('2026-11-22T12:00:03Z'),
+  })
+  const createdAt = read.kind === 'message' ? Date.parse(read.job.createdAt) : Number.NaN
+
+  expect(createdAt).toBe(Date.parse(isRead ? `${time.replace('Z', '')}Z` : '2026-11-22T12:00:03Z'))
+})
+
 test('reading never throws, whatever the bytes are', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
