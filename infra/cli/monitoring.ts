@@ -28,8 +28,11 @@ export function createMonitoring(
   async function resourcesOf(type: string) {
     const found: { id: string; name: string }[] = []
     for await (const page of paginateListStackResources({ client: cloudFormation }, { StackName: stack }))
-      for (const { ResourceType, LogicalResourceId: id = '', PhysicalResourceId: name } of page.StackResourceSummaries ??
-        [])
+      for (const {
+        ResourceType,
+        LogicalResourceId: id = '',
+        PhysicalResourceId: name,
+      } of page.StackResourceSummaries ?? [])
         if (ResourceType === type && name) found.push({ id, name })
     return found
   }

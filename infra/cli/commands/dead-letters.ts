@@ -41,7 +41,8 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
       look(await deployment(), terminal, options, async ({ meant }) => {
         const letters = meant.filter((letter) => letter.id.startsWith(id) || letter.about.messageId === id)
         if (letters.length === 0) throw new CommandError(`No dead letter goes by ${id}.`, 'See dead-letters list.')
-        for (const letter of letters) terminal.print(inJson({ ...summaryOf(letter), job: shown(letter.job, options) }))
+        const all = letters.map((letter) => ({ ...summaryOf(letter), job: shown(letter.job, options) }))
+        terminal.print(inJson(all.length === 1 ? all[0]! : all))
       }),
     )
 

@@ -31,7 +31,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     const app = checked(AppSecret, document)
     if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since, ofApp)
     const clientSecrets = options.finish
-      ? dropPrevious(terminal, app.clientSecrets)
+      ? dropPrevious(terminal, app.clientSecrets, options)
       : await addCurrent(terminal, app.clientSecrets)
     if (!clientSecrets) return
     const changed = checked(AppSecret, { ...app, clientSecrets })
@@ -56,7 +56,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
         )
       const secrets = checked(z.array(z.string()), account[field])
       if (options.finish && secrets.length > 1 && !options.force) await requireUnused(found, kept.since, ofChannel(id))
-      const changed = options.finish ? dropPrevious(terminal, secrets) : await addCurrent(terminal, secrets)
+      const changed = options.finish ? dropPrevious(terminal, secrets, options) : await addCurrent(terminal, secrets)
       if (!changed) return
       await putCredentials(found, id, checked(schema, { ...account, [field]: changed }), kept)
       conclude(terminal, found, options)
@@ -78,9 +78,13 @@ async function addCurrent({ askHidden }: Terminal, secrets: string[]) {
   return [current, ...secrets]
 }
 
-function dropPrevious({ print }: Terminal, secrets: string[]) {
+function dropPrevious({ print }: Terminal, secrets: string[], { json }: Options) {
   if (secrets.length > 1) return secrets.slice(0, 1)
-  print('There is no previous secret. Nothing was changed.')
+  print(
+    json
+      ? JSON.stringify({ result: 'there is no previous secret' }, undefined, 2)
+      : 'There is no previous secret. Nothing was changed.',
+  )
   return undefined
 }
 
