@@ -32,6 +32,8 @@ const HubSpotEvent = z.union([
     message: z.looseObject({
       id: z.string(),
       channelAccountId: z.string(),
+      conversationsThreadId: z.string().optional(),
+      inReplyToId: z.string().optional(),
       createdAt: z.string().optional(),
       senders: z.array(party).optional(),
       recipients: z.array(party),
@@ -45,6 +47,7 @@ const HubSpotEvent = z.union([
     portalId: Digits,
     channelId: Digits,
     channelAccountId: z.string(),
+    authorized: z.boolean().optional(),
     eventTimestamp: z.string().optional(),
   }),
 ])

@@ -3,7 +3,9 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { readEvent } from '../../functions/hubspot/events.ts'
+import { StatusUpdate } from '../../functions/messages/jobs.ts'
 import { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
@@ -134,3 +136,92 @@ test.each(Object.keys(senders))("the schema of %s's secret and the functions agr
     { numRuns: 200 },
   )
 })
+
+describe("HubSpot's events: what is read and what the schema says are the same", () => {
+  const identifier = { type: 'HS_PHONE_NUMBER', value: '+15550100001' }
+  const party = { actorId: 'A-1', name: 'Ada', deliveryIdentifier: identifier }
+  const message = {
+    ...{ id: 'm', channelAccountId: '3', createdAt: '2026-11-22T12:00:00Z', senders: [party], recipients: [party] },
+    ...{ text: 'Hello', richText: '<p>Hello</p>', attachments: ['https://example.com/x'] },
+    ...{ conversationsThreadId: '7', inReplyToId: '8' },
+  }
+  const ids = { portalId: '1001', channelId: '2300310', eventTimestamp: '2026-11-22T12:00:00Z' }
+  const sent = {
+    type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
+    ...ids,
+    eventId: 'e',
+    channelIntegrationThreadIds: ['t'],
+    message,
+  }
+  const created = { type: 'CHANNEL_ACCOUNT_CREATED', ...ids, channelAccountId: '3', authorized: true }
+
+  test.each([
+    ['a message', sent],
+    ['an account', created],
+  ])('of %s', (_, event) => {
+    const form = (schemas['HubSpotEvent'] as unknown as { anyOf: Schema[] }).anyOf.find(({ properties }) => {
+      const { const: only, enum: some = [only] } = properties?.['type'] ?? {}
+      return some.includes(event.type)
+    })
+    const read = readPathsOf(event)
+
+    expect(validatorOf('HubSpotEvent')(event)).toBe(true)
+    expect(read.toSorted()).toEqual(pathsOf(form!).toSorted())
+  })
+
+  test('and a job has all that its schema names, but for recipients who cannot be read', () => {
+    const read = readEvent(Buffer.from(JSON.stringify(sent)), {
+      traceId: 'trace',
+      receivedAt: Date.parse(ids.eventTimestamp),
+    })
+    const job = read.kind === 'message' ? { v: 1, ...read.job } : {}
+    const named = Object.keys((schemas['Job'] as Schema).properties ?? {})
+
+    expect([...Object.keys(job), 'unreadableRecipients'].toSorted()).toEqual([...named, 'original', 'type'].toSorted())
+  })
+})
+
+type Schema = {
+  properties?: Record<string, Schema>
+  items?: Schema
+  anyOf?: Schema[]
+  const?: unknown
+  enum?: unknown[]
+}
+
+/** The fields that a schema names, the innermost ones. */
+function pathsOf({ properties, items, anyOf = [] }: Schema, path: string[] = []): string[] {
+  const below = [
+    ...Object.entries(properties ?? {}).flatMap(([name, field]) => pathsOf(field, [...path, name])),
+    ...(items ? pathsOf(items, path) : []),
+    ...anyOf.flatMap((one) => pathsOf(one, path)),
+  ]
+  const inner = [...new Set(below)].filter((one) => one !== path.join('.'))
+  return inner.length > 0 ? inner : [path.join('.')]
+}
+
+/** The fields of an event that are looked at while it is read, the innermost ones. */
+function readPathsOf(event: object) {
+  const read = new Set<string>()
+  const watched = (value: unknown, path: string[]): unknown => {
+    if (typeof value !== 'object' || value === null) return value
+    return new Proxy(value, {
+      get(target, name) {
+        const inner = Reflect.get(target, name)
+        if (typeof name === 'symbol' || typeof inner === 'function' || name === 'length') return inner
+        const at = /^\d+$/.test(name) ? path : [...path, name]
+        if (inner !== undefined) read.add(at.join('.'))
+        return watched(inner, at)
+      },
+    })
+  }
+  const { parse } = JSON
+  const spy = vi.spyOn(JSON, 'parse').mockImplementation((text, reviver) => watched(parse(text, reviver), []))
+  try {
+    readEvent(Buffer.from(JSON.stringify(event)), { traceId: 'trace', receivedAt: Date.parse('2026-11-22T12:00:00Z') })
+  } finally {
+    spy.mockRestore()
+  }
+  const all = [...read].filter((path) => path !== '')
+  return all.filter((path) => !all.some((other) => other.startsWith(`${path}.`)))
+}
