@@ -1,5 +1,6 @@
 import type { Party } from '../messages/ids.ts'
 import type { DeliveryJob } from '../messages/jobs.ts'
+import { isDeep } from '../platform/depth.ts'
 import { type EventField, type FieldReader, type Fields, isMissing } from './event-fields.ts'
 
 /** What is known of an event by its arrival. */
@@ -106,16 +107,6 @@ function readContent(message: Fields, fields: FieldReader) {
   }
   if (isDeep(content.attachments)) unread.push('message.attachments')
   return { content, unread }
-}
-
-/** Whether something is nested so deep that it cannot be written as JSON again, let alone mean anything. */
-function isDeep(value: unknown) {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > 100) return true
-    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
-  }
-  return false
 }
 
 type Unread = keyof typeof sentences

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { failureCode } from '../platform/failure-code.ts'
 import { wholeNumber } from '../platform/json.ts'
-import { readRecentTime } from '../platform/times.ts'
+import { readTime } from '../platform/times.ts'
 import { cleanReason } from './reasons.ts'
 
 /** The fields of a status update that nobody needs to know what became of a message. */
@@ -46,6 +46,6 @@ function shortened(id: unknown, length: number) {
 }
 
 function inIso(time: unknown) {
-  const read = readRecentTime(time, Date.now())
+  const read = readTime(time, Date.now())
   return read === undefined ? undefined : new Date(read).toISOString()
 }

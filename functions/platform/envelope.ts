@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
-import { cutAtDepth } from './json.ts'
+import { cutAtDepth } from './depth.ts'
 import { decodeBody } from './queue.ts'
 
 /** Which copy of a job it is, since each time it waits it is sent anew: how often that was, and a token drawn for each time. */

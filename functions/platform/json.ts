@@ -30,21 +30,6 @@ export function wholeNumber(value: unknown): string | undefined {
 /** Whether a value is a number that stays as it is written. */
 export const isExactNumber = (value: unknown) => exact.isRawJSON(value)
 
-/**
- * Cuts off, in place, what is nested deeper than this: no document means anything by that, `JSON.parse` reads it, and
- * `JSON.stringify` does not write it again.
- */
-export function cutAtDepth(document: unknown, most: number) {
-  let level = [document].filter(isObject)
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth === most)
-      for (const one of level) for (const name of Object.keys(one)) if (isObject(one[name])) one[name] = null
-    level = level.flatMap((one) => Object.values(one).filter(isObject))
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
 // A number has sixteen digits or an exponent where it is to be rounded. It may stand within a text, which costs time alone.
 const mayBeRounded = /[:,[]\s*-?(?:\d[\d.]{15}|\d[\d.]*e)/i
 const longestNumber = 40
