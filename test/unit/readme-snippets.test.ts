@@ -4,6 +4,7 @@ import type { Context } from 'aws-lambda'
 import twilioLibrary from 'twilio'
 import { expect, test } from 'vitest'
 import { createSecrets } from '../../functions/platform/secrets.ts'
+import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { createHandler } from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
@@ -74,11 +75,11 @@ test('a status, sent over SQS, has HubSpot told', async () => {
 function takingReceipts() {
   const secretsManager = createFakeSecretsManager()
   const account = { provider: 'twilio', accountSid, authTokens: [authToken], from: '+15550100002' }
-  secretsManager.values.set('channels/2', JSON.stringify(account))
+  secretsManager.values.set('2', JSON.stringify(account))
   const world = createWorld({ delivers: false })
-  const secrets = createSecrets(secretsManager.client, world.now)
+  const secrets = createSecrets(inSecretsManager(secretsManager.client), world.now)
   const handler = createHandler({
-    accounts: createAccounts({ secrets, prefix: 'channels/', adapters: receipts }),
+    accounts: createAccounts({ credentials: secrets, adapters: receipts }),
     statusUpdates: world.statusUpdates,
     handOns: { send: async () => {} },
     publicBaseUrl: 'https://relay.test',

@@ -66,6 +66,7 @@ const calls: Record<string, Call> = {
     args: () => ['secret', 'rotate', 'channel', '3000000009'],
     answers: [`whsec_${Buffer.from('the next secret of that channel').toString('base64')}`],
   },
+  'secret remove channel': { args: () => ['secret', 'remove', 'channel', '3000000009', '--yes'] },
   'portal list': { args: () => ['portal', 'list'] },
   'portal show': { args: () => ['portal', 'show', '1002'] },
   'portal import': {
