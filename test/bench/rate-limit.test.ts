@@ -16,7 +16,7 @@ describe.each([false, true])('a flood (HubSpot counts what it refuses: %s)', (re
   })
 
   test('leaves the other portals as quick as they are alone', async () => {
-    const noisy = { ...load, updates: 800, quietPortals: 99 }
+    const noisy = { ...load, updates: 800, quietPortals: 399, consumers: 2 }
     const alone = await play(strategies['shared limiter'], { ...noisy, quietAlone: true })
     const { quiet } = judge(noisy, await play(strategies['shared limiter'], noisy), alone)
 

@@ -21,7 +21,7 @@ const { seed, updates } = program
 
 const strategyNames = ['shared limiter', 'back-off', 'bucket per Lambda'] as const
 const consumers = [2, 10, 50]
-const scenes = [0, 99].flatMap((quietPortals) =>
+const scenes = [0, 99, 399].flatMap((quietPortals) =>
   [false, true].map((refusedCount) => ({ updates, quietPortals, refusedCount, seed })),
 )
 
