@@ -88,6 +88,8 @@ export function createFaults(
   return {
     /** Nothing goes wrong here, and senders take their time. */
     calm,
+    /** When all trouble is over, in milliseconds since 1970. */
+    until,
     happened,
     hard: () => happened.filter(({ kind }) => kind in hard),
     strikes(kind: FaultKind, place: string) {
@@ -123,6 +125,7 @@ export function createChosenFaults(names: Set<string>, points: Fault[]): Faults 
   const counts = new Map<string, number>()
   return {
     calm: names.size === 0,
+    until: Number.POSITIVE_INFINITY,
     happened,
     hard: () => happened.filter(({ kind }) => isHard(kind)),
     strikes(kind, place) {

@@ -105,7 +105,7 @@ export function createHubSpot(
     if (clock.now() < (appears.get(messageId) ?? 0)) return answer(404)
     if (!told.has(messageId) && strikes('HubSpot refuses the first status')) return answer(400, { message: 'refused' })
     if (faults.strikes('HubSpot refuses every status of the channel for a while', 'HubSpot')) {
-      refusesUntil = clock.now() + draws.magnitude('refuses for', 60_000, 1_800_000)
+      refusesUntil = Math.min(faults.until, clock.now() + draws.magnitude('refuses for', 60_000, 1_800_000))
       if (draws.chance('others were refused before', 0.5)) refusedOthers()
     }
     if (clock.now() < refusesUntil) return answer(400, { message: 'refused' })

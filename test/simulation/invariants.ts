@@ -142,11 +142,13 @@ function wasCorrectionRefused({ hubspot: { patches, held } }: World, id: string)
 const wasRefused = ({ hubspot: { patches } }: World, id: string) =>
   isOverMinutes(patches.filter((patch) => isRefused(patch, id)))
 
-const isRefused = ({ messageId, status }: Patch, id: string) => messageId === id && status === 400
+// As it refuses what is not there yet: that counts towards the five minutes, too.
+const isRefused = ({ messageId, status = 0 }: Patch, id: string) => messageId === id && [400, 403, 404].includes(status)
 
 function isOverMinutes(refusals: Patch[]) {
   const [first, last] = [refusals[0], refusals.at(-1)]
-  return first !== undefined && refusals.length >= 2 && last!.saidAt! - first.saidAt! >= 5 * minute - 1000
+  const isRepeated = refusals.filter(({ status }) => status === 400).length >= 2
+  return first !== undefined && isRepeated && last!.saidAt! - first.saidAt! >= 5 * minute - 1000
 }
 
 /** What may be true of a send. `reason`: why it failed, where that is not the provider's word. */

@@ -133,7 +133,7 @@ export function createNetwork({ clock, draws, faults, note }: Ground) {
   function isLost({ name }: Process, place: string) {
     if (!resends.some(([who, where]) => name.startsWith(who) && place === where)) return false
     if (faults.strikes("SQS's answers are lost for a while", place))
-      noAnswersUntil = clock.now() + draws.magnitude('no answers for', 600_000, 5_400_000)
+      noAnswersUntil = Math.min(faults.until, clock.now() + draws.magnitude('no answers for', 600_000, 5_400_000))
     return clock.now() < noAnswersUntil
   }
 

@@ -74,7 +74,10 @@ export function createProvider(
           async () => {
             if (strikes('the provider cannot be reached')) throw new NoAnswer('connection refused', false)
             if (faults.strikes('the provider is busy for a while', 'provider'))
-              busyUntil = clock.now() + draws.magnitude('provider is busy for', 60_000, 3_600_000)
+              busyUntil = Math.min(
+                faults.until,
+                clock.now() + draws.magnitude('provider is busy for', 60_000, 3_600_000),
+              )
             if (clock.now() < busyUntil || strikes('the provider is busy')) return answer(503, {}, waits())
             if (strikes('the provider does not answer')) return silence()
             const response = take(send)
