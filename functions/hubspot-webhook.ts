@@ -3,6 +3,7 @@ import { eventsIn, mostEvents } from './hubspot/event-array.ts'
 import { type ReadEvent, readEvent, toAnnouncement } from './hubspot/events.ts'
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
 import { type NotHubSpots, whyNotHubSpots } from './hubspot/verify-webhook.ts'
+import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
 import {
   about,
@@ -68,7 +69,12 @@ export function createHandler(deps: Deps) {
     switch (event.kind) {
       case 'message':
         await (deps.delivers ? queueMessage(event.job, body) : queueWhole(toAnnouncement(event.job)))
-        return say('Message queued', 'MessagesAccepted', { ...about(event.job), ...unexpected })
+        // The one line that names the thread, by which an operator finds its messages. In another form it may be anything.
+        return say('Message queued', 'MessagesAccepted', {
+          ...about(event.job),
+          threadId: Digits.safeParse(event.job.conversationsThreadId).data,
+          ...unexpected,
+        })
       case 'undeliverable':
         return acceptUndeliverable(event, body, unexpected)
       case 'account':

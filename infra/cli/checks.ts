@@ -220,7 +220,7 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
   const query =
     'fields @timestamp, message, why | filter message in ["Installation refused", "Portal installed", "Portal installed anew"] | sort @timestamp desc | limit 1'
   const last = logs.query
-    ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) }))[0]
+    ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) })).rows[0]
     : await lastInstallation(logs.linesSince(since))
   if (last?.['message'] !== 'Installation refused') return []
   const why = String(last['why'])

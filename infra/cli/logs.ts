@@ -18,7 +18,9 @@ const Line = z.looseObject({
   level: z.string().optional(),
   portalId: z.string().optional(),
   channelId: z.string().optional(),
+  channelAccountId: z.string().optional(),
   messageId: z.string().optional(),
+  threadId: z.string().optional(),
   statusType: z.string().optional(),
   reason: z.string().optional(),
   source: z.string().optional(),
@@ -28,8 +30,34 @@ const Line = z.looseObject({
 export type Logs = {
   /** Their lines since a time, group by group; those that are no documents of theirs are left out. */
   linesSince(since: number): AsyncGenerator<LogLine>
-  /** What CloudWatch Logs Insights finds in them: a row each, its fields by name. Absent where there is none. */
-  query?(query: string, options: { since: number; signal: AbortSignal }): Promise<Record<string, string>[]>
+  /** What CloudWatch Logs Insights finds in them, `mostRows` at most. Absent where there is none. */
+  query?(query: string, options: { since: number; signal: AbortSignal }): Promise<Found>
+}
+
+/** A row each, its fields by name, and how many bytes of log lines were looked through for them. */
+type Found = { rows: Record<string, string>[]; bytes: number }
+
+/** The most rows that Logs Insights gives. */
+export const mostRows = 10_000
+
+/** How far back commands look where nobody says: as long as logs are kept by default. */
+export const monthInMilliseconds = 30 * 86_400_000
+
+/** A time of a row, in milliseconds since 1970: Logs Insights writes it as a number, or as a date without a zone, which is UTC. */
+export const timeOfRow = (text: string) =>
+  /^\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`)
+
+/** What was looked through, for an operator who wonders what is missing. */
+export function lookedThrough({ age, bytes }: { age: number; bytes?: number | undefined }) {
+  const size = bytes === undefined ? '' : ` (${(bytes / 1e9).toFixed(bytes < 1e8 ? 3 : 1)} GB)`
+  return `Looked through the logs of the last ${inUnits(age)}${size}, as far as they are kept.`
+}
+
+function inUnits(age: number) {
+  const units = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000 }
+  const [name, unit] = Object.entries(units).find(([, unit]) => age >= unit && age % unit === 0) ?? ['seconds', 1000]
+  const count = Math.round(age / unit)
+  return count === 1 ? name.replace(/s$/, '') : `${count} ${name}`
 }
 
 /** The logs of these groups. Insights reads gigabytes in seconds, and is not emulated. */
@@ -53,9 +81,11 @@ export function createLogs(
       new StartQueryCommand({ logGroupNames: await groups(), queryString, startTime, endTime }),
     )
     for (;;) {
-      const { status, results = [] } = await client.send(new GetQueryResultsCommand({ queryId }))
-      if (status === 'Complete')
-        return results.map((row) => Object.fromEntries(row.map(({ field = '', value = '' }) => [field, value])))
+      const { status, results = [], statistics } = await client.send(new GetQueryResultsCommand({ queryId }))
+      if (status === 'Complete') {
+        const rows = results.map((row) => Object.fromEntries(row.map(({ field = '', value = '' }) => [field, value])))
+        return { rows, bytes: statistics?.bytesScanned ?? 0 }
+      }
       if (status !== 'Running' && status !== 'Scheduled')
         throw new CommandError(
           `CloudWatch Logs Insights did not answer (${status}).`,

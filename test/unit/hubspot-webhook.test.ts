@@ -97,6 +97,7 @@ test('the log names the message, and says nothing of its content', async () => {
       messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
       eventId: '9f1c2b1e-3c56-4e0f-8a51-3a1f0b6f7d20',
       traceId: 'request-1',
+      threadId: '8812345678',
     },
   ])
 })

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { ageInMilliseconds, digits, positive } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
+import { lookedThrough, monthInMilliseconds, mostRows, timeOfRow } from '../logs.ts'
 import { tableOf } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -15,7 +16,11 @@ export function addMessageListCommand(message: Command, { terminal, deployment }
     .option('--failed', 'only those that are FAILED')
     .addOption(new Option('--status <word>', 'only those of one status').choices(words).conflicts('failed'))
     .addOption(new Option('--waiting', 'only those that wait, and for what').conflicts(['failed', 'status']))
-    .option('--since <age>', 'told of, or tried, within this time: 90s, 15m, 2h, 3d', ageInMilliseconds, 86_400_000)
+    .addOption(
+      new Option('--since <age>', 'told of, or tried, within this time: 90s, 15m, 2h, 3d')
+        .default(monthInMilliseconds, '30d')
+        .argParser(ageInMilliseconds),
+    )
     .option('--portal <id>', 'only those of one HubSpot account', digits)
     .option('--channel <id>', 'only those of one channel', digits)
     .option('--account <id>', 'only those of one channel account', digits)
@@ -24,9 +29,15 @@ export function addMessageListCommand(message: Command, { terminal, deployment }
     .option('--json', 'print them as JSON')
     .addHelpText('after', '\nWhat HubSpot could not be told of is among the dead letters: relay dead-letters list.')
     .action(async (options: Options) => {
-      const found = (await messagesTold(await deployment(), terminal, options)).filter((told) => isMeant(told, options))
+      const { told, bytes, isAll } = await messagesTold(await deployment(), terminal, options)
+      const found = told.filter((told) => isMeant(told, options))
       const shown = found.toSorted((a, b) => b.at - a.at).slice(0, options.limit)
       const inJson = shown.map(({ at, ...told }) => ({ at: new Date(at).toISOString(), ...told }))
+      terminal.note(lookedThrough({ age: options.since, bytes }))
+      if (!isAll)
+        terminal.note(
+          `These are the latest ${mostRows}, the most that Logs Insights gives: --portal or --since narrows it.`,
+        )
       if (options.json) return terminal.print(JSON.stringify(inJson, undefined, 2))
       if (shown.length > 0) terminal.print(table(shown, terminal))
       const more = found.length > shown.length ? ` of ${found.length}; --limit shows more` : ''
@@ -61,15 +72,14 @@ type Told = {
   source: string | undefined
 }
 
-async function messagesTold({ logs }: Deployment, terminal: Terminal, options: Options): Promise<Told[]> {
+async function messagesTold({ logs }: Deployment, terminal: Terminal, options: Options) {
   const since = Date.now() - options.since
-  if (!logs.query) return lastOfEach(logs.linesSince(since))
-  const rows = await logs.query(queryFor(options), { since, signal: terminal.signal })
-  if (rows.length === most) terminal.note('There are more than Logs Insights gives: narrow it by --since or --portal.')
-  return rows.map((row) => {
+  if (!logs.query) return { told: await lastOfEach(logs.linesSince(since)), bytes: undefined, isAll: true }
+  const { rows, bytes } = await logs.query(queryFor(options), { since, signal: terminal.signal })
+  const told = rows.map((row): Told => {
     const { at = '', portalId = '', channelId = '', messageId = '', account, last, word = '', why, by } = row
     return {
-      at: timeOf(at),
+      at: timeOfRow(at),
       portalId,
       channelId,
       channelAccountId: account || undefined,
@@ -79,10 +89,8 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
       source: by || undefined,
     }
   })
+  return { told, bytes, isAll: rows.length < mostRows }
 }
-
-/** The most that Logs Insights gives. */
-const most = 10_000
 
 /** The lines that tell of a message: what HubSpot was told, and how far it had come before. */
 const telling = ['HubSpot told', 'Waiting', 'Handed to the provider', 'Nothing new', 'Dead-lettered']
@@ -99,12 +107,9 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
     ...(word ? [`filter word = "${word}" and last != "Waiting"`] : []),
     ...(account ? [`filter account = "${account}"`] : []),
     'sort at desc',
-    `limit ${most}`,
+    `limit ${mostRows}`,
   ].join(' | ')
 }
-
-/** Logs Insights writes times as numbers or as dates without a zone, which are UTC. */
-const timeOf = (text: string) => (/^\d+$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`))
 
 /** The same out of lines, where there is no Logs Insights. */
 export async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<Told>>) {

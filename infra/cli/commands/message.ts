@@ -1,10 +1,11 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { MessageKey } from '../../../functions/messages/jobs.ts'
 import { LedgerItem, ledgerKey, messageOf } from '../../../functions/messages/record.ts'
 import { isSent, outcomesOf } from '../../../functions/messages/sends.ts'
 import { ofMark, tellingOf } from '../../../functions/messages/telling.ts'
 import { createTable } from '../../../functions/platform/table.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
-import { digits, messageId } from '../arguments.ts'
+import { digits, messageId, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
@@ -12,8 +13,10 @@ import { verdictOn } from '../drift.ts'
 import { dynamoDbBySdk } from '../dynamodb-by-sdk.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Letter } from '../letter.ts'
+import { messagesInLogs, type Named } from '../messages-in-logs.ts'
 import type { QueueName } from '../queues.ts'
 import { isOfMessage, scanTable } from '../scan.ts'
+import { printSeveral } from '../several-messages.ts'
 import type { Terminal } from '../terminal.ts'
 import { look } from './dead-letters.ts'
 import { addMessageListCommand } from './message-list.ts'
@@ -25,11 +28,14 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
   const show = message
     .command('show')
     .description('shows what became of a message, what it waits for, and what HubSpot holds of it')
-  narrowed(show)
-    .option('--json', 'print it as JSON')
-    .action(async (id: string, { json, ...narrow }: Narrow & { json?: boolean }) => {
+  narrowed(show, ['<id>', "HubSpot's id of the message or the provider's, of its thread, or of its channel account"])
+    .addOption(new Option('--limit <number>', 'of several messages, so many at most').default(50).argParser(positive))
+    .option('--json', 'print it as JSON, of several messages an array')
+    .action(async (id: string, { json, limit, ...narrow }: Narrow & { json?: boolean; limit: number }) => {
       const found = await deployment()
-      const item = await requireMessage(found, terminal, id, narrow)
+      const named = (await atOnce(found, id, narrow)) ? undefined : await askLogs(found, terminal, id, narrow)
+      if (named && named.messages.length > 1) return printSeveral(found, terminal, id, { ...named, limit, json })
+      const item = await requireNamed(found, terminal, id, { ...narrow, named })
       const { portalId, channelId, messageId } = messageOf(item.pk)
       const story = {
         portalId,
@@ -56,9 +62,15 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
 export type Narrow = { portal?: string; channel?: string }
 
 /** The arguments by which a command finds a message. */
-export const narrowed = (command: Command) =>
+export const narrowed = (
+  command: Command,
+  [name, description]: [name: string, description: string] = [
+    '<messageId>',
+    "HubSpot's id of the message, or the provider's",
+  ],
+) =>
   command
-    .argument('<messageId>', "HubSpot's id of the message, or the provider's", messageId)
+    .argument(name, description, messageId)
     .option('--portal <id>', 'the HubSpot account that it belongs to; with the channel, it is found at once', digits)
     .option('--channel <id>', 'its channel', digits)
 
@@ -66,20 +78,56 @@ export const narrowed = (command: Command) =>
 export async function requireMessage(deployment: Deployment, terminal: Terminal, id: string, narrow: Narrow) {
   const item = await findMessage(deployment, terminal, id, narrow)
   if (item) return item
-  throw new CommandError(
+  throw unknownMessage(id)
+}
+
+const unknownMessage = (id: string) =>
+  new CommandError(
     `The ledger knows no message ${id}.`,
     `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${id}), or it is older than 180 days.`,
   )
+
+/** What the logs say that an id is. Who may not read them is left with the ledger. */
+async function askLogs({ logs }: Deployment, terminal: Terminal, id: string, narrow: Narrow) {
+  try {
+    return await messagesInLogs(logs, id, narrow, terminal.signal)
+  } catch (error) {
+    if (!(error instanceof Error) || !/AccessDenied|NotAuthorized/.test(error.name)) throw error
+    terminal.note(`AWS does not let the logs be read (${error.name}): the ledger is, for a message's id alone.`)
+    return undefined
+  }
 }
 
-async function findMessage(deployment: Deployment, terminal: Terminal, given: string, { portal, channel }: Narrow) {
-  const { outputs, dynamodb } = deployment
+/** The one message that the logs name, or else what the ledger has by this id. */
+async function requireNamed(
+  deployment: Deployment,
+  terminal: Terminal,
+  id: string,
+  { named, ...narrow }: Narrow & { named: Named | undefined },
+) {
+  const [only] = named?.messages ?? []
+  if (!only) return requireMessage(deployment, terminal, id, narrow)
+  const item = await itemOf(deployment, only)
+  if (item) return item
+  throw unknownMessage(only.messageId)
+}
+
+async function itemOf({ outputs, dynamodb }: Deployment, key: MessageKey) {
+  const item = await createTable(dynamoDbBySdk(dynamodb), outputs.LedgerTableName).get(ledgerKey(key))
+  return item === undefined ? undefined : LedgerItem.parse(item)
+}
+
+/** The item that is named in full. */
+async function atOnce(deployment: Deployment, messageId: string, { portal, channel }: Narrow) {
+  return portal && channel ? itemOf(deployment, { portalId: portal, channelId: channel, messageId }) : undefined
+}
+
+async function findMessage(deployment: Deployment, terminal: Terminal, given: string, narrow: Narrow) {
+  const { outputs } = deployment
+  const { portal, channel } = narrow
   const id = keptId(given)
-  if (portal && channel) {
-    const key = ledgerKey({ portalId: portal, channelId: channel, messageId: given })
-    const item = await createTable(dynamoDbBySdk(dynamodb), outputs.LedgerTableName).get(key)
-    if (item) return LedgerItem.parse(item)
-  }
+  const item = await atOnce(deployment, given, narrow)
+  if (item) return item
   let found: LedgerItem | undefined
   await scanTable(
     deployment,

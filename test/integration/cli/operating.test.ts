@@ -145,6 +145,40 @@ describe('message show', () => {
   })
 })
 
+describe("message show by other ids than a message's", () => {
+  test("takes a thread's id: its one message is shown, the second time a line for each, the latest first", async () => {
+    const { id, conversationsThreadId } = await send()
+
+    const one = await relay(['message', 'show', conversationsThreadId, '--json'])
+    const next = await local.hubspot.sendMessage({
+      ...{ ...ids, channelAccountId: account, text, to: [phone], conversationsThreadId },
+    })
+    await local.stack.idle()
+    const both = await relay(['message', 'show', conversationsThreadId, '--json'])
+    const inWords = await relay(['message', 'show', conversationsThreadId])
+
+    expect(JSON.parse(one.printed)).toMatchObject({ messageId: id, known: 'sent' })
+    expect(JSON.parse(both.printed)).toMatchObject([
+      { messageId: next.id, threadId: conversationsThreadId, told: 'SENT', waiting: false },
+      { messageId: id },
+    ])
+    expect(inWords.printed).toContain(
+      `2 messages of thread ${conversationsThreadId} in the logs of the last 30 days. ` +
+        `One of them: npm run relay -- --local message show ${next.id} --portal 1001 --channel 2300310`,
+    )
+  })
+
+  test("takes a channel account's id, and finds no message of another portal; nothing reads the whole ledger", async () => {
+    const { id } = await send()
+
+    const ofAccount = await relay(['message', 'show', account, '--limit', '1', '--json'])
+    const elsewhere = await relay(['message', 'show', account, '--portal', '1002'])
+
+    expect(JSON.parse(ofAccount.printed)).toMatchObject([{ messageId: id, channelAccountId: account }])
+    expect(elsewhere).toMatchObject({ exitCode: 1, said: expect.stringContaining('knows no message') })
+  })
+})
+
 describe('message list', () => {
   const list = async (...options: string[]) =>
     JSON.parse((await relay(['message', 'list', '--json', ...options])).printed) as Record<string, unknown>[]
@@ -157,7 +191,7 @@ describe('message list', () => {
     const failed = await list('--failed', '--since', '1h')
     const others = await list('--failed', '--portal', '1002')
     const byReason = await list('--reason', 'CUSTOMER CALLED')
-    const { printed } = await relay(['message', 'list', '--failed', '--limit', '1'])
+    const { printed, said } = await relay(['message', 'list', '--failed', '--limit', '1'])
 
     expect(failed).toContainEqual({
       at: expect.stringMatching(/^2/),
@@ -172,6 +206,7 @@ describe('message list', () => {
     expect(byReason.map(({ messageId }) => messageId)).toContain(id)
     expect(printed).toContain('The customer called')
     expect(printed).toContain('1 message')
+    expect(said).toContain('Looked through the logs of the last 30 days, as far as they are kept.')
   })
 
   test('shows what is last: a message that was told READ since is not among the failed', async () => {
