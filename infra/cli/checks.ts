@@ -21,6 +21,7 @@ import type { LogLine } from './logs.ts'
 import type { Monitoring } from './monitoring.ts'
 import { readPortals } from './portals.ts'
 import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
+import { atAPace, leftOut, type Scope } from './scope.ts'
 import { readSecret } from './secret-values.ts'
 import { post, signedWebhook, trialEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
@@ -45,15 +46,20 @@ export async function checkAppSecret(deployment: Deployment) {
 }
 
 /** Whether each portal gives access: refreshes its access token as the functions do, under the same lease. */
-export async function checkPortals(deployment: Deployment) {
+export async function* checkPortals(
+  deployment: Deployment,
+  terminal: Terminal,
+  scope?: Scope,
+): AsyncGenerator<Finding> {
   const { outputs } = deployment
   const { tokens, oauth, source, appSecret, portals } = createAccess(deployment)
-  const findings: Finding[] = []
-  for (const [portalId, portal] of await readPortals(deployment))
-    findings.push(...(await checkPortal(portalId, portal)))
-  if (findings.length > 0) return findings
-  if (!source.refreshesByToken) return []
-  return [wrong('No HubSpot account gives access yet.', installing('<portalId>'))]
+  const all = await readPortals(deployment)
+  const meant = all.filter(([portalId, portal]) => !scope || !portal || portal.problem || scope.ids.has(portalId))
+  for await (const [portalId, portal] of atAPace(meant, terminal, { what: 'Portals looked at' }))
+    yield* await checkPortal(portalId, portal)
+  yield* leftOut('Portals', { of: all.length, looked: meant.length, scope })
+  if (all.length === 0 && source.refreshesByToken)
+    yield wrong('No HubSpot account gives access yet.', installing('<portalId>'))
 
   async function checkPortal(portalId: string, portal: Portal | undefined) {
     try {
@@ -143,14 +149,20 @@ export async function checkChannels({ outputs }: Deployment, channels: ChannelsO
 }
 
 /** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
-export async function checkChannelSecrets(deployment: Deployment) {
+export async function* checkChannelSecrets(
+  deployment: Deployment,
+  terminal: Terminal,
+  scope?: Scope,
+): AsyncGenerator<Finding> {
   const { outputs, monitoring } = deployment
-  if (!outputs.CredentialsTableName) return []
+  if (!outputs.CredentialsTableName) return
   const accounts = createAccounts({ credentials: credentialsOf(deployment), adapters: senders })
-  const findings: Finding[] = []
-  for (const id of await credentialIds(deployment)) findings.push(...(await checkSecret(id)))
-  if (findings.length > 0) return findings
-  return [wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')]
+  const all = await credentialIds(deployment)
+  const meant = all.filter((id) => !scope || scope.ids.has(id))
+  for await (const id of atAPace(meant, terminal, { what: 'Credentials looked at' })) yield* await checkSecret(id)
+  yield* leftOut("Channels' and accounts' credentials", { of: all.length, looked: meant.length, scope })
+  if (all.length === 0)
+    yield wrong('No channel has the credentials of a provider yet.', 'npm run relay -- secret set channel <channelId>')
 
   async function checkSecret(id: string) {
     try {
@@ -180,15 +192,25 @@ export async function checkChannelSecrets(deployment: Deployment) {
 }
 
 /** Whether each secret is of a channel of the app, or of an account of one: another's is used by no message. */
-export async function checkOwners(deployment: Deployment, channels: ChannelsOfApp | undefined): Promise<Finding[]> {
+export async function checkOwners(
+  deployment: Deployment,
+  terminal: Terminal,
+  { channels, scope }: { channels: ChannelsOfApp | undefined; scope: Scope },
+): Promise<Finding[]> {
   if (!channels || !deployment.outputs.CredentialsTableName) return []
   const ids = await credentialIds(deployment)
   const listed = (await channels.list()).map(({ id }) => id)
   const known = new Set(listed)
   const unknown = () => ids.filter((id) => !known.has(id))
   if (unknown().length === 0) return []
+  // Each portal is asked for the accounts of each channel.
+  if (scope)
+    return [skipped('Which channel accounts the secrets belong to is not looked at.', 'npm run relay -- doctor --all')]
+  const portals = await readPortals(deployment)
   for (const channelId of listed)
-    for (const [portalId] of await readPortals(deployment)) {
+    for await (const [portalId] of atAPace(portals, terminal, {
+      what: `Accounts of channel ${channelId}, portals asked`,
+    })) {
       const accounts = await accountsOfChannel(deployment, { portalId, channelId })
         .list()
         .catch(() => undefined)

@@ -4,6 +4,10 @@ import { Construct } from 'constructs'
 
 const anyTrace = 'the trace id of any of its lines'
 
+/** Whether a line says that something of a portal, a channel or an account failed, or waits. */
+export const concernedLines =
+  '(level in ["WARN", "ERROR"] or message = "Waiting" or ispresent(holds)) and (ispresent(portalId) or ispresent(channelId))'
+
 /** The questions of the runbook, each as a query of CloudWatch Logs Insights over all of the relay's functions. */
 export const questions = {
   'What happened to a message': {
@@ -29,9 +33,7 @@ export const questions = {
     statsStatements: [
       'count(*) as times, latest(@timestamp) as last by portalId, channelId, channelAccountId, service, message',
     ],
-    filterStatements: [
-      '(level in ["WARN", "ERROR"] or message = "Waiting" or ispresent(holds)) and (ispresent(portalId) or ispresent(channelId))',
-    ],
+    filterStatements: [concernedLines],
     sort: 'times desc',
   },
   'Why was a webhook refused': {

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { checkEvents } from '../events.ts'
 import { type Finding, skipped, wrong } from '../findings.ts'
+import { type Scope, scopeOf } from '../scope.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `doctor`: is the deployment able to work, from end to end? */
@@ -16,17 +17,23 @@ export function addDoctorCommand(program: Command, { terminal, deployment }: Con
   program
     .command('doctor')
     .description('says whether the relay is able to work, and what to do where it is not; refreshes the access tokens')
+    .option(
+      '--all',
+      'look at every portal and account, a few a second, where there are many; else at what failed lately',
+    )
     .option('--app-id <id>', "the HubSpot app's id, to look at its channels as well", digits)
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', aboutTheKey)
-    .action(async ({ appId, json }: { appId?: string; json?: boolean }) => {
+    .action(async ({ all, appId, json }: { all?: boolean; appId?: string; json?: boolean }) => {
       const found = await deployment()
       const channels = await channelsToCheck(terminal, found, appId)
-      await report(terminal, found, inOrder(channels), { json })
+      const scope = await scopeOf(found, terminal, { all })
+      await report(terminal, found, inOrder({ channels, scope }), { json })
     })
 }
 
-type Check = (deployment: Deployment, terminal: Terminal) => Promise<Finding[]>
+/** Finds all at once, or one after the other where that takes a while. */
+type Check = (deployment: Deployment, terminal: Terminal) => Promise<Finding[]> | AsyncIterable<Finding>
 
 /** Makes checks, says what each finds, and throws CommandError where something is wrong. */
 export async function report(
@@ -38,11 +45,12 @@ export async function report(
   const findings: Finding[] = []
   for (const check of all) {
     if (terminal.signal.aborted) return
-    for (const finding of await check(deployment, terminal).catch(unable)) {
+    for await (const finding of findingsOf(check, deployment, terminal)) {
       findings.push(finding)
       if (!json) print(terminal, finding)
     }
   }
+  if (terminal.signal.aborted) return
   if (json) terminal.print(JSON.stringify(findings, undefined, 2))
   const count = (result: Finding['result']) => findings.filter((finding) => finding.result === result).length
   if (count('wrong') > 0)
@@ -55,18 +63,27 @@ export async function report(
   )
 }
 
+async function* findingsOf(check: Check, deployment: Deployment, terminal: Terminal): AsyncGenerator<Finding> {
+  try {
+    const found = check(deployment, terminal)
+    yield* 'then' in found ? await found : found
+  } catch (error) {
+    yield* unable(error)
+  }
+}
+
 /** In the order in which an operator fixes them. */
-export const inOrder = (channels: ChannelsOfApp | undefined): Check[] => [
+export const inOrder = ({ channels, scope }: { channels: ChannelsOfApp | undefined; scope: Scope }): Check[] => [
   checks.checkVersion,
   checks.checkAppSecret,
   checkTokenEndpoint,
-  checks.checkPortals,
+  (deployment, terminal) => checks.checkPortals(deployment, terminal, scope),
   checks.checkInstallations,
   checks.checkRateLimit,
   (deployment) => checkApiVersion(deployment),
-  checks.checkChannelSecrets,
+  (deployment, terminal) => checks.checkChannelSecrets(deployment, terminal, scope),
   (deployment) => checks.checkChannels(deployment, channels),
-  (deployment) => checks.checkOwners(deployment, channels),
+  (deployment, terminal) => checks.checkOwners(deployment, terminal, { channels, scope }),
   checks.checkWebhook,
   checks.checkClocks,
   checks.checkConcurrency,

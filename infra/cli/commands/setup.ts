@@ -17,6 +17,7 @@ import type { Finding } from '../findings.ts'
 import { createAccess } from '../hubspot-access.ts'
 import { readPortals, severalPortals } from '../portals.ts'
 import { askFor } from '../questions.ts'
+import { scopeOf } from '../scope.ts'
 import { checked, put } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
 import { inOrder, report } from './doctor.ts'
@@ -42,7 +43,7 @@ export function addSetupCommand(program: Command, { terminal, deployment }: Cont
       await fillInChannelSecret(work, channelId)
       await connectAccount(work, { portalId, channelId })
       terminal.print('\nChecking everything:')
-      await report(terminal, work.found, inOrder(channels), {})
+      await report(terminal, work.found, inOrder({ channels, scope: await scopeOf(work.found, terminal, {}) }), {})
       if (options.message) await waitForTruth(work, channelId)
     })
 }
