@@ -48,6 +48,7 @@ const calls: Record<string, Call> = {
   doctor: { args: () => ['doctor'], exits: 1 },
   'message show': { args: () => ['message', 'show', messageId, '--portal', ids.portalId] },
   'message list': { args: () => ['message', 'list', '--portal', ids.portalId] },
+  'message erase': { args: () => ['message', 'erase', messageId, '--force', '--dry-run'] },
   'status set': { args: () => ['status', 'set', messageId, 'read'] },
   probe: { args: () => ['probe', messageId, '--yes'] },
   reconcile: { args: () => ['reconcile'] },
