@@ -44,8 +44,10 @@ export const mostRows = 10_000
 export const monthInMilliseconds = 30 * 86_400_000
 
 /** A time of a row, in milliseconds since 1970: Logs Insights writes it as a number, or as a date without a zone, which is UTC. */
-export const timeOfRow = (text: string) =>
-  /^\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`)
+export function timeOfRow(text: string) {
+  const number = Number(text)
+  return Number.isNaN(number) ? Date.parse(`${text.replace(' ', 'T')}Z`) : number
+}
 
 /** What was looked through, for an operator who wonders what is missing. */
 export function lookedThrough({ age, bytes }: { age: number; bytes?: number | undefined }) {

@@ -168,7 +168,7 @@ describe("message show by other ids than a message's", () => {
     )
   })
 
-  test("takes a channel account's id, and finds no message of another portal; nothing reads the whole ledger", async () => {
+  test("takes a channel account's id, and finds no message of another portal", async () => {
     const { id } = await send()
 
     const ofAccount = await relay(['message', 'show', account, '--limit', '1', '--json'])
