@@ -22,7 +22,7 @@ export const source = 'hubspot-status-relay'
 /**
  * Publishes what happens to messages, accounts and portals, out of the changes of the ledger's table: beside the way of a
  * status, never on it. What cannot be published now is handed out again by the table's stream, with all that came after it,
- * for a day. Why: docs/decisions/0034-what-a-team-is-told.md.
+ * for a day. Why: docs/decisions/0033-what-a-team-is-told.md.
  */
 export function createHandler({ bus, health, relay, telemetry }: Deps) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {

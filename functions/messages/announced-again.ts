@@ -17,7 +17,7 @@ export function withFirstEvent(item: LedgerItem, eventId: string | undefined): L
 
 /**
  * Whether HubSpot announces by another event what it was told is FAILED, and what is done about it: an agent's second attempt,
- * if HubSpot keeps the message's id for that, which it does not document. Why: docs/decisions/0036-announced-again.md.
+ * if HubSpot keeps the message's id for that, which it does not document. Why: docs/decisions/0035-announced-again.md.
  */
 export function announcedAgain(
   item: LedgerItem,

@@ -40,7 +40,7 @@ class AwsError extends Error {
 /**
  * DynamoDB in its JSON protocol, for a fraction of the CPU that the SDK's client takes. As that client is set here, it makes
  * a second attempt where the first was throttled, failed at AWS or on the way, or was signed by a clock that is wrong.
- * Why so: docs/decisions/0035-dynamodb-without-its-client.md.
+ * Why so: docs/decisions/0034-dynamodb-without-its-client.md.
  */
 export function createDynamoDb(options: {
   region: string

@@ -35,7 +35,7 @@ async function announcedAgain(monitoring: Monitoring, since: number): Promise<Fi
   return [
     {
       ...well(sentence),
-      remedy: 'The setting resend says what becomes of them: docs/decisions/0036-announced-again.md.',
+      remedy: 'The setting resend says what becomes of them: docs/decisions/0035-announced-again.md.',
     },
   ]
 }

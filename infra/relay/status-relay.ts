@@ -134,7 +134,7 @@ export class StatusRelay extends Measured {
     return grantOperate(grantee, this, this.#granted)
   }
 
-  /** Lets somebody of this account set the providers' credentials, as an item each (decision 33), and nothing else. */
+  /** Lets somebody of this account set the providers' credentials, as an item each (decision 32), and nothing else. */
   grantSetCredentials(grantee: IGrantable) {
     return grantSetCredentials(grantee, this.#granted)
   }
