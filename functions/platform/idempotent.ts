@@ -6,7 +6,7 @@ import {
 } from '@aws-lambda-powertools/idempotency'
 import type { BasePersistenceLayer } from '@aws-lambda-powertools/idempotency/persistence'
 import type { Context } from 'aws-lambda'
-import { RetryableError } from './retry.ts'
+import { Deferred, RetryableError } from './retry.ts'
 
 /** A persistence layer that lives for one attempt. */
 export type AttemptStore = BasePersistenceLayer & {
@@ -40,8 +40,13 @@ export async function once<Result>(
   try {
     return await idempotent(key)
   } catch (error) {
-    if (error instanceof IdempotencyAlreadyInProgressError)
-      throw new RetryableError('Another attempt is in progress', { notBefore: persistenceStore.inProgressUntil })
+    if (error instanceof IdempotencyAlreadyInProgressError) throw inProgress(persistenceStore)
     throw error instanceof IdempotencyPersistenceLayerError ? error.cause : error
   }
+}
+
+/** To wait for another attempt is no attempt: whoever has little time left to give up is not to lose it so. */
+function inProgress({ inProgressUntil }: AttemptStore) {
+  const reason = 'Another attempt is in progress'
+  return inProgressUntil === undefined ? new RetryableError(reason) : new Deferred(reason, inProgressUntil)
 }

@@ -82,6 +82,24 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect([world.provider.sends, world.hubspot.patches]).toEqual([[], []])
   })
 
+  test('beside another attempt, with its time up: it waits until that must be over, and that is no attempt', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+    const sendIt = world.provider.send
+    world.provider.send = async (...args) => answered.then(() => sendIt(...args))
+    world.hubspot.answer = async () => answered.then(() => ({ status: 200 }))
+    const { queue, handler, job } = of(which)
+    await send[which](job, { group: '1' })
+    const other = workOff(queue, handler)
+    await expect.poll(() => world.provider.sends.length + world.hubspot.patches.length).toBe(1)
+
+    const { anew, letters } = await run(which, waitingSince(86_401))
+    answer()
+    await other
+
+    expect(anew).toContainEqual(expect.objectContaining({ attempt: 7 }))
+    expect(letters).toEqual([])
+  })
+
   test('that AWS fails: one more attempt waits, and no receive is counted', async () => {
     world.ledgerTable.get = refusing
 
