@@ -71,7 +71,10 @@ test("each of Twilio's errors has an outcome: another try, doubt, or a reason wi
 
     if (outcome instanceof RetryableError) notFinal[code] = 'RetryableError'
     else if (JSON.stringify(outcome).includes('unknown')) notFinal[code] = 'unknown'
-    else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
+    else
+      expect(outcome).toEqual([
+        { outcome: 'rejected', reason: expect.stringContaining(`(${code})`), code: String(code) },
+      ])
     expect(simulator.messages).toEqual([])
   }
 

@@ -81,7 +81,10 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
     const verdict = verdicts.get(code)
     if (verdict === 'in doubt') expect(outcome).toEqual([{ outcome: 'unknown' }])
     else if (verdict !== 'final') expect(outcome).toBeInstanceOf(RetryableError)
-    else expect(outcome).toEqual([{ outcome: 'rejected', reason: expect.stringContaining(`(${code})`) }])
+    else
+      expect(outcome).toEqual([
+        { outcome: 'rejected', reason: expect.stringContaining(`(${code})`), code: String(code) },
+      ])
     expect(simulator.messages).toEqual([])
   }
 })

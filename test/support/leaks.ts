@@ -35,7 +35,9 @@ export async function confidentialOf({ stack, hubspot }: LocalRelay) {
     accessToken,
     refreshToken,
   ])
-  const secrets = (await secretsOf(stack)).flatMap(valuesIn)
+  const credentials = await stack.dynamodb.send(new ScanCommand({ TableName: stack.tableName('Credentials') }))
+  const documents = (credentials.Items ?? []).map((item) => JSON.parse(unmarshall(item)['document']) as unknown)
+  const secrets = [...documents, ...(await secretsOf(stack))].flatMap(valuesIn)
   return new Set([...messages, ...tokens, ...secrets].filter((value): value is string => value?.length >= 8))
 }
 
