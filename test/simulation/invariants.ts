@@ -133,22 +133,29 @@ function isHeld(world: World, { id }: Fate, truths: Truth[]) {
 }
 
 /** HubSpot refused another word than the one it holds, over and over, for five minutes: that is believed. */
-function wasCorrectionRefused({ hubspot: { patches, held } }: World, id: string) {
+function wasCorrectionRefused(world: World, id: string) {
+  const { patches, held } = world.hubspot
   const shown = held.get(id)?.statusType
-  return shown !== undefined && isOverMinutes(patches.filter((patch) => isRefused(patch, id) && patch.word !== shown))
+  const refusals = patches.filter((patch) => isRefused(patch, id) && patch.word !== shown)
+  return shown !== undefined && isOverMinutes(world, refusals)
 }
 
 /** HubSpot refused what it was told of a message, over and over, for five minutes. */
-const wasRefused = ({ hubspot: { patches } }: World, id: string) =>
-  isOverMinutes(patches.filter((patch) => isRefused(patch, id)))
+const wasRefused = (world: World, id: string) =>
+  isOverMinutes(
+    world,
+    world.hubspot.patches.filter((patch) => isRefused(patch, id)),
+  )
 
 // As it refuses what is not there yet: that counts towards the five minutes, too.
 const isRefused = ({ messageId, status = 0 }: Patch, id: string) => messageId === id && [400, 403, 404].includes(status)
 
-function isOverMinutes(refusals: Patch[]) {
+/** By the clocks of those who were refused. */
+function isOverMinutes(world: World, refusals: Patch[]) {
   const [first, last] = [refusals[0], refusals.at(-1)]
   const isRepeated = refusals.filter(({ status }) => status === 400).length >= 2
-  return first !== undefined && isRepeated && last!.saidAt! - first.saidAt! >= 5 * minute - 1000
+  const shortest = 5 * minute - 1000 - world.clocksApart()
+  return first !== undefined && isRepeated && last!.saidAt! - first.saidAt! >= shortest
 }
 
 /** What may be true of a send. `reason`: why it failed, where that is not the provider's word. */

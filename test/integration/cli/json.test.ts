@@ -74,7 +74,6 @@ const calls: Record<string, Call> = {
     args: () => ['portal', 'import', '1002', '--file', '-'],
     input: () => relay.hubspot.portal('1002')!.refreshToken,
   },
-  'message erase': { args: () => ['message', 'erase', messageId, '--portal', ids.portalId, '--force', '--yes'] },
   'portal remove': { args: () => ['portal', 'remove', '1002', '--yes'] },
   'channel register': { args: () => ['channel', 'register', 'SMS', '--app-id', '77'], answers: [key] },
   'channel list': { args: () => ['channel', 'list', '--app-id', '77'], answers: [key] },
