@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest'
-import { atAPace, leftOut, queryForFailing } from '../../../infra/cli/scope.ts'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { describe, expect, test } from 'vitest'
+import type { Deployment } from '../../../infra/cli/deployment.ts'
+import type { Logs } from '../../../infra/cli/logs.ts'
+import { atAPace, leftOut, queryForFailing, scopeOf } from '../../../infra/cli/scope.ts'
+import type { Terminal } from '../../../infra/cli/terminal.ts'
 
 const terminal = (signal = new AbortController().signal) => {
   const shown: string[] = []
@@ -65,4 +69,30 @@ test('what was left out is never called well, and nothing left out is not worth 
   expect(leftOut('Portals', { of: 4, looked: 3, scope: { ...scope, problem: 'AccessDenied' } })).toMatchObject([
     { sentence: 'Portals not looked at: 1 of 4; AWS does not let it be seen which failed lately (AccessDenied).' },
   ])
+})
+
+describe('of 21 portals', () => {
+  const portals = items(21).map((index) => ({ pk: { S: `portal#${index + 1}` } }))
+  const scope = (query: NonNullable<Logs['query']>, { all = false, Items = portals } = {}) => {
+    const dynamodb = Object.assign(new DynamoDBClient({ region: 'eu-west-1' }), { send: async () => ({ Items }) })
+    const deployment = { dynamodb, outputs: { PortalsTableName: 'Portals' }, logs: { query } }
+    return scopeOf(deployment as unknown as Deployment, { signal } as Terminal, { all })
+  }
+  const { signal } = new AbortController()
+  const rows: Record<string, string>[] = [{ portalId: '3', channelAccountId: '30' }, { channelId: '5' }]
+  const failing = async () => ({ rows, bytes: 1 })
+
+  test('those are looked at that the logs name; with --all, or one fewer, all of them', async () => {
+    expect(await scope(failing)).toEqual({ ids: new Set(['3', '30', '5']) })
+    expect(await scope(failing, { all: true })).toBeUndefined()
+    expect(await scope(failing, { Items: portals.slice(1) })).toBeUndefined()
+  })
+
+  test('whoever may not ask the logs learns why none is known to fail', async () => {
+    const denied = async () => {
+      throw Object.assign(new Error('not authorized'), { name: 'AccessDeniedException' })
+    }
+
+    expect(await scope(denied)).toEqual({ ids: new Set(), problem: 'AccessDeniedException' })
+  })
 })
