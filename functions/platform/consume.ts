@@ -5,7 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import type { Consumer, Parcel, Run } from './consumer.ts'
 import { end, isAwsError } from './dead-letter.ts'
-import { type Envelope, openEnvelope } from './envelope.ts'
+import { type Envelope, openEnvelope, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
 import { redact } from './redact.ts'
 import { leaveToNewerCode, sendAgain } from './requeue.ts'
@@ -71,10 +71,21 @@ function take<Job, Progress extends object>(
   { body, waiting, progress, copy }: Envelope,
   context: Context,
 ): Held<Progress> {
-  const { attempt = 0, since = Number(record.attributes.SentTimestamp), waitedMilliseconds = 0, named } = waiting ?? {}
+  const sentAt = Number(record.attributes.SentTimestamp)
+  const goesOn = waiting !== undefined && !wasRedriven(waiting, sentAt)
+  const { attempt = 0, since = sentAt, waitedMilliseconds = 0, named } = goesOn ? waiting : {}
   const run = { context, id: randomUUID(), since, progress: consumer.progress.parse(progress), copy }
   return { body, attempt, waitedMilliseconds, named, run }
 }
+
+/**
+ * Whether a job that waits was put into its queue after it was due: it lay among SQS's own dead letters, and its time begins
+ * anew, as a redriven job's does. SQS takes a redriven message for a new one. `sentAt`: milliseconds since 1970.
+ */
+const wasRedriven = ({ notBefore }: Waiting, sentAt: number) => sentAt - notBefore > clocksApart
+
+// Milliseconds. More than SQS's clock and ours may differ.
+const clocksApart = 120_000
 
 const asItCame = (parcel: Parcel, { progress }: Envelope): Parcel => ({ ...parcel, run: { ...parcel.run, progress } })
 

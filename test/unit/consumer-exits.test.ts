@@ -75,6 +75,16 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(world.counts['Waiting']).toBe(1)
   })
 
+  test("that lay among SQS's own dead letters, its time up long ago: redriven, it is attempted anew", async () => {
+    retryable()
+    const [since, notBefore] = [world.now() - 172_800_000, world.now() - 86_400_000]
+
+    expect(await run(which, { waiting: { attempt: 7, since, notBefore } })).toMatchObject({
+      ...nothing,
+      anew: [{ attempt: 1, since: world.now() }],
+    })
+  })
+
   test('that comes early: it waits on, and that is no attempt', async () => {
     const waiting = { attempt: 7, since: world.now(), notBefore: world.now() + 5000 }
 
