@@ -10,7 +10,7 @@ import { asCopy, superseded } from './messages/copies.ts'
 import { version } from './messages/job-version.ts'
 import { about, type MessageAnnounced, StatusJob, tenantOf, type UnreadEvent } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
-import { keptForDays, type LedgerItem, withGivenUp, withWaitingNote } from './messages/record.ts'
+import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record.ts'
 import { createReport } from './messages/report.ts'
 import type { StatusUpdate } from './messages/status-update.ts'
 import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
@@ -126,7 +126,8 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   const telling = tellingOf(item)
   if (!telling) throw new Error('Claimed, though nothing is known')
   const { word, errorMessage: reason } = telling
-  const bornAt = update.messageCreatedAt === undefined ? run.since : Date.parse(update.messageCreatedAt)
+  const { createdAt = update.messageCreatedAt } = item
+  const bornAt = createdAt === undefined ? run.since : Date.parse(createdAt)
   const toTell = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
   const answer = await tellHubSpot(deps, toTell, run.progress, {
     onReworded: (problem) =>
@@ -165,10 +166,7 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Mes
 /** A status that HubSpot cannot be told is in the ledger at least, as given up, with its job's mark: reconcile finds it there. */
 async function keepUntold({ ledger, now, shown }: AllDeps, job: StatusJob, run: Run) {
   if (job.type !== 'status' || isForgotten(job, now())) return
-  await ledger.change(job, (item) => {
-    const { next = item } = remember(item, job, run.id, { now: now(), shown })
-    return { next: withGivenUp(next, 'status', new Date(now()).toISOString()), answer: undefined }
-  })
+  await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
 }
 
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */

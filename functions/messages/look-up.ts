@@ -15,7 +15,7 @@ type Deps = { ledger: Ledger; outcomes: Outcomes; telemetry: Telemetry; now(): n
 
 /**
  * Asks the provider what became of sends that ended in doubt, some time later: at first, the job only waits for that. What is
- * found is told; it never leads to another send. `ask` is not called where there is no time left for its answer.
+ * found is told; it never leads to another send. `ask` answers with undefined where it found nothing, or had no time to.
  */
 export async function lookUp(
   { ledger, outcomes, telemetry, now }: Deps,
@@ -27,9 +27,10 @@ export async function lookUp(
   for (const part of progress.lookUps === undefined ? [] : inDoubt) {
     const outcome = await ask(part)
     if (!outcome || outcome.outcome === 'unknown') continue
+    // Told first: once it is recorded, nobody asks for it or tells it any more.
+    await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()
-    const { answer } = await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
-    await outcomes.queue(job, part, provider, answer.done)
+    await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
     telemetry.count('LookUpsFound')
     left = left.filter((other) => other !== part)
   }

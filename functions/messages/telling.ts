@@ -1,7 +1,7 @@
 import { authorityOf, type Speaker } from './authority.ts'
 import type { MessageAnnounced } from './jobs.ts'
 import { agentReadsTheSame, raise } from './knowledge.ts'
-import { type Claim, type Decision, type LedgerItem, noted, which } from './record.ts'
+import { type Claim, type Decision, type LedgerItem, noted, which, withGivenUp } from './record.ts'
 import { hubspotStatusFor, Status, type Word } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
@@ -105,16 +105,20 @@ export function recordTold(
   return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 
-/** Keeps what an update lets us know, and its job's mark, where the job ends without having told HubSpot. */
+/** Keeps what an update lets us know, and its job's mark, where the job is given up without having told HubSpot. */
 export function remember(
   item: LedgerItem,
   update: StatusUpdate,
   by: string,
   { now, shown }: { now: number; shown: Status | undefined },
 ): Decision<undefined> {
-  if (item.marks.some(({ mark }) => mark === markOf(update))) return { answer: undefined }
-  const { next } = advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
-  return { ...(next && { next }), answer: undefined }
+  const isMarked = item.marks.some(({ mark }) => mark === markOf(update))
+  const { next = item, answer } = isMarked
+    ? { answer: 'claimed' as const }
+    : advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
+  // Somebody else's word says nothing of this message.
+  if (answer === 'not theirs') return { answer: undefined }
+  return { next: withGivenUp(next, 'status', new Date(now).toISOString()), answer: undefined }
 }
 
 /** Leaves a mark to whoever comes next, where its attempt has certainly come to an end. */

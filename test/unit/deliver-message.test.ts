@@ -992,6 +992,24 @@ describe('a send in doubt, with a provider that can be asked', () => {
     expect(held()).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
   })
 
+  test('what is found is told also where its first telling fails', async () => {
+    const send = world.statusUpdates.send
+    const failing = async () => {
+      world.statusUpdates.send = send
+      throw Object.assign(new Error('timeout'), { name: 'TimeoutError', $metadata: {} })
+    }
+    let lookUps = 0
+    world.provider.lookUp = async () => {
+      if (lookUps++ === 0) world.statusUpdates.send = failing
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await deliver()
+    await world.rest()
+
+    expect(lookUps).toBe(2)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
   test('of several sends, those in doubt are asked for', async () => {
     world.provider.parts = 3
     world.provider.send = async (_job, index) =>

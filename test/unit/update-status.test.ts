@@ -305,6 +305,16 @@ describe('whose word it is', () => {
     expect(world.counts['UpdatesOfOtherAccounts']).toBe(1)
   })
 
+  test('nor has it where SQS hands it out for the last time: nothing of the message is given up', async () => {
+    await world.step()
+    await send('failed', { channelAccountId: 'another' })
+    for (const message of world.statusUpdates.messages) message.receives = 4
+    await world.rest()
+
+    expect(told()).toEqual(['SENT'])
+    expect(world.ledgerTable.items.get('1#2#m')).not.toHaveProperty('givenUp')
+  })
+
   test.each([{ channelAccountId: '3' }, {}])('its own account has, and whoever names none: %j', async (fields) => {
     await world.step()
     await send('read', fields)
@@ -1375,3 +1385,15 @@ function shuffled<Element>(list: Element[], seed: number) {
   const ranked = list.map((element, index) => ({ element, rank: Math.sin(seed + index * 7919) }))
   return ranked.sort((a, b) => a.rank - b.rank).map(({ element }) => element)
 }
+
+test('how old a message is the ledger knows, where a receipt does not say it: HubSpot should have it by now', async () => {
+  await world.deliveries.send(delivery(), { group: '1' })
+  await world.step()
+  world.pass(3600)
+  world.hubspot.answer = async () => ({ status: 404 })
+  await send('read')
+  await world.step()
+
+  const reasons = world.lines.filter(({ message }) => message === 'Waiting').map(({ reason }) => reason)
+  expect(reasons.at(-1)).toMatch(/^HubSpot refuses the status/)
+})

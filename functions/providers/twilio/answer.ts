@@ -12,6 +12,7 @@ import { meaningOf } from './status.ts'
 const Message = z.object({
   sid: z.string().max(64).optional().catch(undefined),
   status: z.string().catch(''),
+  num_segments: z.coerce.number().catch(1),
   error_code: z.number().nullish().catch(undefined),
   error_message: z.string().nullish().catch(undefined),
 })
@@ -46,11 +47,17 @@ export function outcomeFrom(
 
 /** What came of a message by Twilio's own record of it. Where no receipts follow, taken has to count as sent. */
 export function outcomeOf(
-  { sid: providerMessageId, status = '', error_code, error_message }: Partial<z.infer<typeof Message>>,
+  {
+    sid: providerMessageId,
+    status = '',
+    num_segments = 1,
+    error_code,
+    error_message,
+  }: Partial<z.infer<typeof Message>>,
   account: TwilioAccount,
   { receipts }: { receipts: boolean },
 ): SendOutcome {
-  const meaning = meaningOf(status, account) ?? 'accepted'
+  const meaning = meaningOf(status, account, num_segments > 1) ?? 'accepted'
   if (meaning === 'failed') {
     const title = error_message ?? undefined
     const reason = reasonFor(error_code ?? undefined, { own: account.reasons, catalogue, title })
