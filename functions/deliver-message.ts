@@ -161,7 +161,7 @@ async function make(
   const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
   if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run.progress, now())
   const noteUnknownCode = (code: string) => {
-    telemetry.warn('A code that is in no table', { provider, code: code.slice(0, 64) })
+    telemetry.warn('Unmapped provider error code', { provider, code: code.slice(0, 64) })
     telemetry.count('UnknownCodes', 1, { code: `${provider} ${code.slice(0, 64)}` })
   }
   return masked(await adapter.send(send, account, { ...tools, noteUnknownCode }))

@@ -100,7 +100,7 @@ export function createHandler(deps: Deps) {
         telemetry.count('SetUpFaults')
       }
       if (verdict !== undefined) continue
-      telemetry.warn('A code that is in no table', { provider: source, code: code.slice(0, 64) })
+      telemetry.warn('Unmapped provider error code', { provider: source, code: code.slice(0, 64) })
       telemetry.count('UnknownCodes', 1, { code: `${source} ${code.slice(0, 64)}` })
     }
   }

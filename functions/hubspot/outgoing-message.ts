@@ -112,9 +112,9 @@ function readContent(message: Fields, fields: FieldReader) {
 type Unread = keyof typeof sentences
 
 const sentences = {
-  'message.channelAccountId': 'which of your accounts it goes out by',
+  'message.channelAccountId': 'the account that it goes out by',
   body: 'its characters',
-  'message.recipients': 'whom it goes to',
+  'message.recipients': 'its recipients',
   'message.text': 'its text',
   'message.richText': 'its formatted text',
   'message.attachments': 'its attachments',
@@ -129,5 +129,5 @@ function reasonFor(unread: Unread[]) {
       : unread.join() === 'message.richText'
         ? 'Send it without formatting, or tell your administrator.'
         : 'Send it again, and if that fails too, tell your administrator.'
-  return `The message was not sent: HubSpot told in a form that cannot be read ${what}. ${advice}`
+  return `The message was not sent: HubSpot sent ${what} in a form that could not be read. ${advice}`
 }

@@ -172,7 +172,7 @@ const ids = [
       body: withField('message.channelAccountId', value),
       fate: {
         failed:
-          /^The message was not sent: HubSpot .* which of your accounts it goes out by\. Send it again, and if that fails too, tell your administrator\.$/,
+          /^The message was not sent: HubSpot sent .*the account that it goes out by.* in a form that could not be read\. Send it again, and if that fails too, tell your administrator\.$/,
       },
     }),
   ),
@@ -180,7 +180,7 @@ const ids = [
 
 const notSent = (what: string) =>
   new RegExp(
-    `^The message was not sent: HubSpot told in a form that cannot be read ${what}\\. (Send|Try) .*tell your administrator\\.$`,
+    `^The message was not sent: HubSpot sent ${what} in a form that could not be read\\. (Send|Try) .*tell your administrator\\.$`,
   )
 const notText = [0, 7, 1.5, true, false, [], {}, ['a'], [{}], { text: 'a' }, { value: 'a' }, 12]
 const content = [
@@ -283,14 +283,14 @@ const recipients = [
     (value): Variant => ({
       name: `message.recipients: ${described(value)}`,
       body: withField('message.recipients', value),
-      fate: { failed: notSent('whom it goes to') },
+      fate: { failed: notSent('its recipients') },
     }),
   ),
   ...unreadable.flatMap((value): Variant[] => [
     {
       name: `one recipient: ${described(value)}`,
       body: withField('message.recipients', [value]),
-      fate: { failed: notSent('whom it goes to') },
+      fate: { failed: notSent('its recipients') },
     },
     {
       name: `another recipient: ${described(value)}`,

@@ -608,7 +608,7 @@ test('a code that no table knows is counted, and one that is about the account i
 
   expect(counts).toMatchObject({ UnknownCodes: 1, SetUpFaults: 1 })
   expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([
-    { message: 'A code that is in no table', code: '139999' },
+    { message: 'Unmapped provider error code', code: '139999' },
     { message: 'The provider does not accept the account', code: '131042' },
   ])
 })
