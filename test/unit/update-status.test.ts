@@ -1394,6 +1394,7 @@ test('how old a message is the ledger knows, where a receipt does not say it: Hu
   await send('read')
   await world.step()
 
-  const reasons = world.lines.filter(({ message }) => message === 'Waiting').map(({ reason }) => reason)
-  expect(reasons.at(-1)).toMatch(/^HubSpot refuses the status/)
+  expect(world.lines.findLast((line) => 'message' in line && line.message === 'Waiting')).toMatchObject({
+    reason: expect.stringMatching(/^HubSpot refuses the status/),
+  })
 })
