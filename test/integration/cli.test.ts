@@ -293,7 +293,7 @@ describe('dead letters', () => {
 
     await service.goDown()
     givenUp = await hubspot.sendMessage({ ...ids, text, to: [phone], times: 0 })
-    await sendDelivery(givenUp, { attempt: 30, since: Date.now() - 2 * 86_400_000, notBefore: 0 })
+    await sendDelivery(givenUp, { attempt: 30, since: Date.now() - 2 * 86_400_000, notBefore: Date.now() })
     // expect.poll is for tests alone.
     while (hubspot.message(givenUp.id)?.told !== 'FAILED') await sleep(50)
     await service.goUp()
