@@ -98,18 +98,19 @@ const accounts: Record<string, { name: string }> = unconnected
     ? Object.fromEntries(inbox.providers.map(({ channelAccountId, name }) => [channelAccountId, { name }]))
     : teamAccounts
 const said = unconnected ? whatToFillIn(relay, unconnected.credentials) : directions(relay)
-console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${said}\n`)
 const triggers = await serveTriggers(
   unconnected
     ? { relay, player: unconnected, ...unconnected }
     : { relay, ...(inbox && { player: inbox }), accounts: () => Object.keys(accounts) },
 )
 running.defer(triggers.stop)
+// Who reads that it is ready may use the command line at once.
 const forget = noteRunning({
   ...relay,
   hubspot: { url: options.hubspot ?? relay.hubspot.url },
   controlUrl: triggers.url,
 })
+console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${said}\n`)
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? channelAccountId)
 if (!inbox && !unconnected) relay.onEvent((event) => event.type === 'message' && deliverByOwnMeans(event.message))
 if (options.messages && !unconnected && !interrupted.aborted) inbox ? playExamples(inbox) : sendMessages(relay)
