@@ -17,7 +17,7 @@ function run(args: string[], env: Record<string, string | undefined> = {}) {
   printed = ''
   npm = spawn('npm', args, {
     cwd: project,
-    env: { ...process.env, LOCAL_RELAY_NOTE: note, ...env },
+    env: { ...process.env, NO_COLOR: '1', LOCAL_RELAY_NOTE: note, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   for (const stream of [npm.stdout!, npm.stderr!]) stream.on('data', (text) => (printed += text))
@@ -64,8 +64,8 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       },
     })
 
-    expect(doctor.exitCode).toBe(1)
-    expect(setUp).toMatchObject({
+    expect(doctor.exitCode, doctor.said).toBe(1)
+    expect(setUp, setUp.said).toMatchObject({
       exitCode: 0,
       printed: expect.stringMatching(/HubSpot was told that message \w+ is SENT\./),
     })
