@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
 import { hmac } from '../platform/hmac.ts'
-import { retryAfter } from '../platform/retry.ts'
+import { againStatuses, retryAfter } from '../platform/retry.ts'
+import { withRotatedSecret } from '../platform/rotated-secret.ts'
 import { readTime } from '../platform/times.ts'
 import type { TokenAnswer } from './oauth.ts'
 import type { TokenSource } from './token-source.ts'
@@ -41,13 +42,13 @@ export function tokenEndpointAsSource(options: {
 }): TokenSource {
   const { fetchJson, url, secret, newId, now } = options
 
-  async function ask(body: string, signingSecret: string) {
+  async function ask(body: string, signingSecret: string): Promise<TokenAnswer> {
     try {
       const headers = signatureHeaders(signingSecret, { id: newId(), at: new Date(now()), body })
       return readAnswer(await fetchJson(url, { method: 'POST', headers, body }), now())
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
-      return { kind: 'busy' as const, problem: error.message }
+      return { kind: 'busy', problem: error.message }
     }
   }
 
@@ -55,13 +56,12 @@ export function tokenEndpointAsSource(options: {
     name: 'The token endpoint',
     mendedBy: 'the token endpoint knows it',
     refreshesByToken: false,
-    async renew({ portalId, refused }) {
+    renew({ portalId, refused }) {
       const body = JSON.stringify({ portalId, ...(refused && { refused }) } satisfies z.infer<typeof TokenRequest>)
-      const known = await secret()
-      const answer = await ask(body, known.secret)
-      if (answer.kind !== 'refused') return answer
-      const latest = await secret({ fresh: true })
-      return latest.secret === known.secret ? answer : ask(body, latest.secret)
+      return withRotatedSecret(secret, (signing) => ask(body, signing.secret), {
+        isWrong: ({ kind }) => kind === 'refused',
+        isSame: (one, other) => one.secret === other.secret,
+      })
     },
   }
 }
@@ -82,7 +82,7 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
   const problem = `HTTP ${status}`
   if (status === 404 && UnknownPortal.safeParse(json).success)
     return { kind: 'revoked', problem: `${problem}, unknown_portal` }
-  const isRefused = status >= 400 && status < 500 && ![408, 423, 425, 429].includes(status)
+  const isRefused = status >= 400 && status < 500 && status !== 423 && !againStatuses.has(status)
   if (isRefused) return { kind: 'refused', problem }
   if (status < 200 || status >= 300)
     return { kind: 'busy', problem, retryAfter: retryAfter(headers['retry-after'], now) }
