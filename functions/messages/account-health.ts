@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
-import { keptForDays } from './record.ts'
-import { common, type ItemChange, isFailure, type MessageChange, type RelayEvent } from './relay-events.ts'
+import { expiryOf } from './record.ts'
+import { common, type ItemChange, type MessageChange, type RelayEvent } from './relay-events.ts'
+import { isFailure } from './status.ts'
 
 /** After so many messages in a row that failed, an account is failing. */
 const failuresInARow = 5
@@ -87,8 +88,7 @@ export function createAccountHealth(table: Table, now: () => number) {
         const health = Health.parse((await table.get(pk)) ?? { pk })
         const next = afterFate(health, { messageId: ids.messageId, fate, code: after.code, at })
         if (next === health) return
-        const expiresAt = Math.ceil(now() / 1000) + keptForDays * 86_400
-        if (await table.putIfNextVersion({ ...next, version: health.version + 1, expiresAt })) return
+        if (await table.putIfNextVersion({ ...next, version: health.version + 1, expiresAt: expiryOf(now()) })) return
       }
     },
   }

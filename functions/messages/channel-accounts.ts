@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 import type { ChannelAccountChanged } from './jobs.ts'
-import { keptForDays } from './record.ts'
+import { expiryOf } from './record.ts'
 
 /** What is kept of a channel account: no address, which may be a phone number. */
 const ChannelAccount = z.object({
@@ -47,8 +47,7 @@ export function createChannelAccounts(table: Table, now: () => number) {
 
   function toItem(change: ChannelAccountChanged): Omit<ChannelAccount, 'version'> {
     const state = toState(change)
-    const expiresAt = Math.ceil(now() / 1000) + keptForDays * 86_400
-    return { pk: accountKey(change), ...state, ...(state.state === 'purged' && { expiresAt }) }
+    return { pk: accountKey(change), ...state, ...(state.state === 'purged' && { expiresAt: expiryOf(now()) }) }
   }
 }
 

@@ -1,7 +1,7 @@
 import { sentenceOf } from './part-names.ts'
 import { cleanReason } from './reasons.ts'
 import type { Knowledge, LedgerItem } from './record.ts'
-import { hubspotStatusFor, ladder, readsTheSame, rises } from './status.ts'
+import { isFailure, ladder, readsTheSame, rises } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
 /** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
@@ -24,15 +24,9 @@ export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | unde
 
 /** What an update lets us know. */
 function knownBy({ status, reason, code, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
-  return {
-    known: status,
-    reason:
-      hubspotStatusFor(status) === 'FAILED'
-        ? cleanReason(reason ?? '') || 'The message could not be delivered'
-        : undefined,
-    code: hubspotStatusFor(status) === 'FAILED' ? code : undefined,
-    providerMessageId: providerMessageId ?? before.providerMessageId,
-  }
+  const known = { known: status, providerMessageId: providerMessageId ?? before.providerMessageId }
+  if (!isFailure(status)) return { ...known, reason: undefined, code: undefined }
+  return { ...known, reason: cleanReason(reason ?? '') || 'The message could not be delivered', code }
 }
 
 /**
@@ -44,11 +38,11 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
     parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
   const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
   if (!known) return {}
-  if (hubspotStatusFor(known) !== 'FAILED') return { known, reason: undefined, code: undefined }
+  if (!isFailure(known)) return { known, reason: undefined, code: undefined }
   const these = parts.filter((part) => part.known === known)
   const code = these.find((part) => part.code)?.code
   if (names?.length === parts.length) {
-    const fates = parts.map(({ known }) => known && (known === 'failed' || known === 'unconfirmed' ? known : 'arrived'))
+    const fates = parts.map(({ known }) => known && (isFailure(known) ? known : 'arrived'))
     return { known, code, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
   }
   const what = known === 'failed' ? 'failed' : 'not confirmed'
@@ -58,7 +52,5 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
 /** Whether an agent reads the same in HubSpot, down to the reason. */
 export function agentReadsTheSame(now: Knowledge, before: Knowledge) {
   if (!now.known) return before.known === undefined
-  return (
-    readsTheSame(now.known, before.known) && (hubspotStatusFor(now.known) !== 'FAILED' || now.reason === before.reason)
-  )
+  return readsTheSame(now.known, before.known) && (!isFailure(now.known) || now.reason === before.reason)
 }

@@ -1,6 +1,6 @@
 import type { Table } from '../platform/table.ts'
 import type { MessageKey } from './jobs.ts'
-import { type Decision, keptForDays, LedgerItem, ledgerKey } from './record.ts'
+import { type Decision, expiryOf, LedgerItem, ledgerKey } from './record.ts'
 
 /** What is known of every message, one item each. */
 export type Ledger = ReturnType<typeof createLedger>
@@ -19,11 +19,7 @@ export function createLedger(table: Table, now: () => number) {
     for (let decidedOn = seen ?? (await read(key)); ; decidedOn = await read(key)) {
       const { next, answer } = decide(decidedOn)
       if (!next) return { answer, decidedOn, item: decidedOn }
-      const written = {
-        ...next,
-        version: decidedOn.version + 1,
-        expiresAt: Math.ceil(now() / 1000) + keptForDays * 86_400,
-      }
+      const written = { ...next, version: decidedOn.version + 1, expiresAt: expiryOf(now()) }
       if (await table.putIfNextVersion(written)) return { answer, decidedOn, item: written }
     }
   }

@@ -7,6 +7,9 @@ import { Status, Word } from './status.ts'
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
 
+/** When an item expires that is written now and kept for some days: seconds since 1970, for DynamoDB's TTL. `now`: milliseconds since then. */
+export const expiryOf = (now: number, days = keptForDays) => Math.ceil(now / 1000) + days * 86_400
+
 /** What came of a send. */
 export const SendOutcome = z.discriminatedUnion('outcome', [
   /** The provider took it. `status` is what is known by that alone; `accepted` says nothing to HubSpot yet. */

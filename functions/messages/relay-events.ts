@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Status, Word } from './status.ts'
+import { isFailure, Status, Word } from './status.ts'
 
 /** What stands in every event: ids and times, never a text or an address. */
 const Common = {
@@ -127,9 +127,6 @@ export function eventsOfMessage(
     events.push({ type: 'message.given-up', detail: { ...about('given-up', givenUp.at), what: givenUp.what } })
   return events
 }
-
-/** Whether a status is one of those that agents see as FAILED. */
-export const isFailure = (status: Status | undefined) => status === 'failed' || status === 'unconfirmed'
 
 /** What every event says, made out of the change that it is about. */
 export function common(change: ItemChange, type: string, { relay, at }: { relay: string; at: string }) {

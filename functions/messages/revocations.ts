@@ -1,5 +1,5 @@
 import type { Table } from '../platform/table.ts'
-import { keptForDays } from './record.ts'
+import { expiryOf } from './record.ts'
 import type { ItemChange } from './relay-events.ts'
 
 /**
@@ -12,8 +12,8 @@ export const createRevocations = (table: Table, now: () => number) => ({
     for (;;) {
       const item = await table.get(pk)
       const version = (typeof item === 'object' && item && 'version' in item ? Number(item.version) : 0) + 1
-      const expiresAt = Math.ceil(now() / 1000) + keptForDays * 86_400
-      if (await table.putIfNextVersion({ pk, version, at: new Date(now()).toISOString(), expiresAt })) return
+      const revoked = { pk, version, at: new Date(now()).toISOString(), expiresAt: expiryOf(now()) }
+      if (await table.putIfNextVersion(revoked)) return
     }
   },
 })

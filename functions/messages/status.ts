@@ -27,6 +27,9 @@ export function hubspotStatusFor(status: Status) {
   return words[status]
 }
 
+/** Whether agents see a status as FAILED. */
+export const isFailure = (status: Status | undefined) => status === 'failed' || status === 'unconfirmed'
+
 /** Whether `status` stands above what is known; everything stands above nothing. */
 export function rises(status: Status, known: Status | undefined) {
   return known === undefined || ladder.indexOf(status) > ladder.indexOf(known)

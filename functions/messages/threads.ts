@@ -3,6 +3,7 @@ import { Deferred } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { DeliveryJob } from './jobs.ts'
 import { createLedger } from './ledger.ts'
+import { expiryOf } from './record.ts'
 import { isSent } from './sends.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
@@ -32,7 +33,12 @@ export function createThreads(table: Table, now: () => number) {
       if (own) return ahead.length > 0
       const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt), since: now() }
       const later = item.begun.filter((other) => counts(other) && isBefore(me, other))
-      const next = { ...item, version: item.version + 1, begun: [...ahead, me, ...later], expiresAt: expiry(now()) }
+      const next = {
+        ...item,
+        version: item.version + 1,
+        begun: [...ahead, me, ...later],
+        expiresAt: expiryOf(now(), keptThreadForDays),
+      }
       if (await table.putIfNextVersion(next)) return ahead.length > 0
     }
   }
@@ -91,5 +97,5 @@ type Moment = Pick<Begun, 'messageId' | 'createdAt'>
 const isBefore = (a: Moment, b: Moment) =>
   a.createdAt === b.createdAt ? a.messageId < b.messageId : a.createdAt < b.createdAt
 
-// Seconds since 1970, for DynamoDB's TTL: long after nobody waits any more.
-const expiry = (now: number) => Math.ceil(now / 1000) + 86_400
+// In days: long after nobody waits any more.
+const keptThreadForDays = 1
