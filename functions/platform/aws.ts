@@ -4,6 +4,7 @@ import { createDynamoDb, type DynamoDb, dynamoDbEndpoint } from './dynamodb.ts'
 import { defaultProvider } from './environment-credentials.ts'
 import { createEventBus, type EventBus } from './event-bus.ts'
 import { createFetchJson, createHttp } from './fetch-json.ts'
+import { domainOf } from './partitions.ts'
 import { requestHandler, requestSigner } from './sdk-transport.ts'
 
 // An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout.
@@ -43,9 +44,8 @@ export function connectDynamoDb(env: NodeJS.ProcessEnv): DynamoDb {
 /** A bus of EventBridge, by its name or ARN. */
 export function connectEventBus(name: string, env: NodeJS.ProcessEnv): EventBus {
   const region = env['AWS_REGION'] ?? ''
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   const endpoint =
-    env['AWS_ENDPOINT_URL_EVENTBRIDGE'] ?? env['AWS_ENDPOINT_URL'] ?? `https://events.${region}.${domain}`
+    env['AWS_ENDPOINT_URL_EVENTBRIDGE'] ?? env['AWS_ENDPOINT_URL'] ?? `https://events.${region}.${domainOf(region)}`
   return createEventBus(name, { region, endpoint, credentials, fetchJson: createFetchJson({ timeout: 5000 }) })
 }
 

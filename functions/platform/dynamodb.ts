@@ -10,6 +10,7 @@ import type {
   UpdateItemOutput,
 } from '@aws-sdk/client-dynamodb'
 import { type FetchJson, type HttpResponse, NoAnswer } from './fetch-json.ts'
+import { domainOf } from './partitions.ts'
 import { type Credentials, signedHeaders } from './sign-request.ts'
 
 /** The operations that are needed, each with its input and output. */
@@ -148,18 +149,7 @@ export function dynamoDbEndpoint(
   }: { url?: string | undefined; fips?: boolean; dualStack?: boolean | undefined } = {},
 ) {
   if (url) return url
-  const [, suffix, dualStackSuffix] = partitions.find(([regions]) => regions.test(region))!
   // GovCloud's usual endpoints are FIPS.
   const name = fips && (dualStack || !region.startsWith('us-gov-')) ? 'dynamodb-fips' : 'dynamodb'
-  return `https://${name}.${region}.${dualStack ? dualStackSuffix : suffix}`
+  return `https://${name}.${region}.${domainOf(region, { dualStack })}`
 }
-
-const partitions: [RegExp, string, string][] = [
-  [/^cn-/, 'amazonaws.com.cn', 'api.amazonwebservices.com.cn'],
-  [/^us-iso-/, 'c2s.ic.gov', 'api.aws.ic.gov'],
-  [/^us-isob-/, 'sc2s.sgov.gov', 'api.aws.scloud'],
-  [/^us-isof-/, 'csp.hci.ic.gov', 'api.aws.hci.ic.gov'],
-  [/^eu-isoe-/, 'cloud.adc-e.uk', 'api.cloud-aws.adc-e.uk'],
-  [/^eusc-/, 'amazonaws.eu', 'api.amazonwebservices.eu'],
-  [/./, 'amazonaws.com', 'api.aws'],
-]
