@@ -1,20 +1,10 @@
-import type { Context } from 'aws-lambda'
-import twilioLibrary from 'twilio'
 import { expect, test } from 'vitest'
-import { createSecrets } from '../../functions/platform/secrets.ts'
-import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
-import { createHandler } from '../../functions/provider-receipt.ts'
-import { createAccounts } from '../../functions/providers/accounts.ts'
-import { receipts } from '../../functions/providers/receipts.ts'
 import { fromQuery } from '../../functions/providers/references.ts'
 import { sign } from '../../functions/providers/whatsapp/signature.ts'
-import { createFakeSecretsManager } from '../support/aws.ts'
-import { httpEvent } from '../support/http-events.ts'
-import { createWorld } from '../support/world.ts'
+import { authToken, takeReceipts } from '../support/receipts-without-delivery.ts'
 
 // A team sends by its own means, and lets its provider's receipts come here: by docs/providers/references.md alone.
 
-const authToken = 'f'.repeat(32)
 const twilio = { provider: 'twilio', accountSid: `AC${'0'.repeat(32)}`, authTokens: [authToken], from: '+15550100' }
 const whatsapp = {
   provider: 'whatsapp',
@@ -24,42 +14,13 @@ const whatsapp = {
   verifyToken: 'x',
 }
 
-function setUp(account: object) {
-  const secretsManager = createFakeSecretsManager()
-  secretsManager.values.set('2', JSON.stringify(account))
-  const world = createWorld({ delivers: false })
-  const secrets = createSecrets(inSecretsManager(secretsManager.client), world.now)
-  const handler = createHandler({
-    accounts: createAccounts({ credentials: secrets, adapters: receipts }),
-    statusUpdates: world.statusUpdates,
-    handOns: { send: async () => {} },
-    publicBaseUrl: 'https://relay.test',
-    telemetry: world.telemetry,
-    now: world.now,
-  })
-  const post = async (url: string, headers: Record<string, string>, body: string) => {
-    const [channelId = '', channelAccountId] = new URL(url).pathname.split('/').slice(2)
-    const pathParameters = { channelId, ...(channelAccountId !== undefined && { channelAccountId }) }
-    const answer = await handler(httpEvent({ url, headers, body, pathParameters }), {} as Context)
-    await world.rest()
-    return answer?.statusCode
-  }
-  const callBack = (url: string, fields: Record<string, string>) => {
-    const type = { 'content-type': 'application/x-www-form-urlencoded' }
-    const signature = twilioLibrary.getExpectedTwilioSignature(authToken, url, fields)
-    return post(url, { ...type, 'x-twilio-signature': signature }, new URLSearchParams(fields).toString())
-  }
-  const held = () => world.hubspot.held.get('m')
-  return { post, callBack, held, world }
-}
-
 test.each([
   ['https://relay.test/receipts/2?c=2&m=m&p=1'],
   ['https://relay.test/receipts/2?a=3&c=2&m=m&p=1'],
   ['https://relay.test/receipts/2?p=1&m=m&c=2&v=1'],
   ['https://relay.test/receipts/2/3?c=2&m=m&mine=7&p=1'],
 ])("Twilio's receipts of a message that the team sent tell HubSpot, by the StatusCallback %s", async (url) => {
-  const { callBack, held } = setUp(twilio)
+  const { callBack, held } = takeReceipts(twilio)
 
   expect(await callBack(url, { MessageSid: 'SM1', MessageStatus: 'sent' })).toBe(204)
   expect(held()).toEqual({ statusType: 'SENT' })
@@ -69,7 +30,7 @@ test.each([
 })
 
 test("WhatsApp's statuses of a message that the team sent tell HubSpot, by biz_opaque_callback_data", async () => {
-  const { post, held } = setUp(whatsapp)
+  const { post, held } = takeReceipts(whatsapp)
   const biz_opaque_callback_data = 'relay?c=2&m=m&p=1'
   const errors = [{ code: 131026, title: 'Message undeliverable' }]
   const status = { id: 'wamid.1', status: 'failed', timestamp: '1795348802', errors, biz_opaque_callback_data }
@@ -83,7 +44,7 @@ test("WhatsApp's statuses of a message that the team sent tell HubSpot, by biz_o
 })
 
 test('several sends of one message are told of together', async () => {
-  const { callBack, held } = setUp(twilio)
+  const { callBack, held } = takeReceipts(twilio)
   const url = (n: string) => `https://relay.test/receipts/2?c=2&m=m&n=${n}&p=1`
 
   await callBack(url('0.2'), { MessageSid: 'SM1', MessageStatus: 'delivered' })
@@ -96,7 +57,7 @@ test('several sends of one message are told of together', async () => {
 test.each(['c=2&m=m', 'c=2&p=1', 'c=x&m=m&p=1', 'c=2&m=m&p=1&v=2'])(
   'what is no reference by version 1 is none: %s',
   async (query) => {
-    const { callBack, held } = setUp(twilio)
+    const { callBack, held } = takeReceipts(twilio)
 
     expect(fromQuery(query)).toBeUndefined()
     expect(await callBack(`https://relay.test/receipts/2?${query}`, { MessageStatus: 'sent' })).toBe(204)
