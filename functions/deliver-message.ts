@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { eventIfRead, eventOf } from './hubspot/queued-events.ts'
+import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
 import type { Resend } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { version } from './messages/job-version.ts'
@@ -50,7 +50,7 @@ export function createHandler(given: Deps) {
     progress: Progress,
     handle: (job, run) => handle(deps, job, run),
     async beforeEnding(job, run, reason) {
-      const event = eventIfRead(job, run.since)
+      const event = eventIfReadable(job, run.since)
       if (event?.kind === 'undeliverable') await deps.outcomes.queueUndeliverable(event.message, event.reason)
       if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, reason)
       if (event && event.kind !== 'account') await noteGivenUp(deps, 'job' in event ? event.job : event.message)
@@ -188,7 +188,7 @@ async function lookUpDoubts(
 
 /** The message that a job is to deliver; undefined where there is none. */
 function messageIn(job: Delivery, run: Run) {
-  const event = eventIfRead(job, run.since)
+  const event = eventIfReadable(job, run.since)
   return event?.kind === 'message' ? event.job : undefined
 }
 

@@ -1,7 +1,8 @@
 import type { ReadAppSecret } from './hubspot/app-secret.ts'
 import { eventsIn, mostEvents } from './hubspot/event-array.ts'
-import { type ReadEvent, readEvent, toAnnouncement } from './hubspot/events.ts'
+import { type ParsedEvent, parseEvent, toAnnouncement } from './hubspot/events.ts'
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
+import { toRawEvents } from './hubspot/queued-events.ts'
 import { type NotHubSpots, whyNotHubSpots } from './hubspot/verify-webhook.ts'
 import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
@@ -10,10 +11,9 @@ import {
   type ChannelAccountChanged,
   type DeliveryJob,
   type MessageAnnounced,
+  type RawEvent,
   tenantOf,
-  type UnreadEvent,
 } from './messages/jobs.ts'
-import { asItCame } from './messages/unread.ts'
 import { deadLetter } from './platform/envelope.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, largestBody, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
@@ -62,13 +62,13 @@ export function createHandler(deps: Deps) {
   }
 
   async function acceptOne(body: Buffer, arrival: Arrival) {
-    const event = readEvent(body, arrival)
+    const event = parseEvent(body, arrival)
     const { traceId } = arrival
     const unexpected = event.unexpected.length > 0 ? { unexpected: event.unexpected } : {}
     for (const field of event.unexpected) telemetry.count('UnexpectedFields', 1, { field })
     switch (event.kind) {
       case 'message':
-        await (deps.delivers ? queueMessage(event.job, body) : queueWhole(toAnnouncement(event.job)))
+        await (deps.delivers ? queueMessage(event.job, body) : queueJob(toAnnouncement(event.job)))
         // The one line that names the thread, by which an operator finds its messages. In another form it may be anything.
         return say('Message queued', 'MessagesAccepted', {
           ...about(event.job),
@@ -78,7 +78,7 @@ export function createHandler(deps: Deps) {
       case 'undeliverable':
         return acceptUndeliverable(event, body, unexpected)
       case 'account':
-        await queueWhole(event.job)
+        await queueJob(event.job)
         return say('Channel account event', 'ChannelAccountEvents', {
           ...about(event.job),
           change: event.job.change,
@@ -98,38 +98,38 @@ export function createHandler(deps: Deps) {
 
   /** Whoever works the queue off tells the agent, and keeps the event. Where the team delivers, the message may have gone out. */
   async function acceptUndeliverable(
-    { message, problem }: Extract<ReadEvent, { kind: 'undeliverable' }>,
+    { message, problem }: Extract<ParsedEvent, { kind: 'undeliverable' }>,
     body: Buffer,
     fields: object,
   ) {
     const { channelAccountId } = message
-    if (deps.delivers) await queueAsItCame(message, body)
+    if (deps.delivers) await queueRaw(message, body)
     else if (channelAccountId === undefined) return keep(body, problem, message.traceId)
-    else await queueWhole(toAnnouncement({ ...message, channelAccountId }))
+    else await queueJob(toAnnouncement({ ...message, channelAccountId }))
     telemetry.warn('Message that cannot be delivered', { ...about(message), problem, ...fields })
     telemetry.count(deps.delivers ? 'MessagesUndeliverable' : 'MessagesAccepted')
   }
 
   /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
   async function queueMessage(job: Omit<DeliveryJob, 'v'>, body: Buffer) {
-    if (body.length > largestBody) return queueAsItCame(job, body)
+    if (body.length > largestBody) return queueRaw(job, body)
     try {
-      await queueWhole(job)
+      await queueJob(job)
     } catch (error) {
       if (!(error instanceof TooLargeForQueue)) throw error
-      await queueAsItCame(job, body)
+      await queueRaw(job, body)
     }
   }
 
-  function queueWhole(job: Jobs) {
+  function queueJob(job: Jobs) {
     return queue.send({ v: version, ...job }, { group: tenantOf(job) })
   }
 
   /** A body that SQS does not take in one piece waits among the dead letters in several; the first tells the agent. */
-  async function queueAsItCame(message: Undeliverable, body: Buffer) {
+  async function queueRaw(message: Undeliverable, body: Buffer) {
     const { portalId, channelId, channelAccountId, messageId, createdAt, traceId } = message
     const ids = { portalId, channelId, channelAccountId, messageId, createdAt }
-    const [first, ...others] = asItCame(body, traceId)
+    const [first, ...others] = toRawEvents(body, traceId)
     await allOf(others.map((piece) => keepPiece(piece, 'larger than SQS takes')))
     await queue.send({ ...first!, ...ids }, { group: portalId })
   }
@@ -137,11 +137,11 @@ export function createHandler(deps: Deps) {
   /** Among the dead letters, byte by byte. */
   async function keep(body: Buffer, problem: string, traceId: string) {
     const reason = `Unreadable event: ${problem}`
-    await allOf(asItCame(body, traceId).map((piece) => keepPiece(piece, reason)))
+    await allOf(toRawEvents(body, traceId).map((piece) => keepPiece(piece, reason)))
     say('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
   }
 
-  function keepPiece(job: UnreadEvent, reason: string) {
+  function keepPiece(job: RawEvent, reason: string) {
     const letter = deadLetter(job, { reason, attempts: 1, since: now(), at: now() })
     return deadLetters.send(letter, { group: tenantOf(job) })
   }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { toAnnouncement } from './hubspot/events.ts'
-import { readAnew } from './hubspot/queued-events.ts'
+import { parseRawEvent } from './hubspot/queued-events.ts'
 import { type TellDeps, tellHubSpot } from './hubspot/tell.ts'
 import { makeReady } from './hubspot/update-message.ts'
 import { Attempts } from './hubspot/update-outcome.ts'
@@ -8,7 +8,7 @@ import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { asCopy, superseded } from './messages/copies.ts'
 import { version } from './messages/job-version.ts'
-import { about, type MessageAnnounced, StatusJob, tenantOf, type UnreadEvent } from './messages/jobs.ts'
+import { about, type MessageAnnounced, type RawEvent, StatusJob, tenantOf } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record.ts'
 import { createReport } from './messages/report.ts'
@@ -141,8 +141,8 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
 }
 
 /** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */
-function handleEvent(deps: Deps, job: UnreadEvent, run: Run) {
-  const event = readAnew(job, run.since)
+function handleEvent(deps: Deps, job: RawEvent, run: Run) {
+  const event = parseRawEvent(job, run.since)
   if (event.kind === 'account') return deps.channelAccounts.record(event.job)
   const { channelAccountId, ...message } = event.kind === 'message' ? event.job : event.message
   if (channelAccountId === undefined) throw new PermanentError('The channel account of the message cannot be read')

@@ -30,7 +30,7 @@ export const eventFields = [
 export type EventField = (typeof eventFields)[number]
 
 /** Who sends or receives a message. */
-type ReadParty = Party & {
+type ParsedParty = Party & {
   /** Set where there is an address that cannot be read. */
   isUnreadable?: boolean
 }
@@ -57,7 +57,7 @@ export function createFieldReader(receivedAt: number) {
   const id = (field: EventField, value: unknown) => read(field, value, textId, wholeNumber)
   const list = (field: EventField, value: unknown) => read(field, value, asList, (value) => [value]) ?? []
 
-  function party(field: EventField, value: unknown): ReadParty | undefined {
+  function party(field: EventField, value: unknown): ParsedParty | undefined {
     const fields = read(field, value, asFields)
     const identifier = fields?.['deliveryIdentifier']
     return (

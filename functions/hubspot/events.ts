@@ -3,15 +3,15 @@ import { parseJsonExactly } from '../platform/json.ts'
 import { createFieldReader, type FieldReader, type Fields } from './event-fields.ts'
 import {
   type Arrival,
-  type ReadMessage,
-  readOutgoingMessage,
+  type ParsedMessage,
+  parseOutgoingMessage,
   type Undeliverable,
   whichIsMissing,
 } from './outgoing-message.ts'
 
 /** What an event says. */
-export type ReadEvent =
-  | ReadMessage
+export type ParsedEvent =
+  | ParsedMessage
   | { kind: 'account'; job: Omit<ChannelAccountChanged, 'v'> }
   /** What the command line posts to see whether it arrives. */
   | { kind: 'trial' }
@@ -34,19 +34,19 @@ export const trialType = 'RELAY_TRIAL'
  * Reads one event. `unexpected` names the fields that were not as HubSpot documents them, and were repaired or dropped.
  * Never throws, whatever the bytes are. Why so: docs/decisions/0014-events-in-another-form.md.
  */
-export function readEvent(body: Uint8Array, arrival: Arrival): ReadEvent & { unexpected: string[] } {
+export function parseEvent(body: Uint8Array, arrival: Arrival): ParsedEvent & { unexpected: string[] } {
   const fields = createFieldReader(arrival.receivedAt)
   return { ...read(body, fields, arrival), unexpected: [...fields.unexpected] }
 }
 
-function read(body: Uint8Array, fields: FieldReader, arrival: Arrival): ReadEvent {
+function read(body: Uint8Array, fields: FieldReader, arrival: Arrival): ParsedEvent {
   const original = decode(body)
   const document = parseJsonExactly(original.text)
   const event = fields.object('body', document)
   if (!event && !original.isUtf8) return { kind: 'unreadable', problem: 'not UTF-8' }
   if (!event) return { kind: 'unreadable', problem: document === undefined ? 'not JSON' : 'document: not an object' }
   const { type } = event
-  if (type === outgoingMessage) return readOutgoingMessage(event, fields, arrival, original)
+  if (type === outgoingMessage) return parseOutgoingMessage(event, fields, arrival, original)
   const change = accountChanges.get(type)
   if (change) return readAccount(event, change, fields, arrival)
   if (type === trialType) return { kind: 'trial' }
@@ -71,7 +71,7 @@ function readAccount(
   change: ChannelAccountChanged['change'],
   fields: FieldReader,
   { traceId, receivedAt }: Arrival,
-): ReadEvent {
+): ParsedEvent {
   const portalId = fields.digits('portalId', event['portalId'])
   const channelId = fields.digits('channelId', event['channelId'])
   const channelAccountId = fields.id('channelAccountId', event['channelAccountId'])

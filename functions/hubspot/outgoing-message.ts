@@ -7,7 +7,7 @@ import { type EventField, type FieldReader, type Fields, isMissing } from './eve
 export type Arrival = { traceId: string; receivedAt: number }
 
 /** An agent's message, as an event announces it. */
-export type ReadMessage =
+export type ParsedMessage =
   | { kind: 'message'; job: Omit<DeliveryJob, 'v'> }
   /** One that cannot be delivered, whatever one does: why, for the agent, and what was wrong with which fields, for the log. */
   | { kind: 'undeliverable'; message: Undeliverable; reason: string; problem: string }
@@ -23,12 +23,12 @@ export type Undeliverable = Pick<DeliveryJob, 'portalId' | 'channelId' | 'messag
  * Reads an OUTGOING_CHANNEL_MESSAGE_CREATED. Portal, channel, account, message, recipients and content are needed, and
  * never guessed; nothing else stops a message. `original` is the event as it came, and whether its bytes were UTF-8.
  */
-export function readOutgoingMessage(
+export function parseOutgoingMessage(
   event: Fields,
   fields: FieldReader,
   { traceId, receivedAt }: Arrival,
   original: { text: string; isUtf8: boolean },
-): ReadMessage {
+): ParsedMessage {
   const message = fields.object('message', event['message']) ?? {}
   const portalId = fields.digits('portalId', event['portalId'])
   // HubSpot's guide has it in both places.
@@ -50,12 +50,12 @@ export function readOutgoingMessage(
     eventId,
     traceId,
   }
-  const { content, unread } = readContent(message, fields)
-  if (!original.isUtf8) unread.unshift('body')
-  if (channelAccountId === undefined) unread.unshift('message.channelAccountId')
-  if (channelAccountId === undefined || unread.length > 0) {
-    const problem = unread.map((field) => `${field}: cannot be read`).join('; ')
-    return { kind: 'undeliverable', message: { ...ids, channelAccountId }, reason: reasonFor(unread), problem }
+  const { content, unreadable } = readContent(message, fields)
+  if (!original.isUtf8) unreadable.unshift('body')
+  if (channelAccountId === undefined) unreadable.unshift('message.channelAccountId')
+  if (channelAccountId === undefined || unreadable.length > 0) {
+    const problem = unreadable.map((field) => `${field}: cannot be read`).join('; ')
+    return { kind: 'undeliverable', message: { ...ids, channelAccountId }, reason: reasonFor(unreadable), problem }
   }
   const job = {
     type: 'message' as const,
@@ -86,18 +86,22 @@ function readSender(senders: unknown, fields: FieldReader): Party | undefined {
 
 /** What a message consists of, and the fields of it that cannot be read: nothing is sent without them. */
 function readContent(message: Fields, fields: FieldReader) {
-  const unread: Unread[] = []
-  const needed = <T>(field: Unread, name: string, read: (field: EventField, value: unknown) => T | undefined) => {
+  const unreadable: UnreadableField[] = []
+  const needed = <T>(
+    field: UnreadableField,
+    name: string,
+    read: (field: EventField, value: unknown) => T | undefined,
+  ) => {
     const value = message[name]
     const content = read(field, value)
-    if (content === undefined && !isMissing(value)) unread.push(field)
+    if (content === undefined && !isMissing(value)) unreadable.push(field)
     return content
   }
   const recipients = needed('message.recipients', 'recipients', fields.list) ?? []
   const parties = recipients.map((recipient) => fields.party('message.recipients', recipient))
   const to = parties.filter((party) => party !== undefined && !party.isUnreadable) as Party[]
   const unreadableRecipients = parties.length - to.length
-  if (parties.length > 0 && to.length === 0) unread.push('message.recipients')
+  if (parties.length > 0 && to.length === 0) unreadable.push('message.recipients')
   const content = {
     to,
     ...(to.length > 0 && unreadableRecipients > 0 && { unreadableRecipients }),
@@ -105,11 +109,11 @@ function readContent(message: Fields, fields: FieldReader) {
     richText: needed('message.richText', 'richText', fields.text),
     attachments: needed('message.attachments', 'attachments', fields.list) ?? [],
   }
-  if (isDeep(content.attachments)) unread.push('message.attachments')
-  return { content, unread }
+  if (isDeep(content.attachments)) unreadable.push('message.attachments')
+  return { content, unreadable }
 }
 
-type Unread = keyof typeof sentences
+type UnreadableField = keyof typeof sentences
 
 const sentences = {
   'message.channelAccountId': 'the account that it goes out by',
@@ -121,12 +125,12 @@ const sentences = {
 }
 
 /** Why a message was not sent, and what the agent may do. */
-function reasonFor(unread: Unread[]) {
-  const what = unread.map((field) => sentences[field]).join(', ')
+function reasonFor(unreadable: UnreadableField[]) {
+  const what = unreadable.map((field) => sentences[field]).join(', ')
   const advice =
-    unread.join() === 'message.attachments'
+    unreadable.join() === 'message.attachments'
       ? 'Send it without them, or tell your administrator.'
-      : unread.join() === 'message.richText'
+      : unreadable.join() === 'message.richText'
         ? 'Send it without formatting, or tell your administrator.'
         : 'Send it again, and if that fails too, tell your administrator.'
   return `The message was not sent: HubSpot sent ${what} in a form that could not be read. ${advice}`

@@ -1,35 +1,52 @@
 import { version } from '../messages/job-version.ts'
-import type { ChannelAccountChanged, Delivery, DeliveryJob, UnreadEvent } from '../messages/jobs.ts'
-import { gunzip } from '../platform/queue.ts'
+import type { ChannelAccountChanged, Delivery, DeliveryJob, RawEvent } from '../messages/jobs.ts'
+import { gunzip, gzip } from '../platform/queue.ts'
 import { PermanentError } from '../platform/retry.ts'
-import { type ReadEvent, readEvent } from './events.ts'
+import { type ParsedEvent, parseEvent } from './events.ts'
 
 /** What an event says is to be done. */
 export type EventToHandle =
   | { kind: 'message'; job: DeliveryJob }
   | { kind: 'account'; job: ChannelAccountChanged }
-  | Extract<ReadEvent, { kind: 'undeliverable' }>
+  | Extract<ParsedEvent, { kind: 'undeliverable' }>
 
-/** Reads an event that was queued as it came. Throws PermanentError where it still says nothing that could be done. */
-export function readAnew(event: UnreadEvent, receivedAt: number): EventToHandle {
-  const { unread, piece, traceId } = event
+/**
+ * An event as HubSpot posted it, byte by byte, in as many pieces as SQS needs: it takes 1 MiB, and little of what HubSpot may
+ * post is larger than that once gzipped. Joined, the pieces are the whole again.
+ */
+export function toRawEvents(body: Uint8Array, traceId: string): RawEvent[] {
+  const packed = gzip(body)
+  const of = Math.ceil(packed.length / maxPieceLength)
+  if (of <= 1) return [{ v: version, type: 'event', rawBody: packed, traceId }]
+  return Array.from({ length: of }, (_, index) => {
+    const rawBody = packed.slice(index * maxPieceLength, (index + 1) * maxPieceLength)
+    return { v: version, type: 'event', rawBody, piece: { index, of }, traceId }
+  })
+}
+
+// In characters of base64; the rest of 1 MiB is for what surrounds it.
+const maxPieceLength = 1_000_000
+
+/** Parses a raw event. Throws PermanentError where this version still cannot tell what to do with it. */
+export function parseRawEvent(event: RawEvent, receivedAt: number): EventToHandle {
+  const { rawBody, piece, traceId } = event
   if (piece) return inPieces(event, piece, receivedAt)
-  const read = readEvent(gunzip(unread), { traceId, receivedAt })
-  if (read.kind === 'unreadable') throw new PermanentError(`Still not to be read: ${read.problem}`)
-  if (read.kind === 'unknown' || read.kind === 'trial')
+  const parsed = parseEvent(gunzip(rawBody), { traceId, receivedAt })
+  if (parsed.kind === 'unreadable') throw new PermanentError(`Still unreadable: ${parsed.problem}`)
+  if (parsed.kind === 'unknown' || parsed.kind === 'trial')
     throw new PermanentError('Still of a type that this version does not know')
-  switch (read.kind) {
+  switch (parsed.kind) {
     case 'message':
-      return { kind: 'message', job: { v: version, ...read.job } }
+      return { kind: 'message', job: { v: version, ...parsed.job } }
     case 'account':
-      return { kind: 'account', job: { v: version, ...read.job } }
+      return { kind: 'account', job: { v: version, ...parsed.job } }
     case 'undeliverable':
-      return read
+      return parsed
   }
 }
 
 /** A message that is too large for SQS cannot be delivered; the first of its pieces knows whose it is. */
-function inPieces(event: UnreadEvent, { index, of }: { index: number; of: number }, receivedAt: number): EventToHandle {
+function inPieces(event: RawEvent, { index, of }: { index: number; of: number }, receivedAt: number): EventToHandle {
   const problem = `larger than SQS takes, piece ${index + 1} of ${of}`
   const { portalId, channelId, channelAccountId, messageId, traceId } = event
   if (portalId === undefined || channelId === undefined || messageId === undefined) throw new PermanentError(problem)
@@ -41,7 +58,7 @@ function inPieces(event: UnreadEvent, { index, of }: { index: number; of: number
 const tooLarge =
   'The message was not sent: it is too large. Send it in several messages, and pictures as files instead of within the text.'
 
-/** What a job is about, which may be an event as HubSpot posted it. Throws PermanentError as `readAnew` does. */
+/** The event that a job carries, raw or parsed. Throws PermanentError as `parseRawEvent` does. */
 export function eventOf(job: Delivery, receivedAt: number): EventToHandle {
   switch (job.type) {
     case 'message':
@@ -49,12 +66,12 @@ export function eventOf(job: Delivery, receivedAt: number): EventToHandle {
     case 'account':
       return { kind: 'account', job }
     case 'event':
-      return readAnew(job, receivedAt)
+      return parseRawEvent(job, receivedAt)
   }
 }
 
-/** The same; undefined where nothing can be read. */
-export function eventIfRead(job: Delivery, receivedAt: number): EventToHandle | undefined {
+/** The same; undefined where it cannot be read. */
+export function eventIfReadable(job: Delivery, receivedAt: number): EventToHandle | undefined {
   try {
     return eventOf(job, receivedAt)
   } catch (error) {

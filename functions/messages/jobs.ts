@@ -45,12 +45,12 @@ export const MessageAnnounced = z.object({
 })
 export type MessageAnnounced = z.infer<typeof MessageAnnounced>
 
-/** A signed event of HubSpot's as it came: too large for a job, or not to be understood, and kept until a version comes that does. */
-export const UnreadEvent = z.object({
+/** A signed event as HubSpot posted it: too large for a job, or one that this version cannot read, kept for a version that can. */
+export const RawEvent = z.object({
   v: Version,
   type: z.literal('event'),
   /** HubSpot's body, gzipped, in base64. */
-  unread: z.string(),
+  rawBody: z.string(),
   /** Where that is more than SQS takes, which piece of it this is, counted from 0. */
   piece: z.object({ index: z.int().min(0), of: z.int().min(2) }).optional(),
   /** The message that it is about, where that could be read. */
@@ -61,7 +61,7 @@ export const UnreadEvent = z.object({
   createdAt: z.iso.datetime({ offset: true }).optional(),
   traceId: z.string(),
 })
-export type UnreadEvent = z.infer<typeof UnreadEvent>
+export type RawEvent = z.infer<typeof RawEvent>
 
 /** A channel account that was created, updated or purged at HubSpot. */
 export const ChannelAccountChanged = z.object({
@@ -96,11 +96,11 @@ export const HandOnJob = z.object({
 export type HandOnJob = z.infer<typeof HandOnJob>
 
 /** What `update-status` does. */
-export const StatusJob = z.union([StatusUpdate, MessageAnnounced, ChannelAccountChanged, UnreadEvent])
+export const StatusJob = z.union([StatusUpdate, MessageAnnounced, ChannelAccountChanged, RawEvent])
 export type StatusJob = z.infer<typeof StatusJob>
 
 /** What `deliver-message` does. */
-export const Delivery = z.union([DeliveryJob, ChannelAccountChanged, UnreadEvent])
+export const Delivery = z.union([DeliveryJob, ChannelAccountChanged, RawEvent])
 export type Delivery = z.infer<typeof Delivery>
 
 /** The message that a job is about. */

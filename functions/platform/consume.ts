@@ -48,7 +48,7 @@ async function work<Job, Progress extends object>(
   try {
     // Newer code is left what this code cannot read, as it is.
     if (versionOf(body) === consumer.version + 1)
-      return await leaveToNewerCode(consumer, asItCame(parcel, envelope), envelope.waiting)
+      return await leaveToNewerCode(consumer, withProgressAsWritten(parcel, envelope), envelope.waiting)
     job = parse(consumer.schema, body)
     return await doJob(consumer, parcel, job, { record, envelope })
   } catch (error) {
@@ -87,7 +87,10 @@ const wasRedriven = ({ notBefore }: Waiting, sentAt: number) => sentAt - notBefo
 // Milliseconds. More than SQS's clock and ours may differ.
 const clocksApart = 120_000
 
-const asItCame = (parcel: Parcel, { progress }: Envelope): Parcel => ({ ...parcel, run: { ...parcel.run, progress } })
+const withProgressAsWritten = (parcel: Parcel, { progress }: Envelope): Parcel => ({
+  ...parcel,
+  run: { ...parcel.run, progress },
+})
 
 const Versioned = z.object({ v: z.number() })
 const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0

@@ -24,7 +24,7 @@ export async function fetchText(store: SecretStore, id: string, timeout: number 
     return await (timeout === undefined ? asked : within(timeout, asked))
   } catch (error) {
     const name = error instanceof Error ? error.name : 'unknown error'
-    throw new SecretUnavailable(`Secret ${id} cannot be read: ${name}`, whyUnread(error))
+    throw new SecretUnavailable(`Secret ${id} cannot be read: ${name}`, whyUnreadable(error))
   }
 }
 
@@ -42,7 +42,7 @@ async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
  * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or refused to: access denied, a key
  * denied or disabled, a secret marked for deletion.
  */
-function whyUnread(error: unknown) {
+function whyUnreadable(error: unknown) {
   if (!(error instanceof Error)) return undefined
   const { name, $metadata, $fault, code } = error as Error & {
     $metadata?: { httpStatusCode?: number }

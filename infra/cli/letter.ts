@@ -88,7 +88,7 @@ export function shown(job: unknown, { withText }: { withText?: boolean }): unkno
 /** A piece of a body that was too large for SQS stays as it is: only all of them together can be unpacked. */
 function inFull(key: string, value: unknown) {
   try {
-    return key === 'unread' && typeof value === 'string' ? gunzip(value).toString() : value
+    return key === 'rawBody' && typeof value === 'string' ? gunzip(value).toString() : value
   } catch {
     return value
   }

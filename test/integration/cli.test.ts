@@ -383,7 +383,7 @@ describe('dead letters', () => {
     // On a busy machine SQS may bring the event twice, as it is allowed to.
     expect([...new Set(await reasons())]).toEqual([
       expect.stringMatching(/^Given up/),
-      expect.stringMatching(/^Still not to be read: /),
+      expect.stringMatching(/^Still unreadable: /),
     ])
   })
 

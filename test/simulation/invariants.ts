@@ -376,7 +376,7 @@ function leaks(world: World): Violation[] {
 function lettersOf({ deliveries, statusUpdates }: World, id: string) {
   return [...deliveries.deadLetters, ...statusUpdates.deadLetters]
     .map(({ body }) => jobIn(body))
-    .filter(({ job }) => job.messageId === id || (job.unread && gunzip(job.unread).toString().includes(`"${id}"`)))
+    .filter(({ job }) => job.messageId === id || (job.rawBody && gunzip(job.rawBody).toString().includes(`"${id}"`)))
 }
 
 function jobIn(body: string) {
@@ -384,5 +384,5 @@ function jobIn(body: string) {
   return { reason: letter.deadLetter?.reason, job: letter.job ?? letter }
 }
 
-type Job = { messageId?: string; unread?: string }
+type Job = { messageId?: string; rawBody?: string }
 type Letter = Job & { deadLetter?: { reason: string }; job?: Job }

@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { readEvent } from '../../functions/hubspot/events.ts'
+import { parseEvent } from '../../functions/hubspot/events.ts'
 import { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
@@ -169,7 +169,7 @@ describe("HubSpot's events: what is read and what the schema says are the same",
   })
 
   test('and a job has all that its schema names, but for recipients who cannot be read', () => {
-    const read = readEvent(Buffer.from(JSON.stringify(sent)), {
+    const read = parseEvent(Buffer.from(JSON.stringify(sent)), {
       traceId: 'trace',
       receivedAt: Date.parse(ids.eventTimestamp),
     })
@@ -217,7 +217,7 @@ function readPathsOf(event: object) {
   const { parse } = JSON
   const spy = vi.spyOn(JSON, 'parse').mockImplementation((text, reviver) => watched(parse(text, reviver), []))
   try {
-    readEvent(Buffer.from(JSON.stringify(event)), { traceId: 'trace', receivedAt: Date.parse('2026-11-22T12:00:00Z') })
+    parseEvent(Buffer.from(JSON.stringify(event)), { traceId: 'trace', receivedAt: Date.parse('2026-11-22T12:00:00Z') })
   } finally {
     spy.mockRestore()
   }

@@ -547,7 +547,7 @@ describe('what is known is told before a job may end', () => {
       throw new RetryableError('The endpoint answered HTTP 503')
     }
     await world.deliveries.send(
-      { v: 1, type: 'event', unread: gzip(JSON.stringify(event)), traceId: 'trace' },
+      { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 'trace' },
       { group: '1' },
     )
     await world.rest()
@@ -1197,13 +1197,13 @@ describe('an event that could not be read', () => {
     channelId: '2',
     message: { id: 'm', channelAccountId: '3', text: 'Hello', recipients: [] },
   }
-  const unread = (body: object) => ({
+  const rawEvent = (body: object) => ({
     deadLetter: { reason: 'Unreadable event', attempts: 1, since: '2026-11-22T12:00:00Z', at: '2026-11-22T12:00:00Z' },
-    job: { v: 1, type: 'event', unread: gzip(JSON.stringify(body)), traceId: 'trace' },
+    job: { v: 1, type: 'event', rawBody: gzip(JSON.stringify(body)), traceId: 'trace' },
   })
 
   test('is parsed again when it is redriven, and delivered', async () => {
-    await world.deliveries.send(unread(event), { group: '1' })
+    await world.deliveries.send(rawEvent(event), { group: '1' })
     await world.rest()
 
     expect(world.provider.sends).toMatchObject([{ messageId: 'm', text: 'Hello', original: JSON.stringify(event) }])
@@ -1211,12 +1211,12 @@ describe('an event that could not be read', () => {
   })
 
   test('goes back to the dead letters where it still cannot be read', async () => {
-    await world.deliveries.send(unread({ ...event, portalId: 'one' }), { group: '1' })
+    await world.deliveries.send(rawEvent({ ...event, portalId: 'one' }), { group: '1' })
     await world.rest()
 
     expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
       {
-        deadLetter: { reason: 'Still not to be read: portalId: cannot be read' },
+        deadLetter: { reason: 'Still unreadable: portalId: cannot be read' },
         job: { traceId: 'trace' },
       },
     ])

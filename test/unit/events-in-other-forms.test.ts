@@ -529,9 +529,9 @@ test('a redrive by code that can read the event corrects what the agent was told
   expect(world.hubspot.held.get('m-1')).toMatchObject({ statusType: 'FAILED' })
 
   // As if this code had learnt to read it: the letter holds the documented form now.
-  const [letter] = world.deliveriesDeadLetters.jobs() as [{ job: { unread: string } }]
-  expect(JSON.parse(gunzip(letter.job.unread).toString())).toMatchObject({ message: { text: 7 } })
-  await world.deliveries.send({ ...letter, job: { ...letter.job, unread: gzip(whole) } }, { group: '1' })
+  const [letter] = world.deliveriesDeadLetters.jobs() as [{ job: { rawBody: string } }]
+  expect(JSON.parse(gunzip(letter.job.rawBody).toString())).toMatchObject({ message: { text: 7 } })
+  await world.deliveries.send({ ...letter, job: { ...letter.job, rawBody: gzip(whole) } }, { group: '1' })
   await world.rest()
 
   expect(world.provider.sends).toMatchObject([{ messageId: 'm-1', text: 'Your parcel arrives tomorrow.' }])

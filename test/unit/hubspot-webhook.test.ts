@@ -373,7 +373,7 @@ test('an event of a type that HubSpot did not document is kept among the dead le
   const reason = 'Unreadable event: an unknown type, CHANNEL_ACCOUNT_RENAMED'
   expect(deliveries()).toEqual([])
   expect(deadLetters()).toMatchObject([{ deadLetter: { reason } }])
-  expect(gunzip(deadLetters()[0]!.job.unread).toString()).toBe(event)
+  expect(gunzip(deadLetters()[0]!.job.rawBody).toString()).toBe(event)
   expect(lines).toMatchObject([{ message: 'Unreadable event, kept among the dead letters', reason }])
   expect(counts).toEqual({ UnknownEvents: 1, UnreadableEvents: 1 })
 })
@@ -408,10 +408,10 @@ test.each<[string, Buffer, string]>([
   expect(deadLetters()).toEqual([
     {
       deadLetter: { reason, attempts: 1, since: at, at },
-      job: { v: 1, type: 'event', unread: expect.any(String), traceId: 'request-1' },
+      job: { v: 1, type: 'event', rawBody: expect.any(String), traceId: 'request-1' },
     },
   ])
-  expect(bytes.toString()).toContain(gunzip(deadLetters()[0]!.job.unread).toString().trim())
+  expect(bytes.toString()).toContain(gunzip(deadLetters()[0]!.job.rawBody).toString().trim())
   expect(sqs.messages).toHaveLength(1)
   expect(deliveries()).toEqual([])
   expect(lines).toMatchObject([
@@ -433,7 +433,7 @@ test('the events of an array have each their own fate', async () => {
     { change: 'created' },
     { messageId: 'another', original: another.trim() },
   ])
-  expect(deadLetters().map(({ job }) => gunzip(job.unread).toString())).toEqual(['7', '{"type":"RENAMED"}'])
+  expect(deadLetters().map(({ job }) => gunzip(job.rawBody).toString())).toEqual(['7', '{"type":"RENAMED"}'])
   expect(counts).toMatchObject({ MessagesAccepted: 2, ChannelAccountEvents: 1, UnreadableEvents: 2, UnknownEvents: 1 })
 })
 
@@ -490,11 +490,11 @@ test('a message that cannot be delivered goes to whoever tells the agent, as it 
       type: 'event',
       ...ids,
       createdAt: '2026-11-22T12:00:00Z',
-      unread: expect.any(String),
+      rawBody: expect.any(String),
       traceId: 'request-1',
     },
   ])
-  expect(gunzip((deliveries() as [{ unread: string }])[0].unread).toString()).toBe(event)
+  expect(gunzip((deliveries() as [{ rawBody: string }])[0].rawBody).toString()).toBe(event)
   expect(deadLetters()).toEqual([])
   expect(lines).toMatchObject([
     { level: 'warn', message: 'Message that cannot be delivered', ...ids, problem: 'message.text: cannot be read' },
@@ -522,8 +522,8 @@ test('a body of more than a mebibyte is taken, if it is signed', async () => {
 
   expect(await post({ body: large, headers: {} })).toEqual({ statusCode: 401, body: '' })
   expect(await post({ body: large })).toEqual({ statusCode: 204 })
-  const [job] = deliveries() as [{ unread: string }]
-  expect(gunzip(job.unread).toString()).toBe(large)
+  const [job] = deliveries() as [{ rawBody: string }]
+  expect(gunzip(job.rawBody).toString()).toBe(large)
   expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 1 })
 })
 
@@ -535,11 +535,11 @@ test.each([900_000, 3_000_000])(
 
     expect(await post({ body: large })).toEqual({ statusCode: 204 })
 
-    const first = deliveries()[0] as { unread: string; piece: { of: number } }
+    const first = deliveries()[0] as { rawBody: string; piece: { of: number } }
     expect(first).toMatchObject({ messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e', piece: { index: 0 } })
     const pieces = [first, ...deadLetters().map(({ job }) => job)]
     expect(pieces).toHaveLength(first.piece.of)
-    expect(gunzip(pieces.map(({ unread }) => unread).join('')).toString()).toBe(large)
+    expect(gunzip(pieces.map(({ rawBody }) => rawBody).join('')).toString()).toBe(large)
   },
 )
 
@@ -552,7 +552,7 @@ test.each([790_000, 2_000_000])('%i bytes that are no event are kept in pieces, 
   expect(
     gunzip(
       deadLetters()
-        .map(({ job }) => job.unread)
+        .map(({ job }) => job.rawBody)
         .join(''),
     ),
   ).toEqual(large)
@@ -576,9 +576,9 @@ test('a message that is too large for its job goes as HubSpot sent it, to be rea
   const large = messageOf(randomBytes(600_000).toString('base64'))
 
   expect(await post({ body: large })).toEqual({ statusCode: 204 })
-  const [job] = deliveries() as [{ unread: string }]
+  const [job] = deliveries() as [{ rawBody: string }]
   expect(job).toMatchObject({ v: 1, traceId: 'request-1' })
-  expect(gunzip(job.unread).toString()).toBe(large)
+  expect(gunzip(job.rawBody).toString()).toBe(large)
   expect(counts).toEqual({ MessagesAccepted: 1 })
 })
 
@@ -670,7 +670,7 @@ function setUp({ publicBaseUrl, delivers = true }: { publicBaseUrl?: string | un
       time += seconds * 1000
     },
     deliveries: () => sqs.jobsIn('deliveries'),
-    deadLetters: () => sqs.jobsIn('dead-letters') as { job: { unread: string } }[],
+    deadLetters: () => sqs.jobsIn('dead-letters') as { job: { rawBody: string } }[],
   }
 }
 

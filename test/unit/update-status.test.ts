@@ -1283,7 +1283,7 @@ describe('without delivery', () => {
       message: { id: 'm', channelAccountId: '3' },
     }
     await world.statusUpdates.send(
-      { v: 1, type: 'event', unread: gzip(JSON.stringify(event)), traceId: 't' },
+      { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 't' },
       { group: '1' },
     )
     await world.rest()

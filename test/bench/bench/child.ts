@@ -55,7 +55,7 @@ async function answerMany({ entry, event, times }: Extract<Task, { kind: 'webhoo
 /** What stands between a webhook and its queue (verify, parse, validate, one log line), and one HMAC of the same body. */
 async function goThePath({ times }: Extract<Task, { kind: 'path' }>) {
   const { sign, verify } = await import('../../../functions/hubspot/signature.ts')
-  const { readEvent } = await import('../../../functions/hubspot/events.ts')
+  const { parseEvent } = await import('../../../functions/hubspot/events.ts')
   const { createTelemetry } = await import('../../../functions/platform/telemetry.ts')
   const { hmac } = await import('../../../functions/platform/hmac.ts')
   const { example } = await import('../../support/examples.ts')
@@ -76,7 +76,7 @@ async function goThePath({ times }: Extract<Task, { kind: 'path' }>) {
     path: await each(() => {
       if (
         !verify(request, signature, 'secret') ||
-        readEvent(body, { traceId: 'trace', receivedAt: Date.now() }).kind !== 'message'
+        parseEvent(body, { traceId: 'trace', receivedAt: Date.now() }).kind !== 'message'
       )
         throw new Error('Not read')
       telemetry.info('Message queued', ids)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { eventsIn } from '../../../functions/hubspot/event-array.ts'
-import { readEvent } from '../../../functions/hubspot/events.ts'
+import { parseEvent } from '../../../functions/hubspot/events.ts'
 import { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { usualBehaviour } from '../../../infra/local/hubspot/behaviour.ts'
 import { messageEvent } from '../../../infra/local/hubspot/webhooks.ts'
@@ -143,7 +143,7 @@ test('bytes that are not UTF-8 are unreadable, not replaced', () => {
     Buffer.from('}]'),
   ])
 
-  expect(readEvent(body, arrival)).toMatchObject({ kind: 'unreadable', problem: 'not UTF-8' })
+  expect(parseEvent(body, arrival)).toMatchObject({ kind: 'unreadable', problem: 'not UTF-8' })
 })
 
 test('a byte order mark does no harm', () => {
@@ -193,7 +193,7 @@ test.each([
 ])('a time without a zone is UTC only where that is about now: %s', (_, time, isRead) => {
   const event = JSON.parse(example('hubspot/outgoing-message'))
   const body = { ...event, eventTimestamp: time, message: { ...event.message, createdAt: time } }
-  const read = readEvent(Buffer.from(JSON.stringify(body)), {
+  const read = parseEvent(Buffer.from(JSON.stringify(body)), {
     ...arrival,
     receivedAt: Date.parse('2026-11-22T12:00:03Z'),
   })
@@ -205,7 +205,7 @@ test.each([
 test('reading never throws, whatever the bytes are', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
-      for (const event of [bytes, ...eventsIn(bytes)]) expect(readEvent(event, arrival).kind).toBeTruthy()
+      for (const event of [bytes, ...eventsIn(bytes)]) expect(parseEvent(event, arrival).kind).toBeTruthy()
     }),
   )
 })
@@ -247,7 +247,7 @@ test("the simulated HubSpot's other form says the same as the documented one", (
   }
   const [documented, other] = (['documented', 'other'] as const).map((eventForm) => {
     const body = Buffer.from(JSON.stringify(messageEvent({ ...usualBehaviour, eventForm }, message)))
-    return eventsIn(body).map((event) => readEvent(event, arrival))
+    return eventsIn(body).map((event) => parseEvent(event, arrival))
   })
 
   expect(documented).toMatchObject([{ kind: 'message', unexpected: [] }])
@@ -259,7 +259,7 @@ test("the simulated HubSpot's other form says the same as the documented one", (
   )
 })
 
-const reading = (body: string) => readEvent(Buffer.from(body), arrival)
+const reading = (body: string) => parseEvent(Buffer.from(body), arrival)
 
 function deliveryOf(body: string) {
   const read = reading(body)

@@ -62,9 +62,9 @@ test.each(['deliveries', 'statusUpdates'] as const)(
   'an event that could not be read is kept once it can be: %s',
   async (queue) => {
     const world = createWorld()
-    const unread = gzip(example('hubspot/channel-account-purged'))
+    const rawBody = gzip(example('hubspot/channel-account-purged'))
 
-    await world[queue].send({ v: 1, type: 'event', unread, traceId: 'trace' }, { group: '1' })
+    await world[queue].send({ v: 1, type: 'event', rawBody, traceId: 'trace' }, { group: '1' })
     await world.step()
 
     expect(world.ledgerTable.items.get('account#243842089#2300310#3000000001')).toMatchObject({ state: 'purged' })
