@@ -175,7 +175,7 @@ async function lookUpDoubts(
   run: Run,
 ) {
   const { adapter, account, provider } = found
-  const inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'unknown').filter((send) => 'job' in send)
+  const inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'in doubt').filter((send) => 'job' in send)
   if (!adapter.lookUp || inDoubt.length === 0) return
   const ask = async ({ index }: Part) => {
     const send = inDoubt.find((one) => one.index === index)

@@ -39,7 +39,7 @@ export function createHubSpot(options: {
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         return error.mayHaveArrived
-          ? { kind: 'unclear', problem: error.message }
+          ? { kind: 'in doubt', problem: error.message }
           : { kind: 'busy', problem: error.message, status: 0 }
       }
     },

@@ -16,13 +16,13 @@ export type UpdateAnswer =
   /** Nothing was done; try again, after so many seconds where HubSpot says so. */
   | { kind: 'busy'; problem: string; status: number; retryAfter?: number | undefined }
   /** No answer, or the edge's: it may have taken effect, or do so late. */
-  | { kind: 'unclear'; problem: string; retryAfter?: number | undefined }
+  | { kind: 'in doubt'; problem: string; retryAfter?: number | undefined }
 
 /** What HubSpot says that it holds of a message: a word of its own, and why it failed. */
 export type HeldStatus = { word: string; errorMessage?: string | undefined }
 
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
-const unclearStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
+const inDoubtStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
 /** Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again". */
 export const busyStatuses: ReadonlySet<number> = new Set([...againStatuses, 423, 477])
 
@@ -35,7 +35,7 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
     retryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
   if (status === 401) return { kind: 'unauthorized' }
   if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
-  if (unclearStatuses.has(status)) return { kind: 'unclear', problem, retryAfter }
+  if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfter }
   if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfter }
   const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
   return { kind: 'refused', problem, status, alike: alike.slice(0, 200) }

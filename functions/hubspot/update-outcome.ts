@@ -88,7 +88,7 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
           seconds: answer.retryAfter,
         }
       return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, named: namedBy(answer) }
-    case 'unclear':
+    case 'in doubt':
       // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
       return {
         kind: 'retry',

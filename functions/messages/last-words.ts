@@ -2,7 +2,7 @@ import type { Run } from '../platform/consumer.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import { about, type DeliveryJob, type MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
-import { type Outcomes, type OutcomesProgress, unconfirmed } from './outcomes.ts'
+import { type Outcomes, type OutcomesProgress, unconfirmedReason } from './outcomes.ts'
 import { type LedgerItem, withGivenUp } from './record.ts'
 import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
 import { outcomesOf } from './sends.ts'
@@ -23,7 +23,7 @@ export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJ
   for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
   const next = known.length
   for (let index = next; index < of; index++) {
-    const why = index === next && mayBeSent(item, run) ? unconfirmed : reason && `Not sent: ${reason}`
+    const why = index === next && isInDoubt(item, run) ? unconfirmedReason : reason && `Not sent: ${reason}`
     const countsAfter = why === undefined ? run.context.getRemainingTimeInMillis() : 0
     await outcomes.queueVerdict(job, { index, of }, why, countsAfter)
   }
@@ -36,7 +36,7 @@ export async function noteGivenUp({ ledger, now }: Pick<Deps, 'ledger' | 'now'>,
   await ledger.change(message, note).catch(() => {})
 }
 
-const mayBeSent = ({ send }: LedgerItem, run: DeliveryRun) =>
+const isInDoubt = ({ send }: LedgerItem, run: DeliveryRun) =>
   send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
 
 /** Of the sends of another plan, what came of them stands, and the rest is not made. */

@@ -26,7 +26,7 @@ export async function lookUp(
   let left = inDoubt
   for (const part of progress.lookUps === undefined ? [] : inDoubt) {
     const outcome = await ask(part)
-    if (!outcome || outcome.outcome === 'unknown') continue
+    if (!outcome || outcome.outcome === 'in doubt') continue
     // Told first: once it is recorded, nobody asks for it or tells it any more.
     await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()

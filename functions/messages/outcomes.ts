@@ -82,7 +82,7 @@ export function createOutcomes(deps: OutcomeDeps) {
 
     /** A verdict on a send of which nothing is known; it counts when the time has passed in which that may change. */
     async queueVerdict(job: DeliveryJob, part: Part, reason: string | undefined, countsAfterMilliseconds: number) {
-      const verdict = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmed } as const
+      const verdict = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmedReason } as const
       await send(statusUpdate(job, verdict, part), countsAfterMilliseconds / 1000)
     },
 
@@ -112,12 +112,12 @@ function onceSilent({ outcome }: SendOutcome, { onSilence }: OutcomeDeps) {
   const verdict =
     isTaken && onSilence === 'sent'
       ? { status: 'sent' as const }
-      : { status: 'unconfirmed' as const, reason: unconfirmed }
+      : { status: 'unconfirmed' as const, reason: unconfirmedReason }
   return { source: 'relay', ...verdict, ...(isTaken && { onSilence: true as const }) }
 }
 
 /** What an agent reads of a send whose fate nobody told. */
-export const unconfirmed = 'The messaging service did not confirm this message. It may or may not have arrived.'
+export const unconfirmedReason = 'The messaging service did not confirm this message. It may or may not have arrived.'
 
 const againSentences = {
   ignored: 'It is not sent again, since the setting resend is "ignore".',
@@ -125,4 +125,4 @@ const againSentences = {
   sent: 'It is sent again.',
 }
 
-const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', unknown: 'DeliveriesUnknown' }
+const metrics = { sent: 'DeliveriesSent', rejected: 'DeliveriesRejected', 'in doubt': 'DeliveriesInDoubt' }

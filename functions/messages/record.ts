@@ -25,8 +25,8 @@ export const SendOutcome = z.discriminatedUnion('outcome', [
     code: z.string().optional(),
     providerMessageId: z.string().optional(),
   }),
-  /** It may have been sent or not, and must not be sent again. */
-  z.object({ outcome: z.literal('unknown') }),
+  /** It may have been sent, or not. */
+  z.object({ outcome: z.literal('in doubt') }),
 ])
 export type SendOutcome = z.infer<typeof SendOutcome>
 

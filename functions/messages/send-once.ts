@@ -70,7 +70,7 @@ export async function sendOnce(
         return claimSend(again?.item ?? item, claim, { plan, index: part.index, job, speaker, now: now(), earlier })
       }),
       complete: (item, outcome) => completeSend(item, outcome, { part, at: time() }),
-      release: (item, error) => releaseSend(item, claim, { unclear: mayBeSent(error) }),
+      release: (item, error) => releaseSend(item, claim, { inDoubt: isInDoubt(error) }),
     },
   )
   const key = `send#${ledgerKey(job)}#${part.index}`
@@ -100,12 +100,12 @@ async function noted(part: Part, run: SendRun, make: () => Promise<SendOutcome>)
     noteNothingSent(run)
     return outcome
   } catch (error) {
-    if (error instanceof RetryableError && !error.unclear) noteNothingSent(run)
+    if (error instanceof RetryableError && !error.inDoubt) noteNothingSent(run)
     throw error
   }
 }
 
-const mayBeSent = (error: unknown) => error instanceof RetryableError && error.unclear
+const isInDoubt = (error: unknown) => error instanceof RetryableError && error.inDoubt
 
 /** An earlier run made a send, and could not record what came of it. */
 export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, { progress }: SendRun) {

@@ -27,7 +27,7 @@ type Attempt = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: 
 /**
  * Claims a send for one attempt, and those after it, which are made in their order. An attempt that died, or ended in doubt,
  * may have made it: where the provider would recognise a repetition, and this one goes to the same endpoint, it is made
- * again; else its outcome is unknown, for good. The first claim settles what the message takes. Where it would take something else
+ * again; else it stays in doubt, for good. The first claim settles what the message takes. Where it would take something else
  * by now, because its account was changed, what was made stands and the rest is not made.
  */
 export function claimSend(
@@ -60,7 +60,7 @@ export function claimSend(
   }
   const isRecognised = claim.endpoint !== undefined && claim.endpoint === send?.endpoint
   if (inDoubt && !isRecognised)
-    return completeSend(claimed, { outcome: 'unknown' }, { part: { index, of: plan.of }, at })
+    return completeSend(claimed, { outcome: 'in doubt' }, { part: { index, of: plan.of }, at })
   return { next: claimed, answer: 'claimed' }
 }
 
@@ -68,13 +68,13 @@ function fits({ of, digest }: Plan, { plan }: LedgerItem) {
   return plan === undefined || (plan.of === of && plan.digest === digest)
 }
 
-/** Ends a message whose plan does not hold any more: the send that may have been made is unknown, those after it are not made. */
+/** Ends a message whose plan does not hold any more: the send that may have been made is in doubt, those after it are not made. */
 function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: string }): LedgerItem {
   const { of } = item.plan!
   let left = item
   for (let index = outcomesOf(item).length; index < of; index++) {
     const isInDoubt = inDoubt && left === item
-    const outcome: SendOutcome = isInDoubt ? { outcome: 'unknown' } : { outcome: 'rejected', reason: planChanged }
+    const outcome: SendOutcome = isInDoubt ? { outcome: 'in doubt' } : { outcome: 'rejected', reason: planChanged }
     left = completeSend(left, outcome, { part: { index, of }, at }).next
   }
   return left
@@ -104,14 +104,14 @@ export function completeSend(
   return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
 }
 
-/** Records what the provider says, when asked, of a send whose outcome was unknown. */
+/** Records what the provider says, when asked, of a send that was in doubt. */
 export function recordLookup(
   item: LedgerItem,
   outcome: SendOutcome,
   about: { part: Part; at: string },
 ): { next?: LedgerItem; answer: { done: SendOutcome } } {
   const known = outcomesOf(item)[about.part.index]
-  return known && known.outcome !== 'unknown' ? { answer: { done: known } } : completeSend(item, outcome, about)
+  return known && known.outcome !== 'in doubt' ? { answer: { done: known } } : completeSend(item, outcome, about)
 }
 
 /** What is known of a message by its send alone; undefined where that is nothing yet. */
@@ -125,7 +125,7 @@ export function statusFromOutcome(
       ...(outcome.code !== undefined && { code: outcome.code }),
       providerMessageId: outcome.providerMessageId,
     }
-  if (outcome.outcome === 'unknown' || outcome.status === 'accepted') return undefined
+  if (outcome.outcome === 'in doubt' || outcome.status === 'accepted') return undefined
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
@@ -152,9 +152,9 @@ export function leaveToOther(
 export function releaseSend(
   item: LedgerItem,
   { by }: Claim,
-  { unclear }: { unclear: boolean },
+  { inDoubt }: { inDoubt: boolean },
 ): { next?: LedgerItem; answer: undefined } {
   if (item.send?.by !== by || item.send.result) return { answer: undefined }
-  const stands = unclear || item.send.inDoubt
+  const stands = inDoubt || item.send.inDoubt
   return { next: { ...item, send: stands ? { ...item.send, until: 0 } : undefined }, answer: undefined }
 }

@@ -8,17 +8,17 @@ export class RetryableError extends Error {
   readonly notBefore: number | undefined
   /** The wait that the other side names, to be believed within bounds. */
   readonly named: NamedWait | undefined
-  /** Whether the work may be done all the same. */
-  readonly unclear: boolean
+  /** Whether the work may have been done all the same. */
+  readonly inDoubt: boolean
 
   constructor(
     reason: string,
-    options: ErrorOptions & { notBefore?: number | undefined; named?: NamedWait | undefined; unclear?: boolean } = {},
+    options: ErrorOptions & { notBefore?: number | undefined; named?: NamedWait | undefined; inDoubt?: boolean } = {},
   ) {
     super(reason, options)
     this.notBefore = options.notBefore
     this.named = options.named
-    this.unclear = options.unclear ?? false
+    this.inDoubt = options.inDoubt ?? false
   }
 }
 

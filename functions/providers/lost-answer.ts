@@ -8,6 +8,6 @@ import { RetryableError } from '../platform/retry.ts'
  */
 export function lostAnswer(error: unknown, unreachable: string): SendOutcome {
   if (!(error instanceof NoAnswer)) throw error
-  if (error.mayHaveArrived) return { outcome: 'unknown' }
+  if (error.mayHaveArrived) return { outcome: 'in doubt' }
   throw new RetryableError(`${unreachable} (${error.message})`, { cause: error })
 }

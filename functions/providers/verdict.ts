@@ -67,7 +67,7 @@ export function actOn(
   },
 ): SendOutcome {
   if (verdict === 'final') return rejected(reason(), code)
-  if (verdict === 'in doubt') return { outcome: 'unknown' }
+  if (verdict === 'in doubt') return { outcome: 'in doubt' }
   if (verdict === 'set-up')
     throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { named })
   throw new RetryableError(`${service} answered ${answer}`, { named })

@@ -65,7 +65,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph('Do they go out?', [
           byDimension('DeliveriesSent', 'channelId'),
           byDimension('DeliveriesRejected', 'channelId'),
-          byDimension('DeliveriesUnknown', 'channelId'),
+          byDimension('DeliveriesInDoubt', 'channelId'),
         ]),
         graph(
           'Do receipts come in?',

@@ -24,7 +24,7 @@ export const metrics = {
 
   DeliveriesSent: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
   DeliveriesRejected: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
-  DeliveriesUnknown: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
+  DeliveriesInDoubt: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
 
   SetUpFaults: { of: ['deliver-message', 'provider-receipt'], unit: 'Count' },
   UnknownCodes: { of: ['deliver-message', 'provider-receipt'], unit: 'Count', by: { code: [] } },

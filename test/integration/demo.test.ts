@@ -134,7 +134,7 @@ describe('an outcome', () => {
     ['hubspot-webhook', 'Webhook refused', 'WebhooksRefused'],
     ['hubspot-webhook', 'Unreadable event, kept among the dead letters', 'UnreadableEvents'],
     ['hubspot-webhook', 'Failed, the sender is asked to retry', 'RequestsFailed'],
-    ['deliver-message', 'Handed to the provider', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesUnknown'],
+    ['deliver-message', 'Handed to the provider', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesInDoubt'],
     ['deliver-message', 'Waiting', 'Waiting'],
     ['provider-receipt', 'Receipt queued', 'ReceiptsAccepted'],
     ['provider-receipt', 'Receipt refused', 'ReceiptsRefused'],

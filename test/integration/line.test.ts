@@ -85,5 +85,5 @@ async function setUp(conduct: Conduct = {}) {
 }
 
 function nameOf(error: unknown) {
-  return error instanceof RetryableError ? `RetryableError${error.unclear ? ' in doubt' : ''}` : String(error)
+  return error instanceof RetryableError ? `RetryableError${error.inDoubt ? ' in doubt' : ''}` : String(error)
 }

@@ -39,7 +39,7 @@ test("each of Telegram's errors has an outcome, and only one in doubt leaves it 
   expect(Object.fromEntries(notFinal)).toEqual({
     'Too Many Requests: retry after 1': 'RetryableError',
     Unauthorized: 'RetryableError',
-    'Internal Server Error: sending failed': 'unknown',
+    'Internal Server Error: sending failed': 'in doubt',
   })
   expect(await send()).toMatchObject([{ outcome: 'sent' }])
 })
@@ -47,7 +47,7 @@ test("each of Telegram's errors has an outcome, and only one in doubt leaves it 
 test('an answer that was lost leaves the outcome open: the customer has the message', async () => {
   const { simulator, send } = await setUp({ answers: [{ reply: 'reset', takes: true }] })
 
-  expect(await send()).toEqual([{ outcome: 'unknown' }])
+  expect(await send()).toEqual([{ outcome: 'in doubt' }])
   expect(simulator.receptions(job.text)).toBe(1)
 })
 
@@ -69,7 +69,7 @@ test('whatever goes wrong, no outcome and no error tells the token', async () =>
   await simulator.goDown()
   told.push(await send().catch(everythingOf))
 
-  expect(told[0]).toEqual([{ outcome: 'unknown' }])
+  expect(told[0]).toEqual([{ outcome: 'in doubt' }])
   expect(told[1]).toContain('HTTP 401')
   expect(told[2]).toContain('ECONNREFUSED')
   for (const part of [token, token.split(':')[1]!, '1:wrong']) expect(JSON.stringify(told)).not.toContain(part)

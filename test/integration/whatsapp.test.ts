@@ -79,7 +79,7 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
     const outcome = await send().catch((error: unknown) => error)
 
     const verdict = verdicts.get(code)
-    if (verdict === 'in doubt') expect(outcome).toEqual([{ outcome: 'unknown' }])
+    if (verdict === 'in doubt') expect(outcome).toEqual([{ outcome: 'in doubt' }])
     else if (verdict !== 'final') expect(outcome).toBeInstanceOf(RetryableError)
     else
       expect(outcome).toEqual([
@@ -92,7 +92,7 @@ test("each of Meta's errors has an outcome: another try, or a reason", async () 
 test('an answer that was lost leaves the outcome open, and the receipts settle it', async () => {
   const { simulator, send, relay } = await setUp({ answers: [{ reply: 'reset', takes: true }] })
 
-  expect(await send()).toEqual([{ outcome: 'unknown' }])
+  expect(await send()).toEqual([{ outcome: 'in doubt' }])
 
   await simulator.idle()
   expect(simulator.receptions(job.messageId)).toBe(1)

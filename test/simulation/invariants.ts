@@ -94,7 +94,7 @@ function wasNeverTried({ provider, ledgerTable, arrangement }: World, id: string
   if (kind !== 'agent' || provider.sends.some(({ messageId, surelyNot }) => messageId === id && !surelyNot))
     return false
   const item = LedgerItem.safeParse(ledgerTable.items.get(ledgerKey({ portalId: '1', channelId: '2', messageId: id })))
-  const isInDoubt = item.data && outcomesOf(item.data).some(({ outcome }) => outcome === 'unknown')
+  const isInDoubt = item.data && outcomesOf(item.data).some(({ outcome }) => outcome === 'in doubt')
   return !isInDoubt && arrangement() === 0
 }
 

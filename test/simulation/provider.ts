@@ -214,7 +214,7 @@ export const withoutKey: SendAdapter<unknown> = {
       method: 'POST',
       body: JSON.stringify({ messageId }),
     }).catch(unheard)
-    if (!response) return { outcome: 'unknown' }
+    if (!response) return { outcome: 'in doubt' }
     if (response.status === 503)
       throw new RetryableError('The provider is busy', { named: retryAfter(response.headers['retry-after'], now()) })
     if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }

@@ -495,7 +495,7 @@ const retryUnknown = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
   ...adapter,
   async send(job, account, tools) {
     const outcome = await adapter.send(job, account, tools)
-    if (outcome.outcome === 'unknown') throw new RetryableError('Perhaps it was not sent')
+    if (outcome.outcome === 'in doubt') throw new RetryableError('Perhaps it was not sent')
     return outcome
   },
 })
@@ -504,7 +504,7 @@ const againAtOnce = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
   ...adapter,
   async send(send, account, tools) {
     return adapter.send(send, account, tools).catch((error: unknown) => {
-      if (!(error instanceof RetryableError) || error.unclear) throw error
+      if (!(error instanceof RetryableError) || error.inDoubt) throw error
       throw new RetryableError('The provider is busy', { notBefore: tools.now() })
     })
   },

@@ -156,7 +156,7 @@ describe('with resend "send"', () => {
   })
 
   test.each([
-    ['may have arrived', [{ outcome: 'unknown' }], 1],
+    ['may have arrived', [{ outcome: 'in doubt' }], 1],
     ['arrived in part', [{ outcome: 'sent', status: 'sent' }, refused], 2],
   ] as [string, SendOutcome[], number][])('what %s is never sent twice', async (_, outcomes, parts) => {
     const { world, announce, answering, sends, held, again } = setUp({ resend: 'send' })

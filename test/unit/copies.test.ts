@@ -219,7 +219,7 @@ describe('a copy of a waiting job', () => {
     const known = JSON.parse(message!.body)
     known.waiting.progress = {
       certainlyNotSent: ['its run'],
-      unrecorded: { part: { index: 0, of: 1 }, outcome: { outcome: 'unknown' } },
+      unrecorded: { part: { index: 0, of: 1 }, outcome: { outcome: 'in doubt' } },
     }
     await world.step()
     world.pass(6)

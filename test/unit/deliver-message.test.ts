@@ -85,7 +85,7 @@ describe('what came of the send', () => {
   })
 
   test('a send whose own answer was lost is not confirmed, whatever silence means', async () => {
-    world.provider.send = async () => ({ outcome: 'unknown' })
+    world.provider.send = async () => ({ outcome: 'in doubt' })
     await deliver()
     await world.rest()
 
@@ -94,7 +94,7 @@ describe('what came of the send', () => {
   })
 
   test('unknown: never sent again, told as unconfirmed at the deadline', async () => {
-    world.provider.send = async () => ({ outcome: 'unknown' })
+    world.provider.send = async () => ({ outcome: 'in doubt' })
     await deliver()
     await deliver()
     await world.rest()
@@ -104,7 +104,7 @@ describe('what came of the send', () => {
   })
 
   test('a receipt outranks the verdict of the deadline, before and after it', async () => {
-    world.provider.send = async () => ({ outcome: 'unknown' })
+    world.provider.send = async () => ({ outcome: 'in doubt' })
     await deliver()
     await world.step()
     const receipt = {
@@ -147,7 +147,7 @@ describe('what came of the send', () => {
   test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new RetryableError('no answer', { unclear: true })
+      throw new RetryableError('no answer', { inDoubt: true })
     }
     await deliver()
     await world.rest()
@@ -337,7 +337,7 @@ describe('each customer receives a message at most once', () => {
   test('a send that ended in doubt is not repeated at another endpoint, which could not recognise it', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new RetryableError('no answer', { unclear: true })
+      throw new RetryableError('no answer', { inDoubt: true })
     }
     await deliver()
     await world.step()
@@ -352,7 +352,7 @@ describe('each customer receives a message at most once', () => {
   test('nor where a later try at the same endpoint was clearly refused', async () => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new RetryableError('no answer, then a refusal', { unclear: sends() === 1 })
+      throw new RetryableError('no answer, then a refusal', { inDoubt: sends() === 1 })
     }
     await deliver()
     await world.step()
@@ -368,10 +368,10 @@ describe('each customer receives a message at most once', () => {
   test.each([
     ['in doubt is repeated at the same endpoint', true, 'https://here.test'],
     ['in a clear refusal is repeated wherever messages go by now', false, 'https://elsewhere.test'],
-  ])('a send that ended %s', async (_claim, unclear, endpoint) => {
+  ])('a send that ended %s', async (_claim, inDoubt, endpoint) => {
     world = createWorld({ repeatable: true })
     world.provider.send = async () => {
-      throw new RetryableError('not taken', { unclear })
+      throw new RetryableError('not taken', { inDoubt })
     }
     await deliver()
     await world.step()
@@ -822,7 +822,7 @@ describe('of several sends, the reason says what arrived', () => {
     [
       'one is not confirmed',
       [ours('text'), ours('film')],
-      { 1: { outcome: 'unknown' } },
+      { 1: { outcome: 'in doubt' } },
       'The text arrived, the film may not have arrived. The messaging service did not confirm this message. It may or may not have arrived.',
     ],
   ])('%s', async (_case, named, outcomes, errorMessage) => {
@@ -920,7 +920,7 @@ describe('an account that is changed while a message is on its way', () => {
 
     expect(sends()).toBe(2)
     expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
-      sends: { outcomes: [{ outcome: 'sent' }, { outcome: 'unknown' }, { outcome: 'rejected' }] },
+      sends: { outcomes: [{ outcome: 'sent' }, { outcome: 'in doubt' }, { outcome: 'rejected' }] },
     })
   })
 
@@ -968,7 +968,7 @@ describe('an account that is changed while a message is on its way', () => {
 describe('a send in doubt, with a provider that can be asked', () => {
   beforeEach(() => {
     world = createWorld({ looksUp: true })
-    world.provider.send = async () => ({ outcome: 'unknown' })
+    world.provider.send = async () => ({ outcome: 'in doubt' })
   })
 
   test('is asked for after half a minute, two and ten more, and never sent again', async () => {
@@ -1013,7 +1013,7 @@ describe('a send in doubt, with a provider that can be asked', () => {
   test('of several sends, those in doubt are asked for', async () => {
     world.provider.parts = 3
     world.provider.send = async (_job, index) =>
-      index === 1 ? { outcome: 'unknown' } : { outcome: 'sent', status: 'sent' }
+      index === 1 ? { outcome: 'in doubt' } : { outcome: 'sent', status: 'sent' }
     const asked: number[] = []
     world.provider.lookUp = async (index) => {
       asked.push(index)
@@ -1093,7 +1093,7 @@ describe('messages of one thread', () => {
     expect([...world.ledgerTable.items.keys()].filter((key) => key.startsWith('thread#'))).toEqual([])
   })
 
-  test.each(['rejected', 'unknown'] as const)('one whose outcome is %s holds up no other', async (outcome) => {
+  test.each(['rejected', 'in doubt'] as const)('one whose outcome is %s holds up no other', async (outcome) => {
     world.provider.send = async ({ messageId }) =>
       messageId === 'first'
         ? ({ outcome, reason: 'No such number' } as SendOutcome)

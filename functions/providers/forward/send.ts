@@ -28,7 +28,7 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
     } catch (error) {
       if (error instanceof NoAnswer)
         throw new RetryableError(`The endpoint gave no answer (${error.message})`, {
-          unclear: error.mayHaveArrived,
+          inDoubt: error.mayHaveArrived,
           cause: error,
         })
       throw error
@@ -106,6 +106,6 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
   throw new RetryableError(`The endpoint answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
-    unclear: status !== 429 && status !== 503,
+    inDoubt: status !== 429 && status !== 503,
   })
 }

@@ -38,6 +38,6 @@ export function outcomeFrom(
     throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
   throw new RetryableError(`LINE answered HTTP ${status}`, {
     named: retryAfter(headers['retry-after'], now),
-    unclear: status !== 429 && status !== 503,
+    inDoubt: status !== 429 && status !== 503,
   })
 }

@@ -59,7 +59,7 @@ export const line: SendAdapter<LineAccount, Push> = {
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       throw new RetryableError(`LINE gave no answer (${error.message})`, {
-        unclear: error.mayHaveArrived,
+        inDoubt: error.mayHaveArrived,
         cause: error,
       })
     }

@@ -41,5 +41,5 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
   if (refused && isRefusal) return rejected(reasonForWords(words, { own, catalogue, code }), code)
   // Not Telegram's words: something before it has answered, which passed nothing on.
   if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
-  return { outcome: 'unknown' }
+  return { outcome: 'in doubt' }
 }

@@ -72,7 +72,7 @@ export function watchMessages(
   /** A log line that says what the relay has learned of a message. */
   function hear(line: string) {
     const { messageId, status, timestamp, message, outcome } = readLine(line) ?? {}
-    if (messageId && timestamp && outcome === 'unknown')
+    if (messageId && timestamp && outcome === 'in doubt')
       change(messageId, () => ({ inDoubtUntil: timestamp + unconfirmedAfterSeconds * 1000 }))
     const learned = Status.safeParse(status).data
     if (!messageId || !learned || !timestamp || !learningLines.has(message ?? '')) return

@@ -61,7 +61,7 @@ test('of a message that took several sends, what is told again is known of one o
 
 test('outcomes of several sends that nobody passed on are told, each as its own', () => {
   const sent = { outcome: 'sent' as const, status: 'sent' as const }
-  const sends = { of: 3, outcomes: [sent, { outcome: 'unknown' as const }, sent] }
+  const sends = { of: 3, outcomes: [sent, { outcome: 'in doubt' as const }, sent] }
   const item = itemWith({ send: { by: 'run', until: hourAgo }, sends, parts: [{ known: 'sent' }, {}, {}] })
 
   expect(verdictOn(item, { now, id })).toMatchObject({
@@ -79,7 +79,7 @@ test('an outcome of the send that nobody passed on is told', () => {
     updates: [{ status: 'failed', reason: 'The customer has opted out' }],
   })
   expect(
-    verdictOn(itemWith({ send: { by: 'run', until: hourAgo, result: { outcome: 'unknown' } } }), { now, id }),
+    verdictOn(itemWith({ send: { by: 'run', until: hourAgo, result: { outcome: 'in doubt' } } }), { now, id }),
   ).toEqual({ kind: 'nothing known' })
 })
 

@@ -163,15 +163,15 @@ test.each<[number, string | undefined, UpdateAnswer]>([
   [477, undefined, { kind: 'busy', status: 477, problem: 'HTTP 477' }],
   [500, '<html>Oops</html>', { kind: 'busy', status: 500, problem: 'HTTP 500' }],
   [503, undefined, { kind: 'busy', status: 503, problem: 'HTTP 503' }],
-  [502, '<html>Bad Gateway</html>', { kind: 'unclear', problem: 'HTTP 502' }],
-  [504, undefined, { kind: 'unclear', problem: 'HTTP 504' }],
-  [520, undefined, { kind: 'unclear', problem: 'HTTP 520' }],
-  [521, undefined, { kind: 'unclear', problem: 'HTTP 521' }],
-  [522, undefined, { kind: 'unclear', problem: 'HTTP 522' }],
-  [523, undefined, { kind: 'unclear', problem: 'HTTP 523' }],
-  [524, 'error code: 524', { kind: 'unclear', problem: 'HTTP 524' }],
-  [525, undefined, { kind: 'unclear', problem: 'HTTP 525' }],
-  [526, undefined, { kind: 'unclear', problem: 'HTTP 526' }],
+  [502, '<html>Bad Gateway</html>', { kind: 'in doubt', problem: 'HTTP 502' }],
+  [504, undefined, { kind: 'in doubt', problem: 'HTTP 504' }],
+  [520, undefined, { kind: 'in doubt', problem: 'HTTP 520' }],
+  [521, undefined, { kind: 'in doubt', problem: 'HTTP 521' }],
+  [522, undefined, { kind: 'in doubt', problem: 'HTTP 522' }],
+  [523, undefined, { kind: 'in doubt', problem: 'HTTP 523' }],
+  [524, 'error code: 524', { kind: 'in doubt', problem: 'HTTP 524' }],
+  [525, undefined, { kind: 'in doubt', problem: 'HTTP 525' }],
+  [526, undefined, { kind: 'in doubt', problem: 'HTTP 526' }],
 ])('a %i saying %s is %o', async (status, body, answer) => {
   const { update } = setUp({ status, ...(body !== undefined && { body }) })
 
@@ -212,11 +212,11 @@ test('a long message is cut', async () => {
   expect(await update()).toMatchObject({ kind: 'refused', problem: `HTTP 400, ${'x'.repeat(1000)}` })
 })
 
-test('a request that may have arrived and got no answer is unclear, one that did not arrive may be repeated at once', async () => {
+test('a request that may have arrived and got no answer is in doubt, one that did not arrive may be repeated at once', async () => {
   const lost = setUp(new NoAnswer('PATCH api.hubapi.com: ECONNRESET', true))
   const unsent = setUp(new NoAnswer('PATCH api.hubapi.com: ECONNREFUSED', false))
 
-  expect(await lost.update()).toEqual({ kind: 'unclear', problem: 'PATCH api.hubapi.com: ECONNRESET' })
+  expect(await lost.update()).toEqual({ kind: 'in doubt', problem: 'PATCH api.hubapi.com: ECONNRESET' })
   expect(await unsent.update()).toEqual({ kind: 'busy', problem: 'PATCH api.hubapi.com: ECONNREFUSED', status: 0 })
 })
 

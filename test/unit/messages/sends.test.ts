@@ -20,7 +20,7 @@ const claim = { by: 'me', until: 100 }
 const speaker = { secret: '2', keys: ['the print of a key'] }
 const when = { plan: one, index: 0, job, speaker, now: 50, earlier: [] as string[] }
 const sent = { outcome: 'sent', status: 'sent' } as const
-const unknown = { outcome: 'unknown' } as const
+const inDoubt = { outcome: 'in doubt' } as const
 const rejected = { outcome: 'rejected', reason: 'No' } as const
 
 describe('a try that wants to send', () => {
@@ -46,19 +46,19 @@ describe('a try that wants to send', () => {
     ['that this very run has', { by: 'me', until: 100 }, {}, 'claimed'],
     ['of another, which may still be in progress', { by: 'other', until: 51 }, {}, { inProgressUntil: 51 }],
     ['of an earlier run of itself that sent nothing', { by: 'before', until: 100 }, { earlier: ['before'] }, 'claimed'],
-    ['of another that died', { by: 'other', until: 50 }, {}, { done: unknown }],
+    ['of another that died', { by: 'other', until: 50 }, {}, { done: inDoubt }],
     [
       'of another that died, at an endpoint that would recognise it',
       { by: 'other', until: 50, endpoint: 'here' },
       {},
       'claimed',
     ],
-    ['of another that died, at another endpoint', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: unknown }],
+    ['of another that died, at another endpoint', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: inDoubt }],
     [
       'of itself, that ended in doubt',
       { by: 'before', until: 0, inDoubt: true },
       { earlier: ['before'] },
-      { done: unknown },
+      { done: inDoubt },
     ],
     [
       'in doubt at this endpoint',
@@ -100,11 +100,11 @@ describe('a try that wants to send', () => {
 
   test('without an endpoint that recognises repetitions, two claims without one are not the same endpoint', () => {
     expect(claimSend(item({ plan: one, send: { by: 'other', until: 50 } }), claim, when).answer).toEqual({
-      done: unknown,
+      done: inDoubt,
     })
   })
 
-  test.each([sent, rejected, unknown])('and finds that it was made: %j', (result) => {
+  test.each([sent, rejected, inDoubt])('and finds that it was made: %j', (result) => {
     expect(claimSend(item({ plan: one, send: { by: 'other', until: 100, result } }), claim, when)).toEqual({
       answer: { done: result },
     })
@@ -127,12 +127,12 @@ describe('an account that would take something else by now', () => {
     expect(next!.plan).toEqual(three)
   })
 
-  test('what may have been made is unknown, and what comes after it was not made', () => {
+  test('what may have been made is in doubt, and what comes after it was not made', () => {
     const made = item({ plan: three, sends: { of: 3, outcomes: [sent] }, send: { by: 'dead', until: 50 } })
 
     const { next } = claimSend(made, claim, changed)
 
-    expect(outcomesOf(next!).map(({ outcome }) => outcome)).toEqual(['sent', 'unknown', 'rejected'])
+    expect(outcomesOf(next!).map(({ outcome }) => outcome)).toEqual(['sent', 'in doubt', 'rejected'])
   })
 
   test('while another may still be in progress, it is waited for', () => {
@@ -174,7 +174,7 @@ describe('what came of a send', () => {
   test('one that brings no id leaves the one that is known', () => {
     const known = item({ providerMessageId: 'p1' })
 
-    for (const outcome of [unknown, rejected, sent])
+    for (const outcome of [inDoubt, rejected, sent])
       expect(completeSend(known, outcome, { part: { index: 0, of: 1 }, at }).next.providerMessageId).toBe('p1')
     const { next } = completeSend(known, { ...rejected, providerMessageId: 'p2' }, { part: { index: 0, of: 1 }, at })
     expect(next.providerMessageId).toBe('p2')
@@ -193,7 +193,7 @@ describe('what came of a send', () => {
   test.each([
     [{ outcome: 'sent', status: 'accepted' }, 'send: accepted'],
     [{ outcome: 'sent', status: 'read' }, 'send: read'],
-    [unknown, 'send: unknown'],
+    [inDoubt, 'send: in doubt'],
   ] as const)('%j reads in the timeline as %j', (outcome, what) => {
     const { next } = completeSend(item(), outcome, { part: { index: 0, of: 1 }, at })
 
@@ -204,11 +204,11 @@ describe('what came of a send', () => {
   test('of one of several leaves the claim on the next, which is not in doubt', () => {
     const claimed = item({ plan: three, send: { ...claim, inDoubt: true } })
 
-    const { next } = completeSend(claimed, unknown, { part: { index: 0, of: 3 }, at })
+    const { next } = completeSend(claimed, inDoubt, { part: { index: 0, of: 3 }, at })
 
     expect(next.send).toEqual({ ...claim, inDoubt: undefined })
-    expect(next.sends).toEqual({ of: 3, outcomes: [unknown] })
-    expect(next.timeline.at(-1)!.what).toBe('send 1 of 3: unknown')
+    expect(next.sends).toEqual({ of: 3, outcomes: [inDoubt] })
+    expect(next.timeline.at(-1)!.what).toBe('send 1 of 3: in doubt')
     expect(isSent(next)).toBe(false)
     // The next run of the same job, which knows that this one sent nothing more, makes it.
     const again = { ...when, plan: three, index: 1, earlier: ['me'] }
@@ -230,7 +230,7 @@ describe('a provider that is asked what became of a send', () => {
   const about = { part: { index: 0, of: 1 }, at }
 
   test('ends the doubt', () => {
-    const doubtful = item({ send: { ...claim, result: unknown } })
+    const doubtful = item({ send: { ...claim, result: inDoubt } })
 
     expect(recordLookup(doubtful, sent, about)).toMatchObject({
       answer: { done: sent },
@@ -239,7 +239,7 @@ describe('a provider that is asked what became of a send', () => {
   })
 
   test.each([sent, rejected])('changes nothing of what is known: %j', (result) => {
-    expect(recordLookup(item({ send: { ...claim, result } }), unknown, about)).toEqual({ answer: { done: result } })
+    expect(recordLookup(item({ send: { ...claim, result } }), inDoubt, about)).toEqual({ answer: { done: result } })
   })
 
   test('is believed where nothing was recorded', () => {
@@ -249,25 +249,25 @@ describe('a provider that is asked what became of a send', () => {
 
 describe('a try that ends without an outcome', () => {
   test('frees the send', () => {
-    expect(releaseSend(item({ send: claim }), claim, { unclear: false }).next!.send).toBeUndefined()
+    expect(releaseSend(item({ send: claim }), claim, { inDoubt: false }).next!.send).toBeUndefined()
   })
 
   test.each([
     [{ ...claim }, true],
     [{ ...claim, inDoubt: true }, false],
-  ])('%j, unclear: %s: its claim stands, to be taken over at once', (send, unclear) => {
-    expect(releaseSend(item({ send }), claim, { unclear }).next!.send).toEqual({ ...send, until: 0 })
+  ])('%j, in doubt: %s: its claim stands, to be taken over at once', (send, inDoubt) => {
+    expect(releaseSend(item({ send }), claim, { inDoubt }).next!.send).toEqual({ ...send, until: 0 })
   })
 
   test.each([
     ["another run's", { by: 'other', until: 100 }],
     ['that has an outcome', { ...claim, result: sent }],
   ])('ends no claim: %s', (_, send) => {
-    expect(releaseSend(item({ send }), claim, { unclear: true })).toEqual({ answer: undefined })
+    expect(releaseSend(item({ send }), claim, { inDoubt: true })).toEqual({ answer: undefined })
   })
 
   test('ends nothing where there is no claim', () => {
-    expect(releaseSend(item(), claim, { unclear: true })).toEqual({ answer: undefined })
+    expect(releaseSend(item(), claim, { inDoubt: true })).toEqual({ answer: undefined })
   })
 })
 
@@ -285,7 +285,7 @@ test.each<[SendOutcome, object | undefined]>([
     { outcome: 'sent', status: 'read' },
     { status: 'read', providerMessageId: undefined },
   ],
-  [unknown, undefined],
+  [inDoubt, undefined],
   [rejected, { status: 'failed', reason: 'No', providerMessageId: undefined }],
 ])('by %j alone, %j is known', (outcome, word) => {
   expect(statusFromOutcome(outcome)).toEqual(word)
@@ -297,7 +297,7 @@ test('whatever tries come, die and come again, no send is made twice, and each c
     fc.record({
       copy: fc.nat(2),
       dies: fc.constantFrom('never', 'never', 'before the claim', 'before the send', 'after the send'),
-      outcome: fc.constantFrom<SendOutcome | 'later' | 'unclear'>(sent, rejected, unknown, 'later', 'unclear'),
+      outcome: fc.constantFrom<SendOutcome | 'later' | 'in doubt'>(sent, rejected, inDoubt, 'later', 'in doubt'),
       passes: fc.constantFrom(0, 10, 200),
     }),
     { minLength: 1, maxLength: 25 },
@@ -326,13 +326,13 @@ test('whatever tries come, die and come again, no send is made twice, and each c
           if (answer !== 'claimed' || dies === 'before the send') break
           if (outcome === 'later') {
             earlier.push(by)
-            ledger = releaseSend(ledger, { by, until: 0 }, { unclear: false }).next ?? ledger
+            ledger = releaseSend(ledger, { by, until: 0 }, { inDoubt: false }).next ?? ledger
             break
           }
           made[index]!++
           if (dies === 'after the send') break
-          if (outcome === 'unclear') {
-            ledger = releaseSend(ledger, { by, until: 0 }, { unclear: true }).next ?? ledger
+          if (outcome === 'in doubt') {
+            ledger = releaseSend(ledger, { by, until: 0 }, { inDoubt: true }).next ?? ledger
             break
           }
           ledger = completeSend(ledger, outcome, { part: { index, of }, at }).next

@@ -182,7 +182,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       const failure = await send(answer)
 
       expect(failure).toBeInstanceOf(RetryableError)
-      expect(failure).toMatchObject({ unclear: false })
+      expect(failure).toMatchObject({ inDoubt: false })
       if (answer.headers?.['retry-after'])
         expect(failure).toMatchObject({ named: { seconds: Number(answer.headers['retry-after']) } })
       expectNothingTold(failure)
@@ -195,15 +195,15 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       const failure = await send('lost', { to: account({}, closed.url) })
 
       expect(failure).toBeInstanceOf(RetryableError)
-      expect(failure).toMatchObject({ unclear: false })
+      expect(failure).toMatchObject({ inDoubt: false })
       expectNothingTold(failure)
     })
 
     test.each<Answer | 'lost'>(['lost', ...answers.doubtful])('is in doubt after %o, and says so', async (answer) => {
       const outcome = await send(answer)
 
-      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'RetryableError', unclear: true })
-      else expect(outcome).toEqual({ outcome: 'unknown' })
+      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'RetryableError', inDoubt: true })
+      else expect(outcome).toEqual({ outcome: 'in doubt' })
       expectNothingTold(outcome)
     })
 

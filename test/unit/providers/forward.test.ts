@@ -136,7 +136,7 @@ test('without an answer the message is tried again, since its id tells repetitio
 
     expect(await failureOf(send())).toMatchObject({
       message: 'The endpoint gave no answer (POST service.example.com: ECONNRESET)',
-      unclear: mayHaveArrived,
+      inDoubt: mayHaveArrived,
     })
   }
   expect(sendAdapter.repeatableAt?.(account, { job, now: now.getTime() })).toBe(account.url)

@@ -153,13 +153,13 @@ test.each<[number, object | undefined, boolean]>([
   [502, undefined, true],
   [403, undefined, true],
   [409, { message: 'Conflict' }, true],
-])('a %i, %o, is tried again; in doubt: %s', async (status, json, unclear) => {
+])('a %i, %o, is tried again; in doubt: %s', async (status, json, inDoubt) => {
   const { send } = setUp({ status, json, headers: { 'retry-after': '7' } })
 
   expect(await failureOf(send())).toMatchObject({
     message: `LINE answered HTTP ${status}`,
     named: { seconds: 7 },
-    unclear,
+    inDoubt,
   })
 })
 
@@ -173,7 +173,7 @@ test.each([
   expect(await failureOf(send())).toMatchObject({
     name: 'SetUpFault',
     message: `LINE does not accept the channel access token of this account (HTTP ${status})`,
-    unclear: false,
+    inDoubt: false,
   })
 })
 
@@ -183,7 +183,7 @@ test('without an answer it is tried again, since the key tells repetitions', asy
 
     expect(await failureOf(send())).toMatchObject({
       message: 'LINE gave no answer (POST api.line.me: ECONNRESET)',
-      unclear: mayHaveArrived,
+      inDoubt: mayHaveArrived,
     })
   }
 })

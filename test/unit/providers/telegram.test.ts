@@ -154,7 +154,7 @@ test('when Telegram takes no more, it says how much later to try', async () => {
     json: { ok: false, error_code: 429, description, parameters: { retry_after: 7 } },
   })
 
-  expect(await failureOf(send())).toMatchObject({ named: { seconds: 7 }, unclear: false })
+  expect(await failureOf(send())).toMatchObject({ named: { seconds: 7 }, inDoubt: false })
 })
 
 test.each([
@@ -174,7 +174,7 @@ test.each([
 
     expect(failure).toBeInstanceOf(SetUpFault)
     expect(failure.message).toMatch(/^Telegram does not accept this bot as it is \(/)
-    expect(failure.unclear).toBe(false)
+    expect(failure.inDoubt).toBe(false)
   },
 )
 
@@ -203,7 +203,7 @@ test('a group that has become a supergroup gets the message under its new id, on
 test.each([400, 403, 404, 429])('a %i in the words of something before Telegram is tried later', async (status) => {
   const { send } = setUp({ status, json: undefined })
 
-  expect(await failureOf(send())).toMatchObject({ named: undefined, unclear: false })
+  expect(await failureOf(send())).toMatchObject({ named: undefined, inDoubt: false })
 })
 
 test.each<[string, { status: number; json?: unknown } | NoAnswer]>([
@@ -214,7 +214,7 @@ test.each<[string, { status: number; json?: unknown } | NoAnswer]>([
 ])('after %s nobody knows, and it is not sent again', async (_, answer) => {
   const { send } = setUp(answer)
 
-  expect(await send()).toEqual({ outcome: 'unknown' })
+  expect(await send()).toEqual({ outcome: 'in doubt' })
   expect(telegram.repeatableAt).toBeUndefined()
 })
 
@@ -224,7 +224,7 @@ test('without a connection it was certainly not sent: tried later', async () => 
   const failure = await failureOf(send())
 
   expect(failure.message).toBe('Telegram could not be reached (POST api.telegram.org: ECONNREFUSED)')
-  expect(failure.unclear).toBe(false)
+  expect(failure.inDoubt).toBe(false)
 })
 
 test.each([

@@ -277,7 +277,7 @@ test.each<[string, number, string | object]>([
 ])('after %s the message is tried again', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
-  expect(await failureOf(send())).toMatchObject({ unclear: false, named: undefined })
+  expect(await failureOf(send())).toMatchObject({ inDoubt: false, named: undefined })
 })
 
 test.each<[string, number, string | object]>([
@@ -297,7 +297,7 @@ test.each<[string, number, string | object]>([
 ])('after %s the message waits, and whoever looks after the account is told', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
-  expect(await failureOf(send())).toMatchObject({ name: 'SetUpFault', unclear: false })
+  expect(await failureOf(send())).toMatchObject({ name: 'SetUpFault', inDoubt: false })
 })
 
 test('what is wrong with a message itself is its own fault, also by the code of a number that is wrong', async () => {
@@ -339,14 +339,14 @@ test.each<[string, Answer]>([
 ])('after %s nobody knows, so the message is not sent again', async (_, answer) => {
   const { send } = setUp(answer)
 
-  expect(await send()).toEqual({ outcome: 'unknown' })
+  expect(await send()).toEqual({ outcome: 'in doubt' })
   expect(whatsapp.repeatableAt).toBeUndefined()
 })
 
 test('a connection that never stood is a reason to try later', async () => {
   const { send } = setUp(new NoAnswer('POST graph.facebook.com: ECONNREFUSED', false))
 
-  expect(await failureOf(send())).toMatchObject({ unclear: false })
+  expect(await failureOf(send())).toMatchObject({ inDoubt: false })
 })
 
 test('no failure quotes the text, the number or the token', async () => {
