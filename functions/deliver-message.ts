@@ -17,7 +17,7 @@ import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { Deferred, PermanentError, RetryableError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
-import { describeAll, digestOf, type Planned, planSends, type Route, recognisingEndpoint } from './providers/plan.ts'
+import { describeAll, digestOf, idempotencyScopeOf, type Planned, planSends, type Route } from './providers/plan.ts'
 import type { SendAdapter, SendTools } from './providers/provider.ts'
 import { speakerOf } from './providers/receipt-keys.ts'
 import { SetUpFault } from './providers/verdict.ts'
@@ -133,7 +133,7 @@ async function makeOneByOne(
   const described = describeAll(found, sends)
   const plan = { of: sends.length, digest: digestOf(found, sends), names: described && namesOf(described) }
   const until = deps.now() + run.context.getRemainingTimeInMillis()
-  const claim = { by: run.id, until, endpoint: recognisingEndpoint(found, { job, now: deps.now() }) }
+  const claim = { by: run.id, until, idempotencyScope: idempotencyScopeOf(found, { job, now: deps.now() }) }
   const speaker = speakerOf(found)
   const outcomes: SendOutcome[] = []
   for (const [index, send] of sends.entries()) {

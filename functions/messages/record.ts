@@ -35,10 +35,10 @@ const Claim = z.object({ by: z.string(), until: z.number() })
 export type Claim = z.infer<typeof Claim>
 
 /**
- * A claim of the send. `endpoint` is a digest of the one that would recognise a repetition, if there is one; `inDoubt` is
- * set where an earlier attempt may have made it.
+ * A claim of the send. `idempotencyScope` is a digest of where the provider would recognise it as a repetition, if it would
+ * anywhere; `inDoubt` is set where an earlier attempt may have made it.
  */
-const SendClaim = z.object({ ...Claim.shape, endpoint: z.string().optional(), inDoubt: z.boolean().optional() })
+const SendClaim = z.object({ ...Claim.shape, idempotencyScope: z.string().optional(), inDoubt: z.boolean().optional() })
 export type SendClaim = z.infer<typeof SendClaim>
 
 /** How many sends a message takes, a digest of them, too short to tell what was in them, and what an agent may call them. */

@@ -26,7 +26,7 @@ type Attempt = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: 
 
 /**
  * Claims a send for one attempt, and those after it, which are made in their order. An attempt that died, or ended in doubt,
- * may have made it: where the provider would recognise a repetition, and this one goes to the same endpoint, it is made
+ * may have made it: in the same idempotency scope, the provider would recognise the repetition, so it is made
  * again; else it stays in doubt, for good. The first claim settles what the message takes. Where it would take something else
  * by now, because its account was changed, what was made stands and the rest is not made.
  */
@@ -58,8 +58,9 @@ export function claimSend(
     speakers: withSpeaker(outcomes.length > 0 || inDoubt ? (item.speakers ?? []) : [], speaker),
     send: { ...claim, ...(inDoubt && { inDoubt }) },
   }
-  const isRecognised = claim.endpoint !== undefined && claim.endpoint === send?.endpoint
-  if (inDoubt && !isRecognised)
+  const { idempotencyScope } = claim
+  const isIdempotent = idempotencyScope !== undefined && idempotencyScope === send?.idempotencyScope
+  if (inDoubt && !isIdempotent)
     return completeSend(claimed, { outcome: 'in doubt' }, { part: { index, of: plan.of }, at })
   return { next: claimed, answer: 'claimed' }
 }

@@ -54,8 +54,8 @@ export function describeAll({ adapter: { describe } }: Route, sends: Planned[]) 
   return sends.length > 1 && described.length === sends.length ? described : undefined
 }
 
-/** A digest of the endpoint that would recognise a repetition of a message's sends; undefined where none would. */
-export function recognisingEndpoint({ adapter, account }: Route, about: { job: DeliveryJob; now: number }) {
-  const endpoint = adapter.repeatableAt?.(account, about)
-  return endpoint && createHash('sha256').update(endpoint).digest('base64url').slice(0, 12)
+/** A digest of the idempotency scope of a message's sends; undefined where they have none. */
+export function idempotencyScopeOf({ adapter, account }: Route, about: { job: DeliveryJob; now: number }) {
+  const scope = adapter.idempotencyScope?.(account, about)
+  return scope && createHash('sha256').update(scope).digest('base64url').slice(0, 12)
 }

@@ -28,16 +28,16 @@ export type SendAdapter<Account, Part = unknown> = {
   /** False where a recipient without an address may be reached all the same. */
   needsAddresses?: boolean
   /**
-   * Where each attempt at a send carries the same key and is recognised by it, so that it may be made there again in doubt,
-   * but nowhere else. Undefined, or without this: a send that ended in doubt is not made again. The age of the message
-   * is a bound for providers that recognise a key for a limited time: no attempt at it was made earlier.
+   * Within what the provider recognises a send by its idempotency key, which is the same at each attempt: an endpoint, say, or
+   * a credential. A send in doubt is repeated in the same scope, and nowhere else; undefined, or without this, never. The age of
+   * the message is a bound for providers that remember a key for a limited time: no attempt at it was made earlier.
    */
-  repeatableAt?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
+  idempotencyScope?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
   /** The sends that a message takes, in their order, the same at each attempt; or why the provider cannot carry it, for the agent to read. */
   plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
   /** What one of several sends is, for the agent to read, and whom it goes to, to tell recipients apart. */
   describe?(part: Part): Described
-  /** Makes one of them. Throws RetryableError only where the provider certainly did not take it, or where it is repeatable. */
+  /** Makes one of them. Throws RetryableError only where the provider certainly did not take it, or where it has an idempotency scope. */
   send(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome>
   /**
    * Asks the provider what became of a send that ended in doubt; undefined where it does not know either, or gives no

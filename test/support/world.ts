@@ -29,7 +29,7 @@ const visibilityTimeout = 360_000
 /** The consumers' real code in a world of its own: a clock that only moves when told, queues, tables, a HubSpot, a provider. */
 export function createWorld(
   options: {
-    repeatable?: boolean
+    isIdempotent?: boolean
     /** What the sends of a message are. */
     named?: { what: string; to: string }[]
     looksUp?: boolean
@@ -125,7 +125,7 @@ export function createWorld(
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
     ...(options.named && { describe: (part) => part as { what: string; to: string } }),
-    ...(options.repeatable && { repeatableAt: () => provider.endpoint }),
+    ...(options.isIdempotent && { idempotencyScope: () => provider.endpoint }),
     async send({ job, index, receiptsUrl }, _account, tools) {
       provider.sends.push(job)
       provider.receiptsUrl = receiptsUrl

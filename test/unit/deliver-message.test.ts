@@ -145,7 +145,7 @@ describe('what came of the send', () => {
   })
 
   test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     world.provider.send = async () => {
       throw new RetryableError('no answer', { inDoubt: true })
     }
@@ -281,7 +281,7 @@ describe('each customer receives a message at most once', () => {
   })
 
   test('a crash with a provider that takes a key: sent again under the same key', async () => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     let died = false
     const put = world.ledgerTable.putIfNextVersion
     world.ledgerTable.putIfNextVersion = async (item) => {
@@ -335,7 +335,7 @@ describe('each customer receives a message at most once', () => {
   })
 
   test('a send that ended in doubt is not repeated at another endpoint, which could not recognise it', async () => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     world.provider.send = async () => {
       throw new RetryableError('no answer', { inDoubt: true })
     }
@@ -350,7 +350,7 @@ describe('each customer receives a message at most once', () => {
   })
 
   test('nor where a later try at the same endpoint was clearly refused', async () => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     world.provider.send = async () => {
       throw new RetryableError('no answer, then a refusal', { inDoubt: sends() === 1 })
     }
@@ -369,7 +369,7 @@ describe('each customer receives a message at most once', () => {
     ['in doubt is repeated at the same endpoint', true, 'https://here.test'],
     ['in a clear refusal is repeated wherever messages go by now', false, 'https://elsewhere.test'],
   ])('a send that ended %s', async (_claim, inDoubt, endpoint) => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     world.provider.send = async () => {
       throw new RetryableError('not taken', { inDoubt })
     }
@@ -699,7 +699,7 @@ describe('a message that takes several sends', () => {
   })
 
   test('a crash with a provider that takes a key: that one is made again, and only that', async () => {
-    world = createWorld({ repeatable: true })
+    world = createWorld({ isIdempotent: true })
     world.provider.parts = 3
     answering(() => sent)
     const put = world.ledgerTable.putIfNextVersion

@@ -18,7 +18,7 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
   truth,
   // The endpoint may know them by the thread.
   needsAddresses: false,
-  repeatableAt: ({ url }) => url,
+  idempotencyScope: ({ url }) => url,
   plan: () => ({ sends: [undefined] }),
 
   async send({ job }, account, tools) {

@@ -24,7 +24,7 @@ export const line: SendAdapter<LineAccount, Push> = {
   account: LineAccount,
   truth,
 
-  repeatableAt({ baseUrl, channelAccessToken }, { job, now }) {
+  idempotencyScope({ baseUrl, channelAccessToken }, { job, now }) {
     // An hour is left for the last attempt.
     if (now - Date.parse(job.createdAt) > 23 * 3_600_000) return undefined
     // LINE does not say whether another token of the same account knows the keys of this one.

@@ -25,10 +25,10 @@ const rejected = { outcome: 'rejected', reason: 'No' } as const
 
 describe('a try that wants to send', () => {
   test('claims the send, and notes what the message takes and where it began', () => {
-    const { next, answer } = claimSend(item(), { ...claim, endpoint: 'here' }, when)
+    const { next, answer } = claimSend(item(), { ...claim, idempotencyScope: 'here' }, when)
 
     expect(answer).toBe('claimed')
-    expect(next).toMatchObject({ ...job, plan: one, send: { by: 'me', until: 100, endpoint: 'here' } })
+    expect(next).toMatchObject({ ...job, plan: one, send: { by: 'me', until: 100, idempotencyScope: 'here' } })
     expect(next!.send!.inDoubt).toBeUndefined()
   })
 
@@ -48,12 +48,17 @@ describe('a try that wants to send', () => {
     ['of an earlier run of itself that sent nothing', { by: 'before', until: 100 }, { earlier: ['before'] }, 'claimed'],
     ['of another that died', { by: 'other', until: 50 }, {}, { done: inDoubt }],
     [
-      'of another that died, at an endpoint that would recognise it',
-      { by: 'other', until: 50, endpoint: 'here' },
+      'of another that died, in a scope that would recognise it',
+      { by: 'other', until: 50, idempotencyScope: 'here' },
       {},
       'claimed',
     ],
-    ['of another that died, at another endpoint', { by: 'other', until: 50, endpoint: 'there' }, {}, { done: inDoubt }],
+    [
+      'of another that died, in another scope',
+      { by: 'other', until: 50, idempotencyScope: 'there' },
+      {},
+      { done: inDoubt },
+    ],
     [
       'of itself, that ended in doubt',
       { by: 'before', until: 0, inDoubt: true },
@@ -61,13 +66,13 @@ describe('a try that wants to send', () => {
       { done: inDoubt },
     ],
     [
-      'in doubt at this endpoint',
-      { by: 'before', until: 0, endpoint: 'here', inDoubt: true },
+      'in doubt in this scope',
+      { by: 'before', until: 0, idempotencyScope: 'here', inDoubt: true },
       { earlier: ['before'] },
       'claimed',
     ],
   ])('and finds a claim %s', (_, send, tried, answer) => {
-    const decided = claimSend(item({ plan: one, send }), { ...claim, endpoint: 'here' }, { ...when, ...tried })
+    const decided = claimSend(item({ plan: one, send }), { ...claim, idempotencyScope: 'here' }, { ...when, ...tried })
 
     expect(decided.answer).toEqual(answer)
   })
@@ -91,14 +96,14 @@ describe('a try that wants to send', () => {
   })
 
   test('a doubt stays with the claim that takes it over', () => {
-    const open = item({ plan: one, send: { by: 'other', until: 50, endpoint: 'here' } })
+    const open = item({ plan: one, send: { by: 'other', until: 50, idempotencyScope: 'here' } })
 
-    const { next } = claimSend(open, { ...claim, endpoint: 'here' }, when)
+    const { next } = claimSend(open, { ...claim, idempotencyScope: 'here' }, when)
 
-    expect(next!.send).toEqual({ by: 'me', until: 100, endpoint: 'here', inDoubt: true })
+    expect(next!.send).toEqual({ by: 'me', until: 100, idempotencyScope: 'here', inDoubt: true })
   })
 
-  test('without an endpoint that recognises repetitions, two claims without one are not the same endpoint', () => {
+  test('two claims without an idempotency scope do not share one', () => {
     expect(claimSend(item({ plan: one, send: { by: 'other', until: 50 } }), claim, when).answer).toEqual({
       done: inDoubt,
     })
@@ -159,7 +164,7 @@ describe('an account that would take something else by now', () => {
 
 describe('what came of a send', () => {
   test('is recorded with its claim, and the provider’s id of it', () => {
-    const claimed = item({ plan: one, send: { ...claim, endpoint: 'here', inDoubt: true } })
+    const claimed = item({ plan: one, send: { ...claim, idempotencyScope: 'here', inDoubt: true } })
     const result = { ...sent, providerMessageId: 'p1' }
 
     const { next, answer } = completeSend(claimed, result, { part: { index: 0, of: 1 }, at })

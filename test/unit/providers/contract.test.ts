@@ -207,8 +207,10 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       expectNothingTold(outcome)
     })
 
-    test(harness.keyHeader ? 'is repeatable, at one endpoint' : 'is not repeatable', () => {
-      expect(adapter.repeatableAt?.(account(), { job, now: tools.now() }) !== undefined).toBe('keyHeader' in harness)
+    test(harness.keyHeader ? 'has an idempotency scope' : 'has no idempotency scope', () => {
+      expect(adapter.idempotencyScope?.(account(), { job, now: tools.now() }) !== undefined).toBe(
+        'keyHeader' in harness,
+      )
     })
 
     test.skipIf(!harness.keyHeader)('carries the same key at each try, which no other send has', async () => {

@@ -139,7 +139,7 @@ test('without an answer the message is tried again, since its id tells repetitio
       inDoubt: mayHaveArrived,
     })
   }
-  expect(sendAdapter.repeatableAt?.(account, { job, now: now.getTime() })).toBe(account.url)
+  expect(sendAdapter.idempotencyScope?.(account, { job, now: now.getTime() })).toBe(account.url)
 })
 
 test.each(['receipt-delivered', 'receipt-failed'])('%s, signed, is understood', (name) => {

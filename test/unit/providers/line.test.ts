@@ -55,7 +55,7 @@ test('every try of a send carries the same key, and no other send does', async (
 
 test('a repetition is known at the same endpoint, by the same token, while LINE keeps its key', () => {
   const createdAt = Date.parse(job.createdAt)
-  const endpoint = (fields: object, now: number) => line.repeatableAt?.({ ...account, ...fields }, { job, now })
+  const endpoint = (fields: object, now: number) => line.idempotencyScope?.({ ...account, ...fields }, { job, now })
 
   const usual = endpoint({}, createdAt)
   expect(usual).toBe(endpoint({}, createdAt + 23 * hour))

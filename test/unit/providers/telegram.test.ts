@@ -215,7 +215,7 @@ test.each<[string, { status: number; json?: unknown } | NoAnswer]>([
   const { send } = setUp(answer)
 
   expect(await send()).toEqual({ outcome: 'in doubt' })
-  expect(telegram.repeatableAt).toBeUndefined()
+  expect(telegram.idempotencyScope).toBeUndefined()
 })
 
 test('without a connection it was certainly not sent: tried later', async () => {

@@ -23,11 +23,11 @@ test('the table has a row for each provider', () => {
 })
 
 test.each(Provider.options)('what the table says of %s is what the code knows', (provider) => {
-  const { truth, account, repeatableAt, lookUp } = senders[provider]
+  const { truth, account, idempotencyScope, lookUp } = senders[provider]
   const [, ...cells] = rows[Provider.options.indexOf(provider)]!
   const known = [truth.sent, truth.delivered, truth.read, truth.failed].map((is) => (is ? 'yes' : '–'))
 
-  const inDoubt = repeatableAt ? 'sent again, under the same id' : inDoubtOnce({ lookUp, ...truth })
+  const inDoubt = idempotencyScope ? 'sent again, under the same id' : inDoubtOnce({ lookUp, ...truth })
   expect(cells).toEqual([truth.sentMeans, ...known, sentOnOf(account), inDoubt])
 })
 

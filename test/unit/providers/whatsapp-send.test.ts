@@ -340,7 +340,7 @@ test.each<[string, Answer]>([
   const { send } = setUp(answer)
 
   expect(await send()).toEqual({ outcome: 'in doubt' })
-  expect(whatsapp.repeatableAt).toBeUndefined()
+  expect(whatsapp.idempotencyScope).toBeUndefined()
 })
 
 test('a connection that never stood is a reason to try later', async () => {
