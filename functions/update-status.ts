@@ -14,7 +14,7 @@ import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record
 import { createReport } from './messages/report.ts'
 import type { StatusUpdate } from './messages/status-update.ts'
 import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
-import { markOf, recordAnnouncement, remember, type Told, tellingOf } from './messages/telling.ts'
+import { markOf, recordAnnouncement, remember, statusToTell, type TellResult } from './messages/telling.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { Deferred, PermanentError } from './platform/retry.ts'
@@ -121,23 +121,23 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
 }
 
 /** Tells HubSpot its word for what is known now, which may be more than this update says. */
-async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: Run): Promise<Told> {
+async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: Run): Promise<TellResult> {
   const { report } = deps
-  const telling = tellingOf(item)
-  if (!telling) throw new Error('Claimed, though nothing is known')
-  const { word, errorMessage: reason } = telling
+  const toTell = statusToTell(item)
+  if (!toTell) throw new Error('Claimed, though nothing is known')
+  const { word, errorMessage: reason } = toTell
   const { createdAt = update.messageCreatedAt } = item
   const bornAt = createdAt === undefined ? run.since : Date.parse(createdAt)
-  const toTell = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
-  const answer = await tellHubSpot(deps, toTell, run.progress, {
+  const request = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
+  const answer = await tellHubSpot(deps, request, run.progress, {
     onReworded: (problem) =>
       report.say('HubSpot may have refused the reason', 'ReasonsRefused', { update, item }, { problem }),
   })
   if (answer.refused) {
     const fields = { statusType: word, problem: answer.problem }
     report.say('HubSpot refused the correction', 'CorrectionsRefused', { update, item }, fields)
-  } else report.told({ update, item }, telling, answer.holds)
-  return { telling, ...answer }
+  } else report.told({ update, item }, toTell, answer.holds)
+  return { told: toTell, ...answer }
 }
 
 /** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */

@@ -22,7 +22,7 @@ export type TellDeps = UpdateDeps & {
 type Message = { portalId: string; channelId: string; channelAccountId?: string | undefined; messageId: string }
 
 /** What HubSpot is to be told of a message, beside what it was told before. */
-export type ToTell = {
+export type TellRequest = {
   message: Message
   word: Word
   reason: string | undefined
@@ -35,7 +35,7 @@ export type ToTell = {
 export type TellProgress = KeptSlot & { attempts?: Attempts | undefined }
 
 /** HubSpot was told, and `holds` something else all the same; or it refused the word for good, after another. */
-export type ToldAnswer = { refused: false; holds: string | undefined } | { refused: true; problem: string }
+export type TellAnswer = { refused: false; holds: string | undefined } | { refused: true; problem: string }
 
 /**
  * Tells HubSpot a status, in other words where it may be the reason that it refuses. Throws Deferred, RetryableError or
@@ -43,13 +43,13 @@ export type ToldAnswer = { refused: false; holds: string | undefined } | { refus
  */
 export async function tellHubSpot(
   deps: TellDeps,
-  toTell: ToTell,
+  request: TellRequest,
   progress: TellProgress,
   { onReworded }: { onReworded(problem: string): void },
-): Promise<ToldAnswer> {
-  const { message } = toTell
+): Promise<TellAnswer> {
+  const { message } = request
   for (;;) {
-    const { outcome, attempts } = await askOnce(deps, toTell, progress)
+    const { outcome, attempts } = await askOnce(deps, request, progress)
     progress.attempts = attemptsAfter(outcome, progress.attempts)
     switch (outcome.kind) {
       case 'told':
@@ -74,12 +74,12 @@ export async function tellHubSpot(
   }
 }
 
-async function askOnce(deps: TellDeps, toTell: ToTell, progress: TellProgress) {
-  const { message, word, toldBefore } = toTell
+async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgress) {
+  const { message, word, toldBefore } = request
   const attempts = progress.attempts ?? Attempts.parse({})
-  const errorMessage = worded(toTell.reason, attempts.wording)
+  const errorMessage = worded(request.reason, attempts.wording)
   const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
-  const age = deps.now() - toTell.bornAt
+  const age = deps.now() - request.bornAt
   const outcome = outcomeOf(answer, {
     now: deps.now(),
     random: deps.random,

@@ -3,7 +3,7 @@ import { about } from './jobs.ts'
 import type { LedgerItem } from './record.ts'
 import { rises } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
-import type { Telling } from './telling.ts'
+import type { StatusToTell } from './telling.ts'
 
 /** A status update, and its message's item as far as that is known. */
 type Subject = { update: StatusUpdate; item?: LedgerItem }
@@ -23,7 +23,11 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
   return {
     say,
 
-    told({ update, item }: Required<Subject>, { word: statusType, errorMessage: reason }: Telling, holds?: string) {
+    told(
+      { update, item }: Required<Subject>,
+      { word: statusType, errorMessage: reason }: StatusToTell,
+      holds?: string,
+    ) {
       const { createdAt = update.messageCreatedAt } = item
       const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
       // The relay's own verdict is queued long before it counts.

@@ -9,9 +9,9 @@ import { type LedgerItem, ledgerKey } from './record.ts'
 import type { Report } from './report.ts'
 import type { Status } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
-import { advance, endAttempt, markOf, recordTold, type Told } from './telling.ts'
+import { advance, endAttempt, markOf, recordTold, type TellResult } from './telling.ts'
 
-/** What a run knows of its telling, and leaves to the next one. */
+/** What a run knows of what it told, and leaves to the next one. */
 export const TellOnceProgress = z.object({
   /** Names of runs that left the job's mark, and may have told HubSpot; the last few are enough. */
   mayHaveTold: z.array(z.string()).optional().catch(undefined),
@@ -31,8 +31,8 @@ export type TellOnceDeps = {
   shown: Status | undefined
 }
 
-/** How a status is told: by what has to be there first, and by the telling itself, of what is known by then. */
-type Steps = { makeReady(): Promise<void>; tell(item: LedgerItem): Promise<Told> }
+/** The steps of telling: get ready, then tell HubSpot what is known by then. */
+type Steps = { makeReady(): Promise<void>; tell(item: LedgerItem): Promise<TellResult> }
 
 type Finding = 'recorded' | 'more is known' | 'nothing new' | 'not theirs' | 'not announced' | 'superseded'
 
@@ -57,7 +57,7 @@ export async function tellOnce(deps: TellOnceDeps, update: StatusUpdate, run: Te
   return attempt
 }
 
-function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): AttemptRules<Told, Finding> {
+function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): AttemptRules<TellResult, Finding> {
   const { now, shown, lateEffectSeconds } = deps
   const mark = markOf(update)
   const claim = { by: run.id, until: now() + run.context.getRemainingTimeInMillis() + lateEffectSeconds * 1000 }

@@ -5,22 +5,22 @@ import { type Claim, type Decision, type LedgerItem, noted, which, withGivenUp }
 import { hubspotStatusFor, Status, type Word } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
-/** What HubSpot is told: the word for what is known, and why it failed. */
-export type Telling = { status: Status; word: Word; errorMessage?: string | undefined }
+/** What HubSpot is to be told: its word for the status that is known, and why the message failed. */
+export type StatusToTell = { status: Status; word: Word; errorMessage?: string | undefined }
 
 /** What HubSpot was told; `refused`: would not be told, for good. `holds`: how what it holds differs from that. */
-export type Told = { telling: Telling; refused: boolean; holds?: string | undefined }
+export type TellResult = { told: StatusToTell; refused: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
 type Advanced = 'claimed' | 'nothing new' | 'not theirs' | 'not announced' | { inProgressUntil: number }
 
-/** Records what HubSpot's announcement of a message tells, whenever it comes: of that, what is not known yet. */
+/** Records what HubSpot's announcement says of a message, whenever it comes, as far as it is not known yet. */
 export function recordAnnouncement(
   item: LedgerItem,
   { announced, channelAccountId, traceId, eventId }: MessageAnnounced,
   speaker: Speaker | undefined,
 ): Decision<undefined> {
-  const told = {
+  const facts = {
     createdAt: announced,
     channelAccountId,
     traceId,
@@ -28,9 +28,9 @@ export function recordAnnouncement(
     eventIds: eventId === undefined ? undefined : [eventId],
   }
   const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
-  const isNews = Object.entries(told).some(([name, value]) => value !== undefined && !(name in known))
+  const isNews = Object.entries(facts).some(([name, value]) => value !== undefined && !(name in known))
   if (!isNews) return { answer: undefined }
-  const next = noted({ ...item, ...told, ...known }, 'announced', { occurredAt: announced, source: 'hubspot' })
+  const next = noted({ ...item, ...facts, ...known }, 'announced', { occurredAt: announced, source: 'hubspot' })
   return { next, answer: undefined }
 }
 
@@ -91,10 +91,10 @@ export function advance(
 /** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now. */
 export function recordTold(
   item: LedgerItem,
-  { telling, refused, holds }: Told,
+  { told, refused, holds }: TellResult,
   { mark, at }: { mark: string; at: string },
 ): Decision<'recorded' | 'more is known'> {
-  const { status: known, word, errorMessage: reason } = telling
+  const { status: known, word, errorMessage: reason } = told
   if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'more is known' }
   const recorded = {
     ...item,
@@ -127,8 +127,8 @@ export function endAttempt(item: LedgerItem, mark: string, { by }: Claim): Decis
   return { next: { ...item, marks }, answer: undefined }
 }
 
-/** What HubSpot is to be told now; undefined while nothing is known. */
-export function tellingOf({ known, reason }: LedgerItem): Telling | undefined {
+/** What HubSpot is to be told by now; undefined while nothing is known. */
+export function statusToTell({ known, reason }: LedgerItem): StatusToTell | undefined {
   if (!known) return undefined
   const word = hubspotStatusFor(known)
   return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LedgerItem, messageOf } from '../../functions/messages/record.ts'
-import { tellingOf } from '../../functions/messages/telling.ts'
+import { statusToTell } from '../../functions/messages/telling.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
@@ -40,7 +40,7 @@ export async function reconcileAtHubSpot(deployment: Deployment, terminal: Termi
 
   for (const item of await itemsSince(deployment, terminal, options)) {
     if (terminal.signal.aborted) break
-    const telling = tellingOf(item)!
+    const toTell = statusToTell(item)!
     if (verdictOn(item, { now: Date.now(), id }).kind === 'under way') {
       counts.underWay++
       continue
@@ -52,11 +52,11 @@ export async function reconcileAtHubSpot(deployment: Deployment, terminal: Termi
       else counts.notAnswered++
       continue
     }
-    if (held.word === telling.word) {
+    if (held.word === toTell.word) {
       counts.agree++
       continue
     }
-    differences.push({ ...messageOf(item.pk), known: telling.status, shouldShow: telling.word, shows: held.word })
+    differences.push({ ...messageOf(item.pk), known: toTell.status, shouldShow: toTell.word, shows: held.word })
     if (fix) await queue.send(tellAnew(item, { now: Date.now(), id }), { group: portal })
   }
   conclude(terminal, { counts, differences }, { ...options, since })

@@ -2,7 +2,7 @@ import { version } from '../../functions/messages/job-version.ts'
 import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
 import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
 import type { StatusUpdate } from '../../functions/messages/status-update.ts'
-import { ofMark, tellingOf } from '../../functions/messages/telling.ts'
+import { ofMark, statusToTell } from '../../functions/messages/telling.ts'
 
 /** How long a job that has to tell HubSpot may be in progress, in milliseconds, before its mark counts as left behind. */
 const leftBehindAfter = 3_600_000
@@ -36,23 +36,23 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
     if (!word || (item.parts?.[index] ?? item).known) return []
     return [update({ ...word, ...(of > 1 && { part: { index, of } }) })]
   })
-  const telling = tellingOf(item)
+  const toTell = statusToTell(item)
   if (unsaid.length > 0)
     return now - item.send!.until > leftBehindAfter ? { kind: 'untold', updates: unsaid } : { kind: 'under way' }
-  if (!telling) return { kind: 'nothing known' }
+  if (!toTell) return { kind: 'nothing known' }
 
   const leftBehind = item.marks.filter(({ until }) => now - until > leftBehindAfter)
   if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }
   if (item.marks.length > 0) return { kind: 'under way' }
   // What nobody told anything about is SENT in HubSpot from the start.
   const held = item.told?.word ?? 'SENT'
-  if (held === telling.word || item.refused === telling.word) return { kind: 'told' }
+  if (held === toTell.word || item.refused === toTell.word) return { kind: 'told' }
   return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
 }
 
 /** What to queue so that HubSpot is told again what is known of a message. */
 export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
-  const { status } = tellingOf(item)!
+  const { status } = statusToTell(item)!
   // Of several sends, one of which this is known already: all of them are not meant.
   const index = item.parts?.findIndex(({ known }) => known === status) ?? -1
   return {

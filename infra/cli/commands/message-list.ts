@@ -61,7 +61,7 @@ type Options = {
 const words = ['sent', 'failed', 'read']
 
 /** What HubSpot was told last of a message, or WAITING where a job of it waits. */
-type Told = {
+type ToldMessage = {
   at: number
   portalId: string
   channelId: string
@@ -76,7 +76,7 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
   const since = Date.now() - options.since
   if (!logs.query) return { told: await lastOfEach(logs.linesSince(since)), bytes: undefined, isAll: true }
   const { rows, bytes } = await logs.query(queryFor(options), { since, signal: terminal.signal })
-  const told = rows.map((row): Told => {
+  const told = rows.map((row): ToldMessage => {
     const { at = '', portalId = '', channelId = '', messageId = '', account, last, word = '', why, by } = row
     return {
       at: timeOfRow(at),
@@ -92,8 +92,8 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
   return { told, bytes, isAll: rows.length < mostRows }
 }
 
-/** The lines that tell of a message: what HubSpot was told, and how far it had come before. */
-const telling = ['HubSpot told', 'Waiting', 'Handed to the provider', 'Nothing new', 'Dead-lettered']
+/** The log lines that say how far a message has come, up to what HubSpot was told. */
+const milestones = ['HubSpot told', 'Waiting', 'Handed to the provider', 'Nothing new', 'Dead-lettered']
 
 /** What is asked of Logs Insights. Nothing but numbers and fixed words gets into it. */
 export function queryFor({ failed, status, waiting, portal, channel, account }: Partial<Options>) {
@@ -101,7 +101,7 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
   const ids = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
   return [
     'fields @timestamp',
-    `filter ${[`message in ${JSON.stringify(telling)}`, 'ispresent(messageId)', ...ids].join(' and ')}`,
+    `filter ${[`message in ${JSON.stringify(milestones)}`, 'ispresent(messageId)', ...ids].join(' and ')}`,
     'stats max(@timestamp) as at, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
     waiting ? 'filter last = "Waiting"' : 'filter ispresent(word) or last = "Waiting"',
     ...(word ? [`filter word = "${word}" and last != "Waiting"`] : []),
@@ -112,10 +112,10 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
 }
 
 /** The same out of lines, where there is no Logs Insights. */
-export async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<Told>>) {
-  const found = new Map<string, Told & { last: string }>()
-  const all: ({ at: number; message: string } & Partial<Told>)[] = []
-  for await (const line of lines) if (telling.includes(line.message)) all.push(line)
+export async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<ToldMessage>>) {
+  const found = new Map<string, ToldMessage & { last: string }>()
+  const all: ({ at: number; message: string } & Partial<ToldMessage>)[] = []
+  for await (const line of lines) if (milestones.includes(line.message)) all.push(line)
   for (const { message, at, portalId, channelId, messageId, ...line } of all.toSorted((a, b) => a.at - b.at)) {
     if (!portalId || !channelId || !messageId) continue
     const key = `${portalId}#${channelId}#${messageId}`
@@ -130,7 +130,7 @@ export async function lastOfEach(lines: AsyncIterable<{ at: number; message: str
   })
 }
 
-function isMeant({ portalId, channelId, channelAccountId, statusType, reason = '' }: Told, options: Options) {
+function isMeant({ portalId, channelId, channelAccountId, statusType, reason = '' }: ToldMessage, options: Options) {
   const word = options.failed ? 'FAILED' : options.waiting ? 'WAITING' : options.status?.toUpperCase()
   return (
     (options.portal ?? portalId) === portalId &&
@@ -141,7 +141,7 @@ function isMeant({ portalId, channelId, channelAccountId, statusType, reason = '
   )
 }
 
-const table = (messages: Told[], { columns }: Terminal) =>
+const table = (messages: ToldMessage[], { columns }: Terminal) =>
   tableOf(
     ['Told', 'Portal', 'Channel', 'Message', 'Status', 'Reason'],
     messages.map(({ at, portalId, channelId, messageId, statusType, reason }) => [

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { MessageKey } from '../../../functions/messages/jobs.ts'
 import { LedgerItem, ledgerKey, messageOf } from '../../../functions/messages/record.ts'
 import { isSent, outcomesOf } from '../../../functions/messages/sends.ts'
-import { ofMark, tellingOf } from '../../../functions/messages/telling.ts'
+import { ofMark, statusToTell } from '../../../functions/messages/telling.ts'
 import { createTable } from '../../../functions/platform/table.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
 import { digits, messageId, positive } from '../arguments.ts'
@@ -224,7 +224,7 @@ async function askHubSpot(deployment: Deployment, item: LedgerItem) {
     const { status, word, errorMessage } = await createAccess(deployment).readMessage(messageOf(item.pk))
     if (!word) return { unknown: `HTTP ${status}` }
     // HubSpot calls a message SENT before anybody told it anything.
-    const expected = tellingOf(item)?.word ?? item.told?.word ?? 'SENT'
+    const expected = statusToTell(item)?.word ?? item.told?.word ?? 'SENT'
     return { word, errorMessage, agrees: word === expected }
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : 'unknown error' }

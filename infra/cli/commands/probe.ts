@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { maxReasonLength } from '../../../functions/messages/reasons.ts'
 import { type LedgerItem, messageOf } from '../../../functions/messages/record.ts'
 import type { Word } from '../../../functions/messages/status.ts'
-import { tellingOf } from '../../../functions/messages/telling.ts'
+import { statusToTell } from '../../../functions/messages/telling.ts'
 import { relayVersion } from '../../relay/version.ts'
 import { confirm } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
@@ -48,9 +48,9 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
         if (report) terminal.print(asReport(result, found.outputs.HubSpotApiVersion))
         else terminal.print(json ? JSON.stringify(result, undefined, 2) : inWords(result))
       } finally {
-        const telling = tellingOf(item)
-        const word = telling?.word ?? (before.word as Word)
-        const { word: held } = await trial.restore(word, telling?.errorMessage ?? before.errorMessage)
+        const toTell = statusToTell(item)
+        const word = toTell?.word ?? (before.word as Word)
+        const { word: held } = await trial.restore(word, toTell?.errorMessage ?? before.errorMessage)
         if (held !== word) terminal.note(`HubSpot does not take the message back to ${word}: it holds ${held}.`)
       }
     })

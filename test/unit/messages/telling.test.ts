@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LedgerItem, withWaitingNote } from '../../../functions/messages/record.ts'
 import { ladder, type Status } from '../../../functions/messages/status.ts'
 import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
-import { advance, endAttempt, markOf, recordTold, tellingOf } from '../../../functions/messages/telling.ts'
+import { advance, endAttempt, markOf, recordTold, statusToTell } from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
 
 const item = (fields: Partial<LedgerItem> = {}): LedgerItem =>
@@ -144,7 +144,7 @@ describe('a job that comes with a status', () => {
 
 describe('a job that told HubSpot', () => {
   const marks = [mark({ status: 'failed' }), mark({ status: 'sent' }, 'other')]
-  const told = { telling: { status: 'failed', word: 'FAILED', errorMessage: 'No' } } as const
+  const failed = { told: { status: 'failed', word: 'FAILED', errorMessage: 'No' } } as const
   const noted = { mark: 'failed', at }
 
   test.each([
@@ -154,14 +154,14 @@ describe('a job that told HubSpot', () => {
     ['another word', { known: 'read' }, 'more is known'],
     ['nothing', {}, 'more is known'],
   ] as const)('settles where an agent reads the same by now, else tells again: %s', (_, fields, answer) => {
-    const settled = recordTold(item({ ...fields, marks }), { ...told, refused: false }, noted)
+    const settled = recordTold(item({ ...fields, marks }), { ...failed, refused: false }, noted)
 
     expect(settled.answer).toBe(answer)
     expect(settled.next?.marks).toEqual(answer === 'recorded' ? [marks[1]] : undefined)
   })
 
   test('of SENT and READ, the reason plays no part', () => {
-    const sent = { telling: { status: 'sent', word: 'SENT', errorMessage: undefined } } as const
+    const sent = { told: { status: 'sent', word: 'SENT', errorMessage: undefined } } as const
 
     expect(
       recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }, { mark: 'sent', at }).answer,
@@ -171,13 +171,13 @@ describe('a job that told HubSpot', () => {
   test('records the word as told, or as refused beside the one that was told before', () => {
     const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, marks })
 
-    expect(recordTold(known, { ...told, refused: false }, noted).next).toMatchObject({ told: { word: 'FAILED', at } })
-    expect(recordTold(known, { ...told, refused: false }, noted).next!.refused).toBeUndefined()
-    expect(recordTold(known, { ...told, refused: true }, noted).next).toMatchObject({
+    expect(recordTold(known, { ...failed, refused: false }, noted).next).toMatchObject({ told: { word: 'FAILED', at } })
+    expect(recordTold(known, { ...failed, refused: false }, noted).next!.refused).toBeUndefined()
+    expect(recordTold(known, { ...failed, refused: true }, noted).next).toMatchObject({
       told: { word: 'SENT', at: 'before' },
       refused: 'FAILED',
     })
-    expect(recordTold(known, { ...told, refused: true }, noted).next!.timeline.at(-1)!.what).toBe(
+    expect(recordTold(known, { ...failed, refused: true }, noted).next!.timeline.at(-1)!.what).toBe(
       'HubSpot refused FAILED',
     )
   })
@@ -212,12 +212,12 @@ test.each([
   ['failed', { word: 'FAILED', errorMessage: 'why' }],
   ['delivered', { word: 'SENT' }],
   ['read', { word: 'READ' }],
-] as const)('of %s, HubSpot is told %j', (known, telling) => {
-  expect(tellingOf(item({ known, reason: 'why' }))).toEqual({ status: known, ...telling })
+] as const)('of %s, HubSpot is told %j', (known, toTell) => {
+  expect(statusToTell(item({ known, reason: 'why' }))).toEqual({ status: known, ...toTell })
 })
 
 test('of nothing, HubSpot is told nothing', () => {
-  expect(tellingOf(item())).toBeUndefined()
+  expect(statusToTell(item())).toBeUndefined()
 })
 
 describe('of several sends', () => {
@@ -296,7 +296,7 @@ describe('however the steps of jobs interleave, with two faults anywhere, HubSpo
     const { ends, mostPatchesWithoutFault } = explore(statuses, 2)
     const highest = ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
 
-    expect(ends).toEqual([tellingOf(item({ known: highest, reason: `it ${highest}` }))!.word])
+    expect(ends).toEqual([statusToTell(item({ known: highest, reason: `it ${highest}` }))!.word])
     expect(mostPatchesWithoutFault).toBeLessThanOrEqual((statuses.length * (statuses.length + 1)) / 2)
   })
 
@@ -352,9 +352,9 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         yield changed({ item }, { step: decided.answer === 'claimed' ? 'tell' : 'done' })
       }
       if (job.step === 'tell') {
-        const said = JSON.stringify(tellingOf(state.item))
+        const said = JSON.stringify(statusToTell(state.item))
         const patches = state.patches + 1
-        const { word } = tellingOf(state.item)!
+        const { word } = statusToTell(state.item)!
         yield changed({ hubspot: word, patches }, { step: 'settle', said })
         if (state.faults > 0) {
           const late = [...state.late, { of: index, word }]
@@ -362,8 +362,8 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         }
       }
       if (job.step === 'settle') {
-        const told = { telling: JSON.parse(job.said), refused: false }
-        const settled = recordTold(state.item, told, { mark: markOf(message), at })
+        const result = { told: JSON.parse(job.said), refused: false }
+        const settled = recordTold(state.item, result, { mark: markOf(message), at })
         if (settled.answer === 'recorded') yield changed({ item: settled.next! }, { step: 'done', said: '' })
         else yield changed({}, { step: 'tell', said: '' })
       }
