@@ -47,7 +47,11 @@ const Attachment = z.object({
   fileUsageType: optionalText,
   name: optionalText,
   url: optionalText,
-  size: z.number().nonnegative().optional().catch(undefined),
+  size: z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+    .pipe(z.number().nonnegative())
+    .optional()
+    .catch(undefined),
   quickReplies: z
     .array(z.object({ label: optionalText, value: optionalText, valueType: optionalText }).catch({}))
     .default([])
@@ -69,9 +73,8 @@ function readAttachment({
   if (type === 'FILE' || (type === undefined && url !== undefined)) {
     if (!url || !/^https?:\/\//i.test(url) || !URL.canParse(url))
       return { cannot: 'A file could not be sent: HubSpot gave no web address for it.' }
-    const { href, pathname } = new URL(url)
-    const kind = kindOf(fileUsageType, name ?? pathname)
-    return { file: { url: href, name, kind, ...(size !== undefined && { bytes: size }) } }
+    const kind = kindOf(fileUsageType, name ?? new URL(url).pathname)
+    return { file: { url: encoded(url), name, kind, ...(size !== undefined && { bytes: size }) } }
   }
   if (type === 'QUICK_REPLIES') {
     const replies = quickReplies.flatMap(({ label, value = label, valueType }): QuickReply[] =>
@@ -88,7 +91,10 @@ function readAttachment({
 }
 
 /** An address with its special characters encoded, once; as it is, where it is none. */
-const encoded = (address: string) => URL.parse(address)?.href ?? address
+const encoded = (address: string) => URL.parse(address)?.href.replace(leftByUrl, encodeURIComponent) ?? address
+
+// Browsers take these as they are, RFC 3986 does not: a percent sign that encodes nothing, above all.
+const leftByUrl = /%(?![\dA-Fa-f]{2})|[\\^`{|}]/g
 
 const strangers = new Map<string | undefined, string>([
   ['LOCATION', 'A location'],
@@ -120,6 +126,8 @@ function withAddresses(text: string, links: Link[]) {
   // Where looking for each would take long, the text is too long for any channel as it is.
   const isMissing = ({ url }: Link) => text.length * links.length > 1e8 || !text.includes(bare(url))
   const missing = links.filter(isMissing)
-  const lines = missing.map(({ label, url }) => (label ? `${label}: ${url}` : url))
+  // A space would end the link where the customer reads it.
+  const whole = missing.map(({ label, url }) => ({ label, url: url.replace(/[\s<>"]/g, encodeURIComponent) }))
+  const lines = whole.map(({ label, url }) => (label ? `${label}: ${url}` : url))
   return [text, ...new Set(lines)].filter((line) => line !== '').join('\n')
 }

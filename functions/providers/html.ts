@@ -16,11 +16,18 @@ export function readHtml(html: string) {
   let value = ''
   let hidden: string | undefined
   let open: { url: string; from: number } | undefined
+  let isLineEmpty = true
 
   const close = () => open && links.push({ url: open.url, label: oneLine(text.slice(open.from)) })
   const attribute = (name: string) => attributes.get(name)?.trim() ?? ''
   const show = (piece: string) => {
-    if (hidden === undefined) text += piece
+    if (hidden !== undefined || piece === '') return
+    text += piece
+    const line = piece.slice(piece.lastIndexOf('\n') + 1)
+    isLineEmpty = (isLineEmpty || line !== piece) && !isShown.test(line)
+  }
+  const endLine = () => {
+    if (!isLineEmpty) show('\n')
   }
   const opened = () => {
     if (hidden !== undefined) return
@@ -32,7 +39,9 @@ export function readHtml(html: string) {
     }
     if (tag === 'img') images.push(attribute('src'))
     if (isEmbedded.test(tag) && leadsSomewhere(attribute('src'))) links.push({ url: attribute('src'), label: '' })
-    if (tag === 'br') text += '\n'
+    if (tag === 'br') show('\n')
+    if (isBlock.test(tag)) endLine()
+    if (isCell.test(tag) && !isLineEmpty) show(' ')
   }
   const closed = (tag: string) => {
     if (hidden !== undefined) {
@@ -43,7 +52,8 @@ export function readHtml(html: string) {
       close()
       open = undefined
     }
-    if (tag === 'br' || isBlock.test(tag)) text += '\n'
+    if (tag === 'br') show('\n')
+    if (isBlock.test(tag)) endLine()
   }
 
   const tokenizer = new Tokenizer(
@@ -86,7 +96,11 @@ export function readHtml(html: string) {
 
 const isHidden = /^(head|script|style|template|title)$/
 const isEmbedded = /^(audio|embed|iframe|source|video)$/
-const isBlock = /^(p|div|li|h\d|tr)$/
+// What begins on a line of its own, by the HTML standard's rendering of it.
+const isBlock =
+  /^(address|article|aside|blockquote|caption|center|d[dlt]|details|dialog|div|fieldset|fig(caption|ure)|footer|form|h[1-6r]|header|hgroup|legend|li|main|menu|nav|[ou]l|optgroup|option|p|pre|section|summary|table|t(body|foot|head|r))$/
+const isCell = /^t[dh]$/
+const isShown = /[^ \t\r\n\f]/
 const leadsSomewhere = (url: string) => /^(https?:\/\/|mailto:|tel:)/i.test(url)
 const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim()
 const ignore = () => {}

@@ -29,7 +29,8 @@ export const isProvidersOwn = ({ type }: Identifier) => type === 'CHANNEL_SPECIF
  * A phone number in E.164; undefined for what is none. Nothing is guessed: the number begins with `+`, or it is one of the
  * country that the account names. An extension, or a second number, makes it none.
  */
-export function phoneNumber(value: string, country?: string): string | undefined {
+export function phoneNumber(given: string, country?: string): string | undefined {
+  const value = given.replace(/^\(\s*\+/, '+(')
   const isInternational = value.startsWith('+')
   if (!isInternational && country === undefined) return undefined
   try {

@@ -30,6 +30,7 @@ test.each([
   ['is not another attribute', '<a title=" href=no" data-href="no" HREF="https://e.com/p">x</a>', 'x: https://e.com/p'],
   ['goes once', '<a href="https://e.com/p">x</a> <a href="https://e.com/p">x</a>', 'x: https://e.com/p'],
   ['may be one to write to', '<a href="mailto:help@e.com">us</a>', 'us: mailto:help@e.com'],
+  ['stays whole where it has spaces', '<a href="https://e.com/mein bild.png">x</a>', 'x: https://e.com/mein%20bild.png'],
 ])('the address of a link that the text does not show %s', (_, richText, line) => {
   expect(read({ text: 'Hello', richText }).text).toBe(`Hello\n${line}`)
 })
@@ -52,6 +53,24 @@ test('where there is rich text alone, its text goes', () => {
     '<div><p>Tom &amp; Ada&nbsp;&#128075;</p><!-- <p>no</p> --><ul><li>one</li><li>two</li></ul>1 < 2<br>3</div>'
 
   expect(read({ text: '', richText }).text).toBe('Tom & Ada 👋\none\ntwo\n1 < 2\n3')
+})
+
+test.each([
+  ['Hi<div>there</div>', 'Hi\nthere'],
+  ['a<p>b</p>c', 'a\nb\nc'],
+  ['one<hr>two', 'one\ntwo'],
+  ['<blockquote>your words</blockquote>my answer', 'your words\nmy answer'],
+  ['<section>a</section><section>b</section>', 'a\nb'],
+  ['<dl><dt>When</dt><dd>at nine</dd></dl>', 'When\nat nine'],
+  ['<pre>a</pre>b', 'a\nb'],
+  ['<figure><figcaption>A caption</figcaption></figure>text', 'A caption\ntext'],
+  ['<div>a<div>b</div></div>c', 'a\nb\nc'],
+  ['<table><tr><td>Mon</td><td>9</td></tr><tr><th>Tue</th><td> 10</td></tr></table>', 'Mon 9\nTue 10'],
+  ['<div>a</div><div><br></div><div>b</div>', 'a\n\nb'],
+  ['<p>a</p><p>&nbsp;</p><p>b</p>', 'a\n\nb'],
+  ['<b>a</b><i>b</i><span>c</span>', 'abc'],
+])('of rich text, %j stands as %j: what is a line of its own stays one', (richText, text) => {
+  expect(read({ richText }).text).toBe(text)
 })
 
 test.each([
@@ -104,6 +123,17 @@ test('quick replies are labels with what they stand for', () => {
   ])
 })
 
+test.each([
+  [4_000_000, 4_000_000],
+  ['4000000', 4_000_000],
+  [null, undefined],
+  ['', undefined],
+  [-1, undefined],
+  ['4 MB', undefined],
+])('a file whose size HubSpot gives as %j has %j bytes', (size, bytes) => {
+  expect(read({ attachments: [{ type: 'FILE', url: 'https://e.com/a.png', size }] }).files[0]?.bytes).toBe(bytes)
+})
+
 const noAddress = 'A file could not be sent: HubSpot gave no web address for it.'
 
 test.each([
@@ -127,6 +157,8 @@ test.each([
   ['https://example.com/mein%20bild%20%C3%BC.png', 'https://example.com/mein%20bild%20%C3%BC.png'],
   ['https://bücher.example/a.png', 'https://xn--bcher-kva.example/a.png'],
   ['https://example.com/a b?x=1 2&y=[3]#ü', 'https://example.com/a%20b?x=1%202&y=[3]#%C3%BC'],
+  ['https://example.com/100% off.png', 'https://example.com/100%25%20off.png'],
+  ['https://example.com/50%?x={a}|b^c`', 'https://example.com/50%25?x=%7Ba%7D%7Cb%5Ec%60'],
 ])('a special character of an address is encoded, once: %s', (url, href) => {
   const quickReplies = [{ label: 'Shop', value: url, valueType: 'URL' }]
 
