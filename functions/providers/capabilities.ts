@@ -23,8 +23,9 @@ type Source = { page: string; read: string }
 type Files = {
   /** The forms in which files go out; the first that fits is taken. */
   forms: Form[]
-  /** How many go in one send. */
+  /** How many go in one send, and of how many megabytes together; undefined where each counts for itself. */
   atOnce: number
+  together?: number
   /**
    * Whether the provider tells, at once or by a receipt, that a file is not what it takes. Then a file whose type nobody knows
    * may go as what it is used for; else it would count as sent, and the customer sees nothing.

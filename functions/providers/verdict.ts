@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import type { SendOutcome } from '../messages/record.ts'
 import { failureCode } from '../platform/failure-code.ts'
 import { type NamedWait, RetryableError } from '../platform/retry.ts'
@@ -12,6 +13,15 @@ export type Verdict = 'final' | 'later' | 'set-up' | 'in doubt'
 
 /** What each of a provider's codes means, by code. */
 export type Verdicts = ReadonlyMap<string, Verdict>
+
+/** A provider's code that is a number in its documents, also where it comes in quotes. */
+export const NumericCode = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^-?\d{1,9}$/)
+    .transform(Number),
+])
 
 /** A fault of the account (credentials, number, bot, plan): the message waits for somebody to mend it, who is told at once. */
 export class SetUpFault extends RetryableError {

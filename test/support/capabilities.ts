@@ -67,7 +67,7 @@ export function tableOf(name: string, { text, caption, quickReplies, files, reci
       `${types.map((type) => `\`${type}\``).join(', ')}, up to ${megabytes} MB`,
       link(source),
     ]),
-    ['files in one send', `${files.atOnce}`, ''],
+    ['files in one send', `${files.atOnce}${files.together ? `, of ${files.together} MB together` : ''}`, ''],
     ...recipients.map(({ what, given, written, source }) => [
       `to ${what}`,
       `\`${given}\` → \`${written}\``,

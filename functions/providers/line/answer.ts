@@ -1,19 +1,16 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { RetryableError, retryAfter } from '../../platform/retry.ts'
+import { againStatuses, RetryableError, retryAfter } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { rejected, SetUpFault } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
+const optionalText = z.string().optional().catch(undefined)
 const Refused = z.object({
   message: z.string(),
-  details: z
-    .tuple([z.object({ property: z.string(), message: z.string().optional().catch(undefined) })])
-    .rest(z.unknown())
-    .optional()
-    .catch(undefined),
+  details: z.array(z.object({ property: optionalText, message: optionalText }).catch({})).catch([]),
 })
 
 export function outcomeFrom(
@@ -26,12 +23,13 @@ export function outcomeFrom(
     return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }
 
   const refused = Refused.safeParse(json).data
-  const isOverLimit = status === 429 && !refused?.message.startsWith('You have reached your monthly limit')
-  if (refused && status >= 400 && status < 500 && ![401, 403, 404, 409].includes(status) && !isOverLimit) {
-    const [detail] = refused.details ?? []
-    const field = detail?.property.replace(/^messages\[\d+\]\./, '')
+  const isOfMonth = status === 429 && refused?.message.startsWith('You have reached your monthly limit')
+  const isAgain = [401, 403, 404, 409].includes(status) || (againStatuses.has(status) && !isOfMonth)
+  if (refused && status >= 400 && status < 500 && !isAgain) {
+    const field = refused.details[0]?.property?.replace(/^messages\[\d+\]\./, '')
     const words = field === undefined ? refused.message : `The property, '${field}'`
-    return rejected(reasonForWords(words, { own, catalogue, code: status, detail: detail?.message }), status)
+    const detail = [...new Set(refused.details.flatMap(({ message }) => message ?? []))].join('. ')
+    return rejected(reasonForWords(words, { own, catalogue, code: status, detail }), status)
   }
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
   if (status === 401 || (refused && [403, 404].includes(status)))

@@ -22,8 +22,9 @@ export const capabilities: Capabilities = {
     atOnce: 5,
     tells: false,
     address: { scheme: 'https', most: 2000 },
+    // A picture may have 10 MB, its preview 1, and HubSpot gives none that is smaller: it is its own.
     forms: [
-      { as: 'image', uses: ['image', 'sticker'], types: ['image/jpeg', 'image/png'], megabytes: 10, source: image },
+      { as: 'image', uses: ['image', 'sticker'], types: ['image/jpeg', 'image/png'], megabytes: 1, source: image },
     ],
   },
   recipients: [

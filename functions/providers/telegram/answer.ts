@@ -3,14 +3,14 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { rejected, SetUpFault } from '../verdict.ts'
+import { NumericCode, rejected, SetUpFault } from '../verdict.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
 export const Refused = z.object({
   ok: z.literal(false),
-  error_code: z.int(),
-  description: z.string(),
+  error_code: NumericCode,
+  description: z.string().catch(''),
   parameters: z
     .object({
       retry_after: z.number().optional().catch(undefined),
@@ -20,18 +20,22 @@ export const Refused = z.object({
     .catch(undefined),
 })
 
+/** Telegram's own words for "too many", which its Bot API has as 429, with the seconds to wait. */
+const tooMuch = /^(?:too many requests: retry after |(?:flood|slowmode)_(?:\w*_)?wait_)(\d{1,6})/i
+
 export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Catalogue }): SendOutcome {
   const taken = Taken.safeParse(json).data
   if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
 
   const refused = Refused.safeParse(json).data
   const code = refused?.error_code ?? status
-  if (code === 429) {
-    const seconds = refused?.parameters?.retry_after
-    const named = seconds === undefined ? undefined : { seconds }
+  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
+  const inWords = tooMuch.exec(words)?.[1]
+  if (code === 429 || inWords) {
+    const seconds = refused?.parameters?.retry_after ?? inWords
+    const named = seconds === undefined ? undefined : { seconds: Number(seconds) }
     throw new RetryableError('Telegram takes no more messages just now', { named })
   }
-  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
   if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
     throw new SetUpFault(

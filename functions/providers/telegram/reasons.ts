@@ -45,6 +45,7 @@ export const catalogue: Catalogue = {
   topic_closed: 'This topic of the group is closed',
   'message thread not found': 'This topic of the group does not exist',
   user_banned_in_channel: 'Telegram has limited the bot, as messages of it were reported',
+  privacy_premium_required: 'The customer takes messages only from those whom they know',
   voice_messages_forbidden: 'The customer takes no voice messages',
 
   // What is in it
@@ -59,6 +60,11 @@ export const catalogue: Catalogue = {
   'wrong http url specified': badFile,
   'invalid file http url specified': badFile,
   'photo has unsupported extension': badFile,
+  webpage_curl_failed: unreachableFile,
+  webpage_media_empty: badFile,
+  media_empty: badFile,
+  media_invalid: badFile,
+  external_url_invalid: badFile,
   photo_invalid_dimensions: 'Telegram does not take a picture of this size: send it as a document',
   image_process_failed: badFile,
   'failed to get http url content': unreachableFile,
@@ -76,5 +82,6 @@ export const catalogue: Catalogue = {
  */
 export const aboutTheBot = {
   codes: [401, 404, 421],
-  words: /^(unauthorized|not found|logged out|misdirected request|frozen_\w+|access_token_\w+)/i,
+  words:
+    /^(unauthorized|not found|logged out|misdirected request|frozen_\w+|access_token_\w+|auth_key_\w+|session_\w+|bot_method_invalid)/i,
 }

@@ -4,7 +4,7 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { SendTools } from '../provider.ts'
-import { actOn, answerOf, noteUnknown, rejected, verdictOf } from '../verdict.ts'
+import { actOn, answerOf, NumericCode, noteUnknown, rejected, verdictOf } from '../verdict.ts'
 import type { TwilioAccount } from './account.ts'
 import { catalogue, detailed, verdicts } from './reasons.ts'
 import { meaningOf } from './status.ts'
@@ -13,14 +13,14 @@ const Message = z.object({
   sid: z.string().max(64).optional().catch(undefined),
   status: z.string().catch(''),
   num_segments: z.coerce.number().catch(1),
-  error_code: z.number().nullish().catch(undefined),
+  error_code: NumericCode.nullish().catch(undefined),
   error_message: z.string().nullish().catch(undefined),
 })
 export const Listing = z.object({
   messages: z.array(z.object({ ...Message.shape, body: z.string(), direction: z.string(), date_created: z.string() })),
 })
 const Problem = z.object({
-  code: z.number().optional().catch(undefined),
+  code: NumericCode.optional().catch(undefined),
   message: z.string().optional().catch(undefined),
 })
 

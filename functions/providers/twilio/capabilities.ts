@@ -25,12 +25,19 @@ export const capabilities: Record<TwilioAccount['channel'], Capabilities> = {
     caption: { ...text, under: ['image', 'video', 'media'] },
     files: {
       atOnce: 10,
+      together: 5,
       tells: true,
+      // Pictures Twilio makes smaller for a carrier that wants that, nothing else.
       forms: [
-        media(['image', 'sticker'], ['image/jpeg', 'image/png', 'image/gif'], 5, types),
-        media(['video'], ['video/mp4', 'video/mpeg', 'video/quicktime', 'video/webm', 'video/3gpp'], 5, types),
-        media(['audio', 'voice'], ['audio/mpeg', 'audio/mp4', 'audio/ogg', 'audio/amr'], 5, types),
-        media(['file'], ['application/pdf', 'text/vcard', 'text/csv', 'text/calendar', 'application/rtf'], 5, types),
+        media(['image', 'sticker'], ['image/jpeg', 'image/png', 'image/gif'], 5, message),
+        media(['video'], ['video/mp4', 'video/mpeg', 'video/quicktime', 'video/webm', 'video/3gpp'], 0.5, message),
+        media(['audio', 'voice'], ['audio/mpeg', 'audio/mp4', 'audio/ogg', 'audio/amr'], 0.5, message),
+        media(
+          ['file'],
+          ['application/pdf', 'text/vcard', 'text/csv', 'text/calendar', 'application/rtf'],
+          0.5,
+          message,
+        ),
       ],
     },
     recipients: [number('To=+491701234567')],

@@ -4,25 +4,29 @@ import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptAdapter } from '../provider.ts'
 import { fromQuery, toQuery } from '../references.ts'
+import { NumericCode } from '../verdict.ts'
 import { TwilioAccount } from './account.ts'
 import { catalogue, verdicts } from './reasons.ts'
-import { verify } from './signature.ts'
-import { meaningOf } from './status.ts'
+import { bodyHash, verify } from './signature.ts'
+import { meaningOf, retries } from './status.ts'
 
 // Twilio adds fields without notice.
-const text = z.string().max(512).optional().catch(undefined)
+const id = z.string().min(1).max(512).optional().catch(undefined)
+const words = z
+  .string()
+  .transform((text) => text.slice(0, 512))
+  .optional()
+  .catch(undefined)
 const Fields = z.object({
-  MessageStatus: text,
-  SmsStatus: text,
-  MessageSid: text,
-  SmsSid: text,
-  ErrorCode: z
-    .union([z.string().max(16), z.number()])
-    .optional()
-    .catch(undefined),
-  ErrorMessage: text,
+  MessageStatus: id,
+  SmsStatus: id,
+  MessageSid: id,
+  SmsSid: id,
+  // Empty, or 0, where Twilio has none.
+  ErrorCode: NumericCode.pipe(z.number().positive()).optional().catch(undefined),
+  ErrorMessage: words,
   /** What WhatsApp or another channel says of a failure. */
-  ChannelStatusMessage: text,
+  ChannelStatusMessage: words,
 })
 
 /**
@@ -36,13 +40,14 @@ export const twilio: ReceiptAdapter<TwilioAccount> = {
     const signature = header('x-twilio-signature')
     if (!signature) return { kind: 'refused', why: 'no X-Twilio-Signature' }
     if (!URL.canParse(url)) return { kind: 'refused', why: 'no URL' }
-    const urls = new Set([url, urlByHost].flatMap((called) => [called, asGiven(called)]))
+    const urls = new Set([url, urlByHost].flatMap((called) => [called, ...asGiven(called)]))
     const isGenuine = (token: string) => [...urls].some((url) => verify({ url, body }, signature, token))
     if (!account.authTokens.some(isGenuine)) return { kind: 'refused', why: 'X-Twilio-Signature does not match' }
 
-    const fields = Fields.safeParse(read(header('content-type'), body)).data
+    const query = new URL(url).searchParams
+    const fields = Fields.safeParse(read(body, { isJson: query.has(bodyHash) })).data
     if (!fields) return { kind: 'unreadable', problem: 'neither a form nor a JSON object' }
-    const isInSegments = new URL(url).searchParams.has('s')
+    const isInSegments = query.has('s')
     const status = meaningOf(fields.MessageStatus ?? fields.SmsStatus ?? '', account, isInSegments)
     const reference = fromQuery(new URL(url).search)
     // Messages of other systems, and what the send's own answer said before.
@@ -58,22 +63,27 @@ export const twilio: ReceiptAdapter<TwilioAccount> = {
   },
 }
 
-/** The URL as a send names it, letter by letter, whatever became of its query on the way. */
+/**
+ * The URL as a send names it, letter by letter, whatever became of its query on the way: without its fragment and with it, for
+ * Twilio does not document which of these it signs.
+ */
 function asGiven(url: string) {
   const reference = fromQuery(new URL(url).search)
-  if (!reference) return url
+  if (!reference) return []
   const ours = toQuery(reference)
   const names = new Set(new URLSearchParams(ours).keys())
   const others = [...new URL(url).searchParams].filter(([name]) => !names.has(name))
   // A hash of the body Twilio puts behind all that was given.
-  const order = ([name]: [string, string]) => (name === 'bodySHA256' ? 1 : 0)
+  const order = ([name]: [string, string]) => (name === bodyHash ? 1 : 0)
   const rest = new URLSearchParams(others.sort((a, b) => order(a) - order(b) || (a[0] < b[0] ? -1 : 1)))
-  return `${url.split('?')[0]}?${ours}${rest.size > 0 ? `&${rest}` : ''}`
+  const given = `${url.split('?')[0]}?${ours}${rest.size > 0 ? `&${rest}` : ''}`
+  return [given, given + retries]
 }
 
-function read(contentType = '', body: Uint8Array): unknown {
+/** What is JSON, its hash in the URL says: whatever it is called, Twilio binds no form by one. */
+function read(body: Uint8Array, { isJson }: { isJson: boolean }): unknown {
   const text = Buffer.from(body).toString()
-  return contentType.startsWith('application/json') ? parseJson(text) : Object.fromEntries(new URLSearchParams(text))
+  return isJson ? parseJson(text) : Object.fromEntries(new URLSearchParams(text))
 }
 
 type Fields = z.infer<typeof Fields>

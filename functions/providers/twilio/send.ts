@@ -1,5 +1,12 @@
 import { withoutSlash } from '../../platform/url.ts'
-import { type Capabilities, type Fitted, inForms, isWithin, whatItCannotCarry } from '../capabilities.ts'
+import {
+  type Capabilities,
+  type Fitted,
+  type FormedFile,
+  inForms,
+  isWithin,
+  whatItCannotCarry,
+} from '../capabilities.ts'
 import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { Send, SendAdapter } from '../provider.ts'
@@ -10,7 +17,7 @@ import { TwilioAccount, truth } from './account.ts'
 import { Listing, outcomeFrom, outcomeOf } from './answer.ts'
 import { capabilities } from './capabilities.ts'
 import { isOneSegment } from './segments.ts'
-import { inSegments } from './status.ts'
+import { inSegments, retries } from './status.ts'
 
 /** One message of Twilio's: to one recipient, with what fits into it. */
 export type TwilioPart = { to: string; text: string; media: string[] }
@@ -81,14 +88,27 @@ export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
 }
 
 /** The messages that a content takes: its text goes with the first files where it can, else before them. */
-function partsOf({ text, files }: Fitted, { caption, files: { atOnce } }: Capabilities): Omit<TwilioPart, 'to'>[] {
-  const media: string[][] = []
-  for (let from = 0; from < files.length; from += atOnce)
-    media.push(files.slice(from, from + atOnce).map(({ url }) => url))
+function partsOf({ text, files }: Fitted, { caption, files: takes }: Capabilities): Omit<TwilioPart, 'to'>[] {
+  const media = inSends(files, takes).map((some) => some.map(({ url }) => url))
   const isCaption = files[0] && caption && isWithin(text, caption) && caption.under.includes(files[0].as)
   const separate = text !== '' && !isCaption
   const parts = media.map((urls, index) => ({ text: separate || index > 0 ? '' : text, media: urls }))
   return separate ? [{ text, media: [] }, ...parts] : parts
+}
+
+/** Files by the sends that carry them. One whose size HubSpot does not tell counts as nothing. */
+function inSends(files: FormedFile[], { atOnce, together = Number.POSITIVE_INFINITY }: Capabilities['files']) {
+  const sends: FormedFile[][] = []
+  let bytes = 0
+  for (const file of files) {
+    const size = file.bytes ?? 0
+    const last = sends.at(-1)
+    const fits = last && last.length < atOnce && bytes + size <= together * 1e6
+    if (fits) last.push(file)
+    else sends.push([file])
+    bytes = fits ? bytes + size : size
+  }
+  return sends
 }
 
 /** A recipient as Twilio takes it: a number in E.164, or an id of WhatsApp's, behind the name of the channel. */
@@ -131,7 +151,3 @@ function formOf(send: Send<TwilioPart>, { from, messagingServiceSid, channel }: 
     form.set('StatusCallback', `${new URL(receiptsUrl).href}?${toQuery(referenceOf(send))}${segments}${retries}`)
   return form.toString()
 }
-
-// By itself Twilio posts a receipt again only if it could not connect. The fragment is neither sent nor signed:
-// www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
-const retries = '#rc=5&rp=4xx,5xx,ct,rt'

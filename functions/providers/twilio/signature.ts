@@ -22,7 +22,7 @@ export function verify(request: SignedRequest, signature: string, authToken: str
 }
 
 /** The parameter by which the URL binds a body of JSON: its SHA-256 in hex. */
-const bodyHash = 'bodySHA256'
+export const bodyHash = 'bodySHA256'
 
 function signed(url: string, fields: string, authToken: string) {
   return hmac('sha1', authToken, url, fields).toString('base64')

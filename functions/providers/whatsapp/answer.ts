@@ -4,20 +4,21 @@ import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { retryAfter } from '../../platform/retry.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { SendTools } from '../provider.ts'
-import { actOn, answerOf, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
+import { actOn, answerOf, NumericCode, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
 import type { WhatsAppAccount } from './account.ts'
 import { keptId } from './message-id.ts'
-import { catalogue, verdicts } from './reasons.ts'
+import { catalogue, detailIn, verdicts } from './reasons.ts'
 
 const Accepted = z.object({ messages: z.tuple([z.object({ id: z.string().min(1).max(512) })]).rest(z.unknown()) })
 const optionalText = z.string().optional().catch(undefined)
 const GraphError = z.object({
   error: z.object({
-    code: z.number(),
-    error_subcode: z.number().optional().catch(undefined),
+    code: NumericCode.optional().catch(undefined),
+    error_subcode: NumericCode.optional().catch(undefined),
     message: optionalText,
     is_transient: z.boolean().optional().catch(undefined),
-    error_data: z.object({ details: optionalText }).optional().catch(undefined),
+    error_data: z.unknown().optional(),
+    error_user_msg: optionalText,
   }),
 })
 type GraphError = z.infer<typeof GraphError>['error']
@@ -46,7 +47,7 @@ export function outcomeFrom(
     code: error?.code,
     reason: () => {
       const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
-      const detail = error?.error_data?.details
+      const detail = detailIn(error?.error_data) ?? error?.error_user_msg
       return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, title, detail })
     },
     named: retryAfter(headers['retry-after'], now),
@@ -55,18 +56,20 @@ export function outcomeFrom(
 
 function verdictOfGraph(error: GraphError, status: number): Verdict {
   // The id of the number is wrong, or the token may not use it: so Meta answers every message.
-  const isOfNumber =
-    error.code === 100 && (error.error_subcode === 33 || /unsupported (get|post) request/i.test(error.message ?? ''))
+  const isOfNumber = error.code === 100 && (error.error_subcode === 33 || isAboutTheNumber.test(error.message ?? ''))
   if (isOfNumber) return 'set-up'
   // Of a failure of its own Meta says that it will pass, and not that it did not take the message.
   const isTransient = error.is_transient === true && status >= 400 && status < 500
   return isTransient && !verdicts.has(`${error.code}`) ? 'later' : verdictOf(verdicts, { code: error.code, status })
 }
 
+// Where the id is that of something else, of the business account for instance, Meta knows no messages of it.
+const isAboutTheNumber = /unsupported (get|post) request|nonexisting field/i
+
 /** 360dialog has words for what Meta has codes for. */
 function verdictOfDialog360(words: string | undefined, status: number): Verdict {
   if (words === undefined || status >= 500) return verdictOf(verdicts, { code: undefined, status })
   if (/exceeded the .*limit/i.test(words)) return 'later'
   if (/api_key|has been disabled|lack of payment|endpoint is blocked/i.test(words)) return 'set-up'
-  return verdictOf(verdicts, { code: words, status })
+  return verdictOf(verdicts, { code: undefined, status })
 }

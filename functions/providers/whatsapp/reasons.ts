@@ -1,3 +1,4 @@
+import { parseJson } from '../../platform/json.ts'
 import type { Catalogue } from '../catalogue.ts'
 import { verdictsOf } from '../verdict.ts'
 
@@ -19,7 +20,9 @@ export const catalogue: Catalogue = {
   // Access
   0: access,
   3: permission,
+  5: setUp,
   10: permission,
+  101: setUp,
   102: access,
   190: access,
   ...Object.fromEntries(permissions.map((code) => [code, permission])),
@@ -123,7 +126,7 @@ export const catalogue: Catalogue = {
 export const verdicts = verdictsOf(catalogue, {
   later: [4, 17, 32, 341, 613, 80007, 80008, 130429, 131056, 131057, 134101],
   'set-up': [
-    ...[0, 3, 10, 12, 33, 102, 104, 190, ...permissions, 368, 803, 2500, 2635],
+    ...[0, 3, 5, 10, 12, 33, 101, 102, 104, 190, ...permissions, 368, 803, 2500, 2635],
     ...[131005, 131031, 131037, 131042, 131045],
     ...[133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016],
   ],
@@ -131,3 +134,10 @@ export const verdicts = verdictsOf(catalogue, {
   // An invalid request, or a failure of Meta's.
   byStatus: [1],
 })
+
+/** What Meta says of this very case, in an error's `error_data`: an object, or a text, which may be one in JSON. */
+export function detailIn(data: unknown): string | undefined {
+  const inner = typeof data === 'string' ? (parseJson(data) ?? { details: data }) : data
+  const { details } = Object(inner)
+  return typeof details === 'string' ? details : undefined
+}

@@ -4,10 +4,12 @@ import { parseJson } from '../../platform/json.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { channelIn } from '../receipts-path.ts'
+import { NumericCode } from '../verdict.ts'
 import { WhatsAppAccount } from './account.ts'
 import { referenceFrom } from './callback-data.ts'
+import { halvesOf } from './halves.ts'
 import { keptId } from './message-id.ts'
-import { catalogue, verdicts } from './reasons.ts'
+import { catalogue, detailIn, verdicts } from './reasons.ts'
 import { sign, verify } from './signature.ts'
 
 // What a body holds varies with Meta's versions, and one entry that we cannot read must not take others with it.
@@ -19,12 +21,16 @@ const Change = z.object({
   value: z.looseObject({ statuses: z.array(z.unknown()) }),
 })
 
+const optionalText = z.string().optional().catch(undefined)
 const Status = z.object({
   /** Statuses of payments look like those of messages. */
-  type: z.literal('message').optional(),
-  status: z.enum(['sent', 'delivered', 'read', 'played', 'failed']),
+  type: z.literal('message').nullish(),
+  status: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['sent', 'delivered', 'read', 'played', 'failed'])),
   id: z.string().max(512).optional().catch(undefined),
-  timestamp: z
+  timestamp: z.coerce
     .string()
     .regex(/^\d{10}$/)
     .transform(Number)
@@ -32,11 +38,15 @@ const Status = z.object({
     .catch(undefined),
   errors: z
     .array(
-      z.object({
-        code: z.number().optional().catch(undefined),
-        title: z.string().optional().catch(undefined),
-        error_data: z.object({ details: z.string() }).optional().catch(undefined),
-      }),
+      z
+        .object({
+          code: NumericCode.optional().catch(undefined),
+          title: optionalText,
+          message: optionalText,
+          error_data: z.unknown().optional(),
+        })
+        .optional()
+        .catch(undefined),
     )
     .optional()
     .catch(undefined),
@@ -102,41 +112,6 @@ function signatureOf(body: Uint8Array, account: WhatsAppAccount): Record<string,
 const without = (headers: Record<string, string>, names: string[]) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))
 
-/** A webhook's body in two of the same form: by its entries, by their changes, or by the messages and statuses of one. */
-function halvesOf(document: unknown): object[] | undefined {
-  const whole = Whole.safeParse(document).data
-  if (!whole) return undefined
-  const [entry, ...entries] = whole.entry
-  if (entries.length > 0) return halves(whole.entry).map((entry) => ({ ...whole, entry }))
-  const [change, ...changes] = entry.changes
-  const withChanges = (changes: unknown[]) => ({ ...whole, entry: [{ ...entry, changes }] })
-  if (changes.length > 0) return halves(entry.changes).map(withChanges)
-  const { messages = [], statuses = [], ...rest } = change.value
-  const items = [...messages.map((item) => ({ messages: [item] })), ...statuses.map((item) => ({ statuses: [item] }))]
-  if (items.length < 2) return undefined
-  return halves(items).map((half) => {
-    const lists = {
-      messages: half.flatMap((one) => ('messages' in one ? one.messages : [])),
-      statuses: half.flatMap((one) => ('statuses' in one ? one.statuses : [])),
-    }
-    const present = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
-    return withChanges([{ ...change, value: { ...rest, ...present } }])
-  })
-}
-
-const halves = <Item>(items: Item[]) => {
-  const middle = Math.ceil(items.length / 2)
-  return [items.slice(0, middle), items.slice(middle)]
-}
-
-const some = <Schema extends z.ZodType>(element: Schema) => z.tuple([element]).rest(element)
-const items = z.array(z.unknown()).optional()
-const Whole = z.looseObject({
-  entry: some(
-    z.looseObject({ changes: some(z.looseObject({ value: z.looseObject({ messages: items, statuses: items }) })) }),
-  ),
-})
-
 /** Meta's question whether this URL is ours. 360dialog asks none. */
 function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
   const query = URL.parse(url)?.searchParams
@@ -188,13 +163,13 @@ function statusOf(
   if (data.status === 'sent' && account.sentOn === 'delivered') return undefined
 
   const { channelId: _, ...ids } = reference
-  const { id, timestamp = now / 1000, errors: [error] = [] } = data
+  const { id, timestamp = now / 1000, errors = [] } = data
   const occurredAt = new Date(Math.floor(timestamp * 1000)).toISOString()
   const status = data.status === 'played' ? 'read' : data.status
   const known = { ...ids, status, providerMessageId: id && keptId(id), occurredAt }
   if (status !== 'failed') return known
-  const { code, title, error_data } = error ?? {}
-  const detail = error_data?.details
+  const { code, message, title = message, error_data } = errors.find((error) => error !== undefined) ?? {}
+  const detail = detailIn(error_data)
   const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300), detail })
   return { ...known, reason, ...(code !== undefined && { code: `${code}` }) }
 }

@@ -101,6 +101,22 @@ test('a file that is too large for its form goes by its address', () => {
   expect(sent([file('a.png', 'IMAGE', { size: 5_000_001 })], sms).files).toEqual([])
 })
 
+test.each([
+  ['sms', 'a.mp4', 500_000, ['video']],
+  ['sms', 'a.mp4', 500_001, []],
+  ['sms', 'a.pdf', 500_001, []],
+  ['sms', 'a.gif', 5_000_000, ['image']],
+  // LINE's preview of a picture is the picture.
+  ['line', 'a.png', 1_000_000, ['image']],
+  ['line', 'a.png', 1_000_001, []],
+  ['whatsapp', 'a.pdf', 100_000_000, ['document']],
+  ['whatsapp', 'a.pdf', 100_000_001, []],
+  ['whatsapp', 'a.webp', 100_000, []],
+  ['telegram', 'a.png', 5_000_001, []],
+] as const)('by %s, %s of %i bytes goes as %j', (channel, name, size, as) => {
+  expect(sent([file(name, 'OTHER', { size })], capabilitiesOf[channel]).files).toEqual(as)
+})
+
 test('a file whose type nobody knows goes as what it is used for, where the provider tells that it is none', () => {
   const unknown = { type: 'FILE', url: 'https://f.example.com/signed-url-redirect?id=1', fileUsageType: 'IMAGE' }
 

@@ -30,7 +30,11 @@ test.each([
   ['is not another attribute', '<a title=" href=no" data-href="no" HREF="https://e.com/p">x</a>', 'x: https://e.com/p'],
   ['goes once', '<a href="https://e.com/p">x</a> <a href="https://e.com/p">x</a>', 'x: https://e.com/p'],
   ['may be one to write to', '<a href="mailto:help@e.com">us</a>', 'us: mailto:help@e.com'],
-  ['stays whole where it has spaces', '<a href="https://e.com/mein bild.png">x</a>', 'x: https://e.com/mein%20bild.png'],
+  [
+    'stays whole where it has spaces',
+    '<a href="https://e.com/mein bild.png">x</a>',
+    'x: https://e.com/mein%20bild.png',
+  ],
 ])('the address of a link that the text does not show %s', (_, richText, line) => {
   expect(read({ text: 'Hello', richText }).text).toBe(`Hello\n${line}`)
 })

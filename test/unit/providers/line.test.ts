@@ -131,6 +131,18 @@ test.each<[number, object, RegExp]>([
   [400, invalid('messages[0].quickReply.items[0].action.label'), /quick replies.*\(400\)$/],
   [400, invalid('messages[0].something'), /^LINE does not take something in this message: May not be empty \(400\)$/],
   [400, { message: 'The request body has 1 error(s)', details: [] }, /^LINE does not take something.*\(400\)$/],
+  [
+    400,
+    {
+      message: 'The request body has 2 error(s)',
+      details: [
+        { property: 'messages[0].text', message: 'May not be empty' },
+        'odd',
+        { message: 'Must be one of: [text]' },
+      ],
+    },
+    /^LINE does not take the text of this message: May not be empty\. Must be one of: \[text\] \(400\)$/,
+  ],
   [429, { message: 'You have reached your monthly limit.' }, /used up its messages of this month \(429\)$/],
   [400, { message: 'Something new' }, /^Something new \(400\)$/],
 ])('a %i, %o, is final and says why', async (status, json, reason) => {
@@ -149,6 +161,8 @@ test("the team's own sentences go before ours", async () => {
 test.each<[number, object | undefined, boolean]>([
   [429, { message: 'The API rate limit has been exceeded. Try again later.' }, false],
   [503, undefined, false],
+  [408, { message: 'Request Timeout' }, true],
+  [425, { message: 'Too Early' }, true],
   [500, { message: 'Internal server error' }, true],
   [502, undefined, true],
   [403, undefined, true],

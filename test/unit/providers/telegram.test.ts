@@ -127,6 +127,8 @@ test.each([
   [400, 'Bad Request: not enough rights to send photos to the chat', /may not send this here.*\(400\)$/],
   [400, 'Bad Request: CHAT_SEND_PLAIN_FORBIDDEN', /may not send this here.*\(400\)$/],
   [400, 'Bad Request: wrong file identifier/HTTP URL specified', /does not take this file.*\(400\)$/],
+  [400, 'Bad Request: WEBPAGE_CURL_FAILED', /could not fetch the file.*\(400\)$/],
+  [400, 'Bad Request: WEBPAGE_MEDIA_EMPTY', /does not take this file.*\(400\)$/],
   [400, 'Bad Request: failed to get HTTP URL content', /could not fetch the file.*\(400\)$/],
   [400, "Bad Request: inline keyboard button URL 'x' is invalid: Wrong", /the address of a button \(400\)$/],
   [403, 'Forbidden: bot was blocked by the user', /customer has blocked the bot \(403\)$/],
@@ -158,7 +160,32 @@ test('when Telegram takes no more, it says how much later to try', async () => {
 })
 
 test.each([
+  [400, 'Bad Request: SLOWMODE_WAIT_30', 30],
+  [420, 'FLOOD_WAIT_12', 12],
+  [420, 'FLOOD_PREMIUM_WAIT_7', 7],
+  [429, 'Too Many Requests: retry after 9', 9],
+])('a %i, %s, is tried again after that long', async (status, description, seconds) => {
+  const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
+
+  expect(await failureOf(send())).toMatchObject({ named: { seconds }, unclear: false })
+})
+
+test.each([
+  [
+    { ok: false, error_code: '403', description: 'Forbidden: bot was blocked by the user' },
+    'The customer has blocked the bot (403)',
+  ],
+  [{ ok: false, error_code: 403 }, 'The messaging service reported a failure (403)'],
+])('a refusal in another form is one: %j', async (json, reason) => {
+  const { send } = setUp({ status: 403, json })
+
+  expect(await send()).toMatchObject({ outcome: 'rejected', reason })
+})
+
+test.each([
   [401, 'Unauthorized'],
+  [406, 'AUTH_KEY_DUPLICATED'],
+  [400, 'Bad Request: BOT_METHOD_INVALID'],
   [404, 'Not Found'],
   [400, 'Bad Request: Logged out'],
   [400, 'Logged out'],

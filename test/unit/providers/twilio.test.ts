@@ -251,6 +251,49 @@ describe('receipt', () => {
     })
   })
 
+  test.each(['application/json; charset=utf-8', 'Application/JSON', ' application/json', 'text/json', ''])(
+    'by JSON that is called %j is understood, since its hash is in the URL',
+    (type) => {
+      const body = JSON.stringify({ ...read('receipt-undelivered'), ErrorCode: 30008 })
+      const withHash = `${url}&bodySHA256=${twilioLibrary.getExpectedBodyHash(body)}`
+      const request = { url: withHash, body: Buffer.from(body) }
+      const headers = { 'content-type': type, 'x-twilio-signature': sign(request, authToken) }
+
+      expect(receiveRaw(request, headers)).toMatchObject({ statuses: [{ status: 'failed', code: '30008' }] })
+    },
+  )
+
+  test('signed with the fragment that the send gave it is taken', () => {
+    const given = `${url}#rc=5&rp=4xx,5xx,ct,rt`
+    const body = form(read('receipt-delivered'))
+    const headers = {
+      'x-twilio-signature': twilioLibrary.getExpectedTwilioSignature(authToken, given, read('receipt-delivered')),
+    }
+
+    expect(receiveRaw({ url, body }, headers)).toMatchObject({ statuses: [{ status: 'delivered' }] })
+  })
+
+  test.each([
+    ['an empty code', { ErrorCode: '' }, { failures: [] }],
+    ['the code 0, which means none', { ErrorCode: '0' }, { failures: [] }],
+    ['its status in capitals', { MessageStatus: 'FAILED' }, { failures: [{ code: '30008' }] }],
+    ['an empty status beside the older name of it', { MessageStatus: '', SmsStatus: 'failed' }, {}],
+  ])('with %s is a failure all the same', (_, fields, expected) => {
+    const failed = { ...read('receipt-undelivered'), ErrorCode: '30008', ...fields }
+
+    expect(receive(failed)).toMatchObject({ statuses: [{ status: 'failed' }], ...expected })
+  })
+
+  test('with long words of a channel has their beginning', () => {
+    const failed = {
+      ...read('receipt-undelivered'),
+      ErrorCode: '63024',
+      ChannelStatusMessage: `Unknown: ${'x'.repeat(600)}`,
+    }
+
+    expect(receive(failed)).toMatchObject({ statuses: [{ reason: expect.stringContaining(': Unknown: xxx') }] })
+  })
+
   test('signed with the token before, or after, is taken', () => {
     expect(receive(read('receipt-delivered'), { token: previous })).toMatchObject({
       statuses: [{ status: 'delivered' }],
@@ -400,6 +443,31 @@ describe('send', () => {
     const sends = 'sends' in plan ? plan.sends : []
     expect(sends.map(({ text, media }) => [text, media.length])).toEqual(expected)
     expect(sends.flatMap(({ media }) => media)).toEqual(attachments.map(({ url }) => url))
+  })
+
+  test.each([
+    [
+      [3, 3, 3, 1],
+      [1, 1, 2],
+    ],
+    [
+      [5, 0.1],
+      [1, 1],
+    ],
+    [
+      [2, 2, 1, 0.1],
+      [3, 1],
+    ],
+    [[undefined, undefined], [2]],
+  ])('by SMS, pictures of %j MB take sends of no more than 5 MB, with %j of them', (sizes, expected) => {
+    const attachments = sizes.map((megabytes, index) => ({
+      type: 'FILE',
+      url: `https://f.example.com/${index}.png`,
+      ...(megabytes && { size: megabytes * 1e6 }),
+    }))
+    const plan = sendAdapter.plan({ ...job, attachments }, account)
+
+    expect('sends' in plan && plan.sends.map(({ media }) => media.length)).toEqual(expected)
   })
 
   test('takes no quick replies', () => {

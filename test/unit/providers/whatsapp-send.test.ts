@@ -231,6 +231,26 @@ test.each<[string, number, string | object, string]>([
     },
     `${catalogue['131053']}: Unsupported Image mime type image/webp. Please use one of image/jpeg, image/png (131053)`,
   ],
+  [
+    'a detail in JSON within a text',
+    400,
+    { error: { code: 131053, error_data: '{"details":"Unsupported Image mime type image/webp"}' } },
+    `${catalogue['131053']}: Unsupported Image mime type image/webp (131053)`,
+  ],
+  [
+    'a detail that is a text',
+    400,
+    { error: { code: 131053, error_data: 'Unsupported Image mime type image/webp' } },
+    `${catalogue['131053']}: Unsupported Image mime type image/webp (131053)`,
+  ],
+  [
+    'words for the user alone',
+    400,
+    { error: { code: 100, message: '(#100) Invalid parameter', error_user_msg: 'The caption is too long.' } },
+    `${catalogue['100']}: The caption is too long (100)`,
+  ],
+  ['a code in quotes', 400, { error: { code: '131047' } }, `${catalogue['131047']} (131047)`],
+  ['words without a code', 400, { error: { message: 'Something new', code: null } }, 'Something new (400)'],
   ['an unknown code', 400, error(139999, '(#139999) Something new'), 'Something new (139999)'],
   [
     'an unknown code without words',
@@ -287,6 +307,18 @@ test.each<[string, number, string | object]>([
   ['a path that is not there', 404, '<html>'],
   ['a redirect', 302, ''],
   ['a number that the token may not use', 400, { error: { code: 100, error_subcode: 33, message: unsupported } }],
+  [
+    'the id of a business account in place of a number',
+    400,
+    error(100, '(#100) Tried accessing nonexisting field (messages) on node type (WhatsAppBusinessAccount)'),
+  ],
+  ['a token, by its code in quotes', 400, { error: { code: '190' } }],
+  [
+    'a refusal of the address that we call from',
+    400,
+    error(5, "(#5) This IP can't make requests for that application."),
+  ],
+  ["360dialog's refusal of whoever asks", 403, { meta: { developer_message: 'Forbidden' } }],
   ['a number that does not exist', 400, { error: { code: 100, message: unsupported } }],
   [
     "360dialog's word that the account is disabled",

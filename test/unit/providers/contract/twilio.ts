@@ -49,6 +49,7 @@ export const harness: Harness = {
         body: { code: 21610, message: 'Attempt to send to unsubscribed recipient', status: 400 },
       },
       { status: 429, code: 63038, body: { code: 63038, message: 'Daily limit exceeded', status: 429 } },
+      { status: 429, code: 63038, body: { code: '63038', message: 'Daily limit exceeded', status: 429 } },
       { status: 400, code: 29999, body: { code: 29999, message: 'Something new', status: 400 } },
       {
         status: 201,
@@ -66,6 +67,8 @@ export const harness: Harness = {
       { status: 400, body: { code: 21611, message: 'Queue full', status: 400 } },
       { status: 401, body: { code: 20003, message: 'Authenticate', status: 401 } },
       { status: 403, body: { code: 20403, message: 'Forbidden', status: 403 } },
+      { status: 400, body: { code: 21601, message: 'Not an SMS-capable number', status: 400 } },
+      { status: 400, body: { code: 21264, message: "'From' number not verified", status: 400 } },
       { status: 400, body: { code: 21659, message: 'Not a Twilio number', status: 400 } },
       { status: 404 },
     ],
