@@ -167,7 +167,7 @@ test.each([
 ])('a %i, %s, is tried again after that long', async (status, description, seconds) => {
   const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
 
-  expect(await failureOf(send())).toMatchObject({ named: { seconds }, unclear: false })
+  expect(await failureOf(send())).toMatchObject({ named: { seconds }, inDoubt: false })
 })
 
 test.each([
