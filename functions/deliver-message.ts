@@ -19,7 +19,7 @@ import { Deferred, PermanentError, RetryableError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { describeAll, digestOf, idempotencyScopeOf, type Planned, planSends, type Route } from './providers/plan.ts'
 import type { SendAdapter, SendTools } from './providers/provider.ts'
-import { speakerOf } from './providers/receipt-keys.ts'
+import { trustedSecretOf } from './providers/receipt-keys.ts'
 import { SetUpFault } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
@@ -134,11 +134,13 @@ async function makeOneByOne(
   const plan = { of: sends.length, digest: digestOf(found, sends), names: described && namesOf(described) }
   const until = deps.now() + run.context.getRemainingTimeInMillis()
   const claim = { by: run.id, until, idempotencyScope: idempotencyScopeOf(found, { job, now: deps.now() }) }
-  const speaker = speakerOf(found)
+  const trustedSecret = trustedSecretOf(found)
   const outcomes: SendOutcome[] = []
   for (const [index, send] of sends.entries()) {
     const part = { index, of: sends.length }
-    const made = await sendOnce(deps, { job, part, claim, plan, speaker }, run, () => make(deps, send, found, run))
+    const made = await sendOnce(deps, { job, part, claim, plan, trustedSecret }, run, () =>
+      make(deps, send, found, run),
+    )
     if (!('outcome' in made)) return made
     outcomes.push(made.outcome)
     await deps.outcomes.queueOnce(job, part, made.outcome, run.progress)

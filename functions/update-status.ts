@@ -19,7 +19,7 @@ import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { Deferred, PermanentError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
-import { type ReceiptKeys, speakerOf } from './providers/receipt-keys.ts'
+import { type ReceiptKeys, trustedSecretOf } from './providers/receipt-keys.ts'
 
 /** What `update-status` works with. */
 export type Deps = ConsumerDeps &
@@ -106,9 +106,9 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
       case 'nothing new':
         report.silence(update, attempt)
         return report.nothingNew(update, attempt.decidedOn)
-      case 'not theirs':
+      case 'not authorised':
         report.silence(update, attempt)
-        return report.say('Ignored, it may not speak for this message', 'UpdatesOfOtherAccounts', {
+        return report.say('Ignored, its sender is not authorised for this message', 'UpdatesUnauthorised', {
           update,
           item: attempt.decidedOn,
         })
@@ -152,7 +152,7 @@ function handleEvent(deps: Deps, job: RawEvent, run: Run) {
 /** Without delivery, the webhook's messages come here, to be looked up later. */
 async function recordMessage({ accounts, ledger, telemetry }: Deps, message: MessageAnnounced) {
   const found = await accounts?.find(message)
-  const decide = (item: LedgerItem) => recordAnnouncement(item, message, found && speakerOf(found))
+  const decide = (item: LedgerItem) => recordAnnouncement(item, message, found && trustedSecretOf(found))
   const { item } = await ledger.change(message, decide)
   telemetry.info('Message recorded', about(message))
   if (!announcedAgain(item, message, { resend: 'ignore', at: message.announced })) return

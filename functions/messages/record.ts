@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Speaker } from './authority.ts'
+import { TrustedSecret } from './authority.ts'
 import type { MessageKey } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import { Status, Word } from './status.ts'
@@ -73,8 +73,8 @@ export const LedgerItem = z.object({
   earlierSends: z.array(z.string()).optional(),
   /** HubSpot's channel account that the message goes out by. */
   channelAccountId: z.string().optional(),
-  /** Who may speak for it, as of its announcement or its sends. */
-  speakers: z.array(Speaker).optional(),
+  /** Whose receipts count for it, as of its announcement or its sends. */
+  trustedSecrets: z.array(TrustedSecret).optional(),
   /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
   told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
   /** HubSpot's word that HubSpot refused for good, after another had been told. */

@@ -51,7 +51,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     /** A receipt was to come, and did not: its account may be set up wrongly. Counted when nothing was known before. */
     silence(update: StatusUpdate, { decidedOn, item }: { decidedOn: LedgerItem; item: LedgerItem }) {
       if (!update.onSilence || knownOf(update, decidedOn) !== undefined) return
-      const account = item.speakers?.at(-1)?.secret ?? update.channelAccountId ?? update.channelId
+      const account = item.trustedSecrets?.at(-1)?.secret ?? update.channelAccountId ?? update.channelId
       telemetry.count('ReceiptsMissing', 1, { account })
     },
 

@@ -3,7 +3,7 @@ import type { Run } from '../platform/consumer.ts'
 import { once } from '../platform/idempotent.ts'
 import { RetryableError } from '../platform/retry.ts'
 import { type Again, announcedAgain, type Resend, withFirstEvent } from './announced-again.ts'
-import type { Speaker } from './authority.ts'
+import type { TrustedSecret } from './authority.ts'
 import { asCopy, superseded } from './copies.ts'
 import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
@@ -41,7 +41,7 @@ type SendDeps = Deps & {
 type SendRun = Run<SendProgress>
 
 /** A send to be made: which of a message's it is, and what it is claimed with. */
-export type SendToMake = { job: DeliveryJob; part: Part; claim: SendClaim; plan: Plan; speaker: Speaker }
+export type SendToMake = { job: DeliveryJob; part: Part; claim: SendClaim; plan: Plan; trustedSecret: TrustedSecret }
 
 /** What came of a send; or why the message is not sent: some sends were made of another plan, or it is not sent again. */
 type Made = { outcome: SendOutcome } | { planChanged: LedgerItem } | { notSentAgain: true }
@@ -51,7 +51,7 @@ type Claimed = Decision<'claimed' | { inProgressUntil: number } | Finding>
 /** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
 export async function sendOnce(
   { ledger, now, resend, outcomes }: SendDeps,
-  { job, part, claim, plan, speaker }: SendToMake,
+  { job, part, claim, plan, trustedSecret }: SendToMake,
   run: SendRun,
   make: () => Promise<SendOutcome>,
 ): Promise<Made> {
@@ -67,7 +67,14 @@ export async function sendOnce(
       claim: asDelivery({ run, now }, job, (item): Claimed => {
         const again = againOf(item)
         if (again && again.becomes !== 'sent') return { answer: { notSentAgain: again } }
-        return claimSend(again?.item ?? item, claim, { plan, index: part.index, job, speaker, now: now(), earlier })
+        return claimSend(again?.item ?? item, claim, {
+          plan,
+          index: part.index,
+          job,
+          trustedSecret,
+          now: now(),
+          earlier,
+        })
       }),
       complete: (item, outcome) => completeSend(item, outcome, { part, at: time() }),
       release: (item, error) => releaseSend(item, claim, { inDoubt: isInDoubt(error) }),

@@ -1,4 +1,4 @@
-import { type Speaker, withSpeaker } from './authority.ts'
+import { type TrustedSecret, withTrustedSecret } from './authority.ts'
 import type { DeliveryJob } from './jobs.ts'
 import { cleanReason } from './reasons.ts'
 import {
@@ -22,7 +22,7 @@ export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
 export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
 
 /** What an attempt knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
-type Attempt = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: number; earlier: string[] }
+type Attempt = { plan: Plan; index: number; job: Origin; trustedSecret: TrustedSecret; now: number; earlier: string[] }
 
 /**
  * Claims a send for one attempt, and those after it, which are made in their order. An attempt that died, or ended in doubt,
@@ -33,7 +33,7 @@ type Attempt = { plan: Plan; index: number; job: Origin; speaker: Speaker; now: 
 export function claimSend(
   item: LedgerItem,
   claim: SendClaim,
-  { plan, index, job, speaker, now, earlier }: Attempt,
+  { plan, index, job, trustedSecret, now, earlier }: Attempt,
 ): { next?: LedgerItem; answer: 'claimed' | { inProgressUntil: number } | { done: SendOutcome } | { changed: Plan } } {
   const { send } = item
   const outcomes = outcomesOf(item)
@@ -54,8 +54,8 @@ export function claimSend(
     ...{ channelAccountId, createdAt, traceId },
     ...item,
     plan,
-    // Of what was sent, or may have been, others may speak as well.
-    speakers: withSpeaker(outcomes.length > 0 || inDoubt ? (item.speakers ?? []) : [], speaker),
+    // What was sent, or may have been, may have receipts by the secrets of earlier attempts as well.
+    trustedSecrets: withTrustedSecret(outcomes.length > 0 || inDoubt ? (item.trustedSecrets ?? []) : [], trustedSecret),
     send: { ...claim, ...(inDoubt && { inDoubt }) },
   }
   const { idempotencyScope } = claim

@@ -1,4 +1,4 @@
-import { authorityOf, type Speaker } from './authority.ts'
+import { authorityOf, type TrustedSecret } from './authority.ts'
 import type { MessageAnnounced } from './jobs.ts'
 import { agentReadsTheSame, raise } from './knowledge.ts'
 import { type Claim, type Decision, type LedgerItem, noted, which, withGivenUp } from './record.ts'
@@ -12,19 +12,19 @@ export type StatusToTell = { status: Status; word: Word; errorMessage?: string |
 export type TellResult = { told: StatusToTell; refused: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
-type Advanced = 'claimed' | 'nothing new' | 'not theirs' | 'not announced' | { inProgressUntil: number }
+type Advanced = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | { inProgressUntil: number }
 
 /** Records what HubSpot's announcement says of a message, whenever it comes, as far as it is not known yet. */
 export function recordAnnouncement(
   item: LedgerItem,
   { announced, channelAccountId, traceId, eventId }: MessageAnnounced,
-  speaker: Speaker | undefined,
+  trustedSecret: TrustedSecret | undefined,
 ): Decision<undefined> {
   const facts = {
     createdAt: announced,
     channelAccountId,
     traceId,
-    speakers: speaker && [speaker],
+    trustedSecrets: trustedSecret && [trustedSecret],
     eventIds: eventId === undefined ? undefined : [eventId],
   }
   const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
@@ -69,7 +69,7 @@ export function advance(
   }: { now: number; earlier: string[]; shown?: Status | undefined; mayWait?: boolean },
 ): Decision<Advanced> {
   const authority = authorityOf(item, update, { mayWait })
-  if (authority !== 'theirs') return { answer: authority }
+  if (authority !== 'authorised') return { answer: authority }
   if (update.providerMessageId && item.earlierSends?.includes(update.providerMessageId))
     return { answer: 'nothing new' }
   const mark = markOf(update)
@@ -116,8 +116,8 @@ export function remember(
   const { next = item, answer } = isMarked
     ? { answer: 'claimed' as const }
     : advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
-  // Somebody else's word says nothing of this message.
-  if (answer === 'not theirs') return { answer: undefined }
+  // An update that does not count says nothing of this message.
+  if (answer === 'not authorised') return { answer: undefined }
   return { next: withGivenUp(next, 'status', new Date(now).toISOString()), answer: undefined }
 }
 

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import type { Speaker } from '../messages/authority.ts'
+import type { TrustedSecret } from '../messages/authority.ts'
 import { fingerprintOf } from '../platform/hmac.ts'
 import type { Provider } from './accounts.ts'
 import { ForwardAccount } from './forward/account.ts'
@@ -42,7 +42,15 @@ const whatsapp: ReceiptKeys<WhatsAppAccount> = {
 /** What verifies the receipts of each provider that posts any. */
 export const receiptKeys: Partial<Record<Provider, ReceiptKeys<unknown>>> = { forward, twilio, whatsapp }
 
-/** Who may speak for the messages that go out by an account: whoever knows its secret's name, or one of its keys. */
-export function speakerOf({ id, provider, account }: { id: string; provider: Provider; account: unknown }): Speaker {
+/** The secret whose receipts count for the messages that go out by an account. */
+export function trustedSecretOf({
+  id,
+  provider,
+  account,
+}: {
+  id: string
+  provider: Provider
+  account: unknown
+}): TrustedSecret {
   return { secret: id, keys: receiptKeys[provider]?.keys(account).map(fingerprintOf) ?? [] }
 }

@@ -70,7 +70,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph(
           'Do receipts come in?',
           [own('ReceiptsAccepted'), own('ReceiptsIgnored')],
-          [own('ReceiptsRefused'), own('UpdatesOfOtherAccounts')],
+          [own('ReceiptsRefused'), own('UpdatesUnauthorised')],
         ),
       ],
       [

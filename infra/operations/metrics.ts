@@ -64,7 +64,7 @@ export const metrics = {
   UpdatesCoalesced: { of: ['update-status'], unit: 'Count' },
   ReceiptsMissing: { of: ['update-status'], unit: 'Count', by: { account: [] } },
   UpdatesIgnored: { of: ['update-status'], unit: 'Count' },
-  UpdatesOfOtherAccounts: { of: ['update-status'], unit: 'Count' },
+  UpdatesUnauthorised: { of: ['update-status'], unit: 'Count' },
   RateLimited: { of: ['update-status'], unit: 'Count' },
   Deferred: { of: ['update-status'], unit: 'Count' },
   AccessRefused: { of: ['update-status'], unit: 'Count' },

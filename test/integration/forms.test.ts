@@ -55,7 +55,7 @@ describe.each(tested)('%s', (form) => {
       timeline: [{ at, what: 'announced', source: 'hubspot' }],
       // Whose receipts count for it, where any are taken.
       ...(forms[form].settings.receipts && {
-        speakers: [{ secret: message!.channelAccountId, keys: [expect.any(String)] }],
+        trustedSecrets: [{ secret: message!.channelAccountId, keys: [expect.any(String)] }],
       }),
       expiresAt: expect.any(Number),
     })

@@ -152,7 +152,7 @@ const announced = {
   version: 1,
   createdAt: new Date(start).toISOString(),
   channelAccountId: '3',
-  speakers: [{ secret: '2', keys: [] }],
+  trustedSecrets: [{ secret: '2', keys: [] }],
   expiresAt: 0,
 }
 const withToken = {

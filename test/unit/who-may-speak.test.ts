@@ -144,7 +144,7 @@ describe('one Meta app that signs for all its numbers', () => {
     await world.step()
 
     expect(held()).not.toBe('READ')
-    expect(world.counts['UpdatesOfOtherAccounts']).toBe(1)
+    expect(world.counts['UpdatesUnauthorised']).toBe(1)
   })
 })
 
@@ -170,7 +170,7 @@ describe('an account that gets a secret of its own later', () => {
     const answers = [await serviceSays('failed', old, ['2']), await serviceSays('failed', old, ['2', '3'])]
     await world.step()
     expect(answers).toEqual([204, 204])
-    expect(world.counts['UpdatesOfOtherAccounts']).toBe(2)
+    expect(world.counts['UpdatesUnauthorised']).toBe(2)
     expect(held()).toBeUndefined()
 
     await serviceSays('read', own, ['2', '3'])
@@ -286,7 +286,7 @@ describe('what falls under none', () => {
     await world.step()
 
     expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
-      speakers: [{ secret: '3', keys: [fingerprintOf(own)] }],
+      trustedSecrets: [{ secret: '3', keys: [fingerprintOf(own)] }],
     })
     expect(JSON.stringify([...world.ledgerTable.items])).not.toContain(own.slice(6))
   })
@@ -386,6 +386,6 @@ describe('without delivery, the announcement says who may speak', () => {
     secrets.down = false
     await world.rest()
 
-    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ speakers: [{ secret: '3' }] })
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ trustedSecrets: [{ secret: '3' }] })
   })
 })

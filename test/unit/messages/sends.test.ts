@@ -17,8 +17,8 @@ const job = { channelAccountId: '3', createdAt: '2026-11-22T12:00:00Z', traceId:
 const one = { of: 1, digest: 'abcd' }
 const three = { of: 3, digest: 'abcd' }
 const claim = { by: 'me', until: 100 }
-const speaker = { secret: '2', keys: ['the print of a key'] }
-const when = { plan: one, index: 0, job, speaker, now: 50, earlier: [] as string[] }
+const trustedSecret = { secret: '2', keys: ['the print of a key'] }
+const when = { plan: one, index: 0, job, trustedSecret, now: 50, earlier: [] as string[] }
 const sent = { outcome: 'sent', status: 'sent' } as const
 const inDoubt = { outcome: 'in doubt' } as const
 const rejected = { outcome: 'rejected', reason: 'No' } as const
@@ -83,16 +83,16 @@ describe('a try that wants to send', () => {
 
   test('says who may speak for the message: of one that was sent, or may have been, others as well', () => {
     const others = [{ secret: '9', keys: ['another print'] }]
-    const speakersOf = (fields: object, tried: object = {}) =>
-      claimSend(item({ plan: three, speakers: others, ...fields }), claim, { ...when, plan: three, ...tried }).next!
-        .speakers
+    const trustedSecretsOf = (fields: object, tried: object = {}) =>
+      claimSend(item({ plan: three, trustedSecrets: others, ...fields }), claim, { ...when, plan: three, ...tried })
+        .next!.trustedSecrets
 
     const before = { by: 'before', until: 0 }
-    expect(speakersOf({})).toEqual([speaker])
-    expect(speakersOf({ send: before }, { earlier: ['before'] })).toEqual([speaker])
-    expect(speakersOf({ send: before })).toEqual([...others, speaker])
+    expect(trustedSecretsOf({})).toEqual([trustedSecret])
+    expect(trustedSecretsOf({ send: before }, { earlier: ['before'] })).toEqual([trustedSecret])
+    expect(trustedSecretsOf({ send: before })).toEqual([...others, trustedSecret])
     const made = { sends: { of: 3, outcomes: [sent] }, send: before }
-    expect(speakersOf(made, { index: 1, earlier: ['before'] })).toEqual([...others, speaker])
+    expect(trustedSecretsOf(made, { index: 1, earlier: ['before'] })).toEqual([...others, trustedSecret])
   })
 
   test('a doubt stays with the claim that takes it over', () => {
@@ -324,7 +324,7 @@ test('whatever tries come, die and come again, no send is made twice, and each c
           const { next, answer } = claimSend(
             ledger,
             { by, until: now + 100 },
-            { plan, index, job, speaker, now, earlier },
+            { plan, index, job, trustedSecret, now, earlier },
           )
           ledger = next ?? ledger
           if (typeof answer === 'object' && 'done' in answer) continue
