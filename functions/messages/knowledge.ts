@@ -1,13 +1,14 @@
 import { sentenceOf } from './part-names.ts'
 import { cleanReason } from './reasons.ts'
 import type { Knowledge, LedgerItem } from './record.ts'
-import { isFailure, ladder, readsTheSame, rises } from './status.ts'
+import { isAbove, isFailure, readsTheSame, statusOrder } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
-/** The item with what an update lets us know; undefined where that was known. Of several sends, each rises by itself. */
-export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
+/** The item with what an update lets us know; undefined where that was known. Each of several sends rises by itself. */
+export function raiseKnown(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   const { part } = update
-  if (!item.parts && !part) return rises(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
+  if (!item.parts && !part)
+    return isAbove(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
   const { known, reason, code } = item
   const all =
     item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason, code }))
@@ -15,7 +16,7 @@ export function raise(item: LedgerItem, update: StatusUpdate): LedgerItem | unde
   const unplanned = Math.max(0, (part?.of ?? 0) - all.length)
   const before = [...all, ...Array.from({ length: unplanned }, (): Knowledge => ({}))]
   const parts = before.map((of, index) =>
-    (!part || part.index === index) && rises(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
+    (!part || part.index === index) && isAbove(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
   )
   // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
   const isNews = !item.parts || unplanned > 0 || parts.some((of, index) => of !== before[index])
@@ -35,7 +36,7 @@ function knownBy({ status, reason, code, providerMessageId }: StatusUpdate, befo
  */
 function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'known' | 'reason' | 'code'> {
   const lowest =
-    parts.every(({ known }) => known) && ladder.find((status) => parts.some(({ known }) => known === status))
+    parts.every(({ known }) => known) && statusOrder.find((status) => parts.some(({ known }) => known === status))
   const known = parts.some(({ known }) => known === 'failed') ? 'failed' : lowest
   if (!known) return {}
   if (!isFailure(known)) return { known, reason: undefined, code: undefined }

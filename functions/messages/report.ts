@@ -1,7 +1,7 @@
 import type { Telemetry } from '../platform/telemetry.ts'
 import { about } from './jobs.ts'
 import type { LedgerItem } from './record.ts'
-import { rises } from './status.ts'
+import { isAbove } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 import type { StatusToTell } from './telling.ts'
 
@@ -43,7 +43,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     /** An update that changes nothing for an agent, by what was known before. */
     nothingNew(update: StatusUpdate, before: LedgerItem) {
       const known = knownOf(update, before)
-      const isRaised = rises(update.status, known)
+      const isRaised = isAbove(update.status, known)
       const other = update.status === known ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
       say('Nothing new', isRaised ? 'UpdatesCoalesced' : other, { update, item: before })
     },

@@ -4,10 +4,10 @@ import * as z from 'zod'
  * The status order. What is known of a message only rises through it: late, repeated and out-of-order receipts are normal.
  * `unconfirmed` is the relay's own verdict and yields to any word of the provider; `delivered` refutes `failed`.
  */
-export const ladder = ['unconfirmed', 'sent', 'failed', 'delivered', 'read'] as const
+export const statusOrder = ['unconfirmed', 'sent', 'failed', 'delivered', 'read'] as const
 
 /** What a provider, or the relay itself, can say about a message. */
-export const Status = z.enum(ladder)
+export const Status = z.enum(statusOrder)
 export type Status = z.infer<typeof Status>
 
 /** HubSpot's word for a status, as `statusType` of its "update a message" endpoint. */
@@ -31,8 +31,8 @@ export function hubspotStatusFor(status: Status) {
 export const isFailure = (status: Status | undefined) => status === 'failed' || status === 'unconfirmed'
 
 /** Whether `status` stands above what is known; everything stands above nothing. */
-export function rises(status: Status, known: Status | undefined) {
-  return known === undefined || ladder.indexOf(status) > ladder.indexOf(known)
+export function isAbove(status: Status, known: Status | undefined) {
+  return known === undefined || statusOrder.indexOf(status) > statusOrder.indexOf(known)
 }
 
 /**

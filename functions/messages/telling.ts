@@ -1,6 +1,6 @@
 import { authorityOf, type TrustedSecret } from './authority.ts'
 import type { MessageAnnounced } from './jobs.ts'
-import { agentReadsTheSame, raise } from './knowledge.ts'
+import { agentReadsTheSame, raiseKnown } from './knowledge.ts'
 import { type Claim, type Decision, type LedgerItem, noted, which, withGivenUp } from './record.ts'
 import { hubspotStatusFor, Status, type Word } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
@@ -78,7 +78,7 @@ export function advance(
 
   if (mine && mine.by !== claim.by && !earlier.includes(mine.by) && now < mine.until)
     return { answer: { inProgressUntil: mine.until } }
-  const raised = raise(item, update)
+  const raised = raiseKnown(item, update)
   if (raised) {
     const next = noted(raised, `${update.status}${which(update.part)}`, update)
     const isNews = mine || !agentReadsTheSame(next, { ...item, known: item.known ?? (item.told ? undefined : shown) })

@@ -2,9 +2,9 @@
 export const explained: { file: string; line: string; mutant: string; why: string }[] = [
   {
     file: 'functions/messages/status.ts',
-    line: 'return known === undefined || ladder.indexOf(status) > ladder.indexOf(known)',
+    line: 'return known === undefined || statusOrder.indexOf(status) > statusOrder.indexOf(known)',
     mutant: 'known === undefined → false',
-    why: 'What is not on the ladder has the index −1, below everything.',
+    why: 'What is not in the order has the index −1, below everything.',
   },
   {
     file: 'functions/messages/status.ts',

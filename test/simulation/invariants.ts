@@ -1,7 +1,7 @@
 import { cleanReason } from '../../functions/messages/reasons.ts'
 import { LedgerItem, ledgerKey } from '../../functions/messages/record.ts'
 import { outcomesOf } from '../../functions/messages/sends.ts'
-import { hubspotStatusFor, ladder, readsTheSame, type Status } from '../../functions/messages/status.ts'
+import { hubspotStatusFor, readsTheSame, type Status, statusOrder } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import type { Patch } from './hubspot.ts'
 import { reasonFor, type Send } from './provider.ts'
@@ -215,8 +215,8 @@ function outcomeOf({ onSilence }: World, said: SendAnswer): Status {
   return said === 'rejected' ? 'failed' : said
 }
 
-const highest = (statuses: Status[]) => ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
-const lowest = (statuses: Status[]) => ladder[Math.min(...statuses.map((status) => ladder.indexOf(status)))]!
+const highest = (statuses: Status[]) => statusOrder[Math.max(...statuses.map((status) => statusOrder.indexOf(status)))]!
+const lowest = (statuses: Status[]) => statusOrder[Math.min(...statuses.map((status) => statusOrder.indexOf(status)))]!
 
 function sentTwice(world: World, { id, kind }: Fate): Violation[] {
   if (kind !== 'agent') return []

@@ -22,7 +22,7 @@ export type Fate = {
   thread: string | undefined
   /** The sends that it takes. */
   parts: PartFate[]
-  /** Its updates come one at a time, in the order of the ladder. */
+  /** Its updates come one at a time, in the order of the statuses. */
   orderly: boolean
 }
 

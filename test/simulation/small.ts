@@ -23,15 +23,15 @@ export type Point = Fault
 
 type Receipt = Fate['parts'][number]['receipts'][number]['status']
 
-const ladder = ['sent', 'failed', 'delivered', 'read'] as const
+const statusOrder = ['sent', 'failed', 'delivered', 'read'] as const
 const message = { id: 'm1', at: 0, thread: undefined, orderly: true }
 
 /** Every message with up to three updates, or two sends. */
 export const scenarios: Scenario[] = [
   { ...agent([['sent']], false), name: 'sent, without a key or an access token', isCold: true },
-  ...subsets(ladder, 3).map((statuses) => ownMeans(statuses, 30_000)),
+  ...subsets(statusOrder, 3).map((statuses) => ownMeans(statuses, 30_000)),
   // Updates that come while the one before is told.
-  ...subsets(ladder, 2)
+  ...subsets(statusOrder, 2)
     .filter(({ length }) => length === 2)
     .map((statuses) => ownMeans(statuses, 15)),
   agent([['rejected']], false),

@@ -2,7 +2,7 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import type { MessageKey } from '../../functions/messages/jobs.ts'
 import type { Ledger } from '../../functions/messages/ledger.ts'
 import { keptForDays, type LedgerItem } from '../../functions/messages/record.ts'
-import { ladder } from '../../functions/messages/status.ts'
+import { statusOrder } from '../../functions/messages/status.ts'
 import type { Copy } from '../../functions/platform/envelope.ts'
 import type { HttpAnswer } from '../../functions/platform/http-event.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
@@ -414,7 +414,7 @@ const writing = (ledger: Ledger, write: (item: LedgerItem) => LedgerItem) =>
 function settleAnyway(item: LedgerItem, decide: (item: LedgerItem) => Decision): Decision {
   const decided = decide(item)
   if (decided.answer !== 'more is known') return decided
-  const settled = ladder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'recorded')
+  const settled = statusOrder.map((known) => decide({ ...item, known })).find(({ answer }) => answer === 'recorded')
   return settled ? { answer: 'recorded', next: { ...settled.next!, known: item.known } } : decided
 }
 

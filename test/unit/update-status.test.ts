@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { hubspotStatusFor, ladder, type Status } from '../../functions/messages/status.ts'
+import { hubspotStatusFor, type Status, statusOrder } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { createWorld, delivery, update, type World } from '../support/world.ts'
@@ -141,7 +141,7 @@ describe('the usual order', () => {
 })
 
 test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
-  const statuses = fc.array(fc.constantFrom(...ladder), { minLength: 1, maxLength: 8 })
+  const statuses = fc.array(fc.constantFrom(...statusOrder), { minLength: 1, maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(
       statuses,
@@ -155,7 +155,7 @@ test('order and duplicates of the updates never change what HubSpot holds in the
         }
         await world.rest()
 
-        const highest = ladder[Math.max(...updates.map((status) => ladder.indexOf(status)))]!
+        const highest = statusOrder[Math.max(...updates.map((status) => statusOrder.indexOf(status)))]!
         expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(highest))
         expect(item().marks).toEqual([])
         expect(world.statusUpdatesDeadLetters.messages).toEqual([])
@@ -253,7 +253,7 @@ describe('a message that took several sends', () => {
   })
 
   test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
-    const known = fc.constantFrom(...ladder)
+    const known = fc.constantFrom(...statusOrder)
     const whole = fc.record({ status: known, index: fc.constant(undefined) })
     const any = fc.oneof(
       { arbitrary: fc.record({ status: known, index: fc.nat(2) }), weight: 4 },
@@ -276,12 +276,12 @@ describe('a message that took several sends', () => {
 
           const highest = [0, 1, 2].map((part) => {
             const own = updates.filter(({ index }) => index === part || index === undefined)
-            return Math.max(...own.map(({ status }) => ladder.indexOf(status)))
+            return Math.max(...own.map(({ status }) => statusOrder.indexOf(status)))
           })
-          const hasFailed = highest.includes(ladder.indexOf('failed'))
-          const expected = hasFailed ? 'failed' : ladder[Math.min(...highest)]!
+          const hasFailed = highest.includes(statusOrder.indexOf('failed'))
+          const expected = hasFailed ? 'failed' : statusOrder[Math.min(...highest)]!
           expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(expected))
-          const failed = highest.filter((status) => status === ladder.indexOf(expected)).length
+          const failed = highest.filter((status) => status === statusOrder.indexOf(expected)).length
           if (hubspotStatusFor(expected) === 'FAILED')
             expect(world.hubspot.held.get('m')?.errorMessage).toMatch(new RegExp(`^${failed} of 3 sends `))
           expect(item().marks).toEqual([])

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Argument, type Command } from 'commander'
 import { version } from '../../../functions/messages/job-version.ts'
 import { messageOf } from '../../../functions/messages/record.ts'
-import { ladder, rises, type Status } from '../../../functions/messages/status.ts'
+import { isAbove, type Status, statusOrder } from '../../../functions/messages/status.ts'
 import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { CommandError } from '../command-error.ts'
@@ -17,7 +17,7 @@ export function addStatusCommands(program: Command, { terminal, deployment }: Co
     .command('set')
     .description("queues a status of the operator's; what is known of a message only rises")
   narrowed(set)
-    .addArgument(new Argument('<status>', 'what to say of it').choices(ladder.slice(1)))
+    .addArgument(new Argument('<status>', 'what to say of it').choices(statusOrder.slice(1)))
     .option('--reason <text>', 'why it failed, for the agent to read')
     .option('--json', 'print the update as JSON')
     .action(async (id: string, status: Status, { reason, json, ...narrow }: Options) => {
@@ -38,7 +38,7 @@ export function addStatusCommands(program: Command, { terminal, deployment }: Co
       await createQueue(found.sqs, found.outputs.StatusUpdatesQueueUrl).send(update, { group: update.portalId })
       if (json) return terminal.print(JSON.stringify(update, undefined, 2))
       terminal.print(
-        rises(status, item.known)
+        isAbove(status, item.known)
           ? `Queued: HubSpot is told that message ${update.messageId} is ${status}.`
           : `Queued. Of message ${update.messageId} "${item.known}" is known, which stands above "${status}": HubSpot is told that again.`,
       )

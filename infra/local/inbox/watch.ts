@@ -1,7 +1,7 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ledgerKey } from '../../../functions/messages/record.ts'
-import { hubspotStatusFor, readsTheSame, rises, Status, type Word } from '../../../functions/messages/status.ts'
+import { hubspotStatusFor, isAbove, readsTheSame, Status, type Word } from '../../../functions/messages/status.ts'
 import type { Message } from '../hubspot/state.ts'
 import type { LocalRelay } from '../local-relay.ts'
 import { type Happening, ofEvent, ofLine, readLine, type Step } from './journey.ts'
@@ -77,7 +77,7 @@ export function watchMessages(
     const learned = Status.safeParse(status).data
     if (!messageId || !learned || !timestamp || !learningLines.has(message ?? '')) return
     const known = heard.get(messageId)
-    if (!rises(learned, known?.status)) return
+    if (!isAbove(learned, known?.status)) return
     const isNews = !readsTheSame(learned, known?.status)
     heard.set(messageId, { ...(isNews || !known ? { since: timestamp, isTold: false } : known), status: learned })
   }

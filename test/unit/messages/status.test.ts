@@ -1,12 +1,19 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hubspotStatusFor, ladder, readsTheSame, rises, Status, Word } from '../../../functions/messages/status.ts'
+import {
+  hubspotStatusFor,
+  isAbove,
+  readsTheSame,
+  Status,
+  statusOrder,
+  Word,
+} from '../../../functions/messages/status.ts'
 
-const status = fc.constantFrom(...ladder)
+const status = fc.constantFrom(...statusOrder)
 
 test('the order is unconfirmed, sent, failed, delivered, read', () => {
-  expect(ladder).toEqual(['unconfirmed', 'sent', 'failed', 'delivered', 'read'])
-  expect(Status.options).toEqual(ladder)
+  expect(statusOrder).toEqual(['unconfirmed', 'sent', 'failed', 'delivered', 'read'])
+  expect(Status.options).toEqual(statusOrder)
 })
 
 test.each([
@@ -20,24 +27,24 @@ test.each([
   expect(Word.options).toContain(word)
 })
 
-test('everything rises over nothing', () => {
-  expect(ladder.every((status) => rises(status, undefined))).toBe(true)
+test('every status is above nothing', () => {
+  expect(statusOrder.every((status) => isAbove(status, undefined))).toBe(true)
 })
 
-test('of two statuses one rises over the other, unless they are the same', () => {
+test('of two statuses one is above the other, unless they are the same', () => {
   fc.assert(
     fc.property(status, status, (a, b) => {
-      expect(Number(rises(a, b)) + Number(rises(b, a))).toBe(a === b ? 0 : 1)
+      expect(Number(isAbove(a, b)) + Number(isAbove(b, a))).toBe(a === b ? 0 : 1)
     }),
   )
 })
 
-test('what rises over a status rises over all below it', () => {
+test('what is above a status is above all below it', () => {
   fc.assert(
     fc.property(status, status, status, (a, b, c) => {
-      fc.pre(rises(a, b) && rises(b, c))
+      fc.pre(isAbove(a, b) && isAbove(b, c))
 
-      expect(rises(a, c)).toBe(true)
+      expect(isAbove(a, c)).toBe(true)
     }),
   )
 })
@@ -49,7 +56,7 @@ test('in whatever order and however often statuses arrive, the highest is known 
 
   fc.assert(
     fc.property(arrivals, ([statuses, shuffled]) => {
-      const highest = statuses.toSorted((a, b) => ladder.indexOf(b) - ladder.indexOf(a))[0]
+      const highest = statuses.toSorted((a, b) => statusOrder.indexOf(b) - statusOrder.indexOf(a))[0]
 
       expect(known(statuses)).toBe(highest)
       expect(known([...shuffled, ...statuses])).toBe(highest)
@@ -58,7 +65,7 @@ test('in whatever order and however often statuses arrive, the highest is known 
 })
 
 test('an agent reads the same for sent and delivered, and for no other two', () => {
-  const pairs = ladder.flatMap((a) => ladder.map((b) => [a, b] as const))
+  const pairs = statusOrder.flatMap((a) => statusOrder.map((b) => [a, b] as const))
 
   const same = pairs.filter(([a, b]) => a !== b && readsTheSame(a, b))
 
@@ -69,7 +76,7 @@ test('an agent reads the same for sent and delivered, and for no other two', () 
 })
 
 test('nothing reads the same as nothing known', () => {
-  expect(ladder.some((status) => readsTheSame(status, undefined))).toBe(false)
+  expect(statusOrder.some((status) => readsTheSame(status, undefined))).toBe(false)
 })
 
 test('reading the same is an equivalence', () => {
@@ -93,4 +100,4 @@ test('where HubSpot has different words an agent never reads the same', () => {
 })
 
 const known = (arrived: Status[]) =>
-  arrived.reduce<Status | undefined>((known, status) => (rises(status, known) ? status : known), undefined)
+  arrived.reduce<Status | undefined>((known, status) => (isAbove(status, known) ? status : known), undefined)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LedgerItem, withWaitingNote } from '../../../functions/messages/record.ts'
-import { ladder, type Status } from '../../../functions/messages/status.ts'
+import { type Status, statusOrder } from '../../../functions/messages/status.ts'
 import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import { advance, endAttempt, markOf, recordTold, statusToTell } from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
@@ -245,7 +245,7 @@ describe('of several sends', () => {
   test('whatever order the updates come in, in one run or another, what is known in the end is the same', () => {
     const updates = fc.array(
       fc.record({
-        status: fc.constantFrom(...ladder),
+        status: fc.constantFrom(...statusOrder),
         index: fc.option(fc.nat(2), { nil: undefined }),
         reason: fc.constant('why'),
       }),
@@ -294,7 +294,7 @@ describe('however the steps of jobs interleave, with two faults anywhere, HubSpo
     [['unconfirmed', 'sent', 'failed']],
   ])('%j', (statuses) => {
     const { ends, mostPatchesWithoutFault } = explore(statuses, 2)
-    const highest = ladder[Math.max(...statuses.map((status) => ladder.indexOf(status)))]!
+    const highest = statusOrder[Math.max(...statuses.map((status) => statusOrder.indexOf(status)))]!
 
     expect(ends).toEqual([statusToTell(item({ known: highest, reason: `it ${highest}` }))!.word])
     expect(mostPatchesWithoutFault).toBeLessThanOrEqual((statuses.length * (statuses.length + 1)) / 2)
