@@ -2,15 +2,15 @@ import * as z from 'zod'
 import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
 import type { Resend } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
+import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
 import { about, Delivery, type DeliveryJob, tenantOf } from './messages/jobs.ts'
-import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/last-words.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { LookUpProgress, lookUp } from './messages/look-up.ts'
-import { createOutcomes, type OutcomeDeps, type Outcomes, OutcomesProgress } from './messages/outcomes.ts'
+import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
 import { namesOf } from './messages/part-names.ts'
-import { cleanReason } from './messages/reasons.ts'
 import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
+import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import { consume } from './platform/consume.ts'
@@ -42,7 +42,7 @@ export type Deps = ConsumerDeps &
  * provider's call is inside the idempotency; the status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
  */
 export function createHandler(given: Deps) {
-  const deps = { ...given, outcomes: createOutcomes(given) }
+  const deps = { ...given, outcomes: createOutcomeQueue(given) }
   return consume<Delivery, Progress>({
     ...deps,
     version,
@@ -77,12 +77,12 @@ export function createHandler(given: Deps) {
 const Progress = z.looseObject({
   ...TurnProgress.shape,
   ...SendProgress.shape,
-  ...OutcomesProgress.shape,
+  ...OutcomeProgress.shape,
   ...LookUpProgress.shape,
 })
 type Progress = z.infer<typeof Progress>
 type Run = RunOf<Progress>
-type AllDeps = Deps & { outcomes: Outcomes }
+type AllDeps = Deps & { outcomes: OutcomeQueue }
 /** How a message goes out, and the id of the secret that says so. */
 type Found = Route & { id: string }
 
@@ -134,13 +134,11 @@ async function makeOneByOne(
   const plan = { of: sends.length, digest: digestOf(found, sends), names: described && namesOf(described) }
   const until = deps.now() + run.context.getRemainingTimeInMillis()
   const claim = { by: run.id, until, idempotencyScope: idempotencyScopeOf(found, { job, now: deps.now() }) }
-  const trustedSecret = trustedSecretOf(found)
+  const attempt = { job, claim, plan, trustedSecret: trustedSecretOf(found) }
   const outcomes: SendOutcome[] = []
   for (const [index, send] of sends.entries()) {
     const part = { index, of: sends.length }
-    const made = await sendOnce(deps, { job, part, claim, plan, trustedSecret }, run, () =>
-      make(deps, send, found, run),
-    )
+    const made = await sendOnce(deps, { ...attempt, part }, run, () => make(deps, send, found, run))
     if (!('outcome' in made)) return made
     outcomes.push(made.outcome)
     await deps.outcomes.queueOnce(job, part, made.outcome, run.progress)
@@ -196,7 +194,7 @@ function messageIn(job: Delivery, run: Run) {
 
 /** What a provider says of a refusal may quote numbers and addresses. */
 const masked = (outcome: SendOutcome): SendOutcome =>
-  outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
+  outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
 
 // Milliseconds: a provider's timeout, and what is to be written afterwards.
 const timeForOneSend = 25_000

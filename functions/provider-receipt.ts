@@ -1,7 +1,7 @@
 import { Digits, Id } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
 import { about, type HandOnJob } from './messages/jobs.ts'
-import { cleanReason } from './messages/reasons.ts'
+import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { StatusUpdate } from './messages/status-update.ts'
 import {
   calledUrl,
@@ -90,7 +90,7 @@ export function createHandler(deps: Deps) {
   function inOurForm(update: StatusUpdate): StatusUpdate {
     const { unexpected = [], ...read }: StatusUpdate = StatusUpdate.safeParse(update).data ?? update
     for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
-    return { ...read, reason: read.reason === undefined ? undefined : cleanReason(read.reason) }
+    return { ...read, reason: read.reason === undefined ? undefined : sanitiseReason(read.reason) }
   }
 
   function noteFailures(failures: NonNullable<Statuses['failures']>, { verifiedBy: _, source, ...ids }: Common) {

@@ -142,7 +142,7 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
   const known = attempts.refused && now - attempts.refused.at < forgottenAfter ? attempts.refused : undefined
   const { since = now, times = 0 } = known ?? {}
   const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
-  const noted = { ...attempts, refused: { since, at: now, times: times + 1, alike, timesAlike } }
+  const next = { ...attempts, refused: { since, at: now, times: times + 1, alike, timesAlike } }
   const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= refusedForSeconds * 1000
   if (!isFinal) {
     const isYoung = isYetToAppear({ status }, asked.age)
@@ -151,13 +151,13 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
       reason: isYoung
         ? `HubSpot does not have the message yet (${problem})`
         : `HubSpot refuses the status (${problem})`,
-      notBefore: nextAfterRefusal(noted.refused, { ...asked, refusedForSeconds, isYoung }),
-      attempts: noted,
+      notBefore: nextAfterRefusal(next.refused, { ...asked, refusedForSeconds, isYoung }),
+      attempts: next,
     }
   }
   // Another wording brings no message back that is not there, and its agent would read less than is known.
   if (asked.errorMessage !== undefined && attempts.wording !== 'none' && !isNotThere({ status }))
-    return { kind: 'reword', problem, attempts: { ...noted, wording: attempts.wording === 'whole' ? 'short' : 'none' } }
+    return { kind: 'reword', problem, attempts: { ...next, wording: attempts.wording === 'whole' ? 'short' : 'none' } }
   if (!asked.toldBefore || asked.toldBefore === asked.word)
     return {
       kind: 'give up',

@@ -1,5 +1,5 @@
-import { type LedgerItem, noted } from './record.ts'
-import { outcomesOf } from './sends.ts'
+import { type LedgerItem, withTimelineEntry } from './record.ts'
+import { outcomesOf } from './sending.ts'
 
 /** What is done where HubSpot announces a message again that it was told is FAILED. */
 export type Resend = 'ignore' | 'send'
@@ -31,7 +31,7 @@ export function announcedAgain(
   const renewed = toSendAgain(item, eventId)
   const note = { occurredAt: at, source: 'hubspot' }
   return renewed
-    ? { firstEventId, becomes: 'sent', item: noted(renewed, 'announced again', note) }
+    ? { firstEventId, becomes: 'sent', item: withTimelineEntry(renewed, 'announced again', note) }
     : { firstEventId, becomes: 'kept', item }
 }
 

@@ -1,6 +1,6 @@
 import { sentenceOf } from './part-names.ts'
-import { cleanReason } from './reasons.ts'
 import type { Knowledge, LedgerItem } from './record.ts'
+import { sanitiseReason } from './sanitise-reason.ts'
 import { isAbove, isFailure, readsTheSame, statusOrder } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
@@ -27,7 +27,7 @@ export function raiseKnown(item: LedgerItem, update: StatusUpdate): LedgerItem |
 function knownBy({ status, reason, code, providerMessageId }: StatusUpdate, before: Knowledge): Knowledge {
   const known = { known: status, providerMessageId: providerMessageId ?? before.providerMessageId }
   if (!isFailure(status)) return { ...known, reason: undefined, code: undefined }
-  return { ...known, reason: cleanReason(reason ?? '') || 'The message could not be delivered', code }
+  return { ...known, reason: sanitiseReason(reason ?? '') || 'The message could not be delivered', code }
 }
 
 /**
@@ -44,10 +44,14 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
   const code = these.find((part) => part.code)?.code
   if (names?.length === parts.length) {
     const fates = parts.map(({ known }) => known && (isFailure(known) ? known : 'arrived'))
-    return { known, code, reason: cleanReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
+    return { known, code, reason: sanitiseReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
   }
   const what = known === 'failed' ? 'failed' : 'not confirmed'
-  return { known, code, reason: cleanReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`) }
+  return {
+    known,
+    code,
+    reason: sanitiseReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`),
+  }
 }
 
 /** Whether an agent reads the same in HubSpot, down to the reason. */

@@ -4,14 +4,14 @@ import { Deferred } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
-import type { Outcomes } from './outcomes.ts'
+import type { OutcomeQueue } from './outcome-queue.ts'
 import type { Part, SendOutcome } from './record.ts'
-import { recordLookup } from './sends.ts'
+import { recordLookup } from './sending.ts'
 
 /** What a run leaves to the next one of its look-ups: how often the provider was asked what became of sends in doubt. */
 export const LookUpProgress = z.object({ lookUps: z.number().optional().catch(undefined) })
 
-type Deps = { ledger: Ledger; outcomes: Outcomes; telemetry: Telemetry; now(): number }
+type Deps = { ledger: Ledger; outcomes: OutcomeQueue; telemetry: Telemetry; now(): number }
 
 /**
  * Asks the provider what became of sends that ended in doubt, some time later: at first, the job only waits for that. What is

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { TrustedSecret } from './authority.ts'
 import type { MessageKey } from './jobs.ts'
-import { cleanReason } from './reasons.ts'
+import { sanitiseReason } from './sanitise-reason.ts'
 import { Status, Word } from './status.ts'
 
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
@@ -123,13 +123,13 @@ export function messageOf(pk: string): MessageKey {
 export type Part = { index: number; of: number }
 
 /** Names a send in the timeline, where there are several. */
-export const which = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
+export const partLabel = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
 
 // Long enough for any message's ordinary life, short enough that an item stays within one write unit.
 const timelineLength = 12
 
-/** The item with an entry more in its timeline. */
-export function noted(
+/** The item with one more entry in its timeline. */
+export function withTimelineEntry(
   item: LedgerItem,
   what: string,
   { occurredAt, source }: { occurredAt: string; source: string },
@@ -149,5 +149,5 @@ export const withGivenUp = (item: LedgerItem, what: 'delivery' | 'status', at: s
 
 /** The item with a note of what a job of its message waits for; what happens to the message next takes the note away. */
 export function withWaitingNote(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>): LedgerItem {
-  return { ...item, waiting: { ...waiting, reason: cleanReason(waiting.reason) } }
+  return { ...item, waiting: { ...waiting, reason: sanitiseReason(waiting.reason) } }
 }

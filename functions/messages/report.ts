@@ -43,9 +43,9 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     /** An update that changes nothing for an agent, by what was known before. */
     nothingNew(update: StatusUpdate, before: LedgerItem) {
       const known = knownOf(update, before)
-      const isRaised = isAbove(update.status, known)
+      const isHigher = isAbove(update.status, known)
       const other = update.status === known ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
-      say('Nothing new', isRaised ? 'UpdatesCoalesced' : other, { update, item: before })
+      say('Nothing new', isHigher ? 'UpdatesCoalesced' : other, { update, item: before })
     },
 
     /** A receipt was to come, and did not: its account may be set up wrongly. Counted when nothing was known before. */

@@ -8,7 +8,7 @@ import { asCopy, superseded } from './copies.ts'
 import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import { LedgerPersistence } from './ledger-persistence.ts'
-import type { Outcomes } from './outcomes.ts'
+import type { OutcomeQueue } from './outcome-queue.ts'
 import {
   type Decision,
   type LedgerItem,
@@ -18,7 +18,7 @@ import {
   type SendClaim,
   SendOutcome,
 } from './record.ts'
-import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend } from './sends.ts'
+import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend } from './sending.ts'
 
 /** What a run knows of its sends, and leaves to the next one. */
 export const SendProgress = z.object({
@@ -36,7 +36,7 @@ type Deps = { ledger: Ledger; now(): number }
 type SendDeps = Deps & {
   /** What is done with a message that was told FAILED, and comes again under another event id. */
   resend: Resend
-  outcomes: Pick<Outcomes, 'tellAgain'>
+  outcomes: Pick<OutcomeQueue, 'tellAgain'>
 }
 type SendRun = Run<SendProgress>
 
@@ -85,7 +85,7 @@ export async function sendOnce(
     run.progress.certainlyNotSent = []
     const again = againOf(attempt.decidedOn)
     if (again) await outcomes.tellAgain(job, again)
-    return noted(part, run, make)
+    return makeTracked(part, run, make)
   })
   const { finding } = attempt
   if (finding === 'superseded') throw superseded()
@@ -99,7 +99,7 @@ export async function sendOnce(
 }
 
 /** Makes a send that is claimed, and notes in the run's progress what is known of it. */
-async function noted(part: Part, run: SendRun, make: () => Promise<SendOutcome>) {
+async function makeTracked(part: Part, run: SendRun, make: () => Promise<SendOutcome>) {
   try {
     const outcome = await make()
     run.progress.unrecorded = { part, outcome }

@@ -1,7 +1,7 @@
 import { authorityOf, type TrustedSecret } from './authority.ts'
 import type { MessageAnnounced } from './jobs.ts'
 import { agentReadsTheSame, raiseKnown } from './knowledge.ts'
-import { type Claim, type Decision, type LedgerItem, noted, which, withGivenUp } from './record.ts'
+import { type Claim, type Decision, type LedgerItem, partLabel, withGivenUp, withTimelineEntry } from './record.ts'
 import { hubspotStatusFor, Status, type Word } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
@@ -30,7 +30,10 @@ export function recordAnnouncement(
   const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
   const isNews = Object.entries(facts).some(([name, value]) => value !== undefined && !(name in known))
   if (!isNews) return { answer: undefined }
-  const next = noted({ ...item, ...facts, ...known }, 'announced', { occurredAt: announced, source: 'hubspot' })
+  const next = withTimelineEntry({ ...item, ...facts, ...known }, 'announced', {
+    occurredAt: announced,
+    source: 'hubspot',
+  })
   return { next, answer: undefined }
 }
 
@@ -80,7 +83,7 @@ export function advance(
     return { answer: { inProgressUntil: mine.until } }
   const raised = raiseKnown(item, update)
   if (raised) {
-    const next = noted(raised, `${update.status}${which(update.part)}`, update)
+    const next = withTimelineEntry(raised, `${update.status}${partLabel(update.part)}`, update)
     const isNews = mine || !agentReadsTheSame(next, { ...item, known: item.known ?? (item.told ? undefined : shown) })
     return isNews && next.known ? { next: { ...next, ...claimed }, answer: 'claimed' } : { next, answer: 'nothing new' }
   }
@@ -102,7 +105,7 @@ export function recordTold(
     marks: item.marks.filter((other) => other.mark !== mark),
   }
   const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
-  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
+  return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 
 /** Keeps what an update lets us know, and its job's mark, where the job is given up without having told HubSpot. */

@@ -4,7 +4,7 @@ import type { Table } from '../platform/table.ts'
 import type { DeliveryJob } from './jobs.ts'
 import { createLedger } from './ledger.ts'
 import { expiryOf } from './record.ts'
-import { isSent } from './sends.ts'
+import { allSendsComplete } from './sending.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
 const longestWait = 60_000
@@ -20,12 +20,12 @@ export type Threads = ReturnType<typeof createThreads>
 
 /**
  * The messages of each thread that were begun lately, one item in the ledger's table for each thread. Whether they have
- * come to an end is what their own items say, so nobody has to sign off. Why so: docs/decisions/0008-order-of-a-thread.md.
+ * come to an end is what their own items say, so nothing has to be removed. Why so: docs/decisions/0008-order-of-a-thread.md.
  */
 export function createThreads(table: Table, now: () => number) {
   const ledger = createLedger(table, now)
 
-  /** Signs a message on, unless it was; answers whether an earlier one is still under way. */
+  /** Registers a message, unless it is registered; answers whether an earlier one is still under way. */
   async function begin(job: DeliveryJob): Promise<boolean> {
     for (;;) {
       const item = await read(job)
@@ -52,7 +52,9 @@ export function createThreads(table: Table, now: () => number) {
   async function look(job: DeliveryJob, { begun }: { begun: Begun[] }) {
     const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt) }
     const earlier = begun.filter((other) => counts(other) && isBefore(other, me))
-    const underWay = await Promise.all(earlier.map(async (other) => !isSent(await ledger.read({ ...job, ...other }))))
+    const underWay = await Promise.all(
+      earlier.map(async (other) => !allSendsComplete(await ledger.read({ ...job, ...other }))),
+    )
     return {
       own: begun.some(({ messageId }) => messageId === job.messageId),
       ahead: earlier.filter((_, index) => underWay[index]),
@@ -71,16 +73,16 @@ export function createThreads(table: Table, now: () => number) {
 
 /** What a run leaves to the next one of its turn in the thread. */
 export const TurnProgress = z.object({
-  /** Whether the message was signed on, and how often it waited since. */
-  isSignedOn: z.boolean().optional().catch(undefined),
+  /** Whether the message is registered in its thread, and how often it waited since. */
+  isRegistered: z.boolean().optional().catch(undefined),
   turnsWaited: z.number().optional().catch(undefined),
 })
 export type TurnProgress = z.infer<typeof TurnProgress>
 
 /** Lets those messages go first that the agent sent earlier in the same thread: throws Deferred while one is under way. */
 export async function waitForTurn(threads: Threads, job: DeliveryJob, progress: TurnProgress, now: number) {
-  const isWaiting = progress.isSignedOn ? await threads.isWaiting(job) : await threads.begin(job)
-  progress.isSignedOn = true
+  const isWaiting = progress.isRegistered ? await threads.isWaiting(job) : await threads.begin(job)
+  progress.isRegistered = true
   if (isWaiting) throw notItsTurn(progress, now)
 }
 

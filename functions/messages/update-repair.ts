@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { failureCode } from '../platform/failure-code.ts'
 import { wholeNumber } from '../platform/json.ts'
 import { readTime } from '../platform/times.ts'
-import { cleanReason } from './reasons.ts'
+import { sanitiseReason } from './sanitise-reason.ts'
 
 /** The fields of a status update that nobody needs to know what became of a message. */
 export const repairable = [
@@ -26,7 +26,7 @@ export function repaired(update: object, unexpected: Repairable[]) {
 }
 
 const repairs: Record<Repairable, (value: unknown) => string | undefined> = {
-  reason: (reason) => (typeof reason === 'string' ? cleanReason(reason) : undefined),
+  reason: (reason) => (typeof reason === 'string' ? sanitiseReason(reason) : undefined),
   code: failureCode,
   source: (source) => textOf(source, 64) || 'unknown',
   id: (id) => shortened(id, 128),

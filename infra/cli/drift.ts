@@ -1,6 +1,6 @@
 import { version } from '../../functions/messages/job-version.ts'
 import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
-import { outcomesOf, statusFromOutcome } from '../../functions/messages/sends.ts'
+import { outcomesOf, statusFromOutcome } from '../../functions/messages/sending.ts'
 import type { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { ofMark, statusToTell } from '../../functions/messages/telling.ts'
 

@@ -1,6 +1,6 @@
 import type { Message } from '@aws-sdk/client-sqs'
 import { about } from '../../functions/messages/jobs.ts'
-import { cleanReason } from '../../functions/messages/reasons.ts'
+import { sanitiseReason } from '../../functions/messages/sanitise-reason.ts'
 import { type Copy, deadLetter, openEnvelope } from '../../functions/platform/envelope.ts'
 import { gunzip } from '../../functions/platform/queue.ts'
 import type { QueueName } from './queues.ts'
@@ -95,7 +95,7 @@ function inFull(key: string, value: unknown) {
 }
 
 function veiled(key: string, value: unknown) {
-  if (key === 'reason' && typeof value === 'string') return cleanReason(value)
+  if (key === 'reason' && typeof value === 'string') return sanitiseReason(value)
   return harmless.has(key) ? value : hidden
 }
 

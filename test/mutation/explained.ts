@@ -13,13 +13,13 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     why: 'There is no word for undefined, so it equals none.',
   },
   {
-    file: 'functions/messages/sends.ts',
+    file: 'functions/messages/sending.ts',
     line: 'const isOthers = send !== undefined && send.by !== claim.by && !earlier.includes(send.by)',
     mutant: 'send.by !== claim.by → true',
     why: 'A claim of its own run is recognised before anything is made of this, but where the plan changed; within a run it does not.',
   },
   {
-    file: 'functions/messages/sends.ts',
+    file: 'functions/messages/sending.ts',
     line: 'if (item.send?.by !== by || item.send.result) return { answer: undefined }',
     mutant: '{ answer: undefined } → {}',
     why: 'An answer that is not there is undefined.',

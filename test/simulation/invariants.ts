@@ -1,6 +1,6 @@
-import { cleanReason } from '../../functions/messages/reasons.ts'
 import { LedgerItem, ledgerKey } from '../../functions/messages/record.ts'
-import { outcomesOf } from '../../functions/messages/sends.ts'
+import { sanitiseReason } from '../../functions/messages/sanitise-reason.ts'
+import { outcomesOf } from '../../functions/messages/sending.ts'
 import { hubspotStatusFor, readsTheSame, type Status, statusOrder } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import type { Patch } from './hubspot.ts'
@@ -125,7 +125,7 @@ function isHeld(world: World, { id }: Fate, truths: Truth[]) {
   if (held?.statusType !== hubspotStatusFor(status)) return false
   // What HubSpot refuses over and over, it is told in other words.
   if (held.statusType !== 'FAILED' || wasRefused(world, id)) return true
-  const reason = cleanReason(failed[0]?.reason ?? reasonFor(id))
+  const reason = sanitiseReason(failed[0]?.reason ?? reasonFor(id))
   const whole = truths.length > 1 ? `${failed.length} of ${truths.length} sends failed: ${reason}` : reason
   // A verdict may have been given on as many sends as another plan had.
   const isToldSo = world.arrangement() > 0 ? held.errorMessage?.endsWith(reason) : held.errorMessage === whole

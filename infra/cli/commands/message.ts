@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { MessageKey } from '../../../functions/messages/jobs.ts'
 import { LedgerItem, ledgerKey, messageOf } from '../../../functions/messages/record.ts'
-import { isSent, outcomesOf } from '../../../functions/messages/sends.ts'
+import { allSendsComplete, outcomesOf } from '../../../functions/messages/sending.ts'
 import { ofMark, statusToTell } from '../../../functions/messages/telling.ts'
 import { createTable } from '../../../functions/platform/table.ts'
 import { keptId } from '../../../functions/providers/whatsapp/message-id.ts'
@@ -162,7 +162,7 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
 
 /** The dead letters about a message. They are only looked for where something of it is unfinished. */
 async function lettersOf(deployment: Deployment, terminal: Terminal, item: LedgerItem): Promise<Letter[]> {
-  const isFinished = item.marks.length === 0 && !item.waiting && (!item.send || isSent(item))
+  const isFinished = item.marks.length === 0 && !item.waiting && (!item.send || allSendsComplete(item))
   if (isFinished) return []
   const { messageId } = messageOf(item.pk)
   let found: Letter[] = []
@@ -194,13 +194,13 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
     waiting.push(`the next try of its ${what}, at ${until}: ${reason}`)
   }
   const { send } = item
-  if (send && !isSent(item))
+  if (send && !allSendsComplete(item))
     waiting.push(
       send.until > now
         ? `it is being sent, until ${time(send.until)} at the latest`
         : `a send began and did not end; ${jobIs('deliveries')}`,
     )
-  if (send && isSent(item) && item.known === undefined)
+  if (send && allSendsComplete(item) && item.known === undefined)
     waiting.push('a word of the provider; without one, a verdict stands in for it when unconfirmedAfter is over')
   if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
     waiting.push('HubSpot was not told: npm run relay -- reconcile')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { maxReasonLength } from '../../../functions/messages/reasons.ts'
 import { type LedgerItem, messageOf } from '../../../functions/messages/record.ts'
+import { maxReasonLength } from '../../../functions/messages/sanitise-reason.ts'
 import type { Word } from '../../../functions/messages/status.ts'
 import { statusToTell } from '../../../functions/messages/telling.ts'
 import { relayVersion } from '../../relay/version.ts'

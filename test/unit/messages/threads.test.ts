@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createLedger } from '../../../functions/messages/ledger.ts'
-import { completeSend } from '../../../functions/messages/sends.ts'
+import { completeSend } from '../../../functions/messages/sending.ts'
 import { createThreads } from '../../../functions/messages/threads.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { delivery } from '../../support/world.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cleanReason } from '../../../functions/messages/reasons.ts'
+import { sanitiseReason } from '../../../functions/messages/sanitise-reason.ts'
 import { Reasons, reasonFor, reasonForWords } from '../../../functions/providers/catalogue.ts'
 
 const catalogue = { 30003: 'The phone is switched off or out of reach.' }
@@ -38,7 +38,7 @@ test("the provider's own detail stands behind the sentence where it says more, a
 test('a number at the end of what the provider says does not take the code along when it is masked', () => {
   const reason = reasonFor('99', { own: {}, catalogue, title: 'Unhappy with +15550100002' })
 
-  expect(cleanReason(reason)).toBe('Unhappy with [number]. (99)')
+  expect(sanitiseReason(reason)).toBe('Unhappy with [number]. (99)')
 })
 
 test('without code and title there is still a reason', () => {

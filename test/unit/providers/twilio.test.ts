@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import twilioLibrary from 'twilio'
 import { describe, expect, test } from 'vitest'
-import { cleanReason } from '../../../functions/messages/reasons.ts'
+import { sanitiseReason } from '../../../functions/messages/sanitise-reason.ts'
 import type { FetchJson } from '../../../functions/platform/fetch-json.ts'
 import { fromQuery, toQuery } from '../../../functions/providers/references.ts'
 import { TwilioAccount } from '../../../functions/providers/twilio/account.ts'
@@ -483,7 +483,7 @@ describe('send', () => {
 
     const { outcome } = await sent({ answer: { status: 400, json } })
 
-    expect(cleanReason((outcome as { reason: string }).reason)).toBe('Unhappy with [number]. (29999)')
+    expect(sanitiseReason((outcome as { reason: string }).reason)).toBe('Unhappy with [number]. (29999)')
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { DeliveryJob } from '../../../functions/messages/jobs.ts'
-import { cleanReason } from '../../../functions/messages/reasons.ts'
+import { sanitiseReason } from '../../../functions/messages/sanitise-reason.ts'
 import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import { WhatsAppAccount } from '../../../functions/providers/whatsapp/account.ts'
@@ -273,7 +273,7 @@ test('a detail that quotes the customer is rid of that by what keeps the reason'
 
   const outcome = await send()
 
-  expect(cleanReason((outcome as { reason: string }).reason)).toBe(
+  expect(sanitiseReason((outcome as { reason: string }).reason)).toBe(
     'Something new: No messages to [number] ([address]), by [secret] (139999)',
   )
 })
@@ -392,7 +392,7 @@ test('no failure quotes the text, the number or the token', async () => {
 
 test('every sentence of ours is one that an agent can read', () => {
   const unfit = Object.values(catalogue).filter(
-    (sentence) => !/^[A-Z].{10,180}[^.]$/.test(sentence) || cleanReason(sentence) !== sentence,
+    (sentence) => !/^[A-Z].{10,180}[^.]$/.test(sentence) || sanitiseReason(sentence) !== sentence,
   )
 
   expect(unfit).toEqual([])

@@ -1,16 +1,16 @@
 import { type TrustedSecret, withTrustedSecret } from './authority.ts'
 import type { DeliveryJob } from './jobs.ts'
-import { cleanReason } from './reasons.ts'
 import {
   type Claim,
   type LedgerItem,
-  noted,
   type Part,
   type Plan,
+  partLabel,
   type SendClaim,
   type SendOutcome,
-  which,
+  withTimelineEntry,
 } from './record.ts'
+import { sanitiseReason } from './sanitise-reason.ts'
 import type { StatusUpdate } from './status-update.ts'
 
 /** What came of a message's sends so far, in their order. */
@@ -18,8 +18,8 @@ export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
   return sends?.outcomes ?? (send?.result ? [send.result] : [])
 }
 
-/** Whether all of a message's sends have come to an end. */
-export const isSent = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
+/** Whether all of a message's sends have an outcome. */
+export const allSendsComplete = (item: LedgerItem) => outcomesOf(item).length === (item.sends?.of ?? 1)
 
 /** What an attempt knows when it claims a send. `earlier` names runs of the same job that certainly sent nothing. */
 type Attempt = { plan: Plan; index: number; job: Origin; trustedSecret: TrustedSecret; now: number; earlier: string[] }
@@ -41,7 +41,7 @@ export function claimSend(
   const inDoubt = isOthers || send?.inDoubt
   const at = new Date(now).toISOString()
   if (!fits(plan, item) && (outcomes.length > 0 || inDoubt)) {
-    if (isSent(item)) return { answer: { changed: item.plan! } }
+    if (allSendsComplete(item)) return { answer: { changed: item.plan! } }
     if (isOthers && now < send.until) return { answer: { inProgressUntil: send.until } }
     return { next: leaveRest(item, { inDoubt: inDoubt === true, at }), answer: { changed: item.plan! } }
   }
@@ -92,7 +92,7 @@ export function completeSend(
   outcome: SendOutcome,
   { part: { index, of }, at }: { part: Part; at: string },
 ): { next: LedgerItem; answer: { done: SendOutcome } } {
-  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: cleanReason(outcome.reason) } : outcome
+  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
   const providerMessageId =
     ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId
   const outcomes = [...outcomesOf(item)]
@@ -101,8 +101,8 @@ export function completeSend(
     of > 1
       ? { ...item, providerMessageId, sends: { of, outcomes }, send: item.send && { ...item.send, inDoubt: undefined } }
       : { ...item, providerMessageId, send: { by: item.send?.by ?? '', until: item.send?.until ?? 0, result } }
-  const what = `send${which({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
-  return { next: noted(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
+  const what = `send${partLabel({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
+  return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
 }
 
 /** Records what the provider says, when asked, of a send that was in doubt. */
@@ -144,7 +144,7 @@ export function leaveToOther(
   const recorded = unrecorded && recordLookup(item, unrecorded.outcome, { part: unrecorded.part, at }).next
   const known = recorded ?? item
   const { send } = known
-  const isTheirs = send && !send.result && !send.inDoubt && !isSent(known) && runs.includes(send.by)
+  const isTheirs = send && !send.result && !send.inDoubt && !allSendsComplete(known) && runs.includes(send.by)
   const next = isTheirs ? { ...known, send: undefined } : recorded
   return { ...(next && { next }), answer: 'superseded' }
 }

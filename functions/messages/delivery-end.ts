@@ -2,13 +2,13 @@ import type { Run } from '../platform/consumer.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import { about, type DeliveryJob, type MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
-import { type Outcomes, type OutcomesProgress, unconfirmedReason } from './outcomes.ts'
+import { type OutcomeProgress, type OutcomeQueue, unconfirmedReason } from './outcome-queue.ts'
 import { type LedgerItem, withGivenUp } from './record.ts'
 import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
-import { outcomesOf } from './sends.ts'
+import { outcomesOf } from './sending.ts'
 
-type Deps = { ledger: Ledger; outcomes: Outcomes; now(): number }
-type DeliveryRun = Run<SendProgress & OutcomesProgress>
+type Deps = { ledger: Ledger; outcomes: OutcomeQueue; now(): number }
+type DeliveryRun = Run<SendProgress & OutcomeProgress>
 
 /**
  * Tells what came of the sends of a message that may end here, and a verdict on those of which nothing is known. Without a

@@ -4,7 +4,7 @@ import { redact } from '../platform/redact.ts'
 export const maxReasonLength = 500
 
 /** A reason as an agent may read it: one line, without what a remote's text should not tell, and cut at a character's end. */
-export function cleanReason(reason: string) {
+export function sanitiseReason(reason: string) {
   const whole = oneLine(redact(oneLine(reason.slice(0, longestToRead))))
   const line = whole.slice(0, characters.segment(whole).containing(longestToShow)?.index)
   const segments = [...characters.segment(line)].map(({ segment }) => segment)

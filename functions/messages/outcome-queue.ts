@@ -6,7 +6,7 @@ import type { Again } from './announced-again.ts'
 import { version } from './job-version.ts'
 import { about, type DeliveryJob } from './jobs.ts'
 import type { Part, SendOutcome } from './record.ts'
-import { statusFromOutcome } from './sends.ts'
+import { statusFromOutcome } from './sending.ts'
 import type { StatusUpdate } from './status-update.ts'
 
 /** What the outcomes of sends are told with. */
@@ -21,23 +21,23 @@ export type OutcomeDeps = {
 }
 
 /** What a run leaves to the next one of how far it has told the outcomes of a message's sends. */
-export const OutcomesProgress = z.object({
+export const OutcomeProgress = z.object({
   /** Of how many sends it is queued what came of them, and by which provider they went. */
   queued: z.number().optional().catch(undefined),
   provider: z.string().optional().catch(undefined),
   /** Whether the last thing that the message met was that its provider does not accept the account. */
   isRefused: z.boolean().optional().catch(undefined),
 })
-export type OutcomesProgress = z.infer<typeof OutcomesProgress>
+export type OutcomeProgress = z.infer<typeof OutcomeProgress>
 
 type Message = Pick<DeliveryJob, 'portalId' | 'channelId' | 'messageId' | 'createdAt' | 'traceId'> & {
   channelAccountId?: string | undefined
 }
 
 /** Queues what came of sends, for HubSpot to be told. */
-export type Outcomes = ReturnType<typeof createOutcomes>
+export type OutcomeQueue = ReturnType<typeof createOutcomeQueue>
 
-export function createOutcomes(deps: OutcomeDeps) {
+export function createOutcomeQueue(deps: OutcomeDeps) {
   const { statusUpdates, telemetry, now, unconfirmedAfterSeconds } = deps
 
   /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
@@ -74,7 +74,7 @@ export function createOutcomes(deps: OutcomeDeps) {
     queue,
 
     /** The outcomes of a message's sends are queued in their order, each by the first run that can. */
-    async queueOnce(job: DeliveryJob, part: Part, outcome: SendOutcome, progress: OutcomesProgress) {
+    async queueOnce(job: DeliveryJob, part: Part, outcome: SendOutcome, progress: OutcomeProgress) {
       if (part.index < (progress.queued ?? 0)) return
       await queue(job, part, progress.provider ?? 'relay', outcome)
       progress.queued = part.index + 1

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LedgerItem, type SendOutcome } from '../../../functions/messages/record.ts'
 import {
+  allSendsComplete,
   claimSend,
   completeSend,
-  isSent,
   outcomesOf,
   recordLookup,
   releaseSend,
   statusFromOutcome,
-} from '../../../functions/messages/sends.ts'
+} from '../../../functions/messages/sending.ts'
 
 const item = (fields: object = {}): LedgerItem => LedgerItem.parse({ pk: '1#2#m', version: 1, expiresAt: 0, ...fields })
 const at = '1970-01-01T00:00:00.050Z'
@@ -173,7 +173,7 @@ describe('what came of a send', () => {
     expect(next.send).toEqual({ by: 'me', until: 100, result })
     expect(next.providerMessageId).toBe('p1')
     expect(next.timeline).toEqual([{ at, what: 'send: sent', source: 'relay' }])
-    expect(isSent(next)).toBe(true)
+    expect(allSendsComplete(next)).toBe(true)
   })
 
   test('one that brings no id leaves the one that is known', () => {
@@ -214,7 +214,7 @@ describe('what came of a send', () => {
     expect(next.send).toEqual({ ...claim, inDoubt: undefined })
     expect(next.sends).toEqual({ of: 3, outcomes: [inDoubt] })
     expect(next.timeline.at(-1)!.what).toBe('send 1 of 3: in doubt')
-    expect(isSent(next)).toBe(false)
+    expect(allSendsComplete(next)).toBe(false)
     // The next run of the same job, which knows that this one sent nothing more, makes it.
     const again = { ...when, plan: three, index: 1, earlier: ['me'] }
     expect(claimSend(next, { by: 'next', until: 200 }, again).answer).toBe('claimed')
@@ -226,7 +226,7 @@ describe('what came of a send', () => {
       item({ plan: three, send: claim }),
     )
 
-    expect(isSent(ended)).toBe(true)
+    expect(allSendsComplete(ended)).toBe(true)
     expect(outcomesOf(ended)).toEqual([sent, sent, sent])
   })
 })
@@ -346,7 +346,7 @@ test('whatever tries come, die and come again, no send is made twice, and each c
       }
 
       expect(Math.max(...made)).toBeLessThanOrEqual(1)
-      expect(isSent(ledger)).toBe(true)
+      expect(allSendsComplete(ledger)).toBe(true)
     }),
   )
 })
