@@ -1,5 +1,5 @@
 import type { ReadAppSecret } from './hubspot/app-secret.ts'
-import { eventsIn, mostEvents } from './hubspot/event-array.ts'
+import { eventsIn, maxEventBytes, maxEvents } from './hubspot/event-array.ts'
 import { type ParsedEvent, parseEvent, toAnnouncement } from './hubspot/events.ts'
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
 import { toRawEvents } from './hubspot/queued-events.ts'
@@ -15,7 +15,7 @@ import {
   tenantOf,
 } from './messages/jobs.ts'
 import { deadLetter } from './platform/envelope.ts'
-import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, largestBody, rawBody } from './platform/http-event.ts'
+import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
@@ -54,7 +54,7 @@ export function createHandler(deps: Deps) {
   async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
     const events = eventsIn(body)
     const arrival = { traceId, receivedAt: now() }
-    if (events.length === 0 || events.length > mostEvents)
+    if (events.length === 0 || events.length > maxEvents)
       await keep(body, `an array of ${events.length} events`, traceId)
     // Each is safe before the answer, whatever becomes of the others.
     else await allOf(events.map((event) => acceptOne(Buffer.from(event), arrival)))
@@ -112,7 +112,7 @@ export function createHandler(deps: Deps) {
 
   /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
   async function queueMessage(job: Omit<DeliveryJob, 'v'>, body: Buffer) {
-    if (body.length > largestBody) return queueRaw(job, body)
+    if (body.length > maxEventBytes) return queueRaw(job, body)
     try {
       await queueJob(job)
     } catch (error) {

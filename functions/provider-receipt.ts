@@ -43,7 +43,7 @@ export function createHandler(deps: Deps) {
     const traceId = event.requestContext.requestId
     const reject = (statusCode: number, why: string) => answer(statusCode, why, { ...ids, traceId })
     if (!ids) return reject(404, 'a channel id is a number')
-    if (rawBody(event).length > largestRequest) return reject(413, 'larger than 4 MiB')
+    if (rawBody(event).length > maxRequestBytes) return reject(413, 'larger than 4 MiB')
     const request = requestOf(event, ids)
     const received = await receive(accounts, request, ids)
     if (!received) return reject(404, 'no secret for this channel')
@@ -159,7 +159,7 @@ export function createHandler(deps: Deps) {
 }
 
 /** In bytes. Meta's webhooks have up to 3 MB, and Lambda takes no more than 6 MB, in base64. */
-const largestRequest = 4 * 1024 * 1024
+const maxRequestBytes = 4 * 1024 * 1024
 
 type Common = ReceiptIds & Pick<StatusUpdate, 'source' | 'traceId' | 'verifiedBy'>
 type Statuses = Extract<Receipt, { kind: 'statuses' }>

@@ -1,5 +1,7 @@
 /** The most events that one body may hold: HubSpot's app webhooks have no more. */
-export const mostEvents = 100
+export const maxEvents = 100
+/** The largest event that becomes a job, in bytes: what fits into SQS. */
+export const maxEventBytes = 1024 * 1024
 
 /**
  * The events of a body, each in its own bytes: HubSpot documents one object, and arrays for webhooks of another kind.
@@ -7,7 +9,7 @@ export const mostEvents = 100
  */
 export function eventsIn(body: Uint8Array): Uint8Array[] {
   const events = elementsOf(body) ?? [body]
-  return events.length > mostEvents ? events : events.flatMap((event) => elementsOf(event) ?? [event])
+  return events.length > maxEvents ? events : events.flatMap((event) => elementsOf(event) ?? [event])
 }
 
 /** The elements of a JSON array; undefined where it is none, or has no end. */

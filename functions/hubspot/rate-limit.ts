@@ -69,8 +69,8 @@ export function createRateLimit(options: {
 
   function lengthOfPause(times: number, seconds: number | undefined) {
     if (seconds !== undefined)
-      return namedWait({ seconds, longest: longestNamedPause }, { isRepeated: times > 0, attempt: times, random })
-    return Math.min(longestPause, 1000 * 2 ** times) * (0.5 + random() / 2)
+      return namedWait({ seconds, longest: maxNamedPauseSeconds }, { isRepeated: times > 0, attempt: times, random })
+    return Math.min(maxPause, 1000 * 2 ** times) * (0.5 + random() / 2)
   }
 
   async function exceeded(portalId: string, seconds: number | undefined) {
@@ -117,8 +117,8 @@ const staleAfterMilliseconds = 1000
 // In this time, requests leave a full window: a fiftieth of its limit, when they come evenly.
 const fullWindowMilliseconds = 200
 // Where HubSpot names no time, and where it names one again.
-const longestPause = 60_000
-const longestNamedPause = 900
+const maxPause = 60_000
+const maxNamedPauseSeconds = 900
 // What was long ago is no repetition.
 const forgottenAfter = 3_600_000
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */

@@ -95,7 +95,7 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
     kind: 'tokens',
     accessToken: grant.accessToken,
     refreshToken: undefined,
-    expiresInSeconds: Math.min(longestLife, end - now) / 1000,
+    expiresInSeconds: Math.min(maxLife, end - now) / 1000,
     portalId: undefined,
     scopes: undefined,
   }
@@ -103,4 +103,4 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
 
 // In milliseconds.
 const usualLife = 1_800_000
-const longestLife = 86_400_000
+const maxLife = 86_400_000

@@ -27,7 +27,7 @@ const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
 // One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
 const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
 const refusalsForgottenAfter = 3_600_000
-const longestRefreshPause = 150_000
+const maxRefreshPause = 150_000
 // The app's own credentials may be put right at any moment.
 const appRetry = 60_000
 
@@ -155,7 +155,7 @@ export function createTokens(options: {
   }
 
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
-  const pauseBeforeRefresh = (failed: number) => Math.min(longestRefreshPause, 1000 * 2 ** failed) * (1 + random())
+  const pauseBeforeRefresh = (failed: number) => Math.min(maxRefreshPause, 1000 * 2 ** failed) * (1 + random())
   /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
   const usualRefreshTime = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
   return {

@@ -34,7 +34,7 @@ export async function waitForSlot(
   kept.slot = undefined
   const slot = await rateLimit.takeSlot(portalId, keptSlot)
   const ahead = slot - now()
-  if (ahead > (slot === keptSlot ? comesBackEarly + 500 : longestWaitHere)) {
+  if (ahead > (slot === keptSlot ? comesBackEarly + 500 : maxWaitHere)) {
     kept.slot = slot
     telemetry.count('Deferred')
     throw new Deferred("The portal's rate limit", Math.max(now(), slot - comesBackEarly))
@@ -72,7 +72,7 @@ async function patch(
 }
 
 // Milliseconds. Longer waits here would keep Lambdas busy with one portal while others have work.
-const longestWaitHere = 500
+const maxWaitHere = 500
 // SQS's whole seconds and the batching window make a job up to two seconds late. Requests that come late come in bunches,
 // which a rolling limit refuses; so a job comes back early, and waits the rest here, to be on time to the millisecond.
 const comesBackEarly = 1900

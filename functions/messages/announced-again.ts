@@ -8,7 +8,7 @@ export type Resend = 'ignore' | 'send'
 export type Again = { firstEventId: string; becomes: 'ignored' | 'kept' | 'sent'; item: LedgerItem }
 
 // More than the attempts that anybody makes; what falls out would count as another one.
-const most = 10
+const maxIds = 10
 
 /** The item with the event that first announced its message. */
 export function withFirstEvent(item: LedgerItem, eventId: string | undefined): LedgerItem {
@@ -50,7 +50,7 @@ function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined 
     ...item,
     ...{ known: undefined, reason: undefined, providerMessageId: undefined, parts: undefined },
     ...{ send: undefined, sends: undefined, plan: undefined },
-    eventIds: [...eventIds.slice(0, 1), ...eventIds.slice(1).slice(2 - most), eventId],
-    earlierSends: [...new Set([...earlierSends, ...ids])].slice(-most),
+    eventIds: [...eventIds.slice(0, 1), ...eventIds.slice(1).slice(2 - maxIds), eventId],
+    earlierSends: [...new Set([...earlierSends, ...ids])].slice(-maxIds),
   }
 }

@@ -4,7 +4,7 @@ import { Superseded } from '../platform/retry.ts'
 import type { Decision, LedgerItem } from './record.ts'
 
 // More jobs of a message do not wait at once; what falls out is only not recognised.
-const most = 8
+const maxJobs = 8
 
 /**
  * The item once a copy of a job was received; undefined where a later one was, so that this one is to end. A job that waits
@@ -17,7 +17,7 @@ function received(item: LedgerItem, job: string, copy: Copy | undefined): Ledger
   if (!copy || (last && last.count === copy.count && last.token === copy.token)) return item
   if (last && last.count >= copy.count) return undefined
   const others = Object.entries(item.received ?? {}).filter(([name]) => name !== job)
-  return { ...item, received: Object.fromEntries([...others.slice(1 - most), [job, copy]]) }
+  return { ...item, received: Object.fromEntries([...others.slice(1 - maxJobs), [job, copy]]) }
 }
 
 /** Which of a message's jobs it is, and the run that it is in. */

@@ -44,10 +44,10 @@ export function sentenceOf(names: string[], fates: Fate[]) {
   return sentences.map((sentence) => sentence[0]!.toUpperCase() + sentence.slice(1)).join(' ')
 }
 
-const longestList = 4
+const maxListed = 4
 
 function listOf(names: string[]) {
-  const some = names.length > longestList ? names.slice(0, longestList - 1) : names
+  const some = names.length > maxListed ? names.slice(0, maxListed - 1) : names
   const rest = names.length - some.length
   const all = rest > 0 ? [...some, `${rest} more`] : some
   return all.length < 2 ? (all[0] ?? '') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`

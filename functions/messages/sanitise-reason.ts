@@ -5,10 +5,10 @@ export const maxReasonLength = 500
 
 /** A reason as an agent may read it: one line, without what a remote's text should not tell, and cut at a character's end. */
 export function sanitiseReason(reason: string) {
-  const whole = oneLine(redact(oneLine(reason.slice(0, longestToRead))))
-  const line = whole.slice(0, characters.segment(whole).containing(longestToShow)?.index)
+  const whole = oneLine(redact(oneLine(reason.slice(0, maxUnitsRead))))
+  const line = whole.slice(0, characters.segment(whole).containing(maxUnitsShown)?.index)
   const segments = [...characters.segment(line)].map(({ segment }) => segment)
-  const isWhole = reason.length <= longestToRead && line === whole && segments.length <= maxReasonLength
+  const isWhole = reason.length <= maxUnitsRead && line === whole && segments.length <= maxReasonLength
   return isWhole ? line : `${segments.slice(0, maxReasonLength - 1).join('')}…`
 }
 
@@ -21,5 +21,5 @@ const oneLine = (text: string) =>
 const characters = new Intl.Segmenter()
 
 // In UTF-16 units, of which an emoji may have a dozen.
-const longestToShow = 4 * maxReasonLength
-const longestToRead = 20 * maxReasonLength
+const maxUnitsShown = 4 * maxReasonLength
+const maxUnitsRead = 20 * maxReasonLength

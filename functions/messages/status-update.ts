@@ -7,10 +7,10 @@ import { Status } from './status.ts'
 import { repairable, repaired } from './update-repair.ts'
 
 /** The most sends that one message may take. */
-export const mostSends = 100
+export const maxSends = 100
 
 const Part = z
-  .object({ index: z.int().min(0), of: z.int().min(2).max(mostSends) })
+  .object({ index: z.int().min(0), of: z.int().min(2).max(maxSends) })
   .refine(({ index, of }) => index < of, 'there is no such part')
 
 /** Without these nobody knows what is said of which message: they are never guessed. */

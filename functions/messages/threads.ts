@@ -7,7 +7,7 @@ import { expiryOf } from './record.ts'
 import { allSendsComplete } from './sending.ts'
 
 /** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
-const longestWait = 60_000
+const maxWait = 60_000
 
 /** A message of a thread whose delivery has begun. Times are in milliseconds since 1970. */
 const Begun = z.object({ messageId: z.string(), createdAt: z.number(), since: z.number() })
@@ -66,7 +66,7 @@ export function createThreads(table: Table, now: () => number) {
     return ThreadItem.parse((await table.get(pk)) ?? { pk, version: 0 })
   }
 
-  const counts = ({ since }: Begun) => now() - since < longestWait
+  const counts = ({ since }: Begun) => now() - since < maxWait
 
   return { begin, isWaiting }
 }

@@ -2,10 +2,10 @@
  * Cuts off, in place, what is nested deeper than this: no document means anything by that, `JSON.parse` reads it, and
  * `JSON.stringify` does not write it again.
  */
-export function cutAtDepth(document: unknown, most: number) {
+export function cutAtDepth(document: unknown, maxDepth: number) {
   let level = [document].filter(isObject)
   for (let depth = 1; level.length > 0; depth++) {
-    if (depth === most)
+    if (depth === maxDepth)
       for (const one of level) for (const name of Object.keys(one)) if (isObject(one[name])) one[name] = null
     level = level.flatMap((one) => Object.values(one).filter(isObject))
   }

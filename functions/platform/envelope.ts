@@ -60,7 +60,7 @@ export function openEnvelope(text: string): Envelope {
   } catch {
     return { body: text, progress: {} }
   }
-  cutAtDepth(body, deepest)
+  cutAtDepth(body, maxDepth)
   const redriven = DeadLetter.safeParse(body).data
   if (redriven)
     return {
@@ -76,7 +76,7 @@ export function openEnvelope(text: string): Envelope {
 }
 
 // A job of ours is never nested half as deep.
-const deepest = 250
+const maxDepth = 250
 
 /** A job that is not to be done before a time (milliseconds since 1970). */
 export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {

@@ -12,7 +12,7 @@ export type EventBus = {
 }
 
 /** What one request takes. */
-const most = 10
+const maxEntries = 10
 
 const Answer = z.object({ Entries: z.array(z.object({ EventId: z.string().optional() })) })
 
@@ -44,8 +44,8 @@ export function createEventBus(
   return {
     async publish(events) {
       const refused: number[] = []
-      for (let from = 0; from < events.length; from += most) {
-        const entries = events.slice(from, from + most).map(({ source, type, detail, at }) => ({
+      for (let from = 0; from < events.length; from += maxEntries) {
+        const entries = events.slice(from, from + maxEntries).map(({ source, type, detail, at }) => ({
           EventBusName: name,
           Source: source,
           DetailType: type,

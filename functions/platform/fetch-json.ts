@@ -46,18 +46,18 @@ export function createFetchJson(options: Parameters<typeof createHttp>[0]): Fetc
   }
 }
 
-const longestAnswer = 1024 * 1024
+const maxAnswerBytes = 1024 * 1024
 
 /**
  * Requests over connections that stay open between invocations. `timeout` is for the whole of a request, in
- * milliseconds; a connection is used again unless it was idle for `longestIdle`, since servers keep one for a minute or
+ * milliseconds; a connection is used again unless it was idle for `maxIdle`, since servers keep one for a minute or
  * so. Redirects are answers: a signed or authorized request is not to wander off.
  */
-export function createHttp({ timeout, longestIdle = 30_000 }: { timeout: number; longestIdle?: number }): Http {
+export function createHttp({ timeout, maxIdle = 30_000 }: { timeout: number; maxIdle?: number }): Http {
   // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
   const agents = {
-    'https:': withoutStaleSockets(new https.Agent({ keepAlive: true, maxSockets: 50 }), longestIdle),
-    'http:': withoutStaleSockets(new http.Agent({ keepAlive: true, maxSockets: 50 }), longestIdle),
+    'https:': withoutStaleSockets(new https.Agent({ keepAlive: true, maxSockets: 50 }), maxIdle),
+    'http:': withoutStaleSockets(new http.Agent({ keepAlive: true, maxSockets: 50 }), maxIdle),
   }
 
   return (url, { method, headers = {}, body }) =>
@@ -109,7 +109,7 @@ export function createHttp({ timeout, longestIdle = 30_000 }: { timeout: number;
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk)
           length += chunk.length
-          if (length > longestAnswer) response.destroy(new Error('answer too long'))
+          if (length > maxAnswerBytes) response.destroy(new Error('answer too long'))
         })
         response.on('error', fail)
         response.on('close', closed('closed within its answer'))
@@ -133,12 +133,12 @@ export function createHttp({ timeout, longestIdle = 30_000 }: { timeout: number;
  * The agent, rid of connections that have been idle for long. While Lambda is frozen a server closes its end unheard; a
  * request over such a connection fails in a way that leaves open whether it arrived.
  */
-function withoutStaleSockets(agent: Agent, longestIdle: number) {
+function withoutStaleSockets(agent: Agent, maxIdle: number) {
   const idleSince = new WeakMap<Duplex, number>()
   agent.on('free', (socket: Duplex) => void idleSince.set(socket, Date.now()))
   return () => {
     for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []))
-      if (Date.now() - (idleSince.get(socket) ?? 0) > longestIdle) socket.destroy()
+      if (Date.now() - (idleSince.get(socket) ?? 0) > maxIdle) socket.destroy()
     return agent
   }
 }

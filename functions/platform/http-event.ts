@@ -26,9 +26,6 @@ export function httpHandler(telemetry: Telemetry, answer: (event: HttpEvent) => 
     .handler(answer)
 }
 
-/** The largest body of HubSpot's that is read, in bytes: what fits into SQS. */
-export const largestBody = 1024 * 1024
-
 /** The body as its sender's bytes. */
 export function rawBody(event: HttpEvent) {
   return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')

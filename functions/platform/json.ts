@@ -23,7 +23,7 @@ export function wholeNumber(value: unknown): string | undefined {
   const [, whole = '', fraction = '', exponent = '0'] =
     /^(\d+)(?:\.(\d*?)0*)?(?:e\+?(\d+))?$/i.exec(value.rawJSON) ?? []
   const zeros = Number(exponent) - fraction.length
-  if (whole === '' || zeros < 0 || zeros > longestNumber) return undefined
+  if (whole === '' || zeros < 0 || zeros > maxDigits) return undefined
   return (whole + fraction + '0'.repeat(zeros)).replace(/^0+(?=\d)/, '')
 }
 
@@ -32,7 +32,7 @@ export const isExactNumber = (value: unknown) => exact.isRawJSON(value)
 
 // A number has sixteen digits or an exponent where it is to be rounded. It may stand within a text, which costs time alone.
 const mayBeRounded = /[:,[]\s*-?(?:\d[\d.]{15}|\d[\d.]*e)/i
-const longestNumber = 40
+const maxDigits = 40
 
 function parseKeepingNumbers(text: string): unknown {
   try {

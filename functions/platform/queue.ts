@@ -51,8 +51,8 @@ export function encodeBody(job: object) {
   )
   const body = plain.length > gzipAboveBytes ? JSON.stringify({ gzip: gzip(plain) }) : plain
   const isEnveloped = 'waiting' in job || 'deadLetter' in job
-  const most = isEnveloped ? maxBodyBytes : maxBodyBytes - envelopeBytes
-  if (body.length > most) throw new TooLargeForQueue(`A job of ${body.length} bytes does not fit into SQS`)
+  const maxBytes = isEnveloped ? maxBodyBytes : maxBodyBytes - envelopeBytes
+  if (body.length > maxBytes) throw new TooLargeForQueue(`A job of ${body.length} bytes does not fit into SQS`)
   return body
 }
 

@@ -7,7 +7,7 @@ import { uuid, withoutNumbers } from './redact-numbers.ts'
 export function redact(text: string): string {
   // What is gone may have hidden that what stood beside it is a credential or an address.
   let redacted = text
-  for (let pass = 0; pass < mostPasses; pass++) {
+  for (let pass = 0; pass < maxPasses; pass++) {
     const before = redacted
     redacted = withoutNumbers(withoutAddresses(withoutSecrets(before)))
     if (redacted === before) break
@@ -16,7 +16,7 @@ export function redact(text: string): string {
 }
 
 // Text is done after one or two; more than a few would be somebody's riddle.
-const mostPasses = 5
+const maxPasses = 5
 
 const secret = '[secret]'
 const address = '[address]'
@@ -90,10 +90,10 @@ function isRandom(found: string) {
     const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(piece)).length
     const meanLength = piece.length / (piece.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g) ?? [piece]).length
     // By chance, words come longer in a longer text.
-    const longest = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : piece.length < 40 ? 4 : 5
+    const maxMeanLength = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : piece.length < 40 ? 4 : 5
     return kinds === 3
-      ? meanLength < longest
-      : kinds === 2 && piece.length >= 16 && meanLength < Math.max(3, longest - 0.5)
+      ? meanLength < maxMeanLength
+      : kinds === 2 && piece.length >= 16 && meanLength < Math.max(3, maxMeanLength - 0.5)
   })
 }
 

@@ -14,7 +14,7 @@ export async function sendAgain({ queue, tenantOf, now }: Requeuer, { body, run 
   )
 }
 
-const longestHeld = 4 * 86_400_000
+const maxHeld = 4 * 86_400_000
 
 /** Holds a job for newer code, which finds its earlier attempts again, and for which this time does not count towards giving up. */
 export async function leaveToNewerCode(consumer: Requeuer, parcel: Parcel, waiting: Waiting | undefined) {
@@ -22,7 +22,7 @@ export async function leaveToNewerCode(consumer: Requeuer, parcel: Parcel, waiti
   const { body, attempt, waitedMilliseconds, run } = parcel
   const heldSince = waiting?.heldSince ?? now()
   telemetry.count('WrittenByNewerVersion')
-  if (now() - heldSince > longestHeld)
+  if (now() - heldSince > maxHeld)
     throw new PermanentError('Written by a newer version, which has not come to read it for four days')
   const held = {
     ...{ attempt, since: run.since, progress: run.progress, ...waiting },

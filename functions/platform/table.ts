@@ -84,7 +84,7 @@ function readTogether(dynamoDb: DynamoDb, name: string) {
     const pks = new Set<string>()
     const items = allHaveAsked().then(() => {
       gathering = undefined
-      return readItems(dynamoDb, name, [...pks].slice(0, mostItems))
+      return readItems(dynamoDb, name, [...pks].slice(0, maxBatchItems))
     })
     return { pks, items }
   }
@@ -102,7 +102,7 @@ function readTogether(dynamoDb: DynamoDb, name: string) {
 }
 
 // In one BatchGetItem.
-const mostItems = 100
+const maxBatchItems = 100
 
 /** Items by their keys, undefined where there is none. What DynamoDB left undone is not among them. */
 type Items = Map<string, Record<string, AttributeValue> | undefined>

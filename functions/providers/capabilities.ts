@@ -6,14 +6,14 @@ export type Capabilities = {
   text: Limit
   /** A text that goes with a file, and the forms in which files take one. */
   caption?: Limit & { under: readonly string[] }
-  quickReplies?: { most: number; label: Limit; value?: Limit; links: readonly string[]; source: Source }
+  quickReplies?: { max: number; label: Limit; value?: Limit; links: readonly string[]; source: Source }
   files: Files
   /** What names a customer, and how it stands in a request. */
   recipients: { what: string; given: string; written: string; source: Source }[]
 }
 
 /** How many characters something takes, as the provider counts them. */
-export type Limit = { most: number; counted: Counted; source: Source }
+export type Limit = { max: number; counted: Counted; source: Source }
 export type Counted = 'UTF-16 units' | 'code points' | 'graphemes'
 
 /** A published page, and the day when it was read. */
@@ -32,7 +32,7 @@ type Files = {
    */
   tells: boolean
   /** What the address of a file has to be, beside a web address. */
-  address?: { scheme: 'https'; most: number }
+  address?: { scheme: 'https'; max: number }
 }
 
 /** A form in which files go out: as what, for which uses, of which media types, up to which size. */
@@ -70,7 +70,7 @@ export function inForms(content: Content, { files: { forms, tells, address } }: 
   }
 
   function canFetch({ url }: MediaFile) {
-    return address === undefined || (url.startsWith(`${address.scheme}://`) && url.length <= address.most)
+    return address === undefined || (url.startsWith(`${address.scheme}://`) && url.length <= address.max)
   }
 }
 
@@ -89,27 +89,27 @@ export function lengthOf(text: string, counted: Counted) {
 const graphemes = new Intl.Segmenter()
 
 /** Whether a text is within a limit. */
-export const isWithin = (text: string, { most, counted }: Limit) =>
+export const isWithin = (text: string, { max, counted }: Limit) =>
   // No way of counting gives more than UTF-16 units, which are counted already.
-  text.length <= most || lengthOf(text, counted) <= most
+  text.length <= max || lengthOf(text, counted) <= max
 
 /** Why a provider cannot carry a content, in sentences for the agent; undefined where it can. */
 export function whatItCannotCarry(
   { text, files, quickReplies, cannot }: Fitted,
   { text: limit, quickReplies: takes }: Capabilities,
 ) {
-  const { most = 0, label, value, links = [] } = takes ?? {}
+  const { max = 0, label, value, links = [] } = takes ?? {}
   const tooLong = label && quickReplies.some((reply) => !isWithin(reply.label, label))
   const valueTooLong = value && quickReplies.some((reply) => reply.type === 'text' && !isWithin(reply.value, value))
   const strays = takes && quickReplies.find((reply) => reply.type === 'url' && !leadsBy(reply, links))
   const reasons = [
     text === '' && files.length === 0 && cannot.length === 0 && 'The message is empty.',
     !isWithin(text, limit) &&
-      `The message is too long: this channel takes up to ${limit.most} characters, it has ${lengthOf(text, limit.counted)}.`,
-    quickReplies.length > most &&
-      (most ? `This channel takes up to ${most} quick replies.` : 'This channel takes no quick replies.'),
-    tooLong && `This channel takes quick replies of up to ${label.most} characters.`,
-    valueTooLong && `This channel takes quick replies that stand for up to ${value.most} characters.`,
+      `The message is too long: this channel takes up to ${limit.max} characters, it has ${lengthOf(text, limit.counted)}.`,
+    quickReplies.length > max &&
+      (max ? `This channel takes up to ${max} quick replies.` : 'This channel takes no quick replies.'),
+    tooLong && `This channel takes quick replies of up to ${label.max} characters.`,
+    valueTooLong && `This channel takes quick replies that stand for up to ${value.max} characters.`,
     strays &&
       (links.length > 0
         ? `The quick reply “${strays.label}” leads to no address that this channel takes (${links.join(', ')}).`

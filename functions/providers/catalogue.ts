@@ -37,14 +37,14 @@ function withDetail(
   const whole = detail
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, longestDetail)
+    .slice(0, maxDetailLength)
     .replace(/[.\s]+$/, '')
   const bare = (text: string) => text.toLowerCase().replace(/[^\p{L}\d]/gu, '')
   const saysMore = whole !== '' && ![sentence, title].some((known) => bare(known).includes(bare(whole)))
   return saysMore ? `${sentence.replace(/\.$/, '')}: ${whole}` : sentence
 }
 
-const longestDetail = 300
+const maxDetailLength = 300
 
 /**
  * The reason that an agent is shown where the provider says it in words and has no codes: the sentences go by how its words

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DeliveryJob } from '../messages/jobs.ts'
-import { mostSends } from '../messages/status-update.ts'
+import { maxSends } from '../messages/status-update.ts'
 import { withoutSlash } from '../platform/url.ts'
 import type { Provider } from './accounts.ts'
 import type { Send, SendAdapter } from './provider.ts'
@@ -23,7 +23,7 @@ export function planSends(
   const refused = 'refused' in planned ? planned.refused : undefined
   const parts = 'sends' in planned ? planned.sends : []
   const unreachable = unreachableBy(adapter, job)
-  if (refused !== undefined || parts.length === 0 || parts.length + unreachable > mostSends)
+  if (refused !== undefined || parts.length === 0 || parts.length + unreachable > maxSends)
     return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
   const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
   const of = parts.length + unreachable

@@ -30,7 +30,7 @@ const Line = z.looseObject({
 export type Logs = {
   /** Their lines since a time, group by group; those that are no documents of theirs are left out. */
   linesSince(since: number): AsyncGenerator<LogLine>
-  /** What CloudWatch Logs Insights finds in them, `mostRows` at most. Absent where there is none. */
+  /** What CloudWatch Logs Insights finds in them, `maxRows` at most. Absent where there is none. */
   query?(query: string, options: { since: number; signal: AbortSignal }): Promise<Found>
 }
 
@@ -38,7 +38,7 @@ export type Logs = {
 type Found = { rows: Record<string, string>[]; bytes: number }
 
 /** The most rows that Logs Insights gives. */
-export const mostRows = 10_000
+export const maxRows = 10_000
 
 /** How far back commands look where nobody says: as long as logs are kept by default. */
 export const monthInMilliseconds = 30 * 86_400_000

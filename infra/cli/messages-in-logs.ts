@@ -1,5 +1,5 @@
 import type { MessageKey } from '../../functions/messages/jobs.ts'
-import { type Logs, monthInMilliseconds, mostRows, timeOfRow } from './logs.ts'
+import { type Logs, maxRows, monthInMilliseconds, timeOfRow } from './logs.ts'
 
 /** A message that log lines name, and when the first of those was written, in milliseconds since 1970. */
 export type NamedMessage = MessageKey & {
@@ -49,7 +49,7 @@ export function queryForId(id: string, { portal, channel }: Where) {
     `filter ${[named, 'ispresent(messageId)', ...narrow].join(' and ')}`,
     'stats min(@timestamp) as at, latest(channelAccountId) as account, latest(threadId) as thread by portalId, channelId, messageId',
     'sort at desc',
-    `limit ${mostRows}`,
+    `limit ${maxRows}`,
   ].join(' | ')
 }
 

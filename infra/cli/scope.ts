@@ -3,7 +3,7 @@ import { concernedLines } from '../operations/log-queries.ts'
 import { credentialIds } from './credentials.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, skipped } from './findings.ts'
-import { type LogLine, mostRows } from './logs.ts'
+import { type LogLine, maxRows } from './logs.ts'
 import { readPortals } from './portals.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -59,7 +59,7 @@ export const queryForFailing = [
   `filter ${concernedLines} or statusType = "FAILED"`,
   'stats count(*) as times by portalId, channelId, channelAccountId',
   'sort times desc',
-  `limit ${mostRows}`,
+  `limit ${maxRows}`,
 ].join(' | ')
 
 /** The same of a line, where there is no Logs Insights. */

@@ -72,12 +72,12 @@ function unless<T>(value: T | undefined, holds: (value: T) => boolean, objection
 const oneOf = (value: string | undefined, values: string[]) =>
   unless(value, (one) => values.includes(one), `must be one of ${values.join(', ')}`)
 
-const within = (value: number | undefined, least: number, most: number) =>
-  unless(value, (number) => number >= least && number <= most, `must be a number from ${least} to ${most}`)
+const within = (value: number | undefined, min: number, max: number) =>
+  unless(value, (number) => number >= min && number <= max, `must be a number from ${min} to ${max}`)
 
-function whole(value: number | undefined, least: number, most = Number.MAX_SAFE_INTEGER) {
-  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
-  const fits = (number: number) => Number.isInteger(number) && number >= least && number <= most
+function whole(value: number | undefined, min: number, max = Number.MAX_SAFE_INTEGER) {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at min ${min}` : `from ${min} to ${max}`
+  const fits = (number: number) => Number.isInteger(number) && number >= min && number <= max
   return unless(value, fits, `must be a whole number ${range}`)
 }
 
@@ -85,11 +85,11 @@ function whole(value: number | undefined, least: number, most = Number.MAX_SAFE_
 const duration = (value: Duration | undefined) =>
   value?.isUnresolved() ? undefined : unless(value?.toMilliseconds(), isWholeSeconds, durationRange)
 
-const longestDays = 14
+const maxDays = 14
 /** What a duration has to be, as the rest of a sentence. */
-export const durationRange = `must be whole seconds, at least one, and at most ${longestDays} days`
+export const durationRange = `must be whole seconds, at min one, and at max ${maxDays} days`
 const isWholeSeconds = (milliseconds: number) =>
-  milliseconds % 1000 === 0 && milliseconds >= 1000 && milliseconds <= longestDays * 86_400_000
+  milliseconds % 1000 === 0 && milliseconds >= 1000 && milliseconds <= maxDays * 86_400_000
 
 // What a table can do when it leaves its stack.
 const removalPolicies: string[] = [

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'clock.mjs'), clock)
   relay = await startLocalRelay({
     environment: { NODE_OPTIONS: `--import=${join(folder, 'clock.mjs')}` },
-    overrides: { longestDelaySeconds: 1 },
+    overrides: { maxDelaySeconds: 1 },
     onLog: (entry) => entries.push(entry),
   })
   await relay.addChannelAccount(connected, { conduct: () => ({}) })

@@ -13,7 +13,7 @@ const events: PublishedEvent[] = []
 beforeAll(async () => {
   relay = await startLocalRelay({
     settings: { eventBus: 'team' },
-    overrides: { longestDelaySeconds: 1, visibilityTimeoutSeconds: 2 },
+    overrides: { maxDelaySeconds: 1, visibilityTimeoutSeconds: 2 },
     onEvent: (event) => events.push(event),
   })
   await relay.addChannelAccount(works)

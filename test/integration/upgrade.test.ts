@@ -37,7 +37,7 @@ beforeAll(async () => {
   writeVersion('next', versionOf('previous') + 1)
   for (const release of ['previous', 'next'] as const)
     for (const name of all) bundle(name, bundleOf(release, name), releaseFolder(release))
-  relay = await startLocalRelay({ assembly, overrides: { longestDelaySeconds: 1 } })
+  relay = await startLocalRelay({ assembly, overrides: { maxDelaySeconds: 1 } })
   service = await relay.addChannelAccount(account.channelAccountId, { conduct: () => ({}) })
 })
 

@@ -43,12 +43,12 @@ const titles: Record<string, string> = {
 export function tableOf(name: string, { text, caption, quickReplies, files, recipients }: Capabilities) {
   const link = ({ page }: { page: string }) => `[published](${page})`
   const rows = [
-    ['a text', `up to ${text.most} characters, counted in ${text.counted}`, link(text.source)],
+    ['a text', `up to ${text.max} characters, counted in ${text.counted}`, link(text.source)],
     ...(caption
       ? [
           [
             `a text with a file (${[...new Set(caption.under)].join(', ')})`,
-            `up to ${caption.most} characters, counted in ${caption.counted}`,
+            `up to ${caption.max} characters, counted in ${caption.counted}`,
             link(caption.source),
           ],
         ]
@@ -57,7 +57,7 @@ export function tableOf(name: string, { text, caption, quickReplies, files, reci
       ? [
           [
             'quick replies',
-            `up to ${quickReplies.most}, of up to ${quickReplies.label.most} characters, counted in ${quickReplies.label.counted}; links: ${quickReplies.links.map((scheme) => `\`${scheme}\``).join(', ') || 'none'}`,
+            `up to ${quickReplies.max}, of up to ${quickReplies.label.max} characters, counted in ${quickReplies.label.counted}; links: ${quickReplies.links.map((scheme) => `\`${scheme}\``).join(', ') || 'none'}`,
             link(quickReplies.source),
           ],
         ]

@@ -10,18 +10,18 @@ const push = { page: `${reference}#send-push-message`, read }
 
 /** What LINE takes. Of a picture of another type it says nothing, and shows none; so films want a preview, and sounds a duration. */
 export const capabilities: Capabilities = {
-  text: { most: 5000, counted: 'UTF-16 units', source: counting },
+  text: { max: 5000, counted: 'UTF-16 units', source: counting },
   quickReplies: {
-    most: 13,
-    label: { most: 20, counted: 'graphemes', source: action },
-    value: { most: 300, counted: 'graphemes', source: action },
+    max: 13,
+    label: { max: 20, counted: 'graphemes', source: action },
+    value: { max: 300, counted: 'graphemes', source: action },
     links: ['https://', 'http://', 'line://', 'tel:'],
     source: quickReply,
   },
   files: {
     atOnce: 5,
     tells: false,
-    address: { scheme: 'https', most: 2000 },
+    address: { scheme: 'https', max: 2000 },
     // A picture may have 10 MB, its preview 1, and HubSpot gives none that is smaller: it is its own.
     forms: [
       { as: 'image', uses: ['image', 'sticker'], types: ['image/jpeg', 'image/png'], megabytes: 1, source: image },

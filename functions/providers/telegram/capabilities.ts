@@ -7,16 +7,16 @@ const of = (method: string) => ({ page: `${api}#${method}`, read })
 
 /** What the Bot API takes of files that it fetches by their address. */
 export const capabilities: Capabilities = {
-  text: { most: 4096, counted: 'code points', source: of('sendmessage') },
+  text: { max: 4096, counted: 'code points', source: of('sendmessage') },
   caption: {
-    most: 1024,
+    max: 1024,
     counted: 'code points',
     under: ['photo', 'animation', 'audio', 'voice', 'video', 'document'],
     source: of('sendphoto'),
   },
   quickReplies: {
-    most: 100,
-    label: { most: 256, counted: 'code points', source: of('keyboardbutton') },
+    max: 100,
+    label: { max: 256, counted: 'code points', source: of('keyboardbutton') },
     links: ['https://', 'http://', 'tg://'],
     source: of('inlinekeyboardbutton'),
   },

@@ -7,7 +7,7 @@ const types = { page: `${docs}/messaging/guides/accepted-mime-types`, read }
 const whatsAppMedia = { page: `${docs}/whatsapp/guidance-whatsapp-media-messages`, read }
 const message = { page: `${docs}/messaging/api/message-resource#create-a-message-resource`, read }
 
-const text = { most: 1600, counted: 'code points', source: message } as const
+const text = { max: 1600, counted: 'code points', source: message } as const
 const number = (written: string) => ({ what: 'a phone number', given: '+49 170 1234567', written, source: message })
 
 const media = (uses: Form['uses'], types: string[], megabytes: number, source: Form['source']): Form => ({
@@ -44,7 +44,7 @@ export const capabilities: Record<TwilioAccount['channel'], Capabilities> = {
   },
   whatsapp: {
     text,
-    caption: { most: 1024, counted: 'code points', under: ['image', 'video'], source: whatsAppMedia },
+    caption: { max: 1024, counted: 'code points', under: ['image', 'video'], source: whatsAppMedia },
     files: {
       atOnce: 1,
       tells: true,
@@ -81,7 +81,7 @@ export const capabilities: Record<TwilioAccount['channel'], Capabilities> = {
   },
   rcs: {
     text,
-    caption: { most: 1024, counted: 'code points', under: ['image', 'video'], source: types },
+    caption: { max: 1024, counted: 'code points', under: ['image', 'video'], source: types },
     files: {
       atOnce: 1,
       tells: true,

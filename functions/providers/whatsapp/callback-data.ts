@@ -1,7 +1,7 @@
 import { fromQuery, type Reference, referenceOf, toQuery } from '../references.ts'
 
 /** The most that `biz_opaque_callback_data` holds, in characters. Meta returns it with every status of the message. */
-export const longestCallbackData = 512
+export const maxCallbackDataLength = 512
 
 const prefix = 'relay?'
 

@@ -9,12 +9,12 @@ const ids = { page: `${docs}/business-scoped-user-ids`, read }
 
 /** What the WhatsApp Cloud API takes within 24 hours of a customer's message. Other files it takes, and fails minutes later (131053). */
 export const capabilities: Capabilities = {
-  text: { most: 4096, counted: 'code points', source: text },
-  caption: { most: 1024, counted: 'code points', under: ['image', 'video', 'document'], source: media },
+  text: { max: 4096, counted: 'code points', source: text },
+  caption: { max: 1024, counted: 'code points', under: ['image', 'video', 'document'], source: media },
   quickReplies: {
-    most: 3,
-    label: { most: 20, counted: 'code points', source: buttons },
-    value: { most: 256, counted: 'code points', source: buttons },
+    max: 3,
+    label: { max: 20, counted: 'code points', source: buttons },
+    value: { max: 256, counted: 'code points', source: buttons },
     links: [],
     source: buttons,
   },

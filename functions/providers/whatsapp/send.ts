@@ -7,7 +7,7 @@ import type { SendAdapter } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { outcomeFrom } from './answer.ts'
-import { callbackDataOf, longestCallbackData } from './callback-data.ts'
+import { callbackDataOf, maxCallbackDataLength } from './callback-data.ts'
 import { capabilities } from './capabilities.ts'
 import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
 import { caption, messagesOf, names, refusalOfButtons } from './messages.ts'
@@ -77,7 +77,7 @@ const written = (customer: string): Customer =>
   isWhatsAppUserId(customer) ? { recipient: customer } : { to: customer }
 
 function fits(job: DeliveryJob, of: number) {
-  return callbackDataOf({ job, index: Math.max(0, of - 1), of }).length <= longestCallbackData
+  return callbackDataOf({ job, index: Math.max(0, of - 1), of }).length <= maxCallbackDataLength
 }
 
 /** 360dialog knows the phone number by the key. */

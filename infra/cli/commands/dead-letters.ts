@@ -26,7 +26,7 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
     .option('--json', 'print them as JSON')
     .action(async (options: Selection & { byReason?: boolean; each?: boolean; json?: boolean }) =>
       look(await deployment(), terminal, options, async ({ meant, seen }) => {
-        const byReason = options.byReason || (meant.length > mostLetters && !options.each)
+        const byReason = options.byReason || (meant.length > maxListed && !options.each)
         if (options.json) return terminal.print(inJson(options.byReason ? reasonsOf(meant) : meant.map(summaryOf)))
         if (meant.length > 0) terminal.print(byReason ? tableByReason(meant, terminal) : tableByLetter(meant, terminal))
         terminal.print(`${count(meant.length, 'dead letter')}${meant.length === seen ? '' : ` of ${seen}`}.`)
@@ -258,7 +258,7 @@ function summaryOf({ id, queue, reason, attempts, since, givenUp, about }: Lette
 const inJson = (value: unknown) => JSON.stringify(value, undefined, 2)
 
 /** From so many letters on, a list of each is no overview. */
-const mostLetters = 20
+const maxListed = 20
 
 const minute = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
 

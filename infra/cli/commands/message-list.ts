@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { ageInMilliseconds, digits, positive } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import { lookedThrough, monthInMilliseconds, mostRows, timeOfRow } from '../logs.ts'
+import { lookedThrough, maxRows, monthInMilliseconds, timeOfRow } from '../logs.ts'
 import { tableOf } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -36,7 +36,7 @@ export function addMessageListCommand(message: Command, { terminal, deployment }
       terminal.note(lookedThrough({ age: options.since, bytes }))
       if (!isAll)
         terminal.note(
-          `These are the latest ${mostRows}, the most that Logs Insights gives: --portal or --since narrows it.`,
+          `These are the latest ${maxRows}, the most that Logs Insights gives: --portal or --since narrows it.`,
         )
       if (options.json) return terminal.print(JSON.stringify(inJson, undefined, 2))
       if (shown.length > 0) terminal.print(table(shown, terminal))
@@ -89,7 +89,7 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
       source: by || undefined,
     }
   })
-  return { told, bytes, isAll: rows.length < mostRows }
+  return { told, bytes, isAll: rows.length < maxRows }
 }
 
 /** The log lines that say how far a message has come, up to what HubSpot was told. */
@@ -107,7 +107,7 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
     ...(word ? [`filter word = "${word}" and last != "Waiting"`] : []),
     ...(account ? [`filter account = "${account}"`] : []),
     'sort at desc',
-    `limit ${mostRows}`,
+    `limit ${maxRows}`,
   ].join(' | ')
 }
 

@@ -163,7 +163,7 @@ async function probe(trial: Trial, before: MessageAnswer, { untold }: { untold: 
 }
 
 const trialReason = 'A trial of the status relay: this message has not failed'
-const longestTried = 65_536
+const maxTried = 65_536
 
 /** How long an error message may be, and what becomes of a longer one. A SENT in between keeps repetitions out of it. */
 async function longestErrorMessage(trial: Trial) {
@@ -172,10 +172,10 @@ async function longestErrorMessage(trial: Trial) {
     const { outcome, errorMessage = '' } = await trial.tell('FAILED', 'x'.repeat(length))
     return outcome === 'taken' ? Math.min(length, errorMessage.length) : undefined
   }
-  const whole = await held(longestTried)
-  if (whole === longestTried) return { longest: longestTried, beyond: 'not tried' }
+  const whole = await held(maxTried)
+  if (whole === maxTried) return { longest: maxTried, beyond: 'not tried' }
   if (whole !== undefined) return { longest: whole, beyond: 'cut' }
-  let [taken, refused] = [0, longestTried]
+  let [taken, refused] = [0, maxTried]
   while (refused - taken > 1) {
     const length = Math.floor((taken + refused) / 2)
     if ((await held(length)) === undefined) refused = length

@@ -97,9 +97,9 @@ function conclude(terminal: Terminal, account: Account, { yes, json }: Options) 
   const { messages, ...counts } = account
   if (json) terminal.print(JSON.stringify({ ...counts, messages }, undefined, 2))
   else {
-    for (const { portalId, channelId, messageId, known, told } of messages.slice(0, longestList))
+    for (const { portalId, channelId, messageId, known, told } of messages.slice(0, maxListed))
       terminal.print(`${portalId} ${channelId} ${messageId}: ${known}, and HubSpot was told ${told ?? 'nothing'}`)
-    if (messages.length > longestList) terminal.print(`… and ${messages.length - longestList} more, see --json`)
+    if (messages.length > maxListed) terminal.print(`… and ${messages.length - maxListed} more, see --json`)
     terminal.print(
       `Of ${read(account)} messages HubSpot knows of ${counts.told}, is being told of ${counts['under way']}, and was not told of ${counts.untold}; ` +
         `of ${counts['nothing known']} nothing is known yet.`,
@@ -116,7 +116,7 @@ function conclude(terminal: Terminal, account: Account, { yes, json }: Options) 
   terminal.note('Queued: HubSpot is told within minutes.')
 }
 
-const longestList = 20
+const maxListed = 20
 
 function sinceWhen(text: string) {
   const time = /^\d+[smhd]$/.test(text) ? Date.now() - ageInMilliseconds(text) : Date.parse(text)

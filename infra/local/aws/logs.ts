@@ -9,7 +9,7 @@ export function createLogs() {
   function write(group: string, message: string) {
     const lines = groups.get(group) ?? []
     groups.set(group, lines)
-    if (lines.push({ timestamp: Date.now(), message }) > mostLines) lines.shift()
+    if (lines.push({ timestamp: Date.now(), message }) > maxLines) lines.shift()
   }
 
   const emulate: Emulator = async ({ operation, body }) => {
@@ -31,7 +31,7 @@ export function createLogs() {
 }
 
 const pageLength = 1000
-const mostLines = 100_000
+const maxLines = 100_000
 
 const answer = (document: object) => ({ statusCode: 200, body: JSON.stringify(document) })
 

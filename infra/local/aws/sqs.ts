@@ -19,8 +19,8 @@ export const QueueProperties = z.object({
 /** How many messages a queue holds. `dueAt` has the times (ms) at which the delayed ones become visible. */
 export type QueueDepth = { name: string; visible: number; inFlight: number; dueAt: number[] }
 
-/** SQS in memory, by fauxqs. `longestDelaySeconds` stands for each longer delay. */
-export function createSqs({ longestDelaySeconds = 900 } = {}) {
+/** SQS in memory, by fauxqs. `maxDelaySeconds` stands for each longer delay. */
+export function createSqs({ maxDelaySeconds = 900 } = {}) {
   const app = buildApp({ logger: false })
   const behaviour = { duplicates: false }
 
@@ -40,7 +40,7 @@ export function createSqs({ longestDelaySeconds = 900 } = {}) {
         'content-type': call.headers['content-type'],
         'x-amz-target': call.headers['x-amz-target'],
       },
-      payload: rewriteRequest(call, (entry) => packed(sooner(entry, longestDelaySeconds))),
+      payload: rewriteRequest(call, (entry) => packed(sooner(entry, maxDelaySeconds))),
     })
     const queryError = headers['x-amzn-query-error']
     return {
@@ -166,10 +166,8 @@ function rewriteAnswer({ operation, body, headers }: AwsCall, answer: string) {
   return answer
 }
 
-const sooner = (entry: z.infer<typeof Entry>, longestDelaySeconds: number) =>
-  entry.DelaySeconds === undefined
-    ? entry
-    : { ...entry, DelaySeconds: Math.min(entry.DelaySeconds, longestDelaySeconds) }
+const sooner = (entry: z.infer<typeof Entry>, maxDelaySeconds: number) =>
+  entry.DelaySeconds === undefined ? entry : { ...entry, DelaySeconds: Math.min(entry.DelaySeconds, maxDelaySeconds) }
 
 function packed(entry: z.infer<typeof Entry>) {
   const attributes = {

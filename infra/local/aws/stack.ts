@@ -43,7 +43,7 @@ export type LocalStackOptions = {
     /** Stands for the receives after which every queue makes a message a dead letter. */
     maxReceiveCount?: number
     /** Stands for each longer delay of a message. */
-    longestDelaySeconds?: number
+    maxDelaySeconds?: number
     /** Whether a grant of the template's policies is left out, to see what comes of it. */
     revoked?(grant: Grant): boolean
   }

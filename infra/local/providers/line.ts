@@ -51,7 +51,7 @@ const within = (limit: Limit) =>
     .string()
     .min(1)
     .refine((value) => isWithin(value, limit))
-const Url = z.url({ protocol: /^https$/ }).max(files.address!.most)
+const Url = z.url({ protocol: /^https$/ }).max(files.address!.max)
 const uri = z
   .string()
   .max(1000)
@@ -66,7 +66,7 @@ const quickReply = z
     items: z
       .array(z.object({ type: z.literal('action'), action: Action }))
       .min(1)
-      .max(quickReplies!.most),
+      .max(quickReplies!.max),
   })
   .optional()
 

@@ -125,7 +125,7 @@ const File = z
 const Button = z.object({
   type: z.literal('reply'),
   reply: z.object({
-    id: z.string().max(capabilities.quickReplies!.value!.most),
+    id: z.string().max(capabilities.quickReplies!.value!.max),
     title: z.string().refine((label) => isWithin(label, capabilities.quickReplies!.label)),
   }),
 })
@@ -154,7 +154,7 @@ const Message = z
             .min(1)
             .refine((text) => isWithin(text, capabilities.caption!)),
         }),
-        action: z.object({ buttons: z.array(Button).min(1).max(capabilities.quickReplies!.most) }),
+        action: z.object({ buttons: z.array(Button).min(1).max(capabilities.quickReplies!.max) }),
       })
       .optional(),
     image: File,

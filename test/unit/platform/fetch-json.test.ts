@@ -64,7 +64,7 @@ test('a connection that was idle for long is not used again, since its server ma
     ports.add(request.socket.remotePort!)
     response.end()
   })
-  const request = createFetchJson({ timeout: 2000, longestIdle: 20 })
+  const request = createFetchJson({ timeout: 2000, maxIdle: 20 })
 
   await request(url, { method: 'GET' })
   await new Promise((resolve) => setTimeout(resolve, 60))
