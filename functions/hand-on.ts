@@ -5,7 +5,7 @@ import { consume } from './platform/consume.ts'
 import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
-import { againStatuses, PermanentError, RetryableError, retryAfter } from './platform/retry.ts'
+import { againStatuses, PermanentError, parseRetryAfter, RetryableError } from './platform/retry.ts'
 import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { ReceiptAdapter } from './providers/provider.ts'
@@ -51,7 +51,7 @@ export function createHandler(deps: Deps) {
     if (status >= 400 && status < 500 && !againStatuses.has(status))
       throw new PermanentError(`The forwarding endpoint rejected the request (HTTP ${status})`)
     throw new RetryableError(`The forwarding endpoint answered HTTP ${status}`, {
-      named: retryAfter(answered['retry-after'], now()),
+      retryAfter: parseRetryAfter(answered['retry-after'], now()),
     })
   }
 

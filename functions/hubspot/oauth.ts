@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
-import { retryAfter as retryAfterOf } from '../platform/retry.ts'
+import { parseRetryAfter } from '../platform/retry.ts'
 import type { AppSecret } from './app-secret.ts'
 import type { ApiVersion } from './client.ts'
 import { failureFrom, type TokenFailure } from './token-failure.ts'
@@ -57,7 +57,7 @@ export function createOAuth({
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ client_id: clientId, client_secret: clientSecrets[0], ...fields }).toString(),
     })
-    const retryAfter = retryAfterOf(headers['retry-after'], now())
+    const retryAfter = parseRetryAfter(headers['retry-after'], now())
     return { status, json, retryAfter, ok: status >= 200 && status < 300 }
   }
 
@@ -89,14 +89,14 @@ export function createOAuth({
     /** Ends a refresh token, for good. Access tokens that came of it live on for their half hour. */
     revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenFailure> =>
       orBusy(async () => {
-        const { status, json, ok } = await post(app, '/token/revoke', named('refresh_token', refreshToken))
+        const { status, json, ok } = await post(app, '/token/revoke', tokenAndHint('refresh_token', refreshToken))
         return ok ? { kind: 'revoked' } : failureFrom(status, json)
       }),
 
     /** Asks what a token is worth. */
     introspect: (app: AppSecret, token: string, type: TokenType = 'refresh_token'): Promise<Introspection> =>
       orBusy(async () => {
-        const { status, json, ok } = await post(app, '/token/introspect', named(type, token))
+        const { status, json, ok } = await post(app, '/token/introspect', tokenAndHint(type, token))
         const told = Introspected.safeParse(json).data
         if (!ok || !told) return failureFrom(status, json)
         return { kind: 'token', active: told.active, portalId: asId(told.hub_id), scopes: told.scopes }
@@ -119,7 +119,7 @@ export type OAuth = ReturnType<typeof createOAuth>
 type TokenType = 'access_token' | 'refresh_token'
 
 // HubSpot's specification wants `token` and its hint (RFC 7662), the guide's prose the token under the name of its type.
-const named = (type: TokenType, token: string) => ({ token, token_type_hint: type, [type]: token })
+const tokenAndHint = (type: TokenType, token: string) => ({ token, token_type_hint: type, [type]: token })
 
 const Introspected = z.object({
   active: z.boolean(),

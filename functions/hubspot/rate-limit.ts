@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { namedWait } from '../platform/retry.ts'
+import { retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import { together } from '../platform/together.ts'
 import { createRefusals, type Refusals } from './refusals.ts'
@@ -69,7 +69,7 @@ export function createRateLimit(options: {
 
   function lengthOfPause(times: number, seconds: number | undefined) {
     if (seconds !== undefined)
-      return namedWait({ seconds, longest: maxNamedPauseSeconds }, { isRepeated: times > 0, attempt: times, random })
+      return retryAfterWait({ seconds, max: maxRetryAfter }, { isRepeated: times > 0, attempt: times, random })
     return Math.min(maxPause, 1000 * 2 ** times) * (0.5 + random() / 2)
   }
 
@@ -118,7 +118,7 @@ const staleAfterMilliseconds = 1000
 const fullWindowMilliseconds = 200
 // Where HubSpot names no time, and where it names one again.
 const maxPause = 60_000
-const maxNamedPauseSeconds = 900
+const maxRetryAfter = 900
 // What was long ago is no repetition.
 const forgottenAfter = 3_600_000
 /** How many requests may be made at once, and in which interval after that, in milliseconds. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
 import { hmac } from '../platform/hmac.ts'
-import { againStatuses, retryAfter } from '../platform/retry.ts'
+import { againStatuses, parseRetryAfter } from '../platform/retry.ts'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 import { readTime } from '../platform/times.ts'
 import type { TokenAnswer } from './oauth.ts'
@@ -85,7 +85,7 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
   const isRefused = status >= 400 && status < 500 && status !== 423 && !againStatuses.has(status)
   if (isRefused) return { kind: 'refused', problem }
   if (status < 200 || status >= 300)
-    return { kind: 'busy', problem, retryAfter: retryAfter(headers['retry-after'], now) }
+    return { kind: 'busy', problem, retryAfter: parseRetryAfter(headers['retry-after'], now) }
 
   const grant = TokenGrant.extend({ expiresAt: z.unknown() }).safeParse(json).data
   if (!grant) return { kind: 'busy', problem: `${problem} without an accessToken` }

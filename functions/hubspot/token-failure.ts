@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { NamedWait } from '../platform/retry.ts'
+import type { RetryAfter } from '../platform/retry.ts'
 import { busyStatuses } from './update-answer.ts'
 
 /** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
@@ -10,7 +10,7 @@ export type TokenFailure = {
 } & (
   | /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */ { kind: 'revoked' }
   | /** The app's own credentials, or the request, are refused. */ { kind: 'refused' }
-  | { kind: 'busy'; retryAfter?: NamedWait | undefined }
+  | { kind: 'busy'; retryAfter?: RetryAfter | undefined }
 )
 
 // RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type, or no code but a quotation.
@@ -26,7 +26,7 @@ const OAuthError = z.object({
   error_description: z.string().optional().catch(undefined),
 })
 
-export function failureFrom(status: number, json: unknown, retryAfter?: NamedWait): TokenFailure {
+export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
   const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
   const blames = blamed(status, [error, code, message, description].join(' '))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { namedWait, RetryableError } from '../platform/retry.ts'
+import { RetryableError, retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 
@@ -90,7 +90,7 @@ export function createTokens(options: {
     if (answer.kind !== 'busy') return close({ ...free, ...refreshed }, portalId, answer)
     const { retryAfter } = answer
     const asked =
-      retryAfter && namedWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
+      retryAfter && retryAfterWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
     const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
     await table.putIfNextVersion(failed)
     telemetry?.count('TokenRefreshesFailed')

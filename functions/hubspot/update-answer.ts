@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { HttpResponse } from '../platform/fetch-json.ts'
-import { againStatuses, retryAfterSeconds } from '../platform/retry.ts'
+import { againStatuses, parseRetryAfterSeconds } from '../platform/retry.ts'
 import type { Allowance } from './rate-limit.ts'
 
 /** What HubSpot's answer to an update says. What becomes of the update by it: update-outcome.ts. */
@@ -14,9 +14,9 @@ export type UpdateAnswer =
   /** Refused in a way that HubSpot does not document for this endpoint. Equal refusals have the same `alike`. */
   | { kind: 'refused'; problem: string; status: number; alike: string }
   /** Nothing was done; try again, after so many seconds where HubSpot says so. */
-  | { kind: 'busy'; problem: string; status: number; retryAfter?: number | undefined }
+  | { kind: 'busy'; problem: string; status: number; retryAfterSeconds?: number | undefined }
   /** No answer, or the edge's: it may have taken effect, or do so late. */
-  | { kind: 'in doubt'; problem: string; retryAfter?: number | undefined }
+  | { kind: 'in doubt'; problem: string; retryAfterSeconds?: number | undefined }
 
 /** What HubSpot says that it holds of a message: a word of its own, and why it failed. */
 export type HeldStatus = { word: string; errorMessage?: string | undefined }
@@ -31,12 +31,12 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response.json) }
   const said = problemIn(response)
   const problem = inALine(response, said)
-  const retryAfter =
-    retryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
+  const retryAfterSeconds =
+    parseRetryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
   if (status === 401) return { kind: 'unauthorized' }
   if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
-  if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfter }
-  if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfter }
+  if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfterSeconds }
+  if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfterSeconds }
   const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
   return { kind: 'refused', problem, status, alike: alike.slice(0, 200) }
 }

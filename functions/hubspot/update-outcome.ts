@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Word } from '../messages/status.ts'
-import type { NamedWait } from '../platform/retry.ts'
+import type { RetryAfter } from '../platform/retry.ts'
 import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
 
 /**
@@ -33,7 +33,7 @@ export type UpdateOutcome =
       kind: 'retry'
       reason: string
       notBefore?: number | undefined
-      named?: NamedWait | undefined
+      retryAfter?: RetryAfter | undefined
       attempts?: Attempts
     }
   /** No retry helps. */
@@ -63,6 +63,7 @@ export type Asked = {
 /** What an answer of HubSpot's means for an update: the one place where that is decided. */
 export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
   const { now, attempts } = asked
+  const retryAfter = retryAfterOf(answer)
   switch (answer.kind) {
     case 'taken': {
       const holds = otherThanAsked(answer.held, asked)
@@ -85,28 +86,29 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
         return {
           kind: 'pause portal',
           reason: `HubSpot answers that its rate limit is reached (${answer.problem})`,
-          seconds: answer.retryAfter,
+          seconds: answer.retryAfterSeconds,
         }
-      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, named: namedBy(answer) }
+      return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, retryAfter }
     case 'in doubt':
       // It may take effect late, over what HubSpot is told meanwhile: only then is it repeated.
       return {
         kind: 'retry',
         reason: `HubSpot may have taken it (${answer.problem})`,
         notBefore: now + asked.lateEffectSeconds * 1000,
-        named: namedBy(answer),
+        retryAfter,
       }
   }
 }
 
 // In milliseconds.
 const pauseWhereOtherIsHeld = 30_000
-
 // In seconds: for how long an account that is being moved, or has used up its day, is left alone before it is asked again.
-const longestNamedWait = 900
+const maxRetryAfter = 900
 
-const namedBy = ({ retryAfter: seconds }: { retryAfter?: number | undefined }) =>
-  seconds === undefined ? undefined : { seconds, longest: longestNamedWait }
+function retryAfterOf(answer: UpdateAnswer) {
+  const seconds = 'retryAfterSeconds' in answer ? answer.retryAfterSeconds : undefined
+  return seconds === undefined ? undefined : { seconds, max: maxRetryAfter }
+}
 
 /** How what HubSpot holds differs from what it was asked to hold; undefined where it does not, or does not say. */
 function otherThanAsked(held: HeldStatus | undefined, { word, errorMessage }: Asked) {
@@ -161,12 +163,10 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
   if (!asked.toldBefore || asked.toldBefore === asked.word)
     return {
       kind: 'give up',
-      reason: `HubSpot refuses the status, ${times + 1} times in ${inMinutes(now - since)} (${problem})`,
+      reason: `HubSpot refuses the status, ${times + 1} times in ${Math.round((now - since) / 60_000)} minutes (${problem})`,
     }
   return { kind: 'correction refused', problem }
 }
-
-const inMinutes = (milliseconds: number) => `${Math.round(milliseconds / 60_000)} minutes`
 
 const fiveMinutes = 300_000
 // A job that lay elsewhere since its last refusal (a portal without access, the dead letters) begins anew.

@@ -73,9 +73,9 @@ function take<Job, Progress extends object>(
 ): Held<Progress> {
   const sentAt = Number(record.attributes.SentTimestamp)
   const goesOn = waiting !== undefined && !wasRedriven(waiting, sentAt)
-  const { attempt = 0, since = sentAt, waitedMilliseconds = 0, named } = goesOn ? waiting : {}
+  const { attempt = 0, since = sentAt, waitedMilliseconds = 0, retryAftersInARow } = goesOn ? waiting : {}
   const run = { context, id: randomUUID(), since, progress: consumer.progress.parse(progress), copy }
-  return { body, attempt, waitedMilliseconds, named, run }
+  return { body, attempt, waitedMilliseconds, retryAftersInARow, run }
 }
 
 /**
@@ -130,10 +130,13 @@ async function wait<Job, Progress extends object>(
   const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
   if (!onlyItsTurn && now() > giveUpAt) return end(consumer, parcel, job, { reason: error.message, kind: 'too late' })
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
-  const { named = 0 } = parcel
-  const next = nextTry(error, { attempt, namedBefore: named, end: giveUpAt, now: now(), random })
+  const { retryAftersInARow = 0 } = parcel
+  const next = nextTry(error, { attempt, retryAftersInARow, end: giveUpAt, now: now(), random })
   const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
-  const waiting = { attempt, since, waitedMilliseconds, named: namedNow(error, named), notBefore: next, progress }
+  const waiting = {
+    ...{ attempt, since, waitedMilliseconds, notBefore: next, progress },
+    retryAftersInARow: countRetryAfters(error, retryAftersInARow),
+  }
   await sendAgain(consumer, parcel, waiting).catch(async (failure) => {
     if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
     throw failure
@@ -148,10 +151,10 @@ async function wait<Job, Progress extends object>(
     await consumer.noteWait?.(job, parcel.run, { reason: error.message, until }).catch(() => {})
 }
 
-/** In how many attempts in a row the other side has named a time by now; waiting for one's turn is no attempt. */
-function namedNow(error: RetryableError, before: number) {
+/** How many attempts in a row the other side has answered with a time by now; waiting for one's turn is no attempt. */
+function countRetryAfters(error: RetryableError, before: number) {
   if (error instanceof Deferred) return before || undefined
-  return error.named && before + 1
+  return error.retryAfter && before + 1
 }
 
 /** A later copy goes on with the job. What this one knows and that one may not is told first. */

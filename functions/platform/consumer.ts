@@ -60,7 +60,7 @@ export type Parcel = {
   body: unknown
   attempt: number
   waitedMilliseconds: number
-  /** In how many attempts in a row the other side named the time of the next. */
-  named: number | undefined
+  /** How many attempts in a row the other side answered with the time of the next. */
+  retryAftersInARow: number | undefined
   run: Run
 }

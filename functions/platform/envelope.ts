@@ -21,8 +21,8 @@ const Waiting = z.object({
   attempt: z.number(),
   since: z.number(),
   waitedMilliseconds: z.number().default(0),
-  /** In how many attempts in a row the other side named the time of the next. */
-  named: z.number().optional(),
+  /** How many attempts in a row the other side answered with the time of the next. */
+  retryAftersInARow: z.number().optional(),
   notBefore: z.number(),
   copy: Copy.optional(),
   /** Since when it is held for newer code, in milliseconds since 1970. */

@@ -24,7 +24,7 @@ const address = '[address]'
 function withoutSecrets(text: string) {
   return text
     .replace(pem, secret)
-    .replace(named, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
+    .replace(namedSecret, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(scheme, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(known, secret)
     .replace(cutOff, (_, before: string) => before + secret)
@@ -34,7 +34,7 @@ function withoutSecrets(text: string) {
 const pem = /-----BEGIN [A-Z ]{3,40}-----[^-]*(?:-----END [A-Z ]{3,40}-----)?/g
 
 // `token=…`, `"client_secret": "…"`. What follows a colon may be prose: `invalid token: expired`.
-const named =
+const namedSecret =
   /((?<![a-z])(?:[a-z]{1,20}[_-]?)?(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:bearer|basic) {1,3})?)([^\s"',;&<>(){}[\]]+)/gi
 const scheme = /((?<![a-z])(?:bearer|basic) {1,3})([^\s"',;&<>(){}[\]]+)/gi
 

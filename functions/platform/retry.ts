@@ -1,23 +1,27 @@
-/** What the other side asks for: so many seconds until the next attempt. `longest`: the most that it is given when it repeats that. */
-export type NamedWait = { seconds: number; longest?: number }
+/** When the other side asks for the next attempt, in seconds. `max`: the most that it is granted when it repeats itself. */
+export type RetryAfter = { seconds: number; max?: number }
 
 /** Thrown by work that cannot go on now but will later; the job is sent anew with a delay. Costs no receive count. */
 export class RetryableError extends Error {
   override name = 'RetryableError'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
   readonly notBefore: number | undefined
-  /** The wait that the other side names, to be believed within bounds. */
-  readonly named: NamedWait | undefined
+  /** When the other side asks for the next attempt; believed within bounds. */
+  readonly retryAfter: RetryAfter | undefined
   /** Whether the work may have been done all the same. */
   readonly inDoubt: boolean
 
   constructor(
     reason: string,
-    options: ErrorOptions & { notBefore?: number | undefined; named?: NamedWait | undefined; inDoubt?: boolean } = {},
+    options: ErrorOptions & {
+      notBefore?: number | undefined
+      retryAfter?: RetryAfter | undefined
+      inDoubt?: boolean
+    } = {},
   ) {
     super(reason, options)
     this.notBefore = options.notBefore
-    this.named = options.named
+    this.retryAfter = options.retryAfter
     this.inDoubt = options.inDoubt ?? false
   }
 }
@@ -49,53 +53,53 @@ export function backoff(attempt: number, random: () => number) {
   return random() * Math.min(900_000, 1000 * 2 ** attempt)
 }
 
-// In seconds. A first number may be a slip; only one that is repeated is given more.
-const firstNamedWait = 60
-const longestNamedWait = 3600
+// In seconds. A first number may be a slip; only one that is repeated is granted more.
+const maxFirstRetryAfter = 60
+const maxRetryAfter = 3600
 
 /**
- * How long to wait where the other side names a time, in milliseconds: at least half of our own back-off, whatever it
- * says; at most a minute where it says so for the first time, and `longest` (an hour) where it repeats itself.
+ * How long to wait where the other side asks for a time, in milliseconds: at least half of our own back-off, whatever it
+ * says; at most a minute where it asks for the first time, and `max` (an hour) where it repeats itself.
  */
-export function namedWait(
-  { seconds, longest = longestNamedWait }: NamedWait,
+export function retryAfterWait(
+  { seconds, max = maxRetryAfter }: RetryAfter,
   { isRepeated, attempt, random }: { isRepeated: boolean; attempt: number; random: () => number },
 ) {
-  const believed = seconds > 0 ? Math.min(seconds, isRepeated ? longest : firstNamedWait) : 0
+  const believed = seconds > 0 ? Math.min(seconds, isRepeated ? max : maxFirstRetryAfter) : 0
   return Math.max(believed * 1000, backoff(attempt, random) / 2)
 }
 
 /**
  * When work is tried again, in milliseconds since 1970: when it asks for, when the other side asks for, or after a
- * back-off. `namedBefore`: in how many attempts in a row before this one the other side named a time. What it names does not
- * reach beyond `end`, when the work is given up.
+ * back-off. `retryAftersInARow`: how many attempts in a row before this one it asked for a time. Its time does not reach beyond
+ * `end`, when the work is given up.
  */
 export function nextTry(
-  { notBefore, named }: RetryableError,
+  { notBefore, retryAfter }: RetryableError,
   {
     attempt,
-    namedBefore,
+    retryAftersInARow,
     end,
     now,
     random,
-  }: { attempt: number; namedBefore: number; end: number; now: number; random(): number },
+  }: { attempt: number; retryAftersInARow: number; end: number; now: number; random(): number },
 ) {
-  if (!named) return notBefore ?? now + backoff(attempt, random)
-  const asked = now + namedWait(named, { isRepeated: namedBefore > 0, attempt, random })
+  if (!retryAfter) return notBefore ?? now + backoff(attempt, random)
+  const asked = now + retryAfterWait(retryAfter, { isRepeated: retryAftersInARow > 0, attempt, random })
   return Math.max(now, notBefore ?? 0, Math.min(asked, end + 1))
 }
 
 /** Refusals over HTTP that say "again" and not "no": Request Timeout, Too Early, Too Many Requests. */
 export const againStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 
-/** The wait that a `Retry-After` header names; undefined where there is none that makes sense. */
-export function retryAfter(header: string | string[] | undefined, now: number): NamedWait | undefined {
-  const seconds = retryAfterSeconds(header, now)
+/** A `Retry-After` header; undefined where there is none that makes sense. */
+export function parseRetryAfter(header: string | string[] | undefined, now: number): RetryAfter | undefined {
+  const seconds = parseRetryAfterSeconds(header, now)
   return seconds === undefined ? undefined : { seconds }
 }
 
 /** Seconds of a `Retry-After` header, given as seconds or as a date; undefined where there is none that makes sense. */
-export function retryAfterSeconds(header: string | string[] | undefined, now: number) {
+export function parseRetryAfterSeconds(header: string | string[] | undefined, now: number) {
   if (typeof header !== 'string' || header === '') return undefined
   const seconds = /^\d+(\.\d+)?$/.test(header) ? Number(header) : (Date.parse(header) - now) / 1000
   return seconds >= 0 && Number.isFinite(seconds) ? Math.min(seconds, 86_400) : undefined

@@ -28,13 +28,13 @@ export function createAccounts<Adapters extends Partial<Record<Provider, { accou
     async find(ids, { fresh = false } = {}) {
       for (const id of [ids.channelAccountId, ids.channelId]) {
         if (id === undefined || !/^[\w-]+$/.test(id)) continue
-        const named = await credentials.read(id, Named, { fresh })
-        if (!named) continue
-        const adapter = adapters[named.provider]
+        const document = await credentials.read(id, WithProvider, { fresh })
+        if (!document) continue
+        const adapter = adapters[document.provider]
         // Read again for its provider's schema, from memory.
         return {
           id,
-          provider: named.provider,
+          provider: document.provider,
           adapter,
           account: adapter && (await credentials.read(id, adapter.account)),
         }
@@ -44,4 +44,4 @@ export function createAccounts<Adapters extends Partial<Record<Provider, { accou
   }
 }
 
-const Named = z.looseObject({ provider: Provider })
+const WithProvider = z.looseObject({ provider: Provider })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../messages/record.ts'
 import { failureCode } from '../platform/failure-code.ts'
-import { type NamedWait, RetryableError } from '../platform/retry.ts'
+import { type RetryAfter, RetryableError } from '../platform/retry.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /**
@@ -33,9 +33,9 @@ export function verdictsOf(
   catalogue: Catalogue,
   others: Record<Exclude<Verdict, 'final'>, readonly number[]> & { byStatus?: readonly number[] },
 ): Verdicts {
-  const { byStatus = [], ...named } = others
+  const { byStatus = [], ...byVerdict } = others
   const verdicts = new Map<string, Verdict>(Object.keys(catalogue).map((code) => [code, 'final']))
-  for (const [verdict, codes] of Object.entries(named))
+  for (const [verdict, codes] of Object.entries(byVerdict))
     for (const code of codes) verdicts.set(`${code}`, verdict as Verdict)
   for (const code of byStatus) verdicts.delete(`${code}`)
   return verdicts
@@ -67,20 +67,20 @@ export function actOn(
     answer,
     reason,
     code,
-    named,
+    retryAfter,
   }: {
     service: string
     answer: string
     reason: () => string
     code?: number | string | undefined
-    named?: NamedWait | undefined
+    retryAfter?: RetryAfter | undefined
   },
 ): SendOutcome {
   if (verdict === 'final') return rejected(reason(), code)
   if (verdict === 'in doubt') return { outcome: 'in doubt' }
   if (verdict === 'set-up')
-    throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { named })
-  throw new RetryableError(`${service} answered ${answer}`, { named })
+    throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { retryAfter })
+  throw new RetryableError(`${service} answered ${answer}`, { retryAfter })
 }
 
 type Rejected = Extract<SendOutcome, { outcome: 'rejected' }>

@@ -99,16 +99,20 @@ function allKnowing(world: World, { hubspot, tokens, rateLimit, sleep, now, rand
     if (answer.kind === 'taken') return
     if (answer.kind === 'unauthorized') return void (await tokens.renew('1', token))
     if (answer.kind === 'busy' && answer.status === 429)
-      throw new RetryableError('', { notBefore: await rateLimit.exceeded('1', answer.retryAfter) })
+      throw new RetryableError('', { notBefore: await rateLimit.exceeded('1', answer.retryAfterSeconds) })
     throw new RetryableError(answer.kind, {
-      named: 'retryAfter' in answer && answer.retryAfter !== undefined ? { seconds: answer.retryAfter } : undefined,
+      retryAfter:
+        'retryAfterSeconds' in answer && answer.retryAfterSeconds !== undefined
+          ? { seconds: answer.retryAfterSeconds }
+          : undefined,
     })
   }
 
   function waitFor(error: unknown, attempt: number) {
     const later = error instanceof RetryableError ? error : new RetryableError('')
     return (
-      nextTry(later, { attempt, namedBefore: attempt - 1, end: Number.POSITIVE_INFINITY, now: now(), random }) - now()
+      nextTry(later, { attempt, retryAftersInARow: attempt - 1, end: Number.POSITIVE_INFINITY, now: now(), random }) -
+      now()
     )
   }
 }

@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { Status } from '../../functions/messages/status.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
-import { RetryableError, retryAfter } from '../../functions/platform/retry.ts'
+import { parseRetryAfter, RetryableError } from '../../functions/platform/retry.ts'
 import { truth } from '../../functions/providers/forward/account.ts'
 import type { ReceiptAdapter, SendAdapter } from '../../functions/providers/provider.ts'
 import type { Ground } from './ground.ts'
@@ -216,7 +216,9 @@ export const withoutKey: SendAdapter<unknown> = {
     }).catch(unheard)
     if (!response) return { outcome: 'in doubt' }
     if (response.status === 503)
-      throw new RetryableError('The provider is busy', { named: retryAfter(response.headers['retry-after'], now()) })
+      throw new RetryableError('The provider is busy', {
+        retryAfter: parseRetryAfter(response.headers['retry-after'], now()),
+      })
     if (response.status >= 400) return { outcome: 'rejected', reason: reasonFor(messageId) }
     return { outcome: 'sent', ...Answer.parse(response.json) }
   },

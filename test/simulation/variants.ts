@@ -248,7 +248,7 @@ export const variants: Variant[] = [
           hubspot: {
             async updateMessage(...asked) {
               const answer = await deps.hubspot.updateMessage(...asked)
-              const seconds = 'retryAfter' in answer ? answer.retryAfter : undefined
+              const seconds = 'retryAfterSeconds' in answer ? answer.retryAfterSeconds : undefined
               if (seconds === undefined) return answer
               throw new RetryableError('HubSpot is busy', { notBefore: deps.now() + seconds * 1000 })
             },

@@ -220,7 +220,7 @@ describe('what came of the send', () => {
     const times: number[] = []
     world.provider.send = async () => {
       times.push(world.now())
-      throw new RetryableError('The provider is busy', { named: { seconds } })
+      throw new RetryableError('The provider is busy', { retryAfter: { seconds } })
     }
     await deliver()
     await world.rest()

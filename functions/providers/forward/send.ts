@@ -4,7 +4,7 @@ import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
 import { FailureCode } from '../../platform/failure-code.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { againStatuses, RetryableError, retryAfter } from '../../platform/retry.ts'
+import { againStatuses, parseRetryAfter, RetryableError } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
 import { rejected } from '../verdict.ts'
 import { ForwardAccount, truth } from './account.ts'
@@ -104,7 +104,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new RetryableError(`The endpoint answered HTTP ${status}`, {
-    named: retryAfter(headers['retry-after'], now),
+    retryAfter: parseRetryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
     inDoubt: status !== 429 && status !== 503,
   })

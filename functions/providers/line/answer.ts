@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { againStatuses, RetryableError, retryAfter } from '../../platform/retry.ts'
+import { againStatuses, parseRetryAfter, RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { rejected, SetUpFault } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
@@ -35,7 +35,7 @@ export function outcomeFrom(
   if (status === 401 || (refused && [403, 404].includes(status)))
     throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
   throw new RetryableError(`LINE answered HTTP ${status}`, {
-    named: retryAfter(headers['retry-after'], now),
+    retryAfter: parseRetryAfter(headers['retry-after'], now),
     inDoubt: status !== 429 && status !== 503,
   })
 }

@@ -33,8 +33,8 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
   const inWords = tooMuch.exec(words)?.[1]
   if (code === 429 || inWords) {
     const seconds = refused?.parameters?.retry_after ?? inWords
-    const named = seconds === undefined ? undefined : { seconds: Number(seconds) }
-    throw new RetryableError('Telegram takes no more messages just now', { named })
+    const retryAfter = seconds === undefined ? undefined : { seconds: Number(seconds) }
+    throw new RetryableError('Telegram takes no more messages just now', { retryAfter })
   }
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
   if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter } from '../../platform/retry.ts'
+import { parseRetryAfter } from '../../platform/retry.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { SendTools } from '../provider.ts'
 import { actOn, answerOf, NumericCode, noteUnknown, rejected, verdictOf } from '../verdict.ts'
@@ -41,7 +41,7 @@ export function outcomeFrom(
       const detail = detailed.has(code ?? 0) ? message : undefined
       return reasonFor(code, { own: account.reasons, catalogue, title, detail })
     },
-    named: retryAfter(headers['retry-after'], now),
+    retryAfter: parseRetryAfter(headers['retry-after'], now),
   })
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { retryAfter } from '../../platform/retry.ts'
+import { parseRetryAfter } from '../../platform/retry.ts'
 import { reasonFor } from '../catalogue.ts'
 import type { SendTools } from '../provider.ts'
 import { actOn, answerOf, NumericCode, noteUnknown, type Verdict, verdictOf } from '../verdict.ts'
@@ -50,7 +50,7 @@ export function outcomeFrom(
       const detail = detailIn(error?.error_data) ?? error?.error_user_msg
       return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, title, detail })
     },
-    named: retryAfter(headers['retry-after'], now),
+    retryAfter: parseRetryAfter(headers['retry-after'], now),
   })
 }
 

@@ -10,6 +10,6 @@ export function sign(body: string | Uint8Array, appSecret: string) {
 
 /** Whether a signature is the one that a secret gives. 360dialog's comes without the name of its algorithm. */
 export function verify(body: string | Uint8Array, signature: string, secret: string) {
-  const named = signature.startsWith('sha256=') ? signature : `sha256=${signature}`
-  return secret !== '' && equalInConstantTime(named, sign(body, secret))
+  const prefixed = signature.startsWith('sha256=') ? signature : `sha256=${signature}`
+  return secret !== '' && equalInConstantTime(prefixed, sign(body, secret))
 }

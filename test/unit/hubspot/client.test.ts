@@ -155,7 +155,7 @@ test.each<[number, string | undefined, UpdateAnswer]>([
     {
       kind: 'busy',
       status: 429,
-      retryAfter: 900,
+      retryAfterSeconds: 900,
       problem: `HTTP 429, DAILY, You have reached your daily limit., ${correlationId}`,
     },
   ],
@@ -186,11 +186,11 @@ test.each([
   ['of more than a day', '1000000', 86_400],
   ['that makes no sense', 'soon', undefined],
   ['that is empty', '', undefined],
-])('a Retry-After %s is heeded, or left aside', async (_, header, retryAfter) => {
+])('a Retry-After %s is heeded, or left aside', async (_, header, retryAfterSeconds) => {
   for (const status of [429, 477, 503, 504]) {
     const { update } = setUp({ status, headers: { 'retry-after': header } })
 
-    expect(await update()).toMatchObject({ problem: `HTTP ${status}`, retryAfter })
+    expect(await update()).toMatchObject({ problem: `HTTP ${status}`, retryAfterSeconds })
   }
 })
 

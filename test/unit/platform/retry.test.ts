@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backoff, namedWait, nextTry, RetryableError, retryAfterSeconds } from '../../../functions/platform/retry.ts'
+import {
+  backoff,
+  nextTry,
+  parseRetryAfterSeconds,
+  RetryableError,
+  retryAfterWait,
+} from '../../../functions/platform/retry.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -29,7 +35,7 @@ test.each([
   ['Sun, 22 Nov 2026 12:01:30 GMT', 90],
   ['Sun, 22 Nov 2026 12:00:00 GMT', 0],
 ])('Retry-After %s means in %d seconds', (header, seconds) => {
-  expect(retryAfterSeconds(header, now)).toBe(seconds)
+  expect(parseRetryAfterSeconds(header, now)).toBe(seconds)
 })
 
 test.each([
@@ -41,13 +47,13 @@ test.each([
   ['a date that has passed', 'Sun, 22 Nov 2026 11:59:59 GMT'],
   ['there twice', ['1', '2']],
 ])('a Retry-After that is %s says nothing', (_, header) => {
-  expect(retryAfterSeconds(header, now)).toBeUndefined()
+  expect(parseRetryAfterSeconds(header, now)).toBeUndefined()
 })
 
 test('whatever the header is, the wait is between nothing and a day', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.float().map(String), fc.date().map(String)), (header) => {
-      const seconds = retryAfterSeconds(header, now) ?? 0
+      const seconds = parseRetryAfterSeconds(header, now) ?? 0
 
       expect(seconds >= 0 && seconds <= 86_400).toBe(true)
     }),
@@ -65,22 +71,22 @@ test.each([
   ['no number is half a back-off', Number.NaN, { isRepeated: true }, 2000],
   ['a number below half a back-off is half a back-off', 1, { isRepeated: false }, 2000],
 ])('of what the other side names, %s', (_, seconds, when, milliseconds) => {
-  expect(namedWait({ seconds }, { ...when, attempt: 3, random: () => 0.5 })).toBe(milliseconds)
+  expect(retryAfterWait({ seconds }, { ...when, attempt: 3, random: () => 0.5 })).toBe(milliseconds)
 })
 
 test('who calls may set another limit for a number that is repeated', () => {
   const when = { isRepeated: true, attempt: 0, random: () => 0.5 }
 
-  expect(namedWait({ seconds: 86_400, longest: 900 }, when)).toBe(900_000)
+  expect(retryAfterWait({ seconds: 86_400, max: 900 }, when)).toBe(900_000)
 })
 
 test('whatever the other side names, the next try is neither now over and over, nor beyond the end of the work', () => {
   const seconds = fc.oneof(fc.double(), fc.constantFrom(0, -10, 86_400, 1e9, 30_000))
   fc.assert(
-    fc.property(seconds, fc.nat(20), fc.nat(5), random, (named, attempt, namedBefore, chance) => {
-      const when = { attempt, namedBefore, now, end: now + 600_000, random: () => chance }
+    fc.property(seconds, fc.nat(20), fc.nat(5), random, (named, attempt, retryAftersInARow, chance) => {
+      const when = { attempt, retryAftersInARow, now, end: now + 600_000, random: () => chance }
 
-      const next = nextTry(new RetryableError('busy', { named: { seconds: named } }), when)
+      const next = nextTry(new RetryableError('busy', { retryAfter: { seconds: named } }), when)
 
       expect(next).toBeGreaterThanOrEqual(Math.min(now + backoff(attempt, () => chance) / 2, now + 600_000))
       expect(next).toBeLessThanOrEqual(now + 600_001)
@@ -89,9 +95,9 @@ test('whatever the other side names, the next try is neither now over and over, 
 })
 
 test('a time that the work itself needs is kept, whatever the other side names', () => {
-  const when = { attempt: 1, namedBefore: 0, now, end: now + 1000, random: () => 0.5 }
+  const when = { attempt: 1, retryAftersInARow: 0, now, end: now + 1000, random: () => 0.5 }
 
-  expect(nextTry(new RetryableError('late', { notBefore: now + 120_000, named: { seconds: 5 } }), when)).toBe(
+  expect(nextTry(new RetryableError('late', { notBefore: now + 120_000, retryAfter: { seconds: 5 } }), when)).toBe(
     now + 120_000,
   )
 })

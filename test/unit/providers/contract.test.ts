@@ -184,7 +184,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       expect(failure).toBeInstanceOf(RetryableError)
       expect(failure).toMatchObject({ inDoubt: false })
       if (answer.headers?.['retry-after'])
-        expect(failure).toMatchObject({ named: { seconds: Number(answer.headers['retry-after']) } })
+        expect(failure).toMatchObject({ retryAfter: { seconds: Number(answer.headers['retry-after']) } })
       expectNothingTold(failure)
     })
 

@@ -121,13 +121,13 @@ test.each([302, 408, 425, 429, 500, 502, 503, 504])('a %i is a reason to try lat
   const failure = await failureOf(send())
 
   expect(failure.message).toBe(`The endpoint answered HTTP ${status}`)
-  expect(failure.named).toBeUndefined()
+  expect(failure.retryAfter).toBeUndefined()
 })
 
 test('the endpoint may say how much later', async () => {
   const { send } = setUp({ status: 429, headers: { 'retry-after': '30' } })
 
-  expect((await failureOf(send())).named).toEqual({ seconds: 30 })
+  expect((await failureOf(send())).retryAfter).toEqual({ seconds: 30 })
 })
 
 test('without an answer the message is tried again, since its id tells repetitions', async () => {

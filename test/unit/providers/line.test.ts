@@ -172,7 +172,7 @@ test.each<[number, object | undefined, boolean]>([
 
   expect(await failureOf(send())).toMatchObject({
     message: `LINE answered HTTP ${status}`,
-    named: { seconds: 7 },
+    retryAfter: { seconds: 7 },
     inDoubt,
   })
 })

@@ -156,7 +156,7 @@ test('when Telegram takes no more, it says how much later to try', async () => {
     json: { ok: false, error_code: 429, description, parameters: { retry_after: 7 } },
   })
 
-  expect(await failureOf(send())).toMatchObject({ named: { seconds: 7 }, inDoubt: false })
+  expect(await failureOf(send())).toMatchObject({ retryAfter: { seconds: 7 }, inDoubt: false })
 })
 
 test.each([
@@ -167,7 +167,7 @@ test.each([
 ])('a %i, %s, is tried again after that long', async (status, description, seconds) => {
   const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
 
-  expect(await failureOf(send())).toMatchObject({ named: { seconds }, inDoubt: false })
+  expect(await failureOf(send())).toMatchObject({ retryAfter: { seconds }, inDoubt: false })
 })
 
 test.each([
@@ -230,7 +230,7 @@ test('a group that has become a supergroup gets the message under its new id, on
 test.each([400, 403, 404, 429])('a %i in the words of something before Telegram is tried later', async (status) => {
   const { send } = setUp({ status, json: undefined })
 
-  expect(await failureOf(send())).toMatchObject({ named: undefined, inDoubt: false })
+  expect(await failureOf(send())).toMatchObject({ retryAfter: undefined, inDoubt: false })
 })
 
 test.each<[string, { status: number; json?: unknown } | NoAnswer]>([

@@ -297,7 +297,7 @@ test.each<[string, number, string | object]>([
 ])('after %s the message is tried again', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
-  expect(await failureOf(send())).toMatchObject({ inDoubt: false, named: undefined })
+  expect(await failureOf(send())).toMatchObject({ inDoubt: false, retryAfter: undefined })
 })
 
 test.each<[string, number, string | object]>([
@@ -352,7 +352,7 @@ test('a code that no table knows is noted', async () => {
 test('Meta may say how much later', async () => {
   const { send } = setUp({ status: 400, body: error(130429), headers: { 'retry-after': '30' } })
 
-  expect((await failureOf(send())).named).toEqual({ seconds: 30 })
+  expect((await failureOf(send())).retryAfter).toEqual({ seconds: 30 })
 })
 
 test.each<[string, Answer]>([
