@@ -20,7 +20,7 @@ import type { Accounts } from './providers/accounts.ts'
 import { describeAll, digestOf, idempotencyScopeOf, type Planned, planSends, type Route } from './providers/plan.ts'
 import type { SendAdapter, SendTools } from './providers/provider.ts'
 import { trustedSecretOf } from './providers/receipt-keys.ts'
-import { SetUpFault } from './providers/verdict.ts'
+import { AccountError } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps &
@@ -65,7 +65,7 @@ export function createHandler(given: Deps) {
     },
     async noteWait(job, run, wait) {
       const message = messageIn(job, run)
-      const waiting = { what: 'delivery' as const, ...wait, isRefused: run.progress.isRefused }
+      const waiting = { what: 'delivery' as const, ...wait, isAccountError: run.progress.isAccountError }
       if (message) await changeAsDelivery(deps, message, run, (item) => withWaitingNote(item, waiting))
     },
     tenantOf,
@@ -95,10 +95,10 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
   try {
     await deliver(deps, message, run)
   } catch (error) {
-    run.progress.isRefused = error instanceof SetUpFault || undefined
-    if (error instanceof SetUpFault) {
+    run.progress.isAccountError = error instanceof AccountError || undefined
+    if (error instanceof AccountError) {
       telemetry.warn('The provider does not accept the account', { ...about(message), reason: error.message })
-      telemetry.count('SetUpFaults')
+      telemetry.count('AccountErrors')
     }
     const isToBeTried = error instanceof RetryableError && !(error instanceof Deferred)
     if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
@@ -114,7 +114,7 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   const isFirst = run.progress.queued === undefined && job.conversationsThreadId !== undefined
   if (deps.threads && isFirst) await waitForTurn(deps.threads, job, run.progress, deps.now())
   const found = await deps.accounts.find(job)
-  if (!found) throw new SetUpFault(`No secret for channel account ${job.channelAccountId} or channel ${job.channelId}`)
+  if (!found) throw new AccountError(`No secret for account ${job.channelAccountId} or channel ${job.channelId}`)
   const sends = planSends(job, found, deps)
   run.progress.provider = found.provider
   await recordUnrecorded(deps, job, run)

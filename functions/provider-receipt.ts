@@ -95,9 +95,9 @@ export function createHandler(deps: Deps) {
 
   function noteFailures(failures: NonNullable<Statuses['failures']>, { verifiedBy: _, source, ...ids }: Common) {
     for (const { code, verdict } of failures) {
-      if (verdict === 'set-up') {
+      if (verdict === 'account') {
         telemetry.warn('The provider does not accept the account', { ...ids, source, code })
-        telemetry.count('SetUpFaults')
+        telemetry.count('AccountErrors')
       }
       if (verdict !== undefined) continue
       telemetry.warn('Unmapped provider error code', { provider: source, code: code.slice(0, 64) })

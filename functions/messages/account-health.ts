@@ -30,12 +30,12 @@ const Health = z.object({
 type Health = z.infer<typeof Health>
 
 /** What a message met, as far as it tells something about its account. */
-export type Fate = 'arrived' | 'sent' | 'failed' | 'refused'
+export type Fate = 'arrived' | 'sent' | 'failed' | 'account error'
 
 /** What a change of a message tells about its account; undefined where that is nothing new. */
 export function fateIn({ before, after }: MessageChange): Fate | undefined {
   const { known, waiting, send } = after
-  if (waiting?.isRefused && !before.waiting?.isRefused) return 'refused'
+  if (waiting?.isAccountError && !before.waiting?.isAccountError) return 'account error'
   if (known === undefined || known === before.known) return undefined
   if (isFailure(known)) return 'failed'
   // A provider that takes a message for sent at once has no more to say of it.
@@ -63,7 +63,7 @@ function afterFate(
     sent: health.sent.filter((id) => id !== messageId),
     code,
   }
-  const isFailing = fate === 'refused' || next.failures >= failuresInARow
+  const isFailing = fate === 'account error' || next.failures >= failuresInARow
   return isFailing && !health.failingSince ? { ...next, failingSince: at, at } : next
 }
 

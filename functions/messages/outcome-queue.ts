@@ -26,7 +26,7 @@ export const OutcomeProgress = z.object({
   queued: z.number().optional().catch(undefined),
   provider: z.string().optional().catch(undefined),
   /** Whether the last thing that the message met was that its provider does not accept the account. */
-  isRefused: z.boolean().optional().catch(undefined),
+  isAccountError: z.boolean().optional().catch(undefined),
 })
 export type OutcomeProgress = z.infer<typeof OutcomeProgress>
 

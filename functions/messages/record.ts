@@ -96,7 +96,7 @@ export const LedgerItem = z.object({
       reason: z.string(),
       until: z.string(),
       /** Whether the provider does not accept the account, whatever the message is. */
-      isRefused: z.boolean().optional(),
+      isAccountError: z.boolean().optional(),
     })
     .optional(),
   /** What was given up of it last, and when, in ISO 8601: it is among the dead letters, unless it was done after all. */

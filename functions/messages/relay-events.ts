@@ -74,7 +74,7 @@ const MessageItem = z.object({
     .object({ what: z.enum(['delivery', 'status']), at: z.string() })
     .optional()
     .catch(undefined),
-  waiting: z.object({ isRefused: z.boolean().optional() }).optional().catch(undefined),
+  waiting: z.object({ isAccountError: z.boolean().optional() }).optional().catch(undefined),
   send: z
     .object({ result: z.object({ status: z.string().optional() }).optional() })
     .optional()

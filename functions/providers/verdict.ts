@@ -6,10 +6,10 @@ import type { Catalogue } from './catalogue.ts'
 
 /**
  * What an answer that is no success means for a message. `final`: refused, for a reason that stays. `later`: not taken, and
- * another attempt may fare better. `set-up`: not taken, since something is wrong with the account, whatever the message is.
+ * another attempt may fare better. `account`: not taken, since something is wrong with the account, whatever the message is.
  * `in doubt`: perhaps taken.
  */
-export type Verdict = 'final' | 'later' | 'set-up' | 'in doubt'
+export type Verdict = 'final' | 'later' | 'account' | 'in doubt'
 
 /** What each of a provider's codes means, by code. */
 export type Verdicts = ReadonlyMap<string, Verdict>
@@ -24,8 +24,8 @@ export const NumericCode = z.union([
 ])
 
 /** A fault of the account (credentials, number, bot, plan): the message waits for somebody to mend it, who is told at once. */
-export class SetUpFault extends RetryableError {
-  override name = 'SetUpFault'
+export class AccountError extends RetryableError {
+  override name = 'AccountError'
 }
 
 /** The verdicts of a catalogue: each of its codes is final unless it is named here, and `byStatus` leaves it to the HTTP status. */
@@ -54,9 +54,9 @@ export function verdictOf(
   if (known) return known
   if ([425, 429].includes(status)) return 'later'
   if (status < 300 || status === 408 || status >= 500) return 'in doubt'
-  if (status < 400 || status === 401) return 'set-up'
+  if (status < 400 || status === 401) return 'account'
   // Without a word of the provider's own, the account leads to a place that is not there, or that lets nobody in.
-  return code === undefined && [403, 404, 405, 407].includes(status) ? 'set-up' : 'final'
+  return code === undefined && [403, 404, 405, 407].includes(status) ? 'account' : 'final'
 }
 
 /** Acts on a verdict: what came of the send, or an error that has it made later. `service` and `answer` are for the log. */
@@ -78,8 +78,8 @@ export function actOn(
 ): SendOutcome {
   if (verdict === 'final') return rejected(reason(), code)
   if (verdict === 'in doubt') return { outcome: 'in doubt' }
-  if (verdict === 'set-up')
-    throw new SetUpFault(`${service} does not accept this account as it is set up: ${answer}`, { retryAfter })
+  if (verdict === 'account')
+    throw new AccountError(`${service} does not accept this account as it is set up: ${answer}`, { retryAfter })
   throw new RetryableError(`${service} answered ${answer}`, { retryAfter })
 }
 

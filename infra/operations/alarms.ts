@@ -259,7 +259,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     {
       name: 'A provider rejects an account',
       says: 'A messaging service rejects an account as it is set up: its credentials, number, bot or plan. Its messages wait, and then fail. The log names the account.',
-      metric: ofAll('SetUpFaults'),
+      metric: ofAll('AccountErrors'),
       atLeast: 1,
     },
     {

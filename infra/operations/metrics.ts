@@ -26,7 +26,7 @@ export const metrics = {
   DeliveriesRejected: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
   DeliveriesInDoubt: { of: ['deliver-message'], unit: 'Count', by: { channelId: [] } },
 
-  SetUpFaults: { of: ['deliver-message', 'provider-receipt'], unit: 'Count' },
+  AccountErrors: { of: ['deliver-message', 'provider-receipt'], unit: 'Count' },
   UnknownCodes: { of: ['deliver-message', 'provider-receipt'], unit: 'Count', by: { code: [] } },
   AnnouncedAgain: { of: ['deliver-message', 'update-status'], unit: 'Count' },
   LookUpsFound: { of: ['deliver-message'], unit: 'Count' },

@@ -75,7 +75,7 @@ export function createEvents(scope: Construct, bus: IEventBus, parts: Parts) {
 const changesThatMatter = [
   { dynamodb: { NewImage: { known: { S: FilterRule.exists() } } } },
   { dynamodb: { NewImage: { givenUp: { M: { at: { S: FilterRule.exists() } } } } } },
-  { dynamodb: { NewImage: { waiting: { M: { isRefused: { BOOL: FilterRule.exists() } } } } } },
+  { dynamodb: { NewImage: { waiting: { M: { isAccountError: { BOOL: FilterRule.exists() } } } } } },
   { dynamodb: { Keys: { pk: { S: FilterRule.beginsWith('health#') } } } },
   { dynamodb: { Keys: { pk: { S: FilterRule.beginsWith('revoked#') } } } },
 ]

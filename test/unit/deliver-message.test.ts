@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { SendOutcome } from '../../functions/messages/record.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
-import { SetUpFault } from '../../functions/providers/verdict.ts'
+import { AccountError } from '../../functions/providers/verdict.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
 let world: World
@@ -158,7 +158,7 @@ describe('what came of the send', () => {
     })
   })
 
-  test('a set-up that is wrong is counted at each try, and given up as soon', async () => {
+  test('an account that is set up wrongly is counted at each try, and given up as soon', async () => {
     world.accounts.found = false
     const written: object[] = []
     const put = world.ledgerTable.putIfNextVersion
@@ -168,14 +168,16 @@ describe('what came of the send', () => {
     }
     await deliver()
     await world.step()
-    expect(world.counts['SetUpFaults']).toBe(1)
+    expect(world.counts['AccountErrors']).toBe(1)
     await world.rest()
 
     expect(held()).toEqual({
       statusType: 'FAILED',
-      errorMessage: 'Not sent: No secret for channel account 3 or channel 2',
+      errorMessage: 'Not sent: No secret for account 3 or channel 2',
     })
-    expect(written).toContainEqual(expect.objectContaining({ waiting: expect.objectContaining({ isRefused: true }) }))
+    expect(written).toContainEqual(
+      expect.objectContaining({ waiting: expect.objectContaining({ isAccountError: true }) }),
+    )
     expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ givenUp: { what: 'delivery' } })
   })
 
@@ -1166,14 +1168,14 @@ test('a refusal keeps its code, from the provider to the ledger', async () => {
 test('a fault of the account is said at once, and the message goes out when it is fixed', async () => {
   let faults = 2
   world.provider.send = async () => {
-    if (faults-- > 0) throw new SetUpFault('The provider does not accept this account as it is set up: HTTP 401')
+    if (faults-- > 0) throw new AccountError('The provider does not accept this account as it is set up: HTTP 401')
     return { outcome: 'sent', status: 'sent' }
   }
   await deliver()
   await world.rest()
 
   expect(held()).toEqual({ statusType: 'SENT' })
-  expect(world.counts).toMatchObject({ SetUpFaults: 2 })
+  expect(world.counts).toMatchObject({ AccountErrors: 2 })
   expect(world.lines).toContainEqual(
     expect.objectContaining({ message: 'The provider does not accept the account', channelId: '2' }),
   )

@@ -597,7 +597,7 @@ test('a code that no table knows is counted, and one that is about the account i
   const status = { portalId: '1', messageId: 'm', status: 'failed', occurredAt: '2026-11-22T12:00:05Z' } as const
   const failures = [
     { code: '139999', verdict: undefined },
-    { code: '131042', verdict: 'set-up' },
+    { code: '131042', verdict: 'account' },
     { code: '131026', verdict: 'final' },
   ] as const
   const { post, lines, counts } = setUp({
@@ -606,7 +606,7 @@ test('a code that no table knows is counted, and one that is about the account i
 
   await post({})
 
-  expect(counts).toMatchObject({ UnknownCodes: 1, SetUpFaults: 1 })
+  expect(counts).toMatchObject({ UnknownCodes: 1, AccountErrors: 1 })
   expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([
     { message: 'Unmapped provider error code', code: '139999' },
     { message: 'The provider does not accept the account', code: '131042' },

@@ -128,7 +128,7 @@ describe('an account', () => {
   })
 
   test('that its provider does not accept fails with the first message that waits for it', async () => {
-    const waiting = { what: 'delivery', reason: 'x', until: time(9), isRefused: true }
+    const waiting = { what: 'delivery', reason: 'x', until: time(9), isAccountError: true }
     await relay.change({}, { waiting })
     await relay.change({ waiting }, { waiting: { ...waiting, until: time(10) } })
 

@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { againStatuses, parseRetryAfter, RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { rejected, SetUpFault } from '../verdict.ts'
+import { AccountError, rejected } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
@@ -33,7 +33,7 @@ export function outcomeFrom(
   }
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
   if (status === 401 || (refused && [403, 404].includes(status)))
-    throw new SetUpFault(`LINE does not accept the channel access token of this account (HTTP ${status})`)
+    throw new AccountError(`LINE does not accept the channel access token of this account (HTTP ${status})`)
   throw new RetryableError(`LINE answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),
     inDoubt: status !== 429 && status !== 503,

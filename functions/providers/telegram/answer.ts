@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
 import { RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { NumericCode, rejected, SetUpFault } from '../verdict.ts'
+import { AccountError, NumericCode, rejected } from '../verdict.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
@@ -38,7 +38,7 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
   }
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
   if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
-    throw new SetUpFault(
+    throw new AccountError(
       `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
     )
   const isRefusal = code >= 300 && code < 500 && code !== 408

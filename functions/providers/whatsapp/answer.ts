@@ -57,7 +57,7 @@ export function outcomeFrom(
 function verdictOfGraph(error: GraphError, status: number): Verdict {
   // The id of the number is wrong, or the token may not use it: so Meta answers every message.
   const isOfNumber = error.code === 100 && (error.error_subcode === 33 || isAboutTheNumber.test(error.message ?? ''))
-  if (isOfNumber) return 'set-up'
+  if (isOfNumber) return 'account'
   // Of a failure of its own Meta says that it will pass, and not that it did not take the message.
   const isTransient = error.is_transient === true && status >= 400 && status < 500
   return isTransient && !verdicts.has(`${error.code}`) ? 'later' : verdictOf(verdicts, { code: error.code, status })
@@ -70,6 +70,6 @@ const isAboutTheNumber = /unsupported (get|post) request|nonexisting field/i
 function verdictOfDialog360(words: string | undefined, status: number): Verdict {
   if (words === undefined || status >= 500) return verdictOf(verdicts, { code: undefined, status })
   if (/exceeded the .*limit/i.test(words)) return 'later'
-  if (/api_key|has been disabled|lack of payment|endpoint is blocked/i.test(words)) return 'set-up'
+  if (/api_key|has been disabled|lack of payment|endpoint is blocked/i.test(words)) return 'account'
   return verdictOf(verdicts, { code: undefined, status })
 }

@@ -185,7 +185,7 @@ test.each([
   const { send } = setUp({ status, json })
 
   expect(await failureOf(send())).toMatchObject({
-    name: 'SetUpFault',
+    name: 'AccountError',
     message: `LINE does not accept the channel access token of this account (HTTP ${status})`,
     inDoubt: false,
   })

@@ -4,7 +4,7 @@ import { type FetchJson, type HttpRequest, NoAnswer } from '../../../functions/p
 import { RetryableError } from '../../../functions/platform/retry.ts'
 import { TelegramAccount } from '../../../functions/providers/telegram/account.ts'
 import { telegram } from '../../../functions/providers/telegram/send.ts'
-import { SetUpFault } from '../../../functions/providers/verdict.ts'
+import { AccountError } from '../../../functions/providers/verdict.ts'
 import { job as anyJob } from '../../support/sends.ts'
 
 const customer = '1111111'
@@ -199,7 +199,7 @@ test.each([
 
     const failure = await failureOf(send())
 
-    expect(failure).toBeInstanceOf(SetUpFault)
+    expect(failure).toBeInstanceOf(AccountError)
     expect(failure.message).toMatch(/^Telegram does not accept this bot as it is \(/)
     expect(failure.inDoubt).toBe(false)
   },

@@ -325,11 +325,11 @@ test.each<[string, number, string | object]>([
     400,
     { meta: { developer_message: 'Your WhatsApp for Business API has been disabled' } },
   ],
-  ...codes('set-up').map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),
+  ...codes('account').map((code): [string, number, object] => [`error ${code}`, 400, error(code)]),
 ])('after %s the message waits, and whoever looks after the account is told', async (_, status, answer) => {
   const { send } = setUp({ status, body: answer })
 
-  expect(await failureOf(send())).toMatchObject({ name: 'SetUpFault', inDoubt: false })
+  expect(await failureOf(send())).toMatchObject({ name: 'AccountError', inDoubt: false })
 })
 
 test('what is wrong with a message itself is its own fault, also by the code of a number that is wrong', async () => {
