@@ -13,19 +13,6 @@ import { ample, limitSignal } from '../../infra/local/pace.ts'
 
 const nodes = ['20', '22', '24']
 const npms = ['10', '11', '12']
-const options = program
-  .name('npm run test:matrix --')
-  .description('Installs and starts the relay with each Node.js and each npm, with and without install scripts.')
-  .addOption(new Option('--node <major...>', 'only these').choices(nodes).default(nodes))
-  .addOption(new Option('--npm <major...>', 'only these').choices(npms).default(npms))
-  .parse()
-  .opts<{ node: string[]; npm: string[] }>()
-
-const project = join(import.meta.dirname, '../..')
-const folder = await mkdtemp(join(tmpdir(), 'matrix-'))
-let running: ChildProcess | undefined
-process.on('exit', () => running?.kill('SIGKILL'))
-
 /** What is tried after an installation; each must end well. */
 const trials: Record<string, (environment: NodeJS.ProcessEnv, cwd: string) => Promise<unknown>> = {
   'npm run relay': (env, cwd) => run('npm', ['run', 'relay', '--', '--help'], { env, cwd }),
@@ -35,8 +22,23 @@ const trials: Record<string, (environment: NodeJS.ProcessEnv, cwd: string) => Pr
   'npm run test:unit': (env, cwd) => run('npm', ['run', 'test:unit'], { env, cwd }),
 }
 
+const options = program
+  .name('npm run test:matrix --')
+  .description('Installs and starts the relay with each Node.js and each npm, with and without install scripts.')
+  .addOption(new Option('--node <major...>', 'only these').choices(nodes).default(nodes))
+  .addOption(new Option('--npm <major...>', 'only these').choices(npms).default(npms))
+  .addOption(new Option('--try <what...>', 'only these, after npm ci').choices(Object.keys(trials)))
+  .parse()
+  .opts<{ node: string[]; npm: string[]; try?: string[] }>()
+
+const project = join(import.meta.dirname, '../..')
+const folder = await mkdtemp(join(tmpdir(), 'matrix-'))
+let running: ChildProcess | undefined
+process.on('exit', () => running?.kill('SIGKILL'))
+
+const tried = options.try ?? Object.keys(trials)
 const table = new Table({
-  head: ['Node.js', 'npm', 'scripts', 'npm ci', ...Object.keys(trials)],
+  head: ['Node.js', 'npm', 'scripts', 'npm ci', ...tried],
   style: { head: [], border: [], compact: true },
 })
 let failures = 0
@@ -73,7 +75,7 @@ async function tryOut(node: string, npm: string, ignoreScripts: boolean) {
   const cwd = await mkdtemp(join(folder, 'clone-'))
   await run('git', ['clone', '--quiet', '--depth', '1', `file://${project}`, cwd], { env, cwd: folder })
   const cells = [await verdict(() => run('npm', ['ci', ...(ignoreScripts ? ['--ignore-scripts'] : [])], { env, cwd }))]
-  for (const trial of Object.values(trials)) cells.push(await verdict(() => trial(env, cwd)))
+  for (const name of tried) cells.push(await verdict(() => trials[name]!(env, cwd)))
   await rm(cwd, { recursive: true })
   return cells
 }
