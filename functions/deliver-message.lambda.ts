@@ -5,7 +5,7 @@ import { sign } from './hubspot/signature.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createThreads } from './messages/threads.ts'
-import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, connectSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
 import { inTable } from './platform/secret-table.ts'
@@ -43,7 +43,7 @@ const telemetry = createTelemetry()
 const sqs = createSqs(process.env)
 const dynamoDb = connectDynamoDb(process.env)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
-const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 const credentials = createSecrets(inTable(dynamoDb, env.CREDENTIALS_TABLE_NAME), Date.now, telemetry)
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 

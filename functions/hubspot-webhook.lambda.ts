@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
 import { createHandler } from './hubspot-webhook.ts'
 import { about } from './messages/jobs.ts'
-import { createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectSecretsManager, createSqs } from './platform/aws.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { inSecretsManager } from './platform/secrets-manager.ts'
@@ -22,7 +22,7 @@ export type Env = z.infer<typeof Env>
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
 const sqs = createSqs(process.env)
-const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 const appSecret = (options?: { fresh?: boolean }) => secrets.require(env.APP_SECRET_ARN, AppSecret, options)
 
 /** What AWS runs. */

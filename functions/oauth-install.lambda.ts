@@ -3,7 +3,7 @@ import { AppSecret } from './hubspot/app-secret.ts'
 import { ApiVersion } from './hubspot/client.ts'
 import { createOAuth } from './hubspot/oauth.ts'
 import { createHandler } from './oauth-install.ts'
-import { connectDynamoDb, createSecretsManager } from './platform/aws.ts'
+import { connectDynamoDb, connectSecretsManager } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createSecrets } from './platform/secrets.ts'
 import { inSecretsManager } from './platform/secrets-manager.ts'
@@ -26,7 +26,7 @@ export type Env = z.infer<typeof Env>
 
 const env = Env.parse(process.env)
 const telemetry = createTelemetry()
-const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 
 /** What AWS runs. */
 export const handler = createHandler({

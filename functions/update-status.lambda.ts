@@ -11,7 +11,7 @@ import { createTokens } from './hubspot/tokens.ts'
 import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createRevocations } from './messages/revocations.ts'
-import { connectDynamoDb, createSecretsManager, createSqs } from './platform/aws.ts'
+import { connectDynamoDb, connectSecretsManager, createSqs } from './platform/aws.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue } from './platform/queue.ts'
 import { inTable } from './platform/secret-table.ts'
@@ -60,7 +60,7 @@ const telemetry = createTelemetry()
 const clock = { now: Date.now, random: Math.random }
 const sqs = createSqs(process.env)
 const dynamoDb = connectDynamoDb(process.env)
-const secrets = createSecrets(inSecretsManager(createSecretsManager(process.env)), Date.now, telemetry)
+const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const portals = createTable(dynamoDb, env.PORTALS_TABLE_NAME)
 const api = {

@@ -15,12 +15,6 @@ export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text:
 /** Makes an HTTP request. Throws NoAnswer; every status code is an answer. */
 export type FetchJson = (url: string, request: HttpRequest) => Promise<HttpResponse>
 
-/** The same, with the answer's bytes. */
-export type Http = (
-  url: string,
-  request: HttpRequest,
-) => Promise<Pick<HttpResponse, 'status' | 'headers'> & { body: Buffer }>
-
 /** Thrown where no whole answer came. */
 export class NoAnswer extends Error {
   override name = 'NoAnswer'
@@ -33,19 +27,6 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Requests as `createHttp` makes them, answered in JSON. */
-export function createFetchJson(options: Parameters<typeof createHttp>[0]): FetchJson {
-  const http = createHttp(options)
-  return async (url, request) => {
-    const { body, ...answer } = await http(url, {
-      ...request,
-      headers: { accept: 'application/json', ...request.headers },
-    })
-    const text = body.toString()
-    return { ...answer, text, json: parseJson(text) }
-  }
-}
-
 const maxAnswerBytes = 1024 * 1024
 
 /**
@@ -53,7 +34,7 @@ const maxAnswerBytes = 1024 * 1024
  * milliseconds; a connection is used again unless it was idle for `maxIdle`, since servers keep one for a minute or
  * so. Redirects are answers: a signed or authorized request is not to wander off.
  */
-export function createHttp({ timeout, maxIdle = 30_000 }: { timeout: number; maxIdle?: number }): Http {
+export function createFetchJson({ timeout, maxIdle = 30_000 }: { timeout: number; maxIdle?: number }): FetchJson {
   // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
   const agents = {
     'https:': withoutStaleSockets(new https.Agent({ keepAlive: true, maxSockets: 50 }), maxIdle),
@@ -79,7 +60,11 @@ export function createHttp({ timeout, maxIdle = 30_000 }: { timeout: number; max
 
       const request = (secure ? https : http).request(target, {
         method,
-        headers: body === undefined ? headers : { ...headers, 'content-length': String(Buffer.byteLength(body)) },
+        headers: {
+          accept: 'application/json',
+          ...headers,
+          ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
+        },
         agent: agents[secure ? 'https:' : 'http:'](),
       })
       const timer = setTimeout(() => {
@@ -117,12 +102,8 @@ export function createHttp({ timeout, maxIdle = 30_000 }: { timeout: number; max
           if (!response.complete || isSettled) return
           isSettled = true
           clearTimeout(timer)
-          const [only = Buffer.alloc(0)] = chunks
-          resolve({
-            status: statusCode,
-            headers: response.headers,
-            body: chunks.length > 1 ? Buffer.concat(chunks) : only,
-          })
+          const text = Buffer.concat(chunks).toString()
+          resolve({ status: statusCode, headers: response.headers, text, json: parseJson(text) })
         })
       })
       request.end(body)

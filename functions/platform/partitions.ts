@@ -1,7 +1,15 @@
-/** The domain of AWS's services in a region, which is its partition's. `dualStack` as in AWS's own settings. */
-export function domainOf(region: string, { dualStack = false } = {}) {
+import type { Service } from './aws-json.ts'
+
+/** Where a service of AWS's is in a region. `fips` and `dualStack` as in AWS's own settings. */
+export function endpointOf(service: Service, region: string, { fips = false, dualStack = false } = {}) {
   const [, domain, dualStackDomain] = partitions.find(([regions]) => regions.test(region))!
-  return dualStack ? dualStackDomain : domain
+  const isSecretsManager = service === 'secretsmanager'
+  // Its usual endpoints speak IPv6 as well, in AWS's older partitions.
+  const isDualAnyway = domain === 'amazonaws.com' || (domain === 'amazonaws.com.cn' && !fips)
+  const ofDualStack = dualStack && !(isSecretsManager && isDualAnyway)
+  // In GovCloud, the usual endpoints of the others are FIPS.
+  const ofFips = fips && (isSecretsManager || dualStack || !region.startsWith('us-gov-'))
+  return `https://${service}${ofFips ? '-fips' : ''}.${region}.${ofDualStack ? dualStackDomain : domain}`
 }
 
 const partitions: [RegExp, string, string][] = [

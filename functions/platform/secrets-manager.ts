@@ -1,19 +1,17 @@
-import {
-  GetSecretValueCommand,
-  ResourceNotFoundException,
-  type SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager'
 import type { SecretStore } from './fetch-secret.ts'
+
+/** Secrets Manager's operation of this name. */
+export type GetSecretValue = (input: { SecretId: string }) => Promise<{ SecretString?: string | undefined }>
 
 /** Secrets Manager, where the app's own secrets are. */
 export const inSecretsManager =
-  (client: SecretsManagerClient): SecretStore =>
+  (getSecretValue: GetSecretValue): SecretStore =>
   async (SecretId) => {
     try {
-      const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }))
+      const { SecretString } = await getSecretValue({ SecretId })
       return SecretString ?? ''
     } catch (error) {
-      if (error instanceof ResourceNotFoundException) return undefined
+      if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined
       throw error
     }
   }

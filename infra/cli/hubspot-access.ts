@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
 import { AppSecret } from '../../functions/hubspot/app-secret.ts'
 import { messagePath } from '../../functions/hubspot/client.ts'
@@ -22,7 +23,7 @@ import { dynamoDbBySdk } from './dynamodb-by-sdk.ts'
  * HubSpot or from the team's own endpoint.
  */
 export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) {
-  const secrets = createSecrets(inSecretsManager(secretsManager))
+  const secrets = createSecrets(inSecretsManager((input) => secretsManager.send(new GetSecretValueCommand(input))))
   const portals = createTable(dynamoDbBySdk(dynamodb), outputs.PortalsTableName)
   const oauth = createOAuth({ fetchJson, baseUrl: outputs.HubSpotBaseUrl, version: outputs.HubSpotApiVersion })
   const appSecret = (options?: { fresh?: boolean }) => secrets.require(outputs.AppSecretArn, AppSecret, options)

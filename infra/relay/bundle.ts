@@ -7,12 +7,20 @@ import type { Metafile } from 'esbuild'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Parts of libraries that would come along for an option which is never left at its default: unreached.ts says which. */
+/** Modules of libraries that a request never comes past, or that serve an option which is never left at its default: unreached.ts. */
 const unreached = [
+  '@aws-lambda-powertools/jmespath',
+  '@aws-lambda-powertools/jmespath/functions',
+  '@aws-sdk/core/client',
+  '@aws-sdk/core/httpAuthSchemes',
+  '@aws-sdk/core/protocols',
+  '@smithy/core/checksum',
+  '@smithy/core/config',
+  '@smithy/core/endpoints',
+  '@smithy/core/protocols',
+  '@smithy/core/retry',
   '@smithy/node-http-handler',
   '@smithy/signature-v4',
-  '@aws-lambda-powertools/jmespath/functions',
-  '@aws-lambda-powertools/jmespath',
 ]
 
 /** Bundles `functions/{name}.lambda.ts` into a folder as `index.mjs` and its chunks. Answers esbuild's metafile. */
@@ -35,8 +43,6 @@ export function bundle(name: string, outdir: string, root = projectRoot): Metafi
       '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts',
       ...Object.fromEntries(unreached.map((name) => [name, './functions/platform/unreached.ts'])),
     },
-    // What the SDK imports only when it streams events, or runs in a browser: left out, 12 kB (gzip) a function.
-    external: ['@smithy/core/event-streams', 'bowser'],
     // CommonJS packages call `require`, which ES modules do not have.
     banner: { js: `import{createRequire}from'node:module';const require=createRequire(import.meta.url);` },
     minify: true,

@@ -4,7 +4,8 @@ import { type BatchGetItemInput, CreateTableCommand, DynamoDBClient } from '@aws
 import dynalite from 'dynalite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createDynamoDb, type DynamoDb } from '../../functions/platform/dynamodb.ts'
+import { createAwsCall } from '../../functions/platform/aws-json.ts'
+import type { DynamoDb } from '../../functions/platform/dynamodb.ts'
 import { createFetchJson } from '../../functions/platform/fetch-json.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { createTable, type Table } from '../../functions/platform/table.ts'
@@ -23,7 +24,7 @@ beforeAll(async () => {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
   client = new DynamoDBClient({ ...place, credentials })
   const fetchJson = createFetchJson({ timeout: 5000 })
-  dynamoDb = createDynamoDb({ ...place, credentials: async () => credentials, fetchJson })
+  dynamoDb = createAwsCall('dynamodb', { ...place, credentials: async () => credentials, fetchJson }) as DynamoDb
   await client.send(
     new CreateTableCommand({
       TableName: 'items',

@@ -12,7 +12,7 @@ import { messageOf } from '../../functions/messages/record.ts'
 import { createThreads } from '../../functions/messages/threads.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
-import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
+import { type GetSecretValue, inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import type { Table } from '../../functions/platform/table.ts'
 import * as providerReceipt from '../../functions/provider-receipt.ts'
 import { createAccounts } from '../../functions/providers/accounts.ts'
@@ -288,16 +288,13 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
 
   function secrets(process: Process) {
     const manager = createFakeSecretsManager({ app: appSecret })
-    const client = {
-      send: (command: Parameters<typeof manager.client.send>[0]) =>
-        network.call(process, 'read of a secret', () => {
-          if (!process.neverDies && faults.strikes('a secret cannot be read', process.name))
-            throw new Error('Simulated')
-          manager.values.set('2', JSON.stringify(accountAfter(changes)))
-          return manager.client.send(command)
-        }),
-    }
-    return createSecrets(inSecretsManager(client as typeof manager.client), clockOf(process))
+    const getSecretValue: GetSecretValue = (input) =>
+      network.call(process, 'read of a secret', () => {
+        if (!process.neverDies && faults.strikes('a secret cannot be read', process.name)) throw new Error('Simulated')
+        manager.values.set('2', JSON.stringify(accountAfter(changes)))
+        return manager.getSecretValue(input)
+      })
+    return createSecrets(inSecretsManager(getSecretValue), clockOf(process))
   }
 
   /** HubSpot's webhook for a message, until it is acknowledged. */

@@ -1,9 +1,3 @@
-import {
-  type GetSecretValueCommand,
-  ResourceNotFoundException,
-  type SecretsManagerClient,
-  SecretsManagerServiceException,
-} from '@aws-sdk/client-secrets-manager'
 import { type SendMessageCommand, type SQSClient, SQSServiceException } from '@aws-sdk/client-sqs'
 import { decodeBody } from '../../functions/platform/queue.ts'
 
@@ -38,19 +32,20 @@ export function createFakeSqs() {
   return sqs
 }
 
-/** Secrets Manager in memory. `values` may be changed at any time; `reads` tells which were asked for. */
+/** Secrets Manager in memory. `values` and `answer` may be changed at any time; `reads` tells which were asked for. */
 export function createFakeSecretsManager(secrets: Record<string, unknown> = {}) {
   const manager = {
     down: false,
     values: new Map(Object.entries(secrets).map(([id, value]) => [id, JSON.stringify(value)])),
     reads: [] as string[],
-    client: { send } as unknown as SecretsManagerClient,
+    getSecretValue: (input: { SecretId: string }) => manager.answer(input),
+    answer,
   }
 
-  async function send({ input: { SecretId: id = '' } }: GetSecretValueCommand) {
+  async function answer({ SecretId: id }: { SecretId: string }) {
     manager.reads.push(id)
-    if (manager.down) throw new SecretsManagerServiceException(unavailable)
-    if (!manager.values.has(id)) throw new ResourceNotFoundException({ message: 'No such secret', $metadata: {} })
+    if (manager.down) throw Object.assign(new Error('Try later'), unavailable)
+    if (!manager.values.has(id)) throw Object.assign(new Error('No such secret'), { name: 'ResourceNotFoundException' })
     return { SecretString: manager.values.get(id) }
   }
 

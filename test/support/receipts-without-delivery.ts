@@ -17,7 +17,7 @@ export function takeReceipts(account: object) {
   const secretsManager = createFakeSecretsManager()
   secretsManager.values.set('2', JSON.stringify(account))
   const world = createWorld({ delivers: false })
-  const secrets = createSecrets(inSecretsManager(secretsManager.client), world.now)
+  const secrets = createSecrets(inSecretsManager(secretsManager.getSecretValue), world.now)
   const handler = createHandler({
     accounts: createAccounts({ credentials: secrets, adapters: receipts }),
     statusUpdates: world.statusUpdates,

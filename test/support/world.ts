@@ -1,4 +1,3 @@
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import * as deliverMessage from '../../functions/deliver-message.ts'
 import { createHubSpot } from '../../functions/hubspot/client.ts'
@@ -15,7 +14,7 @@ import { createThreads } from '../../functions/messages/threads.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
-import { inSecretsManager } from '../../functions/platform/secrets-manager.ts'
+import { type GetSecretValue, inSecretsManager } from '../../functions/platform/secrets-manager.ts'
 import { type Accounts, createAccounts, type Provider } from '../../functions/providers/accounts.ts'
 import type { SendAdapter, SendTools } from '../../functions/providers/provider.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
@@ -39,7 +38,7 @@ export function createWorld(
     resend?: 'ignore' | 'send'
     tellSent?: 'always' | 'corrections'
     /** Real providers with the credentials that are here, and this way to them, in place of the provider below. */
-    providers?: { secretsManager: SecretsManagerClient; fetchJson: FetchJson }
+    providers?: { getSecretValue: GetSecretValue; fetchJson: FetchJson }
     delivers?: boolean
   } = {},
 ) {
@@ -149,7 +148,7 @@ export function createWorld(
 
   function real<Adapters extends Parameters<typeof createAccounts>[0]['adapters']>(adapters: Adapters) {
     if (!options.providers) return undefined
-    const secrets = createSecrets(inSecretsManager(options.providers.secretsManager), now)
+    const secrets = createSecrets(inSecretsManager(options.providers.getSecretValue), now)
     return createAccounts({ credentials: secrets, adapters }) as Accounts<Adapters[Provider]>
   }
 

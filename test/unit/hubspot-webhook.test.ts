@@ -647,7 +647,7 @@ function setUp({ publicBaseUrl, delivers = true }: { publicBaseUrl?: string | un
   let time = now
   const sqs = createFakeSqs()
   const secretsManager = createFakeSecretsManager({ app: appSecret })
-  const secrets = createSecrets(inSecretsManager(secretsManager.client), () => time)
+  const secrets = createSecrets(inSecretsManager(secretsManager.getSecretValue), () => time)
   const { telemetry, ...told } = collectTelemetry()
   const handler = createHandler({
     appSecret: (options) => secrets.require('app', AppSecret, options),

@@ -701,7 +701,7 @@ function setUp(options: Options = {}) {
   const { telemetry, ...told } = collectTelemetry()
   const handler = createHandler({
     accounts: createAccounts({
-      credentials: createSecrets(inSecretsManager(secretsManager.client), () => time),
+      credentials: createSecrets(inSecretsManager(secretsManager.getSecretValue), () => time),
       adapters,
     }),
     statusUpdates: createQueue(sqs.client, 'status-updates'),

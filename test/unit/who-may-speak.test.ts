@@ -28,7 +28,7 @@ function setUp({ delivers = true } = {}) {
     const json = { messages: [{ id: 'wamid.1' }], sid: 'SM1', status: 'accepted' }
     return { status: 200, headers: {}, text: '', json }
   }
-  world = createWorld({ delivers, providers: { secretsManager: secrets.client, fetchJson } })
+  world = createWorld({ delivers, providers: { getSecretValue: secrets.getSecretValue, fetchJson } })
 }
 beforeEach(() => {
   // Standard Webhooks' library goes by the machine's clock.
@@ -45,7 +45,7 @@ const setSecret = (name: string, value: object) => void secrets.values.set(name,
 async function post(path: string[], { headers, body, query = '' }: { headers: object; body: string; query?: string }) {
   const handler = createHandler({
     accounts: createAccounts({
-      credentials: createSecrets(inSecretsManager(secrets.client), world.now),
+      credentials: createSecrets(inSecretsManager(secrets.getSecretValue), world.now),
       adapters: receipts,
     }),
     statusUpdates: world.statusUpdates,
@@ -184,7 +184,7 @@ describe('an account that gets a secret of its own later', () => {
     let isBusy = true
     world = createWorld({
       providers: {
-        secretsManager: secrets.client,
+        getSecretValue: secrets.getSecretValue,
         fetchJson: async (url, { body }) => {
           if (sent.length === 1 && isBusy) return { status: 429, headers: {}, text: '', json: {} }
           sent.push({ url, body: String(body) })

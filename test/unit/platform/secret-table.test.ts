@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { createDynamoDb } from '../../../functions/platform/dynamodb.ts'
+import { createAwsCall } from '../../../functions/platform/aws-json.ts'
+import type { DynamoDb } from '../../../functions/platform/dynamodb.ts'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../../../functions/platform/fetch-json.ts'
 import { SecretUnavailable } from '../../../functions/platform/fetch-secret.ts'
 import { inTable } from '../../../functions/platform/secret-table.ts'
@@ -117,13 +118,13 @@ function createWorld(secrets: Record<string, object>) {
     const Item = { pk: { S: id }, ...(document !== undefined && { document: { S: document } }) }
     return { ...usual, status: 200, json: items.has(id) ? { Item } : {} }
   }
-  const dynamoDb = createDynamoDb({
+  const dynamoDb = createAwsCall('dynamodb', {
     region: 'eu-west-1',
     endpoint: 'https://dynamodb.eu-west-1.amazonaws.com',
     credentials: async () => ({ accessKeyId: 'id', secretAccessKey: 'key' }),
     fetchJson,
     sleep: async () => {},
-  })
+  }) as DynamoDb
   return Object.assign(world, {
     secrets: createSecrets(inTable(dynamoDb, 'credentials'), () => time, telemetry.telemetry),
   })

@@ -124,8 +124,9 @@ describe('while a secret cannot be read anew', () => {
     'a key that is disabled': { name: 'KMSDisabledException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
     'marked for deletion': { name: 'InvalidRequestException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
   }
-  const failWith = (manager: ReturnType<typeof createFakeSecretsManager>, failure: object) =>
-    Object.assign(manager.client, { send: () => Promise.reject(Object.assign(new Error('no'), failure)) })
+  const failWith = (manager: ReturnType<typeof createFakeSecretsManager>, failure: object) => {
+    manager.answer = () => Promise.reject(Object.assign(new Error('no'), failure))
+  }
 
   test.each(Object.entries(failures))(
     '%s: what was read serves for a day, and somebody is told',
@@ -183,7 +184,7 @@ describe('while a secret cannot be read anew', () => {
     const { secrets, manager, pass } = setUp({ s: good })
     await secrets.read('s', Schema)
     pass(301)
-    Object.assign(manager.client, { send: () => new Promise(() => {}) })
+    manager.answer = () => new Promise(() => {})
 
     expect(await secrets.read('s', Schema)).toEqual(good)
   })
@@ -221,7 +222,7 @@ function setUp(values: Record<string, unknown> = {}) {
   }
   const telemetry = collectTelemetry()
   return {
-    secrets: createSecrets(inSecretsManager(manager.client), () => time, telemetry.telemetry),
+    secrets: createSecrets(inSecretsManager(manager.getSecretValue), () => time, telemetry.telemetry),
     manager,
     pass,
     telemetry,

@@ -1,8 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { RegionInfo } from 'aws-cdk-lib/region-info'
 import { describe, expect, test } from 'vitest'
-import { createDynamoDb, dynamoDbEndpoint } from '../../../functions/platform/dynamodb.ts'
+import { createAwsCall, type Service } from '../../../functions/platform/aws-json.ts'
 import { type HttpRequest, type HttpResponse, NoAnswer } from '../../../functions/platform/fetch-json.ts'
+import { endpointOf } from '../../../functions/platform/partitions.ts'
 
 const endpoint = 'https://dynamodb.eu-central-1.amazonaws.com'
 const input = { TableName: 'items', Item: { pk: { S: 'a' } } }
@@ -33,7 +35,26 @@ test('a call is a signed POST in the JSON protocol, and its answer the output', 
   ])
 })
 
-test("a refusal has DynamoDB's name and words, and the metadata that tell it from a bug", async () => {
+test.each([
+  ['events', 'PutEvents', 'AWSEvents.PutEvents', '1.1'],
+  ['secretsmanager', 'GetSecretValue', 'secretsmanager.GetSecretValue', '1.1'],
+  ['sqs', 'SendMessage', 'AmazonSQS.SendMessage', '1.0'],
+] as const)(
+  '%s is called by its own name, in its own version of the protocol',
+  async (service, operation, target, v) => {
+    const { call, requests } = caller([answer(200, {})], service)
+
+    await call(operation, {})
+
+    expect(requests[0]?.headers).toMatchObject({
+      'content-type': `application/x-amz-json-${v}`,
+      'x-amz-target': target,
+      authorization: expect.stringContaining(`/eu-central-1/${service}/aws4_request, `),
+    })
+  },
+)
+
+test("a refusal has AWS's name and words, and the metadata that tell it from a bug", async () => {
   const { call, requests } = caller([answer(400, refusal('ConditionalCheckFailedException', 'The request failed'))])
 
   await expect(call('PutItem', input)).rejects.toMatchObject({
@@ -47,6 +68,7 @@ test("a refusal has DynamoDB's name and words, and the metadata that tell it fro
 describe('a second attempt', () => {
   test.each([
     ['was throttled', answer(400, refusal('ProvisionedThroughputExceededException')), 500],
+    ['was throttled by SQS', answer(400, refusal('RequestThrottled')), 500],
     ['was throttled by the account', answer(400, refusal('ThrottlingException')), 500],
     ['came too often', answer(429, undefined), 500],
     ['failed at AWS', answer(500, refusal('InternalServerError')), 100],
@@ -117,38 +139,41 @@ describe('a clock that is an hour slow', () => {
 })
 
 // What the SDK's own rules say, for each region that CDK knows.
-test.each([
-  { fips: false, dualStack: false },
-  { fips: true, dualStack: false },
-  { fips: false, dualStack: true },
-  { fips: true, dualStack: true },
-])('DynamoDB is where the SDK looks for it, with %o', ({ fips, dualStack }) => {
-  const regions = [...RegionInfo.regions.map(({ name }) => name), 'eusc-de-east-1', 'eu-isoe-west-1', 'us-isof-south-1']
-  const { endpointProvider } = new DynamoDBClient({ region: 'us-east-1' }).config
-  const bySdk = (Region: string) => {
-    try {
-      return endpointProvider({ Region, UseFIPS: fips, UseDualStack: dualStack }).url.origin
-    } catch {
-      // The partition offers no such endpoint.
-      return undefined
+describe.each([
+  ['dynamodb', DynamoDBClient],
+  ['secretsmanager', SecretsManagerClient],
+] as const)('%s is where the SDK looks for it', (service, Client) => {
+  test.each([
+    { fips: false, dualStack: false },
+    { fips: true, dualStack: false },
+    { fips: false, dualStack: true },
+    { fips: true, dualStack: true },
+  ])('with %o', ({ fips, dualStack }) => {
+    const newer = ['eusc-de-east-1', 'eu-isoe-west-1', 'us-isof-south-1']
+    const { endpointProvider } = new Client({ region: 'us-east-1' }).config
+    const bySdk = (Region: string) => {
+      try {
+        return endpointProvider({ Region, UseFIPS: fips, UseDualStack: dualStack }).url.origin
+      } catch {
+        // The partition offers no such endpoint.
+        return undefined
+      }
     }
-  }
 
-  const known = regions.flatMap((region) => (bySdk(region) ? [[region, bySdk(region)]] : []))
+    const known = [...RegionInfo.regions.map(({ name }) => name), ...newer].flatMap((region) =>
+      bySdk(region) ? [[region, bySdk(region)]] : [],
+    )
 
-  expect(known.length).toBeGreaterThan(30)
-  expect(known.map(([region = '']) => [region, dynamoDbEndpoint(region, { fips, dualStack })])).toEqual(known)
+    expect(known.length).toBeGreaterThan(30)
+    expect(known.map(([region = '']) => [region, endpointOf(service, region, { fips, dualStack })])).toEqual(known)
+  })
 })
 
-test('DynamoDB is at the URL that is configured, whatever the region', () => {
-  expect(dynamoDbEndpoint('cn-north-1', { url: 'http://127.0.0.1:1234', fips: true })).toBe('http://127.0.0.1:1234')
-})
-
-/** DynamoDB that gives these answers, one after another. */
-function caller(answers: (HttpResponse | NoAnswer)[]) {
+/** A service that gives these answers, one after another. */
+function caller(answers: (HttpResponse | NoAnswer)[], service: Service = 'dynamodb') {
   const requests: ({ url: string } & HttpRequest)[] = []
   const pauses: number[] = []
-  const call = createDynamoDb({
+  const call = createAwsCall(service, {
     region: 'eu-central-1',
     endpoint,
     credentials: async () => ({ accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'session' }),

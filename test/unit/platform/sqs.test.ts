@@ -67,17 +67,17 @@ test('what SQS refuses has its name, and is not sent again', async () => {
 
   await expect(createQueue(connect(), urlOf()).send({}, { group: '1' })).rejects.toMatchObject({
     name: 'QueueDoesNotExist',
-    $metadata: { httpStatusCode: 400, attempts: 1 },
+    $metadata: { httpStatusCode: 400 },
   })
   expect(asked).toHaveLength(1)
 })
 
-test("a connection that cannot be made is tried twice, and told as AWS's trouble", async () => {
+test("a connection that cannot be made is AWS's trouble", async () => {
   const queue = createQueue(connect(), 'http://127.0.0.1:1/000000000000/jobs')
 
   await expect(queue.send({}, { group: '1' })).rejects.toMatchObject({
-    code: 'ECONNREFUSED',
-    $metadata: { attempts: 2 },
+    name: 'ECONNREFUSED',
+    $metadata: {},
   })
 })
 
