@@ -154,7 +154,7 @@ async function make(
   run: Run,
 ): Promise<SendOutcome> {
   const { threads, tools, telemetry, now } = deps
-  if ('refused' in send) return { outcome: 'rejected', reason: send.refused }
+  if ('problem' in send) return { outcome: 'rejected', reason: send.problem }
   if (run.context.getRemainingTimeInMillis() < timeForOneSend)
     throw new Deferred('No time is left for another send', now())
   // An earlier one may have come since, in the same batch for instance.

@@ -152,8 +152,8 @@ export function createHandler(deps: Deps) {
   }
 
   function reject({ reason, why }: NotHubSpots, fields: object): HttpAnswer {
-    telemetry.warn('Webhook refused', { why, ...fields })
-    telemetry.count('WebhooksRefused', 1, { reason })
+    telemetry.warn('Webhook rejected', { why, ...fields })
+    telemetry.count('WebhooksRejected', 1, { reason })
     return { statusCode: 401, body: '' }
   }
 }

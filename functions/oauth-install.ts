@@ -121,8 +121,8 @@ export function createHandler(deps: Deps) {
 
   function fail(why: InstallFailure, fields: object = {}): HttpAnswer {
     const { statusCode, reason, page } = failurePage(why)
-    telemetry.warn('Installation refused', { why, reason, ...fields })
-    telemetry.count('InstallsRefused', 1, { reason })
+    telemetry.warn('Installation failed', { why, reason, ...fields })
+    telemetry.count('InstallsFailed', 1, { reason })
     return htmlPage(statusCode, page)
   }
 }

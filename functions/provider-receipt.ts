@@ -49,7 +49,7 @@ export function createHandler(deps: Deps) {
     if (!received) return reject(404, 'no secret for this channel')
     const { receipt, found } = received
     if (!receipt) return reject(404, 'this provider sends no receipts')
-    if (receipt.kind === 'refused') return reject(401, receipt.why)
+    if (receipt.kind === 'rejected') return reject(401, receipt.why)
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
     const verifiedBy = verifierOf(request, found, telemetry)
     if (receipt.kind === 'unreadable') return reject(400, receipt.problem)
@@ -141,8 +141,8 @@ export function createHandler(deps: Deps) {
   }
 
   function answer(statusCode: number, why: string, fields: object): HttpAnswer {
-    telemetry.warn('Receipt refused', { statusCode, why, ...fields })
-    telemetry.count('ReceiptsRefused')
+    telemetry.warn('Receipt rejected', { statusCode, why, ...fields })
+    telemetry.count('ReceiptsRejected')
     return statusCode === 400 ? json(400, { message: `Signed, but not understood: ${why}` }) : { statusCode, body: '' }
   }
 

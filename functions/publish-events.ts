@@ -30,11 +30,11 @@ export function createHandler({ bus, health, relay, telemetry }: Deps) {
     try {
       for (const [record, change] of Records.map(toChange).entries())
         for (const event of await eventsOf(change)) published.push({ record, event })
-      const refused = await bus.publish(published.map(({ event }) => toBusEvent(event)))
-      telemetry.count('EventsPublished', published.length - refused.length)
-      if (refused.length === 0) return { batchItemFailures: [] }
-      telemetry.error('Events were not taken, and are published anew', { events: refused.length })
-      return leaveFrom(Records, published[refused[0]!]!.record)
+      const failed = await bus.publish(published.map(({ event }) => toBusEvent(event)))
+      telemetry.count('EventsPublished', published.length - failed.length)
+      if (failed.length === 0) return { batchItemFailures: [] }
+      telemetry.error('Events were not taken, and are published anew', { events: failed.length })
+      return leaveFrom(Records, published[failed[0]!]!.record)
     } catch (error) {
       telemetry.error('Events could not be published, and are published anew', errorFields(error))
       return leaveFrom(Records, 0)

@@ -48,7 +48,7 @@ const Env = z.object({
   /** How long after a timeout HubSpot could still be working on a request. */
   HUBSPOT_LATE_EFFECT_SECONDS: z.string().regex(/^\d+$/),
   /** Over how long the same refusal of HubSpot's makes it final. */
-  HUBSPOT_REFUSED_FOR_SECONDS: z.string().regex(/^\d+$/).default('300'),
+  HUBSPOT_REJECTED_FOR_SECONDS: z.string().regex(/^\d+$/).default('300'),
   TELL_SENT: z.enum(['always', 'corrections']),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })
@@ -111,7 +111,7 @@ export const handler = createHandler({
   sleep,
   tellSent: env.TELL_SENT,
   lateEffectSeconds: Number(env.HUBSPOT_LATE_EFFECT_SECONDS),
-  refusedForSeconds: Number(env.HUBSPOT_REFUSED_FOR_SECONDS),
+  rejectedForSeconds: Number(env.HUBSPOT_REJECTED_FOR_SECONDS),
   giveUpAfterSeconds: Number(env.GIVE_UP_AFTER_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),
 })

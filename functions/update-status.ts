@@ -131,11 +131,11 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   const request = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
   const answer = await tellHubSpot(deps, request, run.progress, {
     onReworded: (problem) =>
-      report.say('HubSpot may have refused the reason', 'ReasonsRefused', { update, item }, { problem }),
+      report.say('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
   })
-  if (answer.refused) {
+  if (answer.rejected) {
     const fields = { statusType: word, problem: answer.problem }
-    report.say('HubSpot refused the correction', 'CorrectionsRefused', { update, item }, fields)
+    report.say('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
   } else report.told({ update, item }, toTell, answer.holds)
   return { told: toTell, ...answer }
 }

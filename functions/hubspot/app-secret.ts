@@ -24,7 +24,7 @@ export function askAsApp<Answer extends { kind: string }>(
   ask: (app: AppSecret) => Promise<Answer>,
 ) {
   return withRotatedSecret(appSecret, ask, {
-    isWrong: ({ kind }) => kind === 'refused',
+    isWrong: ({ kind }) => kind === 'rejected',
     isSame: (one, other) => one.clientSecrets[0] === other.clientSecrets[0],
   })
 }

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import { together } from '../platform/together.ts'
-import { createRefusals, type Refusals } from './refusals.ts'
+import { createRejections, type Rejections } from './rejections.ts'
 
 /** The limit on an app's requests in one HubSpot account, kept by all Lambdas together. Times are in milliseconds since 1970. */
 export type RateLimit = {
@@ -20,7 +20,7 @@ export type RateLimit = {
   /** HubSpot did what it was asked: the next time that its limit is reached is a first time. */
   succeeded(portalId: string): void
   /** What is refused over and over uses the limit up in vain. */
-  refusals: Refusals
+  rejections: Rejections
 }
 
 /** HubSpot's headers `X-HubSpot-RateLimit-*`: how many requests it allows in a rolling interval, and how many are left. */
@@ -92,7 +92,7 @@ export function createRateLimit(options: {
   }
 
   return {
-    refusals: createRefusals({ table, now }),
+    rejections: createRejections({ table, now }),
     exceeded,
     succeeded: (portalId) => void successes.set(portalId, now()),
 

@@ -5,7 +5,7 @@ import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { UpdateAnswer } from './update-answer.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
-import { Attempts, isNotThere, isYetToAppear, outcomeOf, type UpdateOutcome, worded } from './update-outcome.ts'
+import { Attempts, isNotThere, isYetToAppear, outcomeOf, type UpdateOutcome } from './update-outcome.ts'
 
 /** What HubSpot is told with. */
 export type TellDeps = UpdateDeps & {
@@ -14,7 +14,7 @@ export type TellDeps = UpdateDeps & {
   /** Whether a message's channel account was disconnected in HubSpot. */
   channelAccounts: { isPurged(message: Message): Promise<boolean> }
   /** Over how long the same refusal of HubSpot's makes it final, in seconds. Default: 300. */
-  refusedForSeconds?: number
+  rejectedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
@@ -34,8 +34,8 @@ export type TellRequest = {
 /** What telling takes along from one run to the next. */
 export type TellProgress = KeptSlot & { attempts?: Attempts | undefined }
 
-/** HubSpot was told, and `holds` something else all the same; or it refused the word for good, after another. */
-export type TellAnswer = { refused: false; holds: string | undefined } | { refused: true; problem: string }
+/** HubSpot was told, and `holds` something else all the same; or it rejected the word for good, after another. */
+export type TellAnswer = { rejected: false; holds: string | undefined } | { rejected: true; problem: string }
 
 /**
  * Tells HubSpot a status, in other words where it may be the reason that it refuses. Throws Deferred, RetryableError or
@@ -53,10 +53,10 @@ export async function tellHubSpot(
     progress.attempts = attemptsAfter(outcome, progress.attempts)
     switch (outcome.kind) {
       case 'told':
-        if (attempts.refused) await deps.rateLimit.refusals.recovered(message).catch(() => {})
-        return { refused: false, holds: outcome.holds }
-      case 'correction refused':
-        return { refused: true, problem: outcome.problem }
+        if (attempts.rejected) await deps.rateLimit.rejections.recovered(message).catch(() => {})
+        return { rejected: false, holds: outcome.holds }
+      case 'correction rejected':
+        return { rejected: true, problem: outcome.problem }
       case 'reword':
         onReworded(outcome.problem)
         await waitForSlot(deps, message.portalId, progress)
@@ -84,9 +84,9 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
     now: deps.now(),
     random: deps.random,
     ...{ toldBefore, word, errorMessage, age },
-    ...(await whenRefused(deps, answer, { message, age, attempts })),
+    ...(await whenRejected(deps, answer, { message, age, attempts })),
     attempts,
-    refusedForSeconds: deps.refusedForSeconds ?? 300,
+    rejectedForSeconds: deps.rejectedForSeconds ?? 300,
     lateEffectSeconds: deps.lateEffectSeconds,
   })
   return { outcome, attempts }
@@ -96,27 +96,37 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
 function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
   if (!('problem' in answer)) return answer
   const problem = redact(answer.problem).slice(0, 500)
-  return answer.kind === 'refused' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
+  return answer.kind === 'rejected' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
 }
 
 /** What is known of the channel and its account where HubSpot refuses a status. */
-async function whenRefused(
+async function whenRejected(
   { channelAccounts, rateLimit, telemetry }: TellDeps,
   answer: UpdateAnswer,
   { message, age, attempts }: { message: Message; age: number; attempts: Attempts },
 ) {
-  if (answer.kind !== 'refused') return { isPurged: false, isSystematic: false }
+  if (answer.kind !== 'rejected') return { isPurged: false, isSystematic: false }
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
-  const isEarly = isYetToAppear(answer, age) && attempts.refused === undefined
-  const { isSystematic, isNews } = await rateLimit.refusals.note(message, { alike: answer.alike, isEarly })
+  const isEarly = isYetToAppear(answer, age) && attempts.rejected === undefined
+  const { isSystematic, isNews } = await rateLimit.rejections.note(message, { alike: answer.alike, isEarly })
   if (isNews)
-    telemetry.error('HubSpot refuses every status of a channel', { ...about(message), problem: answer.problem })
-  if (isSystematic || isNews) telemetry.count('RefusedAlike')
+    telemetry.error('HubSpot rejects every status of a channel', { ...about(message), problem: answer.problem })
+  if (isSystematic || isNews) telemetry.count('SystematicRejections')
   return { isPurged, isSystematic }
 }
 
 /** Whoever tells it anew begins anew. */
 function attemptsAfter(outcome: UpdateOutcome, before: Attempts | undefined) {
-  if (['told', 'correction refused', 'give up'].includes(outcome.kind)) return undefined
+  if (['told', 'correction rejected', 'give up'].includes(outcome.kind)) return undefined
   return 'attempts' in outcome && outcome.attempts ? outcome.attempts : before
 }
+
+/** What HubSpot is told of a reason: all of it; a short one, where that is rejected; or none. */
+function worded(reason: string | undefined, wording: Attempts['wording']) {
+  if (reason === undefined || wording === 'none') return undefined
+  if (wording === 'whole') return reason
+  const short = reason.slice(0, shortReason).toWellFormed()
+  return short === reason ? 'The message could not be delivered' : short
+}
+
+const shortReason = 100

@@ -59,7 +59,7 @@ export function tokenEndpointAsSource(options: {
     renew({ portalId, refused }) {
       const body = JSON.stringify({ portalId, ...(refused && { refused }) } satisfies z.infer<typeof TokenRequest>)
       return withRotatedSecret(secret, (signing) => ask(body, signing.secret), {
-        isWrong: ({ kind }) => kind === 'refused',
+        isWrong: ({ kind }) => kind === 'rejected',
         isSame: (one, other) => one.secret === other.secret,
       })
     },
@@ -83,7 +83,7 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
   if (status === 404 && UnknownPortal.safeParse(json).success)
     return { kind: 'revoked', problem: `${problem}, unknown_portal` }
   const isRefused = status >= 400 && status < 500 && status !== 423 && !againStatuses.has(status)
-  if (isRefused) return { kind: 'refused', problem }
+  if (isRefused) return { kind: 'rejected', problem }
   if (status < 200 || status >= 300)
     return { kind: 'busy', problem, retryAfter: parseRetryAfter(headers['retry-after'], now) }
 

@@ -9,7 +9,7 @@ export type TokenFailure = {
   blames?: 'app' | 'redirect URL' | undefined
 } & (
   | /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */ { kind: 'revoked' }
-  | /** The app's own credentials, or the request, are refused. */ { kind: 'refused' }
+  | /** The app's own credentials, or the request, are refused. */ { kind: 'rejected' }
   | { kind: 'busy'; retryAfter?: RetryAfter | undefined }
 )
 
@@ -34,7 +34,7 @@ export function failureFrom(status: number, json: unknown, retryAfter?: RetryAft
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
   const isBusy = status < 400 || status >= 500 || busyStatuses.has(status)
-  return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'refused', ...said }
+  return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'rejected', ...said }
 }
 
 /** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */

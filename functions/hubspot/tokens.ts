@@ -120,7 +120,7 @@ export function createTokens(options: {
     const isRevoked = kind === 'revoked' && portal.problem !== problem
     if (isRevoked) await options.noteRevoked?.(portalId)
     const { isMarked, askAgainAt } = await mark(portal, problem, pause)
-    if (kind !== 'revoked') telemetry?.count('AccessRefused')
+    if (kind !== 'revoked') telemetry?.count('AccessDenied')
     else if (isMarked && isRevoked) {
       telemetry?.error(`Portal revoked: its messages wait until ${source.mendedBy}`, { portalId, problem })
       telemetry?.count('PortalsRevoked')
@@ -187,7 +187,7 @@ export function createTokens(options: {
       const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
       const { askAgainAt } = await mark(refused, problem, pause)
       // One that passes within seconds is nobody's business.
-      if (before > 0) telemetry?.count('AccessRefused')
+      if (before > 0) telemetry?.count('AccessDenied')
       throw stillNoAccess(portalId, { problem, askAgainAt })
     },
   }

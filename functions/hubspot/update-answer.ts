@@ -12,7 +12,7 @@ export type UpdateAnswer =
   /** The portal's consent lacks a scope. */
   | { kind: 'scopes missing' }
   /** Refused in a way that HubSpot does not document for this endpoint. Equal refusals have the same `alike`. */
-  | { kind: 'refused'; problem: string; status: number; alike: string }
+  | { kind: 'rejected'; problem: string; status: number; alike: string }
   /** Nothing was done; try again, after so many seconds where HubSpot says so. */
   | { kind: 'busy'; problem: string; status: number; retryAfterSeconds?: number | undefined }
   /** No answer, or the edge's: it may have taken effect, or do so late. */
@@ -38,7 +38,7 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfterSeconds }
   if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfterSeconds }
   const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
-  return { kind: 'refused', problem, status, alike: alike.slice(0, 200) }
+  return { kind: 'rejected', problem, status, alike: alike.slice(0, 200) }
 }
 
 // Two forms are seen: a category, and elsewhere in HubSpot's API a sentence alone, which quotes a piece of the token.

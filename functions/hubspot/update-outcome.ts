@@ -8,7 +8,7 @@ import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
  * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
  */
 export const Attempts = z.object({
-  refused: z
+  rejected: z
     .object({ since: z.number(), at: z.number(), times: z.number(), alike: z.string(), timesAlike: z.number() })
     .optional(),
   wording: z.enum(['whole', 'short', 'none']).default('whole'),
@@ -21,7 +21,7 @@ export type UpdateOutcome =
   /** HubSpot was told. `holds` says what it holds instead, where that is still something else when it is told again. */
   | { kind: 'told'; holds?: string | undefined }
   /** HubSpot will not take this word, and keeps the one that it was told before. */
-  | { kind: 'correction refused'; problem: string }
+  | { kind: 'correction rejected'; problem: string }
   /** The same again at once, with less of a reason. */
   | { kind: 'reword'; problem: string; attempts: Attempts }
   /** The portal gives no access, whatever is asked. */
@@ -55,7 +55,7 @@ export type Asked = {
   isSystematic: boolean
   attempts: Attempts
   /** Over how long the same refusal makes it final, in seconds: five minutes, unless somebody only tries that out. */
-  refusedForSeconds?: number
+  rejectedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }
@@ -76,11 +76,11 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
       }
     }
     case 'unauthorized':
-      return { kind: 'no access', problem: 'HubSpot refuses a fresh access token (HTTP 401)' }
+      return { kind: 'no access', problem: 'HubSpot rejects a fresh access token (HTTP 401)' }
     case 'scopes missing':
       return { kind: 'no access', problem: 'the scope conversations.custom_channels.write is missing' }
-    case 'refused':
-      return refused(answer, asked)
+    case 'rejected':
+      return afterRejection(answer, asked)
     case 'busy':
       if (answer.status === 429)
         return {
@@ -130,30 +130,32 @@ export const isNotThere = ({ status }: { status: number }) => notThere.has(statu
 /** Whether HubSpot may say so because the message was born only just now. */
 export const isYetToAppear = (answer: { status: number }, age: number) => isNotThere(answer) && age < fiveMinutes
 
+type Rejection = Extract<UpdateAnswer, { kind: 'rejected' }>
+
 /**
- * Nothing says what a refusal of this endpoint means, so one is no verdict: final is what is answered alike four times, over
- * at least five minutes. Where message after message is refused so, two times are enough, lest that uses up the portal's limit.
+ * Nothing says what a rejection by this endpoint means, so one is no verdict: final is what is answered alike four times, over
+ * at least five minutes. Where message after message is rejected so, two times are enough, lest that uses up the portal's limit.
  */
-function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refused' }>, asked: Asked): UpdateOutcome {
-  const { now, attempts, isSystematic, refusedForSeconds = fiveMinutes / 1000 } = asked
+function afterRejection({ problem, status, alike }: Rejection, asked: Asked): UpdateOutcome {
+  const { now, attempts, isSystematic, rejectedForSeconds = fiveMinutes / 1000 } = asked
   if (asked.isPurged)
     return {
       kind: 'give up',
       reason: `The channel account was disconnected in HubSpot, and the message went with it (${problem})`,
     }
-  const known = attempts.refused && now - attempts.refused.at < forgottenAfter ? attempts.refused : undefined
+  const known = attempts.rejected && now - attempts.rejected.at < forgottenAfter ? attempts.rejected : undefined
   const { since = now, times = 0 } = known ?? {}
   const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
-  const next = { ...attempts, refused: { since, at: now, times: times + 1, alike, timesAlike } }
-  const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= refusedForSeconds * 1000
+  const next = { ...attempts, rejected: { since, at: now, times: times + 1, alike, timesAlike } }
+  const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= rejectedForSeconds * 1000
   if (!isFinal) {
     const isYoung = isYetToAppear({ status }, asked.age)
     return {
       kind: 'retry',
       reason: isYoung
         ? `HubSpot does not have the message yet (${problem})`
-        : `HubSpot refuses the status (${problem})`,
-      notBefore: nextAfterRefusal(next.refused, { ...asked, refusedForSeconds, isYoung }),
+        : `HubSpot rejects the status (${problem})`,
+      notBefore: nextAfterRejection(next.rejected, { ...asked, rejectedForSeconds, isYoung }),
       attempts: next,
     }
   }
@@ -163,9 +165,9 @@ function refused({ problem, status, alike }: Extract<UpdateAnswer, { kind: 'refu
   if (!asked.toldBefore || asked.toldBefore === asked.word)
     return {
       kind: 'give up',
-      reason: `HubSpot refuses the status, ${times + 1} times in ${Math.round((now - since) / 60_000)} minutes (${problem})`,
+      reason: `HubSpot rejects the status, ${times + 1} times in ${Math.round((now - since) / 60_000)} minutes (${problem})`,
     }
-  return { kind: 'correction refused', problem }
+  return { kind: 'correction rejected', problem }
 }
 
 const fiveMinutes = 300_000
@@ -174,11 +176,11 @@ const forgottenAfter = 3_600_000
 // Seconds after the first refusal.
 const steps = [5, 30, 120, 300]
 
-function nextAfterRefusal(
-  { since, times }: NonNullable<Attempts['refused']>,
-  { now, random, isSystematic, refusedForSeconds, isYoung }: Asked & { isYoung: boolean; refusedForSeconds: number },
+function nextAfterRejection(
+  { since, times }: NonNullable<Attempts['rejected']>,
+  { now, random, isSystematic, rejectedForSeconds, isYoung }: Asked & { isYoung: boolean; rejectedForSeconds: number },
 ) {
-  const second = (refusedForSeconds * 1000 * (1 + random() / 20)) / 300
+  const second = (rejectedForSeconds * 1000 * (1 + random() / 20)) / 300
   const soonest = now + 5 * second
   const end = since + 300 * second
   if (isSystematic) return Math.max(end, soonest)
@@ -188,13 +190,3 @@ function nextAfterRefusal(
   if (step === undefined) return now + 300 * second
   return Math.max(since + step * second, soonest)
 }
-
-/** What HubSpot is told of a reason: all of it; a short one, where that is refused; or none. */
-export function worded(reason: string | undefined, wording: Attempts['wording']) {
-  if (reason === undefined || wording === 'none') return undefined
-  if (wording === 'whole') return reason
-  const short = reason.slice(0, shortReason).toWellFormed()
-  return short === reason ? 'The message could not be delivered' : short
-}
-
-const shortReason = 100

@@ -18,7 +18,7 @@ export const SendOutcome = z.discriminatedUnion('outcome', [
     status: z.enum(['accepted', 'sent', 'delivered', 'read']),
     providerMessageId: z.string().optional(),
   }),
-  /** The provider refused it for good. */
+  /** The provider rejected it for good. */
   z.object({
     outcome: z.literal('rejected'),
     reason: z.string(),
@@ -77,8 +77,8 @@ export const LedgerItem = z.object({
   trustedSecrets: z.array(TrustedSecret).optional(),
   /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
   told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
-  /** HubSpot's word that HubSpot refused for good, after another had been told. */
-  refused: Word.optional(),
+  /** HubSpot's word that HubSpot rejected for good, after another had been told. */
+  rejected: Word.optional(),
   /** The marks of jobs that raised what is known: each tells HubSpot before it is done. */
   marks: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
   /** The send: claimed by an attempt, and then its outcome. */

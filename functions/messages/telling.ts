@@ -8,8 +8,8 @@ import type { StatusUpdate } from './status-update.ts'
 /** What HubSpot is to be told: its word for the status that is known, and why the message failed. */
 export type StatusToTell = { status: Status; word: Word; errorMessage?: string | undefined }
 
-/** What HubSpot was told; `refused`: would not be told, for good. `holds`: how what it holds differs from that. */
-export type TellResult = { told: StatusToTell; refused: boolean; holds?: string | undefined }
+/** What HubSpot was told; `rejected`: would not be told, for good. `holds`: how what it holds differs from that. */
+export type TellResult = { told: StatusToTell; rejected: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
 type Advanced = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | { inProgressUntil: number }
@@ -94,17 +94,17 @@ export function advance(
 /** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now. */
 export function recordTold(
   item: LedgerItem,
-  { told, refused, holds }: TellResult,
+  { told, rejected, holds }: TellResult,
   { mark, at }: { mark: string; at: string },
 ): Decision<'recorded' | 'more is known'> {
   const { status: known, word, errorMessage: reason } = told
   if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'more is known' }
   const recorded = {
     ...item,
-    ...(refused ? { refused: word } : { told: { word, at, holds } }),
+    ...(rejected ? { rejected: word } : { told: { word, at, holds } }),
     marks: item.marks.filter((other) => other.mark !== mark),
   }
-  const what = refused ? `HubSpot refused ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
+  const what = rejected ? `HubSpot rejected ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 

@@ -56,7 +56,7 @@ async function work<Job, Progress extends object>(
     if (error instanceof RetryableError) return wait(consumer, parcel, job, error)
     if (isAwsError(error)) return wait(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
     if (error instanceof PermanentError) {
-      const kind = job === undefined ? 'unreadable' : 'refused'
+      const kind = job === undefined ? 'unreadable' : 'permanent'
       return end(consumer, parcel, job, { reason: error.message, kind })
     }
     consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(error) })

@@ -5,7 +5,7 @@ import { sendAgain } from './requeue.ts'
 import { backoff, RetryableError } from './retry.ts'
 
 /** Why a job ends among the dead letters. */
-export type Ending = 'unreadable' | 'refused' | 'too late'
+export type Ending = 'unreadable' | 'permanent' | 'too late'
 
 /** Ends a job among the dead letters, after what is known of it was told. Where AWS takes neither now, it is sent anew. */
 export async function end<Job, Progress extends object>(

@@ -15,11 +15,11 @@ const maxEntries = 10
 
 const Answer = z.object({ Entries: z.array(z.object({ EventId: z.string().optional() })) })
 
-/** A bus, by its name or ARN. What is refused for now, whoever publishes tries again. */
+/** A bus, by its name or ARN. What fails for now is published again by the caller. */
 export function createEventBus(name: string, call: AwsCall): EventBus {
   return {
     async publish(events) {
-      const refused: number[] = []
+      const failed: number[] = []
       for (let from = 0; from < events.length; from += maxEntries) {
         const entries = events.slice(from, from + maxEntries).map(({ source, type, detail, at }) => ({
           EventBusName: name,
@@ -29,9 +29,9 @@ export function createEventBus(name: string, call: AwsCall): EventBus {
           Time: at.getTime() / 1000,
         }))
         const { Entries: taken } = Answer.parse(await call('PutEvents', { Entries: entries }))
-        refused.push(...entries.flatMap((_, index) => (taken[index]?.EventId === undefined ? [from + index] : [])))
+        failed.push(...entries.flatMap((_, index) => (taken[index]?.EventId === undefined ? [from + index] : [])))
       }
-      return refused
+      return failed
     },
   }
 }

@@ -5,10 +5,10 @@ import { RetryableError } from './retry.ts'
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
 export class SecretUnavailable extends RetryableError {
   override name = 'SecretUnavailable'
-  /** Whether AWS could not answer, or refused to, where either is known. */
-  readonly why: 'down' | 'refused' | undefined
+  /** Whether AWS could not answer, or denied to, where either is known. */
+  readonly why: 'down' | 'denied' | undefined
 
-  constructor(reason: string, why?: 'down' | 'refused') {
+  constructor(reason: string, why?: 'down' | 'denied') {
     super(reason)
     this.why = why
   }
@@ -39,7 +39,7 @@ async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
 }
 
 /**
- * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or refused to: access denied, a key
+ * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or denied to: access denied, a key
  * denied or disabled, a secret marked for deletion.
  */
 function whyUnreadable(error: unknown) {
@@ -56,7 +56,7 @@ function whyUnreadable(error: unknown) {
       name,
     )
   )
-    return 'refused'
+    return 'denied'
   if ((status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
   if (/Throttl|ThroughputExceeded|TooManyRequests|RequestLimitExceeded|SlowDown|Timeout|Abort|Network/i.test(name))
     return 'down'

@@ -89,7 +89,7 @@ export function nextTry(
   return Math.max(now, notBefore ?? 0, Math.min(asked, end + 1))
 }
 
-/** Refusals over HTTP that say "again" and not "no": Request Timeout, Too Early, Too Many Requests. */
+/** Rejections over HTTP that say "again" and not "no": Request Timeout, Too Early, Too Many Requests. */
 export const againStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 
 /** A `Retry-After` header; undefined where there is none that makes sense. */

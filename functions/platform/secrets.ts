@@ -49,7 +49,7 @@ export function createSecrets(
       return text
     } catch (error) {
       if (!(error instanceof SecretUnavailable)) throw error
-      if (error.why === 'refused') remembered.delete(id)
+      if (error.why === 'denied') remembered.delete(id)
       if (error.why !== 'down' || !old) throw error
       remembered.set(id, { ...old, askAgainAt: now() + askedAgainAfter })
       witness?.warn('A secret cannot be read anew, the last answer serves', { secret: id, problem: error.message })

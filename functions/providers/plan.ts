@@ -8,7 +8,7 @@ import { receiptsPath } from './receipts-path.ts'
 import { withoutAddress } from './recipients.ts'
 
 /** A send of a message, or why it takes none: for the agent to read. */
-export type Planned = Send<unknown> | { refused: string }
+export type Planned = Send<unknown> | { problem: string }
 
 /** How a message goes out: by which provider, and by which account. */
 export type Route = { provider: Provider; adapter: SendAdapter<unknown>; account: unknown }
@@ -20,16 +20,16 @@ export function planSends(
   { publicBaseUrl }: { publicBaseUrl: string | undefined },
 ): Planned[] {
   const planned = adapter.plan(job, account)
-  const refused = 'refused' in planned ? planned.refused : undefined
+  const problem = 'problem' in planned ? planned.problem : undefined
   const parts = 'sends' in planned ? planned.sends : []
   const unreachable = unreachableBy(adapter, job)
-  if (refused !== undefined || parts.length === 0 || parts.length + unreachable > maxSends)
-    return [{ refused: refused ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
+  if (problem !== undefined || parts.length === 0 || parts.length + unreachable > maxSends)
+    return [{ problem: problem ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
   const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
   const of = parts.length + unreachable
   const sends = parts.map((part, index) => ({ job, part, index, of, receiptsUrl }))
   // The message fails for each recipient whom it cannot reach.
-  return [...sends, ...Array.from({ length: unreachable }, () => ({ refused: nobody }))]
+  return [...sends, ...Array.from({ length: unreachable }, () => ({ problem: nobody }))]
 }
 
 const nobody = 'A recipient has no address that can be read.'
@@ -41,7 +41,7 @@ function unreachableBy({ needsAddresses = true }: SendAdapter<unknown>, job: Del
 
 /** Tells plans apart. Kept in the ledger, so too short for anybody to find out by trying what was in them. */
 export function digestOf({ provider }: Route, sends: Planned[]) {
-  const parts = sends.map((send) => ('refused' in send ? send : send.part))
+  const parts = sends.map((send) => ('problem' in send ? send : send.part))
   return createHash('sha256')
     .update(JSON.stringify([provider, parts]))
     .digest('base64url')
@@ -50,7 +50,7 @@ export function digestOf({ provider }: Route, sends: Planned[]) {
 
 /** What each of several sends is, where that can be said of all; undefined otherwise. */
 export function describeAll({ adapter: { describe } }: Route, sends: Planned[]) {
-  const described = sends.flatMap((send) => ('refused' in send || !describe ? [] : [describe(send.part)]))
+  const described = sends.flatMap((send) => ('problem' in send || !describe ? [] : [describe(send.part)]))
   return sends.length > 1 && described.length === sends.length ? described : undefined
 }
 

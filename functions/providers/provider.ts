@@ -34,7 +34,7 @@ export type SendAdapter<Account, Part = unknown> = {
    */
   idempotencyScope?(account: Account, about: { job: DeliveryJob; now: number }): string | undefined
   /** The sends that a message takes, in their order, the same at each attempt; or why the provider cannot carry it, for the agent to read. */
-  plan(job: DeliveryJob, account: Account): { sends: Part[] } | { refused: string }
+  plan(job: DeliveryJob, account: Account): { sends: Part[] } | { problem: string }
   /** What one of several sends is, for the agent to read, and whom it goes to, to tell recipients apart. */
   describe?(part: Part): Described
   /** Makes one of them. Throws RetryableError only where the provider certainly did not take it, or where it has an idempotency scope. */
@@ -109,7 +109,7 @@ export type Receipt =
   /** A question whether this URL is ours, with the answer to it. */
   | { kind: 'handshake'; answer: string }
   /** Not signed by the provider. The reason is for the log. */
-  | { kind: 'refused'; why: string }
+  | { kind: 'rejected'; why: string }
   /** Signed, but not understood: the answer says so to whoever writes the sender. */
   | { kind: 'unreadable'; problem: string }
 

@@ -9,13 +9,13 @@ export function readRecipients<Address>(
   { to }: Pick<DeliveryJob, 'to'>,
   read: (identifier: Identifier) => Address | undefined,
   needs: string,
-): { recipients: Address[]; refused?: string } {
+): { recipients: Address[]; problem?: string } {
   const identifiers = to.flatMap(({ deliveryIdentifier }) => deliveryIdentifier ?? [])
   const given = identifiers.map(({ type, value }) => ({ type, value: visible(value) })).filter(({ value }) => value)
   const addresses = new Map(given.map((identifier) => [identifier, read(identifier)]))
   const recipients = [...new Set(addresses.values())].filter((address) => address !== undefined)
-  if (given.length === 0) return { recipients, refused: 'The message has no recipient with an address.' }
-  return [...addresses.values()].includes(undefined) ? { recipients, refused: needs } : { recipients }
+  if (given.length === 0) return { recipients, problem: 'The message has no recipient with an address.' }
+  return [...addresses.values()].includes(undefined) ? { recipients, problem: needs } : { recipients }
 }
 
 /** How many recipients have no address that could be read: the message fails for them. */

@@ -34,7 +34,7 @@ export function receive(
   return withRotatedSecret(
     async (options) => readByEither(accounts, request, ids, options),
     (received) => received,
-    { isWrong: (received) => received?.receipt?.kind === 'refused', isSame: (_, latest) => latest === undefined },
+    { isWrong: (received) => received?.receipt?.kind === 'rejected', isSame: (_, latest) => latest === undefined },
   )
 }
 
@@ -51,7 +51,7 @@ async function readByEither(
     if (!account || account.id === first?.found.id) continue
     const found = { ...account, ids: first ? names : ids }
     const receipt = found.adapter?.receive(request, found.account)
-    if (receipt && receipt.kind !== 'refused') return { found, receipt }
+    if (receipt && receipt.kind !== 'rejected') return { found, receipt }
     first ??= { found, receipt }
   }
   return first
@@ -65,7 +65,7 @@ export function verifierOf(
 ): VerifiedBy {
   const ring = receiptKeys[provider]
   const keys = ring?.keys(account) ?? []
-  const verifies = (key: string) => adapter?.receive(request, ring?.withOnly(account, key)).kind !== 'refused'
+  const verifies = (key: string) => adapter?.receive(request, ring?.withOnly(account, key)).kind !== 'rejected'
   const key = keys.length > 1 ? keys.find(verifies) : keys[0]
   if (keys.length > 1) {
     const metric = key === keys[0] ? 'ReceiptsByCurrentSecret' : 'ReceiptsByPreviousSecret'

@@ -41,7 +41,7 @@ export async function checkTokenEndpoint(deployment: Deployment): Promise<Findin
     refuses,
     wrong(
       `It does not give what it should to a signed request (${answer.problem}).`,
-      answer.kind === 'refused'
+      answer.kind === 'rejected'
         ? `Does it know the secret? aws secretsmanager get-secret-value --secret-id ${arn}`
         : `Try again in a while; ${page}`,
     ),

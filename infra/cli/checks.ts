@@ -240,15 +240,15 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
   if (!InstallUrl) return []
   const since = Date.now() - 86_400_000
   const query =
-    'fields @timestamp, message, why | filter message in ["Installation refused", "Portal installed", "Portal installed anew"] | sort @timestamp desc | limit 1'
+    'fields @timestamp, message, why | filter message in ["Installation failed", "Portal installed", "Portal installed anew"] | sort @timestamp desc | limit 1'
   const last = logs.query
     ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) })).rows[0]
     : await lastInstallation(logs.linesSince(since))
-  if (last?.['message'] !== 'Installation refused') return []
+  if (last?.['message'] !== 'Installation failed') return []
   const why = String(last['why'])
   return [
     wrong(
-      `The last installation was refused in the last day (${why}).`,
+      `The last installation failed in the last day (${why}).`,
       why === 'redirect URL'
         ? `The app at HubSpot has to have the redirect URL ${InstallUrl.replace(/install$/, 'callback')}, to the letter; then the administrator opens ${InstallUrl} again.`
         : `docs/install.md says what each refusal means; then the administrator opens ${InstallUrl} again.`,
@@ -259,7 +259,7 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
 async function lastInstallation(lines: AsyncIterable<LogLine>) {
   let last: LogLine | undefined
   for await (const line of lines)
-    if (/^(Installation refused|Portal installed)/.test(line.message) && line.at >= (last?.at ?? 0)) last = line
+    if (/^(Installation failed|Portal installed)/.test(line.message) && line.at >= (last?.at ?? 0)) last = line
   return last
 }
 

@@ -46,7 +46,7 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
   if (item.marks.length > 0) return { kind: 'under way' }
   // What nobody told anything about is SENT in HubSpot from the start.
   const held = item.told?.word ?? 'SENT'
-  if (held === toTell.word || item.refused === toTell.word) return { kind: 'told' }
+  if (held === toTell.word || item.rejected === toTell.word) return { kind: 'told' }
   return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
 }
 

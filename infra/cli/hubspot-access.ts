@@ -65,7 +65,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
       // HubSpot looks at the credentials before it looks at the token.
       const answer = await oauth.introspect(app, 'no token, to try the credentials')
       if (answer.kind === 'token' || answer.kind === 'revoked') return { isTaken: true }
-      const isRefused = answer.kind === 'refused' && /BAD_CLIENT/.test(answer.code ?? '')
+      const isRefused = answer.kind === 'rejected' && /BAD_CLIENT/.test(answer.code ?? '')
       return { problem: answer.problem, ...(isRefused && { isTaken: false }) }
     },
     /** What HubSpot holds of a message. */

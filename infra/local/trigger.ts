@@ -66,7 +66,7 @@ export const triggers: Record<string, Trigger> = {
   'rate-limited': { says: 'HubSpot answers 429 at first', hubspot: { faults: [patch(429, { 'retry-after': '1' })] } },
   'hubspot-down': { says: 'HubSpot answers 500, twice', hubspot: { faults: [patch(500), patch(503)] } },
   'not-found': { says: 'HubSpot does not know its own message at first', hubspot: { faults: [patch(404)] } },
-  'status-refused': { says: 'HubSpot refuses the status for good: a dead letter', hubspot: { faults: [patch(400)] } },
+  'status-refused': { says: 'HubSpot rejects the status for good: a dead letter', hubspot: { faults: [patch(400)] } },
   twice: { says: 'a webhook that comes twice', hubspot: { times: 2 } },
   forged: { says: 'a webhook that somebody else signed: refused with 401', hubspot: { signing: 'forged' } },
   'account-created': { says: 'a channel account is connected', event: accountEvent('CREATED') },

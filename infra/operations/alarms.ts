@@ -208,7 +208,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     {
       name: 'Webhook signatures rejected',
       says: "Webhooks arrive whose signature does not match. If they are HubSpot's, the client secret was rotated there but not here, and messages are being lost. Compare the secrets.",
-      metric: own('WebhooksRefused', { dimensions: { reason: 'mismatch' } }),
+      metric: own('WebhooksRejected', { dimensions: { reason: 'mismatch' } }),
       atLeast: 5,
     },
     {
@@ -227,7 +227,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     {
       name: 'HubSpot denies access',
       says: "HubSpot rejects the app's credentials or a fresh access token, or a scope is missing. Status updates wait until that is fixed.",
-      metric: own('AccessRefused'),
+      metric: own('AccessDenied'),
       atLeast: 1,
     },
     {
@@ -240,7 +240,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     {
       name: 'HubSpot rejects every status of a channel',
       says: 'HubSpot rejects the status of message after message of a channel in the same way. Agents see SENT, whatever became of the messages, and new status updates are tried only twice. See what HubSpot says.',
-      metric: own('RefusedAlike'),
+      metric: own('SystematicRejections'),
       atLeast: 1,
     },
     {

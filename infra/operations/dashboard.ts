@@ -19,7 +19,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
   const period = Duration.minutes(5)
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
     metricOf(namespace, name, { period, label: name, ...options })
-  const everyReason = (name: 'WebhooksRefused', reasons: readonly string[]) =>
+  const everyReason = (name: 'WebhooksRejected', reasons: readonly string[]) =>
     reasons.map((reason) => own(name, { label: `${name}: ${reason}`, dimensions: { reason } }))
   const byDimension = (name: MetricName, dimension: string) =>
     new MathExpression({
@@ -51,7 +51,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
             byDimension('UnexpectedFields', 'field'),
           ],
           [
-            ...everyReason('WebhooksRefused', metrics.WebhooksRefused.by.reason),
+            ...everyReason('WebhooksRejected', metrics.WebhooksRejected.by.reason),
             throttledRequests(namespace, { period, label: 'RequestsThrottled' }),
             new Metric({
               namespace: 'AWS/ApiGateway',
@@ -70,7 +70,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph(
           'Do receipts come in?',
           [own('ReceiptsAccepted'), own('ReceiptsIgnored')],
-          [own('ReceiptsRefused'), own('UpdatesUnauthorised')],
+          [own('ReceiptsRejected'), own('UpdatesUnauthorised')],
         ),
       ],
       [
@@ -84,7 +84,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph(
           "Is HubSpot's limit reached?",
           [own('Deferred'), own('RateLimited')],
-          [own('AccessRefused'), own('PortalsRevoked')],
+          [own('AccessDenied'), own('PortalsRevoked')],
         ),
       ],
       [

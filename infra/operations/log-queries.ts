@@ -36,13 +36,13 @@ export const questions = {
     filterStatements: [concernedLines],
     sort: 'times desc',
   },
-  'Why was a webhook refused': {
+  'Why was a webhook rejected': {
     fields: ['@timestamp', 'why', 'url', 'headers.0', 'headers.1', 'headers.2'],
-    filterStatements: ['message = "Webhook refused"'],
+    filterStatements: ['message = "Webhook rejected"'],
   },
-  'Why was a receipt refused': {
+  'Why was a receipt rejected': {
     fields: ['@timestamp', 'why', 'statusCode', 'channelId', 'channelAccountId'],
-    filterStatements: ['message = "Receipt refused"'],
+    filterStatements: ['message = "Receipt rejected"'],
   },
   'Why did messages fail': {
     statsStatements: ['count(*) as messages by channelId, source, reason'],

@@ -14,7 +14,7 @@ export const metrics = {
   },
   MessagesUndeliverable: { of: ['hubspot-webhook'], unit: 'Count' },
   UnreadableEvents: { of: ['hubspot-webhook'], unit: 'Count' },
-  WebhooksRefused: {
+  WebhooksRejected: {
     of: ['hubspot-webhook'],
     unit: 'Count',
     by: { reason: ['unsigned', 'stale', 'mismatch'] },
@@ -34,7 +34,7 @@ export const metrics = {
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptFieldsUnknown: { of: ['provider-receipt'], unit: 'Count' },
-  ReceiptsRefused: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptsRejected: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsByCurrentSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   ReceiptsByPreviousSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   EntriesHandedOn: { of: ['provider-receipt'], unit: 'Count' },
@@ -55,9 +55,9 @@ export const metrics = {
   TimeToTruthREAD: { of: ['update-status'], unit: 'Milliseconds' },
   TellingDelay: { of: ['update-status'], unit: 'Milliseconds' },
   ToldAgain: { of: ['update-status'], unit: 'Count' },
-  CorrectionsRefused: { of: ['update-status'], unit: 'Count' },
-  ReasonsRefused: { of: ['update-status'], unit: 'Count' },
-  RefusedAlike: { of: ['update-status'], unit: 'Count' },
+  CorrectionsRejected: { of: ['update-status'], unit: 'Count' },
+  ReasonsRejected: { of: ['update-status'], unit: 'Count' },
+  SystematicRejections: { of: ['update-status'], unit: 'Count' },
   HeldOtherwise: { of: ['update-status'], unit: 'Count' },
   UpdatesDuplicate: { of: ['update-status'], unit: 'Count' },
   UpdatesSuperseded: { of: ['update-status'], unit: 'Count' },
@@ -67,7 +67,7 @@ export const metrics = {
   UpdatesUnauthorised: { of: ['update-status'], unit: 'Count' },
   RateLimited: { of: ['update-status'], unit: 'Count' },
   Deferred: { of: ['update-status'], unit: 'Count' },
-  AccessRefused: { of: ['update-status'], unit: 'Count' },
+  AccessDenied: { of: ['update-status'], unit: 'Count' },
   PortalsRevoked: { of: ['update-status'], unit: 'Count' },
   TokenRefreshesFailed: { of: ['update-status'], unit: 'Count' },
   SecretsNotReadAnew: {
@@ -75,7 +75,7 @@ export const metrics = {
     unit: 'Count',
   },
   InstallsBegun: { of: ['oauth-install'], unit: 'Count' },
-  InstallsRefused: {
+  InstallsFailed: {
     of: ['oauth-install'],
     unit: 'Count',
     by: {
@@ -94,7 +94,7 @@ export const metrics = {
   DeadLettered: {
     of: ['deliver-message', 'update-status', 'hand-on'],
     unit: 'Count',
-    by: { reason: ['unreadable', 'refused', 'too late'] },
+    by: { reason: ['unreadable', 'permanent', 'too late'] },
   },
 } as const satisfies Record<string, { of: string[]; unit: string; by?: Record<string, string[]> }>
 export type MetricName = keyof typeof metrics

@@ -30,7 +30,7 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
       HUBSPOT_REQUEST_SHARE: String(hubspot.requestShare),
       // The edge gives up on HubSpot's servers after 100 seconds (HTTP 524); what they began may still take effect.
       HUBSPOT_LATE_EFFECT_SECONDS: '120',
-      HUBSPOT_REFUSED_FOR_SECONDS: '300',
+      HUBSPOT_REJECTED_FOR_SECONDS: '300',
       TELL_SENT: chosen.tellSent,
       GIVE_UP_AFTER_SECONDS: String(chosen.giveUpAfter.toSeconds()),
     } satisfies Env,

@@ -96,7 +96,7 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await send('Back from the dead')
     await press('Back from the dead', 'Delivered')
     await open(/^Dead letters/)
-    await letters.getByText('HubSpot refuses the status').waitFor()
+    await letters.getByText('HubSpot rejects the status').waitFor()
     expect(await agents('Back from the dead').innerText()).toContain('no word yet')
     await flip('HubSpot', 'Refuses the status')
     await open(/^Dead letters/)

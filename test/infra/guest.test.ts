@@ -94,7 +94,7 @@ describe('in an app of somebody else', () => {
     })
     const [sent, told] = [
       relay.metricTimeToTruth('SENT'),
-      relay.metric('WebhooksRefused', { dimensions: { reason: 'stale' } }),
+      relay.metric('WebhooksRejected', { dimensions: { reason: 'stale' } }),
     ]
 
     expect(relay).toMatchObject({

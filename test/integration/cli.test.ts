@@ -45,7 +45,7 @@ beforeAll(async () => {
     environment: ({ url }) => ({
       PUBLIC_BASE_URL: url,
       HUBSPOT_BASE_URL: hubspot.url,
-      HUBSPOT_REFUSED_FOR_SECONDS: '1',
+      HUBSPOT_REJECTED_FOR_SECONDS: '1',
     }),
     overrides: { visibilityTimeoutSeconds: 1, maxReceiveCount: 5 },
   })

@@ -131,13 +131,13 @@ describe('a line of the log', () => {
 describe('an outcome', () => {
   test.each<[string, string, ...string[]]>([
     ['hubspot-webhook', 'Message queued', 'MessagesAccepted'],
-    ['hubspot-webhook', 'Webhook refused', 'WebhooksRefused'],
+    ['hubspot-webhook', 'Webhook rejected', 'WebhooksRejected'],
     ['hubspot-webhook', 'Unreadable event, kept among the dead letters', 'UnreadableEvents'],
     ['hubspot-webhook', 'Failed, the sender is asked to retry', 'RequestsFailed'],
     ['deliver-message', 'Handed to the provider', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesInDoubt'],
     ['deliver-message', 'Waiting', 'Waiting'],
     ['provider-receipt', 'Receipt queued', 'ReceiptsAccepted'],
-    ['provider-receipt', 'Receipt refused', 'ReceiptsRefused'],
+    ['provider-receipt', 'Receipt rejected', 'ReceiptsRejected'],
     ['update-status', 'HubSpot told', 'ToldSENT', 'ToldFAILED', 'ToldREAD'],
     ['update-status', 'Nothing new', 'UpdatesDuplicate', 'UpdatesSuperseded', 'UpdatesCoalesced'],
     ['update-status', 'Waiting', 'Waiting'],

@@ -78,7 +78,7 @@ async function run(revoked?: Grant) {
   try {
     relay = await startLocalRelay({
       assembly,
-      environment: { HUBSPOT_REFUSED_FOR_SECONDS: '1' },
+      environment: { HUBSPOT_REJECTED_FOR_SECONDS: '1' },
       overrides: { revoked: isRevoked },
     })
   } catch (error) {

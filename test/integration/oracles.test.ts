@@ -263,7 +263,7 @@ const statement = (method: keyof Opts<string>, call: string) => `{ const call: O
 /** The parts of a message, as they go out. */
 function planned<Account, Part>(adapter: SendAdapter<Account, Part>, holds: object, fields: Partial<DeliveryJob>) {
   const plan = adapter.plan({ ...job, ...fields }, adapter.account.parse(holds))
-  return 'sends' in plan ? plan.sends : expect.fail(plan.refused)
+  return 'sends' in plan ? plan.sends : expect.fail(plan.problem)
 }
 
 /** What the compiler says of these statements, by the published types. */

@@ -44,7 +44,7 @@ test('the client secret is rotated while agents write: no message is lost, which
   await nextIsAccepted()
 
   hubspot.rotateClientSecret(nextSecret)
-  await expect.poll(() => counted('WebhooksRefused')).toBeGreaterThan(0)
+  await expect.poll(() => counted('WebhooksRejected')).toBeGreaterThan(0)
   expect(await rotate({ answers: [nextSecret] })).toBe(0)
   await nextIsAccepted()
   hubspot.rotateClientSecret(clientSecret)

@@ -124,7 +124,7 @@ describe('where the team keeps the tokens of its accounts itself', () => {
     local.hubspot.expireAccessTokens(ids.portalId)
     await local.hubspot.sendMessage({ ...account, text: 'In vain' })
     const lines = () => local.stack.functionLogs('update-status').join('\n')
-    await expect.poll(lines).toContain('AccessRefused')
+    await expect.poll(lines).toContain('AccessDenied')
 
     const { printed } = await relay(['doctor'])
     expect(printed).toContain('✗ It does not give what it should to a signed request (HTTP 401).')

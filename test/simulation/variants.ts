@@ -263,17 +263,17 @@ export const variants: Variant[] = [
     handlers: { deliver: (deps) => deliver({ ...deps, accounts: sendingBy(deps.accounts, againAtOnce) }) },
   },
   {
-    wrong: "it believes HubSpot's first two refusals",
+    wrong: "it believes HubSpot's first two rejections",
     breaks: 'HubSpot holds the word for the highest status',
     kinds: ['HubSpot refuses every status of the channel for a while'],
     handlers: {
       update: (deps) =>
         update({
           ...deps,
-          refusedForSeconds: 0,
+          rejectedForSeconds: 0,
           rateLimit: {
             ...deps.rateLimit,
-            refusals: { ...deps.rateLimit.refusals, note: async () => ({ isSystematic: true }) },
+            rejections: { ...deps.rateLimit.rejections, note: async () => ({ isSystematic: true }) },
           },
         }),
     },

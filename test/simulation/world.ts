@@ -327,7 +327,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   function refusedOthers() {
     const messages = Array.from({ length: 20 }, (_, index) => `other ${index}`)
     const expiresAt = Math.ceil(clock.now() / 1000) + 86_400
-    portals.items.set('refusals#1#2', { pk: 'refusals#1#2', version: 1, alike: '400', messages, expiresAt })
+    portals.items.set('rejections#1#2', { pk: 'rejections#1#2', version: 1, alike: '400', messages, expiresAt })
   }
 
   /** The provider's receipt, until it is acknowledged. */

@@ -19,13 +19,13 @@ export async function becomesOf(answered: (typeof answers)[number]) {
   const attempts = (fields: object) => Attempts.parse(fields)
   const first = attempts({})
   const alike = 'alike' in answer ? answer.alike : ''
-  const refused = (since: number, timesAlike: number) =>
-    attempts({ refused: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
+  const rejected = (since: number, timesAlike: number) =>
+    attempts({ rejected: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
   return [
     inWords(answer, outcome({ age: minute, attempts: first })),
-    inWords(answer, outcome({ age: 4 * minute, attempts: refused(now - 3 * minute, 3) })),
+    inWords(answer, outcome({ age: 4 * minute, attempts: rejected(now - 3 * minute, 3) })),
     inWords(answer, outcome({ age: 60 * minute, attempts: first })),
-    inWords(answer, outcome({ age: 60 * minute, attempts: refused(now - 5 * minute, 4) })),
+    inWords(answer, outcome({ age: 60 * minute, attempts: rejected(now - 5 * minute, 4) })),
   ]
 
   function outcome(asked: Pick<Asked, 'age' | 'attempts'>) {

@@ -30,7 +30,7 @@ export async function makeSends<Account, Part>(
   const account = adapter.account.parse(holds)
   const message = { ...job, ...fields }
   const plan = adapter.plan(message, account)
-  if ('refused' in plan) throw new Error(plan.refused)
+  if ('problem' in plan) throw new Error(plan.problem)
   const tools = { fetchJson: createFetchJson({ timeout: 5000 }), now: Date.now, signForHubSpot: async () => '' }
   const outcomes: SendOutcome[] = []
   for (const [index, part] of plan.sends.entries()) {

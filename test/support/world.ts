@@ -106,7 +106,7 @@ export function createWorld(
     parts: 1,
     /** What each of them is, for whoever compares. */
     content: 'text',
-    plan: (_job: DeliveryJob): { sends: unknown[] } | { refused: string } => ({
+    plan: (_job: DeliveryJob): { sends: unknown[] } | { problem: string } => ({
       sends: options.named ?? Array<string>(provider.parts).fill(provider.content),
     }),
     receiptsUrl: undefined as string | undefined,

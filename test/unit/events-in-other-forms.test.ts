@@ -572,12 +572,12 @@ test('any JSON at all, signed, is acknowledged, and is kept or done', async () =
 function createRelay({ delivers = true } = {}) {
   const world = createWorld()
   world.provider.plan = (job) => {
-    const { recipients, refused: noRecipient } = readRecipients(job, ({ value }) => value, 'Needs an address.')
-    const refused = [
+    const { recipients, problem: noRecipient } = readRecipients(job, ({ value }) => value, 'Needs an address.')
+    const problem = [
       noRecipient,
       whatItCannotCarry(inForms(readContent(job), capabilities.sms), capabilities.sms),
     ].find((reason) => reason !== undefined)
-    return refused === undefined ? { sends: recipients } : { refused }
+    return problem === undefined ? { sends: recipients } : { problem }
   }
   const clientSecret = 'secret'
   const url = `https://relay.test${path}`

@@ -194,9 +194,9 @@ test.each<[string, Record<string, string>, string]>([
   expect(await post({ body, headers })).toEqual({ statusCode: 401, body: '' })
   expect(sqs.messages).toEqual([])
   expect(lines).toEqual([
-    { level: 'warn', message: 'Webhook refused', why, traceId: 'request-1', url, headers: Object.keys(headers) },
+    { level: 'warn', message: 'Webhook rejected', why, traceId: 'request-1', url, headers: Object.keys(headers) },
   ])
-  expect(counts).toEqual({ WebhooksRefused: 1 })
+  expect(counts).toEqual({ WebhooksRejected: 1 })
   const values = Object.values(headers).filter((value) => value.length > 2)
   expect(values.filter((value) => everything().includes(value))).toEqual([])
 })
@@ -266,7 +266,7 @@ test('a flood of forgeries is refused with few looks at the secret', async () =>
     pass(1)
   }
 
-  expect(counts).toEqual({ WebhooksRefused: 30 })
+  expect(counts).toEqual({ WebhooksRejected: 30 })
   expect(secretsManager.reads).toHaveLength(3)
 })
 
@@ -524,7 +524,7 @@ test('a body of more than a mebibyte is taken, if it is signed', async () => {
   expect(await post({ body: large })).toEqual({ statusCode: 204 })
   const [job] = deliveries() as [{ rawBody: string }]
   expect(gunzip(job.rawBody).toString()).toBe(large)
-  expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRefused: 1 })
+  expect(counts).toEqual({ MessagesAccepted: 1, WebhooksRejected: 1 })
 })
 
 test.each([900_000, 3_000_000])(
@@ -601,7 +601,7 @@ test('whatever comes unsigned is refused, and nothing is queued', async () => {
     }),
   )
   expect(sqs.messages).toEqual([])
-  expect(Object.keys(counts)).toEqual(['WebhooksRefused'])
+  expect(Object.keys(counts)).toEqual(['WebhooksRejected'])
 })
 
 test('what people wrote, who they are and what is secret appear in no log line, whatever happens', async () => {

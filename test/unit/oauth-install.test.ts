@@ -276,8 +276,8 @@ describe('no portal is kept, and a page that the manual explains says why, where
     expect(answer.statusCode).toBe(statusCode)
     expect(manual).toContain(`| ${titleOf(answer)} | ${statusCode} |`)
     expect(world.portal()).toBeUndefined()
-    expect(world.telemetry.counts).toMatchObject({ InstallsRefused: 1 })
-    expect(world.telemetry.lines.at(-1)).toMatchObject({ level: 'warn', message: 'Installation refused', reason })
+    expect(world.telemetry.counts).toMatchObject({ InstallsFailed: 1 })
+    expect(world.telemetry.lines.at(-1)).toMatchObject({ level: 'warn', message: 'Installation failed', reason })
   }
 })
 
@@ -289,7 +289,7 @@ describe('the second time', () => {
 
     expect(again).toMatchObject({ statusCode: 409, body: expect.stringContaining('done already') })
     expect(world.requests).toHaveLength(1)
-    expect(world.telemetry.counts).toMatchObject({ InstallsRefused: 1 })
+    expect(world.telemetry.counts).toMatchObject({ InstallsFailed: 1 })
   })
 
   test('a nonce is remembered for longer than its state is good, and then forgotten', async () => {

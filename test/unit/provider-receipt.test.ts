@@ -241,7 +241,7 @@ test('a secret that was rotated since it was read is fetched again', async () =>
 
   expect(await post({ secrets: [stranger] })).toEqual({ statusCode: 204 })
   expect(secretsManager.reads).toHaveLength(2)
-  expect(counts).not.toHaveProperty('ReceiptsRefused')
+  expect(counts).not.toHaveProperty('ReceiptsRejected')
 })
 
 test('an account that has got a secret of its own since is found again', async () => {
@@ -288,9 +288,9 @@ test.each<[string, Record<string, string>, string]>([
   expect(await post({ headers })).toEqual({ statusCode: 401, body: '' })
   expect(updates()).toEqual([])
   expect(lines).toEqual([
-    { level: 'warn', message: 'Receipt refused', statusCode: 401, why, channelId: '2300310', traceId: 'request-1' },
+    { level: 'warn', message: 'Receipt rejected', statusCode: 401, why, channelId: '2300310', traceId: 'request-1' },
   ])
-  expect(counts).toEqual({ ReceiptsRefused: 1 })
+  expect(counts).toEqual({ ReceiptsRejected: 1 })
   expect(everything()).not.toMatch(/v1,|whsec_/)
 })
 
@@ -301,7 +301,7 @@ test('a channel that has no secret is unknown, and the log names it', async () =
   expect(lines).toEqual([
     {
       level: 'warn',
-      message: 'Receipt refused',
+      message: 'Receipt rejected',
       statusCode: 404,
       why: 'no secret for this channel',
       channelId: '99',
@@ -309,7 +309,7 @@ test('a channel that has no secret is unknown, and the log names it', async () =
       traceId: 'request-1',
     },
   ])
-  expect(counts).toEqual({ ReceiptsRefused: 1 })
+  expect(counts).toEqual({ ReceiptsRejected: 1 })
 })
 
 test.each([undefined, '', 'channel', '1'.repeat(21), '../app', '२३'])(
@@ -336,7 +336,7 @@ test.each([
   })
   expect(updates()).toEqual([])
   expect(lines).toMatchObject([{ statusCode: 400, why: problem, channelId: '2300310' }])
-  expect(counts).toEqual({ ReceiptsRefused: 1 })
+  expect(counts).toEqual({ ReceiptsRejected: 1 })
 })
 
 test.each([
@@ -433,7 +433,7 @@ test("a provider's question whether the URL is ours is answered in plain text", 
     receive: ({ method, url }) =>
       method === 'GET'
         ? { kind: 'handshake', answer: new URL(url).searchParams.get('challenge') ?? '' }
-        : { kind: 'refused', why: 'not a question' },
+        : { kind: 'rejected', why: 'not a question' },
   })
 
   expect(await post({ method: 'GET', query: '?challenge=1158201444' })).toEqual({
@@ -649,7 +649,7 @@ test('whatever comes unsigned is refused, and nothing is queued', async () => {
     }),
   )
   expect(updates()).toEqual([])
-  expect(Object.keys(counts)).toEqual(['ReceiptsRefused'])
+  expect(Object.keys(counts)).toEqual(['ReceiptsRejected'])
 })
 
 test('no reason, no address and no secret appears in a log line, whatever happens', async () => {

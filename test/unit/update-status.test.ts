@@ -444,7 +444,7 @@ describe("HubSpot's answers", () => {
     await world.rest()
 
     const said = '(HTTP 400, VALIDATION_ERROR, Invalid input, correlationId c-2)'
-    const reason = `HubSpot refuses the status, 5 times in 5 minutes ${said}`
+    const reason = `HubSpot rejects the status, 5 times in 5 minutes ${said}`
     expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason } }])
   })
 
@@ -467,7 +467,7 @@ describe("HubSpot's answers", () => {
     await world.rest()
 
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
-    expect(world.counts['CorrectionsRefused']).toBe(1)
+    expect(world.counts['CorrectionsRejected']).toBe(1)
     expect(item().marks).toEqual([])
   })
 
@@ -716,7 +716,7 @@ describe('a refusal that HubSpot does not document', () => {
 
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED', errorMessage: reason.slice(0, 100) })
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
-    expect(world.counts['ReasonsRefused']).toBe(1)
+    expect(world.counts['ReasonsRejected']).toBe(1)
   })
 
   test('FAILED that is refused for any reason is told without one', async () => {
@@ -744,7 +744,7 @@ describe('a refusal that HubSpot does not document', () => {
 
     expect(world.hubspot.patches.length).toBeLessThanOrEqual(20 * 5 + 280 * 2)
     expect(world.statusUpdatesDeadLetters.messages).toHaveLength(300)
-    expect(world.counts['RefusedAlike']).toBeGreaterThan(0)
+    expect(world.counts['SystematicRejections']).toBeGreaterThan(0)
   })
 
   test('messages that are nowhere to be found, one after another, do not eat up the limit either', async () => {
@@ -787,7 +787,7 @@ describe('a refusal that HubSpot does not document', () => {
     await send('sent')
     await world.rest()
 
-    expect([...world.portalsTable.items.keys()].filter((pk) => pk.startsWith('refusals#'))).toEqual([])
+    expect([...world.portalsTable.items.keys()].filter((pk) => pk.startsWith('rejections#'))).toEqual([])
   })
 })
 
@@ -1395,6 +1395,6 @@ test('how old a message is the ledger knows, where a receipt does not say it: Hu
   await world.step()
 
   expect(world.lines.findLast((line) => 'message' in line && line.message === 'Waiting')).toMatchObject({
-    reason: expect.stringMatching(/^HubSpot refuses the status/),
+    reason: expect.stringMatching(/^HubSpot rejects the status/),
   })
 })

@@ -27,7 +27,7 @@ export const forward: ReceiptAdapter<ForwardAccount> = {
 
   receive(request, { secrets }) {
     const whys = secrets.map((secret) => signatureProblem(request, secret))
-    if (!whys.includes(undefined)) return { kind: 'refused', why: whys[0] ?? 'no secret' }
+    if (!whys.includes(undefined)) return { kind: 'rejected', why: whys[0] ?? 'no secret' }
     return read(request.body)
   },
 }

@@ -8,7 +8,7 @@ import { catalogue } from './reasons.ts'
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
 const optionalText = z.string().optional().catch(undefined)
-const Refused = z.object({
+const ErrorResponse = z.object({
   message: z.string(),
   details: z.array(z.object({ property: optionalText, message: optionalText }).catch({})).catch([]),
 })
@@ -22,17 +22,17 @@ export function outcomeFrom(
   if (status === 200 || wasTaken)
     return { outcome: 'sent', status: 'sent', providerMessageId: Sent.safeParse(json).data?.sentMessages[0].id }
 
-  const refused = Refused.safeParse(json).data
-  const isOfMonth = status === 429 && refused?.message.startsWith('You have reached your monthly limit')
+  const error = ErrorResponse.safeParse(json).data
+  const isOfMonth = status === 429 && error?.message.startsWith('You have reached your monthly limit')
   const isAgain = [401, 403, 404, 409].includes(status) || (againStatuses.has(status) && !isOfMonth)
-  if (refused && status >= 400 && status < 500 && !isAgain) {
-    const field = refused.details[0]?.property?.replace(/^messages\[\d+\]\./, '')
-    const words = field === undefined ? refused.message : `The property, '${field}'`
-    const detail = [...new Set(refused.details.flatMap(({ message }) => message ?? []))].join('. ')
+  if (error && status >= 400 && status < 500 && !isAgain) {
+    const field = error.details[0]?.property?.replace(/^messages\[\d+\]\./, '')
+    const words = field === undefined ? error.message : `The property, '${field}'`
+    const detail = [...new Set(error.details.flatMap(({ message }) => message ?? []))].join('. ')
     return rejected(reasonForWords(words, { own, catalogue, code: status, detail }), status)
   }
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
-  if (status === 401 || (refused && [403, 404].includes(status)))
+  if (status === 401 || (error && [403, 404].includes(status)))
     throw new AccountError(`LINE does not accept the channel access token of this account (HTTP ${status})`)
   throw new RetryableError(`LINE answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),

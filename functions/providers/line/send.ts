@@ -34,9 +34,9 @@ export const line: SendAdapter<LineAccount, Push> = {
   plan(job) {
     const content = inForms(readContent(job), capabilities)
     const needs = 'LINE needs the id of a user, group or room, which it gives when somebody writes to the account.'
-    const { recipients, refused: noRecipient } = readRecipients(job, idOf, needs)
-    const refused = [noRecipient, whatItCannotCarry(content, capabilities)].filter((reason) => reason !== undefined)
-    if (refused.length > 0) return { refused: refused.join(' ') }
+    const { recipients, problem: noRecipient } = readRecipients(job, idOf, needs)
+    const problems = [noRecipient, whatItCannotCarry(content, capabilities)].filter((reason) => reason !== undefined)
+    if (problems.length > 0) return { problem: problems.join(' ') }
     const groups = inGroups(messagesOf(content))
     return { sends: recipients.flatMap((to) => groups.map((messages) => ({ to, messages }))) }
   },

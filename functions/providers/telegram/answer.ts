@@ -7,7 +7,7 @@ import { AccountError, NumericCode, rejected } from '../verdict.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
-export const Refused = z.object({
+export const ErrorResponse = z.object({
   ok: z.literal(false),
   error_code: NumericCode,
   description: z.string().catch(''),
@@ -27,22 +27,22 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
   const taken = Taken.safeParse(json).data
   if (taken) return { outcome: 'sent', status: 'sent', providerMessageId: String(taken.result.message_id) }
 
-  const refused = Refused.safeParse(json).data
-  const code = refused?.error_code ?? status
-  const words = refused?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
+  const error = ErrorResponse.safeParse(json).data
+  const code = error?.error_code ?? status
+  const words = error?.description.replace(/^(\[Error\]: )?(Bad Request|Forbidden): /, '') ?? ''
   const inWords = tooMuch.exec(words)?.[1]
   if (code === 429 || inWords) {
-    const seconds = refused?.parameters?.retry_after ?? inWords
+    const seconds = error?.parameters?.retry_after ?? inWords
     const retryAfter = seconds === undefined ? undefined : { seconds: Number(seconds) }
     throw new RetryableError('Telegram takes no more messages just now', { retryAfter })
   }
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
-  if (refused && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
+  if (error && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
     throw new AccountError(
       `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
     )
   const isRefusal = code >= 300 && code < 500 && code !== 408
-  if (refused && isRefusal) return rejected(reasonForWords(words, { own, catalogue, code }), code)
+  if (error && isRefusal) return rejected(reasonForWords(words, { own, catalogue, code }), code)
   // Not Telegram's words: something before it has answered, which passed nothing on.
   if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
   return { outcome: 'in doubt' }

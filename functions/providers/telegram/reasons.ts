@@ -77,7 +77,7 @@ export const catalogue: Catalogue = {
 }
 
 /**
- * Refusals that are about the bot and not about the message: its token, the server that it has moved to, or Telegram's having
+ * Rejections that are about the bot and not about the message: its token, the server that it has moved to, or Telegram's having
  * frozen it.
  */
 export const aboutTheBot = {

@@ -5,7 +5,7 @@ import { lostAnswer } from '../lost-answer.ts'
 import type { SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { TelegramAccount, truth } from './account.ts'
-import { outcomeFrom, Refused } from './answer.ts'
+import { ErrorResponse, outcomeFrom } from './answer.ts'
 import { capabilities } from './capabilities.ts'
 
 /** A call of the Bot API. */
@@ -24,11 +24,11 @@ export const telegram: SendAdapter<TelegramAccount, Call> = {
     const content = inForms(readContent(job), capabilities)
     const sent = linksInText(content)
     const needs = 'Telegram needs the id of a chat: the customer has to write to the bot first.'
-    const { recipients, refused: noRecipient } = readRecipients(job, chatOf, needs)
-    const refused = [noRecipient, whatItCannotCarry({ ...content, text: sent.text }, capabilities)].filter(
+    const { recipients, problem: noRecipient } = readRecipients(job, chatOf, needs)
+    const problems = [noRecipient, whatItCannotCarry({ ...content, text: sent.text }, capabilities)].filter(
       (one) => one !== undefined,
     )
-    if (refused.length > 0) return { refused: refused.join(' ') }
+    if (problems.length > 0) return { problem: problems.join(' ') }
     return { sends: recipients.flatMap((chat) => calls(chat, sent)) }
   },
 
@@ -42,7 +42,7 @@ export const telegram: SendAdapter<TelegramAccount, Call> = {
       const call = (to: typeof body) => fetchJson(url, { method: 'POST', headers, body: JSON.stringify(to) })
       const answer = await call(body)
       // A group that has become a supergroup has another id, and nothing was sent to this one.
-      const chat_id = Refused.safeParse(answer.json).data?.parameters?.migrate_to_chat_id
+      const chat_id = ErrorResponse.safeParse(answer.json).data?.parameters?.migrate_to_chat_id
       return outcomeFrom(chat_id === undefined ? answer : await call({ ...body, chat_id }), { own: reasons })
     } catch (error) {
       return lostAnswer(error, 'Telegram could not be reached')

@@ -38,11 +38,11 @@ export const twilio: ReceiptAdapter<TwilioAccount> = {
 
   receive({ url, urlByHost = url, header, body, now }, account): Receipt {
     const signature = header('x-twilio-signature')
-    if (!signature) return { kind: 'refused', why: 'no X-Twilio-Signature' }
-    if (!URL.canParse(url)) return { kind: 'refused', why: 'no URL' }
+    if (!signature) return { kind: 'rejected', why: 'no X-Twilio-Signature' }
+    if (!URL.canParse(url)) return { kind: 'rejected', why: 'no URL' }
     const urls = new Set([url, urlByHost].flatMap((called) => [called, ...asGiven(called)]))
     const isGenuine = (token: string) => [...urls].some((url) => verify({ url, body }, signature, token))
-    if (!account.authTokens.some(isGenuine)) return { kind: 'refused', why: 'X-Twilio-Signature does not match' }
+    if (!account.authTokens.some(isGenuine)) return { kind: 'rejected', why: 'X-Twilio-Signature does not match' }
 
     const query = new URL(url).searchParams
     const fields = Fields.safeParse(read(body, { isJson: query.has(bodyHash) })).data

@@ -34,13 +34,13 @@ export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
     const takes = capabilities[account.channel]
     const content = inForms(readContent(job), takes)
     const needs = `This channel needs ${needsCountryCode}`
-    const { recipients, refused: noRecipient } = readRecipients(
+    const { recipients, problem: noRecipient } = readRecipients(
       job,
       (identifier) => addressOf(identifier, account),
       needs,
     )
-    const refused = [noRecipient, whatItCannotCarry(content, takes)].filter((reason) => reason !== undefined)
-    if (refused.length > 0) return { refused: refused.join(' ') }
+    const problems = [noRecipient, whatItCannotCarry(content, takes)].filter((reason) => reason !== undefined)
+    if (problems.length > 0) return { problem: problems.join(' ') }
     const parts = partsOf(content, takes)
     return { sends: recipients.flatMap((to) => parts.map((part) => ({ to, ...part }))) }
   },

@@ -63,7 +63,7 @@ export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
   receive(request, account) {
     if (request.method === 'GET') return handshake(request, account)
     const why = signatureProblem(request, account)
-    if (why !== undefined) return { kind: 'refused', why }
+    if (why !== undefined) return { kind: 'rejected', why }
     const body = Body.safeParse(parseJson(Buffer.from(request.body).toString())).data
     if (!body) return { kind: 'unreadable', problem: 'not a webhook of the WhatsApp Business Platform' }
 
@@ -118,7 +118,7 @@ function handshake({ url }: ReceiptRequest, account: WhatsAppAccount): Receipt {
   const token = query?.get('hub.verify_token') ?? ''
   const answer = query?.get('hub.challenge') ?? ''
   const isOurs = 'verifyToken' in account && equalInConstantTime(token, account.verifyToken)
-  if (!isOurs || query?.get('hub.mode') !== 'subscribe') return { kind: 'refused', why: 'another verify token' }
+  if (!isOurs || query?.get('hub.mode') !== 'subscribe') return { kind: 'rejected', why: 'another verify token' }
   return { kind: 'handshake', answer }
 }
 

@@ -29,7 +29,7 @@ export const whatsapp: SendAdapter<WhatsAppAccount, Part> = {
   plan(job, { country }) {
     const content = inForms(readContent(job), capabilities)
     const needs = `WhatsApp needs ${needsCountryCode}`
-    const { recipients, refused: noRecipient } = readRecipients(
+    const { recipients, problem: noRecipient } = readRecipients(
       job,
       (identifier) => customerOf(identifier, country),
       needs,
@@ -38,13 +38,13 @@ export const whatsapp: SendAdapter<WhatsAppAccount, Part> = {
     const sends = recipients
       .map(written)
       .flatMap((customer) => messages.map((message) => ({ ...customer, ...message })))
-    const refused = [
+    const problems = [
       noRecipient,
       whatItCannotCarry(content, content.quickReplies.length > 0 ? { ...capabilities, text: caption } : capabilities),
       content.quickReplies.length > 0 && refusalOfButtons(content),
       !fits(job, sends.length) && 'The ids of this message are longer than what WhatsApp returns.',
     ].filter((reason) => typeof reason === 'string')
-    return refused.length > 0 ? { refused: refused.join(' ') } : { sends }
+    return problems.length > 0 ? { problem: problems.join(' ') } : { sends }
   },
 
   describe: (part) => ({

@@ -47,7 +47,7 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
         reason: item.reason,
         sends: sendsOf(item),
         told: item.told,
-        refused: item.refused,
+        rejected: item.rejected,
         waiting: waitingFor(item, await lettersOf(found, terminal, item), Date.now()),
         hubspot: await askHubSpot(found, item),
         // A provider's times are its own, and receipts overtake each other.

@@ -120,7 +120,7 @@ async function tried(deployment: Deployment, entry: Imported, check: boolean): P
   return undefined
 }
 
-function problemOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'refused'; problem: string }): Problem {
+function problemOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'rejected'; problem: string }): Problem {
   if (kind === 'busy') return { sentence: `HubSpot cannot be asked now (${problem})`, remedy: 'Try again in a while.' }
   if (kind === 'revoked')
     return {

@@ -62,7 +62,7 @@ export const shortWaits = () => ({
   // On a busy machine a receipt takes longer, and is not to come too late for that.
   UNCONFIRMED_AFTER_SECONDS: String(Math.round(3 * slowness())),
   HUBSPOT_LATE_EFFECT_SECONDS: '6',
-  HUBSPOT_REFUSED_FOR_SECONDS: '3',
+  HUBSPOT_REJECTED_FOR_SECONDS: '3',
 })
 
 /**

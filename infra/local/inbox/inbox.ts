@@ -17,7 +17,11 @@ import { watchMessages } from './watch.ts'
 
 /** How a relay is started that somebody watches: what takes minutes when deployed takes seconds. */
 export const shortened = {
-  environment: { UNCONFIRMED_AFTER_SECONDS: '30', HUBSPOT_LATE_EFFECT_SECONDS: '6', HUBSPOT_REFUSED_FOR_SECONDS: '10' },
+  environment: {
+    UNCONFIRMED_AFTER_SECONDS: '30',
+    HUBSPOT_LATE_EFFECT_SECONDS: '6',
+    HUBSPOT_REJECTED_FOR_SECONDS: '10',
+  },
   overrides: { visibilityTimeoutSeconds: 10, maxReceiveCount: maxReceives },
 }
 

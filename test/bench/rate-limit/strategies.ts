@@ -51,7 +51,7 @@ const unlimited = (now: () => number) => ({
   observeLimit: async () => {},
   exceeded: async () => now(),
   succeeded: () => {},
-  refusals: { note: async () => ({ isSystematic: false }), recovered: async () => {} },
+  rejections: { note: async () => ({ isSystematic: false }), recovered: async () => {} },
 })
 
 /** For update-status a 429 moves the shared limiter. Without one, it is busy like any other server. */

@@ -32,7 +32,7 @@ beforeAll(async () => {
   note = join(folder, 'note.json')
   local = await startLocalRelay({
     behaviour: { requestsPer10Seconds: 1000 },
-    environment: { HUBSPOT_REFUSED_FOR_SECONDS: '1' },
+    environment: { HUBSPOT_REJECTED_FOR_SECONDS: '1' },
     overrides: { visibilityTimeoutSeconds: 1 },
   })
   service = await local.addChannelAccount(account, { conduct: () => ({}) })

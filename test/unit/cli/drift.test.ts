@@ -13,7 +13,7 @@ test.each<[string, Partial<LedgerItem>, string]>([
   ['of which nothing is known', {}, 'nothing known'],
   ['whose word is told', { known: 'delivered', told: told('SENT') }, 'told'],
   ['that HubSpot calls SENT by itself', { known: 'sent' }, 'told'],
-  ['whose correction HubSpot refused', { known: 'failed', told: told('SENT'), refused: 'FAILED' }, 'told'],
+  ['whose correction HubSpot refused', { known: 'failed', told: told('SENT'), rejected: 'FAILED' }, 'told'],
   ['that a job is telling', { known: 'failed', marks: [mark('failed', now)] }, 'under way'],
   ['that failed, while HubSpot says SENT', { known: 'failed', told: told('SENT') }, 'untold'],
   ['that failed, and HubSpot was told nothing', { known: 'failed' }, 'untold'],

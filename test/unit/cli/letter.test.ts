@@ -7,7 +7,7 @@ import { delivery, update } from '../../support/world.ts'
 const hour = 3_600_000
 const now = Date.parse('2026-11-22T12:00:00Z')
 const ours = {
-  reason: 'HubSpot refuses the status',
+  reason: 'HubSpot rejects the status',
   attempts: 3,
   since: '2026-11-22T10:00:00.000Z',
   at: '2026-11-22T11:00:00.000Z',
@@ -34,7 +34,7 @@ test('a letter of SQS is as old as its job, and says how often it was received',
 test('a redriven letter that SQS brought back says both', () => {
   const letter = read({ deadLetter: ours, job: update('sent') }, { attributes: { DeadLetterQueueSourceArn: 'arn' } })
 
-  expect(letter.reason).toBe('Received 5 times without success, redriven after: HubSpot refuses the status')
+  expect(letter.reason).toBe('Received 5 times without success, redriven after: HubSpot rejects the status')
 })
 
 test.each([
@@ -63,7 +63,7 @@ test('a redriven job starts again, whatever it took along', () => {
 
 test.each([
   [{}, true],
-  [{ portal: '1', message: 'm', reason: 'REFUSES', olderThan: hour, newerThan: 3 * hour }, true],
+  [{ portal: '1', message: 'm', reason: 'REJECTS', olderThan: hour, newerThan: 3 * hour }, true],
   [{ portal: '2' }, false],
   [{ message: 'n' }, false],
   [{ reason: 'accepts' }, false],

@@ -111,16 +111,16 @@ test.each<[number, string | undefined, UpdateAnswer]>([
   [
     403,
     '{"category":"FORBIDDEN"}',
-    { kind: 'refused', status: 403, alike: '403, FORBIDDEN', problem: 'HTTP 403, FORBIDDEN' },
+    { kind: 'rejected', status: 403, alike: '403, FORBIDDEN', problem: 'HTTP 403, FORBIDDEN' },
   ],
-  [404, undefined, { kind: 'refused', status: 404, alike: '404', problem: 'HTTP 404' }],
-  [404, '<html>Not Found</html>', { kind: 'refused', status: 404, alike: '404', problem: 'HTTP 404' }],
-  [409, '{"message":"Conflict"}', { kind: 'refused', status: 409, alike: '409', problem: 'HTTP 409, Conflict' }],
+  [404, undefined, { kind: 'rejected', status: 404, alike: '404', problem: 'HTTP 404' }],
+  [404, '<html>Not Found</html>', { kind: 'rejected', status: 404, alike: '404', problem: 'HTTP 404' }],
+  [409, '{"message":"Conflict"}', { kind: 'rejected', status: 409, alike: '409', problem: 'HTTP 409, Conflict' }],
   [
     400,
     example('hubspot/error-validation'),
     {
-      kind: 'refused',
+      kind: 'rejected',
       status: 400,
       alike: '400, VALIDATION_ERROR, CustomChannelsError.INVALID_CHANNEL_CAPABILITY_VALUES',
       problem: `HTTP 400, VALIDATION_ERROR, CustomChannelsError.INVALID_CHANNEL_CAPABILITY_VALUES, Invalid input JSON on line 1, column 16, ${correlationId}`,
@@ -130,15 +130,15 @@ test.each<[number, string | undefined, UpdateAnswer]>([
     400,
     example('hubspot/error-bare'),
     {
-      kind: 'refused',
+      kind: 'rejected',
       status: 400,
       alike: '400',
       problem: `HTTP 400, There was a problem with the request., ${correlationId}`,
     },
   ],
-  [405, undefined, { kind: 'refused', status: 405, alike: '405', problem: 'HTTP 405' }],
-  [414, '<html>URI Too Long</html>', { kind: 'refused', status: 414, alike: '414', problem: 'HTTP 414' }],
-  [415, undefined, { kind: 'refused', status: 415, alike: '415', problem: 'HTTP 415' }],
+  [405, undefined, { kind: 'rejected', status: 405, alike: '405', problem: 'HTTP 405' }],
+  [414, '<html>URI Too Long</html>', { kind: 'rejected', status: 414, alike: '414', problem: 'HTTP 414' }],
+  [415, undefined, { kind: 'rejected', status: 415, alike: '415', problem: 'HTTP 415' }],
   [423, undefined, { kind: 'busy', status: 423, problem: 'HTTP 423' }],
   [
     429,
@@ -197,7 +197,7 @@ test.each([
 test('where the body has no correlation id, the header has', async () => {
   const { update } = setUp({ status: 400, body: '<html>', headers: { 'x-hubspot-correlation-id': 'c-1' } })
 
-  expect(await update()).toMatchObject({ kind: 'refused', problem: 'HTTP 400, correlationId c-1' })
+  expect(await update()).toMatchObject({ kind: 'rejected', problem: 'HTTP 400, correlationId c-1' })
 })
 
 test('an error field of another type hides none of the others', async () => {
@@ -209,7 +209,7 @@ test('an error field of another type hides none of the others', async () => {
 test('a long message is cut', async () => {
   const { update } = setUp({ status: 400, body: JSON.stringify({ message: 'x'.repeat(5000) }) })
 
-  expect(await update()).toMatchObject({ kind: 'refused', problem: `HTTP 400, ${'x'.repeat(1000)}` })
+  expect(await update()).toMatchObject({ kind: 'rejected', problem: `HTTP 400, ${'x'.repeat(1000)}` })
 })
 
 test('a request that may have arrived and got no answer is in doubt, one that did not arrive may be repeated at once', async () => {

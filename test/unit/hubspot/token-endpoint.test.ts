@@ -134,7 +134,7 @@ describe('an endpoint that gives no token', () => {
     world.answers.push({ status, json: { error: 'Not Found' } })
 
     await expect(world.tokens().get('1')).rejects.toThrow(NoAccess)
-    expect(world.telemetry.counts).toEqual({ AccessRefused: 1 })
+    expect(world.telemetry.counts).toEqual({ AccessDenied: 1 })
     world.pass(60_000)
     expect(await world.tokens().get('1')).toBe('access-2')
   })

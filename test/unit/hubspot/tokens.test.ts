@@ -118,10 +118,10 @@ describe('ahead of its end', () => {
 describe('a refused token', () => {
   test('is not used again because another record of the batch asks for one at the same time', async () => {
     const world = createWorld()
-    world.portal({ accessToken: 'refused', accessTokenExpiresAt: world.now() + 30 * minute })
+    world.portal({ accessToken: 'rejected', accessTokenExpiresAt: world.now() + 30 * minute })
     const tokens = world.cold()
 
-    const [, renewed] = await Promise.all([tokens.get(portalId), tokens.renew(portalId, 'refused')])
+    const [, renewed] = await Promise.all([tokens.get(portalId), tokens.renew(portalId, 'rejected')])
 
     expect(renewed).toBe('access-1')
   })
@@ -149,7 +149,7 @@ describe('the app secret', () => {
 
   test('is read again where HubSpot refuses it: it may have been rotated', async () => {
     const world = createWorld()
-    world.answers.push({ kind: 'refused', problem: 'HTTP 400, BAD_CLIENT_SECRET' })
+    world.answers.push({ kind: 'rejected', problem: 'HTTP 400, BAD_CLIENT_SECRET' })
     world.rotateTo('next')
 
     expect(await world.cold().get(portalId)).toBe('access-2')
@@ -158,7 +158,7 @@ describe('the app secret', () => {
 
   test('that stays wrong makes messages wait a minute, and counts no portal as revoked', async () => {
     const world = createWorld()
-    world.answers.push({ kind: 'refused', problem: 'HTTP 400, BAD_CLIENT_SECRET' })
+    world.answers.push({ kind: 'rejected', problem: 'HTTP 400, BAD_CLIENT_SECRET' })
 
     await expect(world.cold().get(portalId)).rejects.toThrow(NoAccess)
     await expect(world.cold().get(portalId)).rejects.toThrow(NoAccess)
@@ -166,7 +166,7 @@ describe('the app secret', () => {
     world.pass(minute)
 
     expect(await world.cold().get(portalId)).toBe('access-2')
-    expect(world.telemetry.counts).toEqual({ AccessRefused: 1 })
+    expect(world.telemetry.counts).toEqual({ AccessDenied: 1 })
   })
 })
 

@@ -17,20 +17,20 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
   ...fields,
 })
 
-/** What becomes of an update that has been refused so three times before, over five minutes. */
-function refusedForTheFourthTime(status: number) {
-  const refused = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
-  const answer: UpdateAnswer = { kind: 'refused', problem: `HTTP ${status}`, status, alike: 'the same' }
-  return outcomeOf(answer, asked({ attempts: Attempts.parse({ refused }) }))
+/** What becomes of an update that has been rejected so three times before, over five minutes. */
+function rejectedForTheFourthTime(status: number) {
+  const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
+  const answer: UpdateAnswer = { kind: 'rejected', problem: `HTTP ${status}`, status, alike: 'the same' }
+  return outcomeOf(answer, asked({ attempts: Attempts.parse({ rejected }) }))
 }
 
 test.each([400, 422])(
   'a reason that HubSpot may not like is shortened before the word is given up: HTTP %i',
   (status) => {
-    expect(refusedForTheFourthTime(status)).toMatchObject({ kind: 'reword', attempts: { wording: 'short' } })
+    expect(rejectedForTheFourthTime(status)).toMatchObject({ kind: 'reword', attempts: { wording: 'short' } })
   },
 )
 
 test.each([403, 404, 409])('a message that is not there is not there for its reason: HTTP %i', (status) => {
-  expect(refusedForTheFourthTime(status)).toMatchObject({ kind: 'give up' })
+  expect(rejectedForTheFourthTime(status)).toMatchObject({ kind: 'give up' })
 })

@@ -154,7 +154,7 @@ describe('a job that told HubSpot', () => {
     ['another word', { known: 'read' }, 'more is known'],
     ['nothing', {}, 'more is known'],
   ] as const)('settles where an agent reads the same by now, else tells again: %s', (_, fields, answer) => {
-    const settled = recordTold(item({ ...fields, marks }), { ...failed, refused: false }, noted)
+    const settled = recordTold(item({ ...fields, marks }), { ...failed, rejected: false }, noted)
 
     expect(settled.answer).toBe(answer)
     expect(settled.next?.marks).toEqual(answer === 'recorded' ? [marks[1]] : undefined)
@@ -164,21 +164,24 @@ describe('a job that told HubSpot', () => {
     const sent = { told: { status: 'sent', word: 'SENT', errorMessage: undefined } } as const
 
     expect(
-      recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, refused: false }, { mark: 'sent', at }).answer,
+      recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, rejected: false }, { mark: 'sent', at })
+        .answer,
     ).toBe('recorded')
   })
 
-  test('records the word as told, or as refused beside the one that was told before', () => {
+  test('records the word as told, or as rejected beside the one that was told before', () => {
     const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, marks })
 
-    expect(recordTold(known, { ...failed, refused: false }, noted).next).toMatchObject({ told: { word: 'FAILED', at } })
-    expect(recordTold(known, { ...failed, refused: false }, noted).next!.refused).toBeUndefined()
-    expect(recordTold(known, { ...failed, refused: true }, noted).next).toMatchObject({
-      told: { word: 'SENT', at: 'before' },
-      refused: 'FAILED',
+    expect(recordTold(known, { ...failed, rejected: false }, noted).next).toMatchObject({
+      told: { word: 'FAILED', at },
     })
-    expect(recordTold(known, { ...failed, refused: true }, noted).next!.timeline.at(-1)!.what).toBe(
-      'HubSpot refused FAILED',
+    expect(recordTold(known, { ...failed, rejected: false }, noted).next!.rejected).toBeUndefined()
+    expect(recordTold(known, { ...failed, rejected: true }, noted).next).toMatchObject({
+      told: { word: 'SENT', at: 'before' },
+      rejected: 'FAILED',
+    })
+    expect(recordTold(known, { ...failed, rejected: true }, noted).next!.timeline.at(-1)!.what).toBe(
+      'HubSpot rejected FAILED',
     )
   })
 })
@@ -362,7 +365,7 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
         }
       }
       if (job.step === 'settle') {
-        const result = { told: JSON.parse(job.said), refused: false }
+        const result = { told: JSON.parse(job.said), rejected: false }
         const settled = recordTold(state.item, result, { mark: markOf(message), at })
         if (settled.answer === 'recorded') yield changed({ item: settled.next! }, { step: 'done', said: '' })
         else yield changed({}, { step: 'tell', said: '' })

@@ -55,7 +55,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
 
   const sendsOf = (fields: Partial<DeliveryJob> = {}, to = account()) => {
     const plan = adapter.plan({ ...job, ...fields }, to)
-    return 'sends' in plan ? plan.sends : expect.fail(plan.refused)
+    return 'sends' in plan ? plan.sends : expect.fail(plan.problem)
   }
   /** Makes the send at an index, and gives what came of it or what was thrown. */
   async function send(
@@ -109,7 +109,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
 
       expect(sendsOf({ text: 'x'.repeat(longest) })).toHaveLength(1)
       expect(adapter.plan({ ...job, text: 'x'.repeat(longest + 1) }, account())).toEqual({
-        refused: expect.stringContaining(String(longest)),
+        problem: expect.stringContaining(String(longest)),
       })
     })
 
@@ -119,7 +119,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       ['with a file that has no address', { attachments: [{ type: 'FILE', fileId: '1' }] }],
       ['with a location', { attachments: [{ type: 'LOCATION' }] }],
     ])('refuses a message %s with a sentence', (_, fields) => {
-      expect(adapter.plan({ ...job, ...fields }, account())).toEqual({ refused: expect.stringMatching(/^[A-Z].+\.$/) })
+      expect(adapter.plan({ ...job, ...fields }, account())).toEqual({ problem: expect.stringMatching(/^[A-Z].+\.$/) })
     })
 
     test.skipIf(!harness.longestText)('makes one send for each recipient', async () => {
@@ -161,7 +161,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       expect(await send(answers.taken[0]!, { to })).toMatchObject({ outcome: 'sent', status: 'sent' })
     })
 
-    test.each(answers.refused)('takes %o for final, with a reason', async ({ code, ...answer }) => {
+    test.each(answers.rejected)('takes %o for final, with a reason', async ({ code, ...answer }) => {
       const outcome = await send(answer)
 
       expect(outcome).toEqual(expect.objectContaining({ outcome: 'rejected', reason: expect.stringMatching(/\w{3}/) }))
@@ -171,7 +171,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
 
     test("shows the team's own sentence for a code", async () => {
       if (!('reasons' in (account() as object))) return expect(name).toBe('forward')
-      const { code, key = code!, ...answer } = answers.refused[0]!
+      const { code, key = code!, ...answer } = answers.rejected[0]!
 
       const outcome = await send(answer, { to: account({ reasons: { [key]: 'Call the customer instead' } }) })
 
@@ -312,7 +312,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       const request = await reported('delivered')
       for (const header of signature!.headers)
         expect(receive({ ...request, headers: { ...request.headers, [header]: '' } })).toMatchObject({
-          kind: 'refused',
+          kind: 'rejected',
         })
     })
 
@@ -325,7 +325,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
         fc.property(fc.constantFrom(...parts), fc.nat(), fc.nat(7), (part, at, bit) => {
           const received = receive(flipped(request, part, at, bit))
           const meansTheSame = JSON.stringify(received) === JSON.stringify(right)
-          if (signature!.bytes || !meansTheSame) expect(received).toMatchObject({ kind: 'refused' })
+          if (signature!.bytes || !meansTheSame) expect(received).toMatchObject({ kind: 'rejected' })
         }),
         { numRuns: 500 },
       )
@@ -340,7 +340,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       fc.assert(
         fc.property(methods, anyText, headers, fc.uint8Array(), (method, query, headers, body) => {
           const url = `${receiptsUrl}?${encodeURI(query)}`
-          expect(receive({ method, url, headers, body }).kind).toBe('refused')
+          expect(receive({ method, url, headers, body }).kind).toBe('rejected')
         }),
       )
     })

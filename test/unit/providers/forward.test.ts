@@ -185,7 +185,7 @@ test.each<[string, Record<string, string>]>([
   ['a signature without its version', { ...right, 'webhook-signature': right['webhook-signature'].slice(3) }],
   ['a version without its signature', { ...right, 'webhook-signature': 'v1' }],
 ])('a receipt with %s is refused', (_, headers) => {
-  expect(receive(body, headers)).toMatchObject({ kind: 'refused' })
+  expect(receive(body, headers)).toMatchObject({ kind: 'rejected' })
 })
 
 test.each([
@@ -218,7 +218,7 @@ test('receiving never throws, whatever the headers and the body are, signed or n
 
   fc.assert(
     fc.property(headers, fc.uint8Array(), (headers, bytes) => {
-      expect(receive(Buffer.from(bytes), headers).kind).toBe('refused')
+      expect(receive(Buffer.from(bytes), headers).kind).toBe('rejected')
     }),
   )
   fc.assert(

@@ -116,7 +116,7 @@ test.each<[string, Partial<DeliveryJob>, RegExp]>([
   ['fourteen quick replies', { attachments: [quickReplies(...Array(14).fill(['x', 'x']))] }, /up to 13 quick replies/],
   ['a message to nobody', { to: [] }, /no recipient/],
 ])('%s is refused, with a sentence', (_, fields, sentence) => {
-  expect(line.plan({ ...job, ...fields }, account)).toEqual({ refused: expect.stringMatching(sentence) })
+  expect(line.plan({ ...job, ...fields }, account)).toEqual({ problem: expect.stringMatching(sentence) })
 })
 
 test.each<[number, object, RegExp]>([

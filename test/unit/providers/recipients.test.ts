@@ -35,7 +35,7 @@ function planned(taker: (typeof takers)[string], identifiers: object[], fields: 
   const account = adapter.account.parse({ provider: taker.provider, ...taker.account, ...fields })
   const to = identifiers.map((deliveryIdentifier) => ({ deliveryIdentifier })) as DeliveryJob['to']
   const plan = adapter.plan({ ...job, to }, account)
-  return 'sends' in plan ? plan.sends.map((part) => taker.written(part as { to: string })) : plan.refused
+  return 'sends' in plan ? plan.sends.map((part) => taker.written(part as { to: string })) : plan.problem
 }
 
 describe.each(Object.entries(takers))('%s', (_, taker) => {
@@ -218,7 +218,7 @@ describe('Telegram', () => {
     )
     return 'sends' in plan
       ? plan.sends.map((call) => (call as { body: { chat_id: string } }).body.chat_id)
-      : plan.refused
+      : plan.problem
   }
 
   test.each(['900000004', '-1001234567890', '@channelusername'])('takes the chat %j', (value) => {
@@ -244,7 +244,7 @@ describe('LINE', () => {
   const ids = (value: string) => {
     const adapter = senders.line
     const plan = adapter.plan({ ...job, to: [{ deliveryIdentifier: { value } }] }, adapter.account.parse(line))
-    return 'sends' in plan ? plan.sends.map((push) => (push as { to: string }).to) : plan.refused
+    return 'sends' in plan ? plan.sends.map((push) => (push as { to: string }).to) : plan.problem
   }
 
   test.each(['U', 'C', 'R'])('takes the id of a user, group or room: %s…', (kind) => {
@@ -270,6 +270,6 @@ test('a number is read without a throw, whatever it is', () => {
 test('a message to nobody says so', () => {
   expect(readRecipients({ to: [{ actorId: 'V-1' }] }, ({ value }) => value, 'needs')).toEqual({
     recipients: [],
-    refused: 'The message has no recipient with an address.',
+    problem: 'The message has no recipient with an address.',
   })
 })

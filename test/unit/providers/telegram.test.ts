@@ -118,7 +118,7 @@ test.each<[string, Partial<DeliveryJob>, RegExp]>([
   ['a file without address', { attachments: [{ ...picture, url: undefined }] }, /no web address/],
   ['a location', { attachments: [{ type: 'LOCATION' }] }, /location/],
 ])('%s is refused, with a sentence', (_, fields, sentence) => {
-  expect(telegram.plan({ ...job, ...fields }, account)).toEqual({ refused: expect.stringMatching(sentence) })
+  expect(telegram.plan({ ...job, ...fields }, account)).toEqual({ problem: expect.stringMatching(sentence) })
 })
 
 test.each([

@@ -201,7 +201,7 @@ describe('callback', () => {
     const request = { url: url.replace('relay.example.com', 'new.example.com'), body: form(fields) }
 
     expect(receiveRaw({ ...request, urlByHost: url }, headers)).toMatchObject({ statuses: [{ status: 'delivered' }] })
-    expect(receiveRaw(request, headers)).toMatchObject({ kind: 'refused' })
+    expect(receiveRaw(request, headers)).toMatchObject({ kind: 'rejected' })
   })
 })
 
@@ -247,7 +247,7 @@ describe('receipt', () => {
       statuses: [{ status: 'delivered', messageId: reference.messageId }],
     })
     expect(receiveRaw({ ...request, body: Buffer.from(body.replace('delivered', 'read')) }, headers)).toMatchObject({
-      kind: 'refused',
+      kind: 'rejected',
     })
   })
 
@@ -298,7 +298,7 @@ describe('receipt', () => {
     expect(receive(read('receipt-delivered'), { token: previous })).toMatchObject({
       statuses: [{ status: 'delivered' }],
     })
-    expect(receive(read('receipt-delivered'), { token: 'f'.repeat(32) })).toMatchObject({ kind: 'refused' })
+    expect(receive(read('receipt-delivered'), { token: 'f'.repeat(32) })).toMatchObject({ kind: 'rejected' })
   })
 
   test('with a field that nobody heard of is taken', () => {
@@ -474,7 +474,7 @@ describe('send', () => {
     const attachments = [{ type: 'QUICK_REPLIES', quickReplies: [{ label: 'Yes' }] }]
 
     expect(sendAdapter.plan({ ...job, attachments }, account)).toEqual({
-      refused: 'This channel takes no quick replies.',
+      problem: 'This channel takes no quick replies.',
     })
   })
 

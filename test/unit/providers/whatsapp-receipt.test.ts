@@ -241,7 +241,7 @@ test.each<[string, Record<string, string>]>([
   ['a signature by another algorithm', { 'x-hub-signature': sign(body, 'app-secret').replace('sha256', 'sha1') }],
   ["360dialog's signature", { 'x-360dialog-signature': sign(body, 'app-secret') }],
 ])('a webhook with %s is refused', (_, headers) => {
-  expect(receive(body, { headers })).toMatchObject({ kind: 'refused' })
+  expect(receive(body, { headers })).toMatchObject({ kind: 'rejected' })
 })
 
 test.each(['', '{"object"', '[]', '7', 'null', '{}', '{"entry":{}}'])(
@@ -261,7 +261,7 @@ test('receiving never throws, whatever comes, signed or not', () => {
   fc.assert(fc.property(statuses, (statuses) => void expect(receive(webhook(statuses)).kind).toBe('statuses')))
   fc.assert(
     fc.property(anyText, anyText, fc.constantFrom('GET', 'POST'), (signature, to, method) => {
-      expect(receive(body, { headers: { 'x-hub-signature-256': signature }, to, method }).kind).toBe('refused')
+      expect(receive(body, { headers: { 'x-hub-signature-256': signature }, to, method }).kind).toBe('rejected')
     }),
   )
 })
@@ -285,22 +285,22 @@ test.each([
   ['another mode', 'hub.mode=unsubscribe&hub.challenge=1&hub.verify_token=verify-token'],
   ['nothing', ''],
 ])('a question with %s is refused', (_, query) => {
-  expect(shakeHands(query).kind).toBe('refused')
+  expect(shakeHands(query).kind).toBe('rejected')
 })
 
 test('360dialog has nothing to ask', () => {
   const account = WhatsAppAccount.parse({ ...dialog360, platformSecrets: ['platform-secret'] })
 
   expect(receive('', { method: 'GET', to: `${url}?hub.mode=subscribe&hub.verify_token=`, account }).kind).toBe(
-    'refused',
+    'rejected',
   )
 })
 
 test.each<[string, string, string[], Record<string, string>]>([
   ['its signature', 'taken', ['current', 'previous'], { 'x-360dialog-signature': bare(sign(body, 'current')) }],
   ['its previous signature', 'taken', ['current', 'previous'], { 'x-360dialog-signature': sign(body, 'previous') }],
-  ["a stranger's signature", 'refused', ['current'], { 'x-360dialog-signature': bare(sign(body, 'stranger')) }],
-  ["Meta's header", 'refused', ['current'], { 'x-hub-signature-256': sign(body, 'current') }],
+  ["a stranger's signature", 'rejected', ['current'], { 'x-360dialog-signature': bare(sign(body, 'stranger')) }],
+  ["Meta's header", 'rejected', ['current'], { 'x-hub-signature-256': sign(body, 'current') }],
 ])("360dialog's webhook for a partner, with %s, is %s", (_, outcome, platformSecrets, headers) => {
   const account = WhatsAppAccount.parse({ ...dialog360, platformSecrets })
 
@@ -310,8 +310,8 @@ test.each<[string, string, string[], Record<string, string>]>([
 test.each<[string, string, Record<string, string>]>([
   ['the header that it was given', 'taken', { authorization: 'Bearer current' }],
   ['the header as it was before', 'taken', { authorization: 'Bearer previous' }],
-  ['another value in that header', 'refused', { authorization: 'Bearer currenT' }],
-  ['no such header', 'refused', {}],
+  ['another value in that header', 'rejected', { authorization: 'Bearer currenT' }],
+  ['no such header', 'rejected', {}],
 ])("360dialog's webhook with %s is %s", (_, outcome, headers) => {
   const webhookHeader = { name: 'Authorization', secrets: ['Bearer current', 'Bearer previous'] }
   const account = WhatsAppAccount.parse({ ...dialog360, webhookHeader })

@@ -191,7 +191,7 @@ test.each<[string, Partial<DeliveryJob>, RegExp]>([
 ])('a message with %s is refused, with a sentence for the agent', (_, fields, sentence) => {
   const plan = whatsapp.plan({ ...job, ...fields }, meta)
 
-  expect(plan).toEqual({ refused: expect.stringMatching(sentence) })
+  expect(plan).toEqual({ problem: expect.stringMatching(sentence) })
 })
 
 test('whatever is planned, our ids fit into what Meta returns', () => {
@@ -462,7 +462,7 @@ function setUp(answer: Answer, account = meta, noteUnknownCode?: (code: string) 
 /** The parts of a message, which there must be. */
 function planned(fields: Partial<DeliveryJob>) {
   const plan = whatsapp.plan({ ...job, ...fields }, meta)
-  return 'sends' in plan ? plan.sends : plan.refused
+  return 'sends' in plan ? plan.sends : plan.problem
 }
 
 /** The codes that mean this. */

@@ -19,7 +19,7 @@ export const harness: Harness = {
   keyHeader: 'webhook-id',
   answers: {
     taken: [{ status: 202, body: { status: 'accepted', providerMessageId: 'p1' } }, { status: 204 }],
-    refused: [{ status: 422, body: { reason: 'No such customer' } }, { status: 400 }],
+    rejected: [{ status: 422, body: { reason: 'No such customer' } }, { status: 400 }],
     later: [{ status: 429 }, { status: 503 }],
     doubtful: [{ status: 500 }, { status: 502 }, { status: 302 }],
   },

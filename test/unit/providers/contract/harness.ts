@@ -20,7 +20,7 @@ export type Harness = {
   answers: {
     taken: Answer[]
     /** Final, with the code that the agent is shown, and the key by which `reasons` overrides the sentence (the code, if absent). */
-    refused: (Answer & { code?: string | number; key?: string | number })[]
+    rejected: (Answer & { code?: string | number; key?: string | number })[]
     /** Certainly not taken, and another try may fare better. */
     later: Answer[]
     /** Nobody knows. */

@@ -26,7 +26,7 @@ export const harness: Harness = {
         body: { message: 'The retry key is already accepted' },
       },
     ],
-    refused: [
+    rejected: [
       { status: 400, body: { message: 'Failed to send messages' }, code: 400, key: 'Failed to send messages' },
       { status: 413, body: { message: 'The request body is too large' }, code: 413 },
       { status: 429, body: { message: 'You have reached your monthly limit.' }, code: 429 },

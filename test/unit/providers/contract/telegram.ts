@@ -18,7 +18,7 @@ export const harness: Harness = {
   longestText: 4096,
   answers: {
     taken: [{ status: 200, body: { ok: true, result: { message_id: 42 } } }],
-    refused: [
+    rejected: [
       {
         ...refusal(403, 'Forbidden: bot was blocked by the user'),
         code: 403,

@@ -37,7 +37,7 @@ export const harness: Harness = {
       { status: 201, body: { sid, status: 'accepted' } },
       { status: 200 },
     ],
-    refused: [
+    rejected: [
       {
         status: 400,
         code: 21211,

@@ -32,7 +32,7 @@ export const harness: Harness = {
       { status: 200, body: { messaging_product: 'whatsapp', messages: [{ id: 'wamid.1' }] } },
       { status: 200, body: { messages: [{ id: 'wamid.1', message_status: 'accepted' }], contacts: [] } },
     ],
-    refused: [
+    rejected: [
       { status: 400, code: 131047, body: error(131047, 'Re-engagement message') },
       { status: 400, code: 131026, body: error(131026, 'Message undeliverable') },
       { status: 500, code: 131047, body: error(131047, 'Re-engagement message') },

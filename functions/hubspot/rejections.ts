@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Table } from '../platform/table.ts'
 
 /** Which of a channel's messages HubSpot refused, all of them in the same way, and none of them taken since. */
-const Refused = z.object({
+const Rejected = z.object({
   version: z.number(),
   alike: z.string(),
   messages: z.array(z.string()),
@@ -12,7 +12,7 @@ const Refused = z.object({
 })
 
 /** Whether HubSpot refuses message after message of a channel: kept by all Lambdas together, written where something is refused. */
-export type Refusals = ReturnType<typeof createRefusals>
+export type Rejections = ReturnType<typeof createRejections>
 
 /** How many messages refused in the same way are no coincidence. */
 const systematicFrom = 20
@@ -22,8 +22,8 @@ const keptFor = 86_400_000
 const recoveredFor = 3_600_000
 const rememberedFor = 10_000
 
-/** Refusals in the portals table, one item for each channel that has any. */
-export function createRefusals({ table, now }: { table: Table; now(): number }) {
+/** Rejections in the portals table, one item for each channel that has any. */
+export function createRejections({ table, now }: { table: Table; now(): number }) {
   const systematic = new Map<string, { alike: string; messages: string[]; until: number }>()
   const lastOf = new Map<string, Promise<unknown>>()
 
@@ -37,7 +37,7 @@ export function createRefusals({ table, now }: { table: Table; now(): number }) 
   }
 
   async function read(pk: string) {
-    const known = Refused.safeParse(await table.get(pk)).data
+    const known = Rejected.safeParse(await table.get(pk)).data
     return known && { ...known, isOver: known.expiresAt * 1000 < now() }
   }
 
@@ -79,7 +79,7 @@ export function createRefusals({ table, now }: { table: Table; now(): number }) 
       message: MessageOfChannel,
       { alike, isEarly }: { alike: string; isEarly: boolean },
     ): Promise<{ isSystematic: boolean; isNews?: boolean }> {
-      const pk = refusalsKey(message)
+      const pk = rejectionsKey(message)
       const remembered = systematic.get(pk)
       if (remembered && remembered.until > now() && remembered.alike === alike)
         return { isSystematic: !remembered.messages.includes(message.messageId) }
@@ -88,7 +88,7 @@ export function createRefusals({ table, now }: { table: Table; now(): number }) 
 
     /** A message that had been refused was taken: so others may be, too. */
     async recovered(message: MessageOfChannel) {
-      const pk = refusalsKey(message)
+      const pk = rejectionsKey(message)
       systematic.delete(pk)
       const known = await read(pk)
       if (!known || known.isOver || now() - known.recoveredAt < recoveredFor / 2) return
@@ -107,4 +107,4 @@ export function createRefusals({ table, now }: { table: Table; now(): number }) 
 
 type MessageOfChannel = { portalId: string; channelId: string; messageId: string }
 
-const refusalsKey = ({ portalId, channelId }: MessageOfChannel) => `refusals#${portalId}#${channelId}`
+const rejectionsKey = ({ portalId, channelId }: MessageOfChannel) => `rejections#${portalId}#${channelId}`
