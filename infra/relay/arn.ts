@@ -1,12 +1,25 @@
 import { Stack, Token } from 'aws-cdk-lib'
+import { RegionInfo } from 'aws-cdk-lib/region-info'
 import type { Construct } from 'constructs'
 
 /** What an ARN has to be. */
-type Form = { service: string; resource: RegExp; is: string }
+type Form = {
+  service: string
+  resource: RegExp
+  is: string
+  /** Where it may be of no other account than the stack. */
+  isOfAccount?: true
+}
 
 /** The kinds of ARN that a relay is given. */
 export const arns = {
-  certificate: { service: 'acm', resource: /^certificate\/[\w-]+$/, is: 'a certificate of AWS Certificate Manager' },
+  certificate: {
+    service: 'acm',
+    resource: /^certificate\/[\w-]+$/,
+    is: 'a certificate of AWS Certificate Manager',
+    isOfAccount: true,
+  },
+  key: { service: 'kms', resource: /^key\/[\w-]+$/, is: 'a key of KMS' },
   topic: { service: 'sns', resource: /^[\w-]{1,256}$/, is: 'a standard topic of SNS' },
   bus: { service: 'events', resource: /^event-bus\/[\w./-]{1,256}$/, is: 'a bus of EventBridge' },
   sender: { service: 'iam', resource: /^(role|user)\/([\w+=,.@-]+\/)*[\w+=,.@-]+$/, is: 'a role or a user' },
@@ -17,21 +30,29 @@ export const arns = {
  * What belongs to a region must be in that of the scope's stack: an alarm reaches no topic in another, an API uses no
  * certificate in another. Without a scope, any region will do.
  */
-export function objectionToArn(arn: string, { service, resource, is }: Form, scope?: Construct) {
+export function objectionToArn(arn: string, { service, resource, is, isOfAccount }: Form, scope?: Construct) {
   if (Token.isUnresolved(arn)) return undefined
   const [prefix, partition = '', ofService, region = '', account = '', ...rest] = arn.split(':')
   const isForm = prefix === 'arn' && /^aws[a-z-]*$/.test(partition) && /^\d{12}$/.test(account)
   const isRegional = service !== 'iam'
   const isRegion = isRegional ? /^[a-z]{2,4}(-[a-z]+)+-\d$/.test(region) : region === ''
-  if (!isForm || ofService !== service || !isRegion || !resource.test(rest.join(':')))
-    return `must be ${is}: arn:aws:${service}:${isRegional ? '<region>' : ''}:<account>:…`
-  const here = scope && regionOf(scope)
-  if (isRegional && here !== undefined && region !== here) return `must be in the region of the stack, ${here}`
+  const { partition: partitionOfRegion = partition } = isRegional && isRegion ? RegionInfo.get(region) : {}
+  const isPartition = partition === partitionOfRegion
+  if (!isForm || !isPartition || ofService !== service || !isRegion || !resource.test(rest.join(':')))
+    return `must be ${is}: arn:${isPartition ? 'aws' : partitionOfRegion}:${service}:${isRegional ? '<region>' : ''}:<account>:…`
+  const here = scope && environmentOf(scope)
+  if (isRegional && here?.region !== undefined && region !== here.region)
+    return `must be in the region of the stack, ${here.region}`
+  if (isOfAccount && here?.account !== undefined && account !== here.account)
+    return `must be in the account of the stack, ${here.account}`
   return undefined
 }
 
-/** The region that a scope is deployed to, as far as it is known: a stack that is bound to none goes where the CLI says. */
-function regionOf(scope: Construct) {
-  const { region } = Stack.of(scope)
-  return Token.isUnresolved(region) ? process.env['CDK_DEFAULT_REGION'] : region
+/** Where a scope is deployed to, as far as it is known: a stack that is bound to nothing goes where the CLI says. */
+function environmentOf(scope: Construct) {
+  const { region, account } = Stack.of(scope)
+  return {
+    region: Token.isUnresolved(region) ? process.env['CDK_DEFAULT_REGION'] : region,
+    account: Token.isUnresolved(account) ? process.env['CDK_DEFAULT_ACCOUNT'] : account,
+  }
 }
