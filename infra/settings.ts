@@ -23,7 +23,8 @@ const arn = (kind: keyof typeof arns) =>
 // What each may be, the construct says.
 const Settings = z
   .strictObject({
-    stage: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and hyphens'),
+    // The command line may have made a number of it.
+    stage: z.coerce.string().regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and hyphens'),
     domain: z.strictObject({
       name: z.string(),
       certificateArn: z.string().exactOptional(),
@@ -85,8 +86,9 @@ export function readSettings(node: Node) {
     // What is said of a part counts beside what is said of the whole, in whatever order.
     .toSorted((a, b) => a.path.length - b.path.length)
   const given = fromCommandLine.reduce(
-    (settings, { path, value }) => merged(settings, nested(path, value)),
-    node.tryGetContext('relay') ?? {},
+    (settings, { path, value }) => (isObject(settings) ? merged(settings, nested(path, value)) : settings),
+    // On the command line, the whole object is a text in JSON.
+    fromJson(node.tryGetContext('relay') ?? {}),
   )
   const result = Settings.safeParse(chosenOf(given))
   if (!result.success)
@@ -98,12 +100,18 @@ export function readSettings(node: Node) {
 
 /** What a key of the context that is not the relay's was probably meant to be; empty for CDK's own, and for others. */
 function strayed(key: string) {
-  if (key === 'relay' || key.startsWith('relay.') || /[@:/]/.test(key)) return []
+  if (key === 'relay' || key.startsWith('relay.')) return []
+  const sentence = (...path: string[]) => [`"${key}" is no setting. Did you mean "relay.${path.join('.')}"?`]
+  const settings = Object.keys(Settings.shape)
+  // `relay:stage`, `relay_stage`, `RELAY.stage`
+  const [name = '', ...within] = /^\s*relay[\W_]*(\w.*)$/i.exec(key)?.[1]?.split('.') ?? []
+  const prefixed = name && meant(name, settings)
+  if (prefixed) return sentence(prefixed, ...within)
+  if (/[@:/]/.test(key)) return []
   const [first = '', ...rest] = key.split('.')
-  const sentence = (name: string) => [`"${key}" is no setting. Did you mean "${name}"?`]
-  if (meant(first, ['relay'])) return sentence(['relay', ...rest].join('.'))
-  const setting = meant(first, Object.keys(Settings.shape))
-  return setting ? sentence(['relay', setting, ...rest].join('.')) : []
+  if (meant(first, ['relay'])) return [`"${key}" is no setting. Did you mean "${['relay', ...rest].join('.')}"?`]
+  const setting = meant(first, settings)
+  return setting ? sentence(setting, ...rest) : []
 }
 
 /** An issue of zod's about names that are not known, with those that are meant. */
@@ -146,9 +154,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The command line knows only strings: `true`, `20` and `{…}` are read as JSON, anything else as it stands. */
-function fromJson(value: unknown) {
+function fromJson(value: unknown): unknown {
+  if (typeof value !== 'string') return value
   try {
-    return JSON.parse(String(value))
+    return JSON.parse(value)
   } catch {
     return value
   }

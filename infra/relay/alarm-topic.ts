@@ -1,4 +1,4 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Stack, Token } from 'aws-cdk-lib'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -10,9 +10,11 @@ export function alarmTopicFor(scope: Construct, given: ITopic | undefined, subsc
   const topic = given ?? new Topic(scope, 'AlarmTopic', { enforceSSL: true })
   letAlarmsPublish(scope, topic)
   const home = new Construct(scope, 'AlarmSubscribers')
-  for (const endpoint of new Set(subscribers)) {
+  for (const [index, endpoint] of [...new Set(subscribers)].entries()) {
     const protocol = endpoint.startsWith('https://') ? SubscriptionProtocol.HTTPS : SubscriptionProtocol.EMAIL
-    const subscription = new Subscription(home, endpoint, { topic, endpoint, protocol })
+    // By its own name, a subscription outlives changes to the others; what only the deployment knows has none.
+    const id = Token.isUnresolved(endpoint) ? `Subscriber${index + 1}` : endpoint
+    const subscription = new Subscription(home, id, { topic, endpoint, protocol })
     acknowledge(subscription, {
       id: 'Serverless::Serverless-SNSRedrivePolicy',
       reason:

@@ -98,5 +98,11 @@ function grantEach(grantee: IGrantable, may: Record<string, string[]>) {
   const grants = Object.entries(may).map(([action, resourceArns]) =>
     Grant.addToPrincipal({ grantee, actions: [action], resourceArns }),
   )
-  return grants.reduce((all, one) => all.combine(one))
+  const grant = grants.reduce((all, one) => all.combine(one))
+  // Who is known by an ARN alone would be granted nothing, without a word.
+  if (!grant.success)
+    throw new Error(
+      `${String(grantee.grantPrincipal)} is not of this app, so its policies cannot be changed: grant it to a role, user or group that is, or that is imported with Role.fromRoleArn and the like.`,
+    )
+  return grant
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
+import { AccountPrincipal, ArnPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
 import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, resourcesOf } from './relay-template.ts'
@@ -43,6 +43,16 @@ describe('an operator', () => {
     ])
   })
 })
+
+test.each(['grantOperate', 'grantSupport', 'grantSetCredentials'] as const)(
+  '%s to whom only an ARN is known fails, since it would grant nothing',
+  (grant) => {
+    const relay = new StatusRelay(new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Theirs'), 'Relay')
+
+    expect(() => relay[grant](new ArnPrincipal('arn:aws:iam::123456789012:role/ops'))).toThrow(/is not of this app/)
+    expect(() => relay[grant](Role.fromRoleArn(relay, 'Ops', 'arn:aws:iam::123456789012:role/ops'))).not.toThrow()
+  },
+)
 
 describe('support', () => {
   const may = allowed('grantSupport')

@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
-import { App, CfnOutput, NestedStack, RemovalPolicies, Stack, Stage, Validations } from 'aws-cdk-lib'
+import { App, CfnOutput, CfnParameter, NestedStack, RemovalPolicies, Stack, Stage, Validations } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
@@ -172,6 +172,14 @@ describe('in an app of somebody else', () => {
 
     expect(resources.filter(({ DeletionPolicy }) => DeletionPolicy && DeletionPolicy !== 'Delete')).toEqual([])
     expect(JSON.stringify(resources)).not.toContain('"DeletionProtectionEnabled":true')
+  })
+
+  test('who is told of alarms may be known to the deployment alone', () => {
+    const stack = new Stack(guestApp(), 'Theirs')
+    const mail = new CfnParameter(stack, 'Mail').valueAsString
+    new StatusRelay(stack, 'Relay', { alarmSubscribers: ['ops@example.com', mail, mail] })
+
+    Template.fromStack(stack).resourceCountIs('AWS::SNS::Subscription', 2)
   })
 
   test('two relays may share a topic, and each subscribe to it', () => {

@@ -59,6 +59,13 @@ test('a part is named by its dotted name, as the README writes it, and objects a
 
 test.each([
   ['delivery', 'relay.delivery'],
+  ['relay/delivery', 'relay.delivery'],
+  ['relay:delivery', 'relay.delivery'],
+  ['relay-delivery', 'relay.delivery'],
+  ['relay_delivery', 'relay.delivery'],
+  ['relayDelivery', 'relay.delivery'],
+  ['RELAY.DELIVERY', 'relay.delivery'],
+  [' relay.hubspot.requestShare', 'relay.hubspot.requestShare'],
   ['realy.delivery', 'relay.delivery'],
   ['Relay.stage', 'relay.stage'],
   ['hubspot.requestShare', 'relay.hubspot.requestShare'],
@@ -74,6 +81,18 @@ test.each([
   [{ relay: { hubspot: { apiVersio: 'v3' } } }, 'Did you mean "apiVersion"?'],
 ])('a misspelt name is told with the one that is meant: %j', (context, sentence) => {
   expect(() => settingsFrom(context)).toThrow(sentence)
+})
+
+test('the whole of them may be given in one, and a part over it', () => {
+  expect(settingsFrom({ relay: '{"delivery":false,"stage":"alpha"}', 'relay.stage': 'beta' })).toEqual({
+    delivery: false,
+    stage: 'beta',
+  })
+  expect(() => settingsFrom({ relay: 'delivery=false', 'relay.stage': 'beta' })).toThrow('expected object')
+})
+
+test('a stage may be a number', () => {
+  expect(settingsFrom({ 'relay.stage': '2' })).toEqual({ stage: '2' })
 })
 
 test("CDK's own context, and that of others, is left alone", () => {
