@@ -132,7 +132,7 @@ const duration = (value: Duration | undefined) =>
 
 const maxDays = 14
 /** What a duration has to be, as the rest of a sentence. */
-export const durationRange = `must be whole seconds, at min one, and at max ${maxDays} days`
+export const durationRange = `must be whole seconds, at least one, and at most ${maxDays} days`
 const isWholeSeconds = (milliseconds: number) =>
   milliseconds % 1000 === 0 && milliseconds >= 1000 && milliseconds <= maxDays * 86_400_000
 
