@@ -1,4 +1,6 @@
 import { Stack, Token } from 'aws-cdk-lib'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { RegionInfo } from 'aws-cdk-lib/region-info'
 import type { Construct } from 'constructs'
 
@@ -55,4 +57,16 @@ function environmentOf(scope: Construct) {
     region: Token.isUnresolved(region) ? process.env['CDK_DEFAULT_REGION'] : region,
     account: Token.isUnresolved(account) ? process.env['CDK_DEFAULT_ACCOUNT'] : account,
   }
+}
+
+/** Why a key is none. An alias is none: policies, which let a function use a key, know keys alone. */
+export function objectionToKey(scope: Construct, key: IKey | undefined) {
+  if (key?.keyArn.includes(':alias/')) return 'must be a key, and no alias, by which nothing may be allowed'
+  return key && objectionToArn(key.keyArn, arns.key, scope)
+}
+
+/** Why a topic is none that alarms can notify. */
+export function objectionToTopic(scope: Construct, topic: ITopic | undefined) {
+  if (topic?.fifo) return `must be ${arns.topic.is}`
+  return topic && objectionToArn(topic.topicArn, arns.topic, scope)
 }

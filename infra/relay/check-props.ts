@@ -1,9 +1,7 @@
 import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
-import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
-import { arns, objectionToArn } from './arn.ts'
+import { arns, objectionToArn, objectionToKey, objectionToTopic } from './arn.ts'
 import type { Domain } from './http-api.ts'
 import { objectionsToKinds } from './prop-kinds.ts'
 import type { StatusRelayProps } from './props.ts'
@@ -87,17 +85,6 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
 function objectionToCertificate(scope: Construct, { certificateArn, hostedZone }: Domain) {
   if (certificateArn !== undefined) return objectionToArn(certificateArn, arns.certificate, scope)
   return !hostedZone && 'must be given where there is no domain.hostedZone to validate a certificate by'
-}
-
-/** An alias is none: policies, which let a function use a key, know keys alone. */
-function objectionToKey(scope: Construct, key: IKey | undefined) {
-  if (key?.keyArn.includes(':alias/')) return 'must be a key, and no alias, by which nothing may be allowed'
-  return key && objectionToArn(key.keyArn, arns.key, scope)
-}
-
-function objectionToTopic(scope: Construct, topic: ITopic | undefined) {
-  if (topic?.fifo) return `must be ${arns.topic.is}`
-  return topic && objectionToArn(topic.topicArn, arns.topic, scope)
 }
 
 function objectionToZone(name: string, zone: string) {
