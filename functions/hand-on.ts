@@ -5,7 +5,7 @@ import { consume } from './platform/consume.ts'
 import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'
 import { gunzip } from './platform/queue.ts'
-import { againStatuses, PermanentError, parseRetryAfter, RetryableError } from './platform/retry.ts'
+import { PermanentError, parseRetryAfter, RetryableError, retryableClientErrors } from './platform/retry.ts'
 import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { ReceiptAdapter } from './providers/provider.ts'
@@ -48,7 +48,7 @@ export function createHandler(deps: Deps) {
       unanswered,
     )
     if (status >= 200 && status < 300) return
-    if (status >= 400 && status < 500 && !againStatuses.has(status))
+    if (status >= 400 && status < 500 && !retryableClientErrors.has(status))
       throw new PermanentError(`The forwarding endpoint rejected the request (HTTP ${status})`)
     throw new RetryableError(`The forwarding endpoint answered HTTP ${status}`, {
       retryAfter: parseRetryAfter(answered['retry-after'], now()),

@@ -46,22 +46,22 @@ export function createHandler(deps: Deps) {
     const traceId = event.requestContext.requestId
     const url = calledUrl(event, path, deps.publicBaseUrl)
     const rejection = await whyNotHubSpots(event, { url, body }, deps)
-    if (!rejection) return accept(body, traceId)
-    return reject(rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
+    if (!rejection) return acceptEvents(body, traceId)
+    return rejectRequest(rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
 
   /** What HubSpot signed is never refused: an event that cannot be read waits among the dead letters for a version that can. */
-  async function accept(body: Buffer, traceId: string): Promise<HttpAnswer> {
+  async function acceptEvents(body: Buffer, traceId: string): Promise<HttpAnswer> {
     const events = eventsIn(body)
     const arrival = { traceId, receivedAt: now() }
     if (events.length === 0 || events.length > maxEvents)
-      await keep(body, `an array of ${events.length} events`, traceId)
+      await keepUnreadable(body, `an array of ${events.length} events`, traceId)
     // Each is safe before the answer, whatever becomes of the others.
-    else await allOf(events.map((event) => acceptOne(Buffer.from(event), arrival)))
+    else await allOf(events.map((event) => acceptEvent(Buffer.from(event), arrival)))
     return { statusCode: 204 }
   }
 
-  async function acceptOne(body: Buffer, arrival: Arrival) {
+  async function acceptEvent(body: Buffer, arrival: Arrival) {
     const event = parseEvent(body, arrival)
     const { traceId } = arrival
     const unexpected = event.unexpected.length > 0 ? { unexpected: event.unexpected } : {}
@@ -70,7 +70,7 @@ export function createHandler(deps: Deps) {
       case 'message':
         await (deps.delivers ? queueMessage(event.job, body) : queueJob(toAnnouncement(event.job)))
         // The one line that names the thread, by which an operator finds its messages. In another form it may be anything.
-        return say('Message queued', 'MessagesAccepted', {
+        return logAndCount('Message queued', 'MessagesAccepted', {
           ...about(event.job),
           threadId: Digits.safeParse(event.job.conversationsThreadId).data,
           ...unexpected,
@@ -79,7 +79,7 @@ export function createHandler(deps: Deps) {
         return acceptUndeliverable(event, body, unexpected)
       case 'account':
         await queueJob(event.job)
-        return say('Channel account event', 'ChannelAccountEvents', {
+        return logAndCount('Channel account event', 'ChannelAccountEvents', {
           ...about(event.job),
           change: event.job.change,
           ...unexpected,
@@ -89,14 +89,14 @@ export function createHandler(deps: Deps) {
       case 'unknown': {
         const type = /^[\w.:-]{1,60}$/.test(event.type) ? event.type : 'other'
         telemetry.count('UnknownEvents', 1, { type })
-        return keep(body, `an unknown type, ${type}`, traceId)
+        return keepUnreadable(body, `an unknown type, ${type}`, traceId)
       }
       case 'unreadable':
-        return keep(body, event.problem, traceId)
+        return keepUnreadable(body, event.problem, traceId)
     }
   }
 
-  /** Whoever works the queue off tells the agent, and keeps the event. Where the team delivers, the message may have gone out. */
+  /** The consumer tells the agent, and keeps the event. Where the team delivers, the message may have gone out. */
   async function acceptUndeliverable(
     { message, problem }: Extract<ParsedEvent, { kind: 'undeliverable' }>,
     body: Buffer,
@@ -104,7 +104,7 @@ export function createHandler(deps: Deps) {
   ) {
     const { channelAccountId } = message
     if (deps.delivers) await queueRaw(message, body)
-    else if (channelAccountId === undefined) return keep(body, problem, message.traceId)
+    else if (channelAccountId === undefined) return keepUnreadable(body, problem, message.traceId)
     else await queueJob(toAnnouncement({ ...message, channelAccountId }))
     telemetry.warn('Message that cannot be delivered', { ...about(message), problem, ...fields })
     telemetry.count(deps.delivers ? 'MessagesUndeliverable' : 'MessagesAccepted')
@@ -135,10 +135,10 @@ export function createHandler(deps: Deps) {
   }
 
   /** Among the dead letters, byte by byte. */
-  async function keep(body: Buffer, problem: string, traceId: string) {
+  async function keepUnreadable(body: Buffer, problem: string, traceId: string) {
     const reason = `Unreadable event: ${problem}`
     await allOf(toRawEvents(body, traceId).map((piece) => keepPiece(piece, reason)))
-    say('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
+    logAndCount('Unreadable event, kept among the dead letters', 'UnreadableEvents', { traceId, reason })
   }
 
   function keepPiece(job: RawEvent, reason: string) {
@@ -146,12 +146,12 @@ export function createHandler(deps: Deps) {
     return deadLetters.send(letter, { group: tenantOf(job) })
   }
 
-  function say(message: string, metric: string, fields: object) {
+  function logAndCount(message: string, metric: string, fields: object) {
     telemetry.info(message, fields)
     telemetry.count(metric)
   }
 
-  function reject({ reason, why }: NotHubSpots, fields: object): HttpAnswer {
+  function rejectRequest({ reason, why }: NotHubSpots, fields: object): HttpAnswer {
     telemetry.warn('Webhook rejected', { why, ...fields })
     telemetry.count('WebhooksRejected', 1, { reason })
     return { statusCode: 401, body: '' }
@@ -160,7 +160,7 @@ export function createHandler(deps: Deps) {
 
 type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
 
-/** Waits for all, also where one fails. */
+/** Waits for all, even if one fails. */
 async function allOf(work: Promise<unknown>[]) {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
 }

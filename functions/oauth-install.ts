@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { askAsApp, type ReadAppSecret } from './hubspot/app-secret.ts'
 import { connected, failureOf, failurePage, type InstallFailure, paths, reconnected } from './hubspot/install-pages.ts'
 import { installTime, readState, signState } from './hubspot/install-state.ts'
-
 import { type GivenTokens, missingScopes, type OAuth } from './hubspot/oauth.ts'
 import { keepTokens } from './hubspot/portal.ts'
 import { Digits } from './messages/ids.ts'
 import { htmlPage, privateHeaders } from './platform/html-page.ts'
-
 import { baseUrlOf, type HttpAnswer, type HttpEvent, httpHandler } from './platform/http-event.ts'
 import { withRotatedSecret } from './platform/rotated-secret.ts'
 import type { Table } from './platform/table.ts'
@@ -38,15 +36,15 @@ export function createHandler(deps: Deps) {
 
   return httpHandler(telemetry, async (event) => {
     try {
-      return await (event.routeKey === `GET ${paths.callback}` ? finish(event) : begin(event))
+      return await (event.routeKey === `GET ${paths.callback}` ? finishInstall(event) : beginInstall(event))
     } catch (error) {
-      return fail('failed', errorFields(error))
+      return failInstall('failed', errorFields(error))
     }
   })
 
-  async function begin(event: HttpEvent): Promise<HttpAnswer> {
+  async function beginInstall(event: HttpEvent): Promise<HttpAnswer> {
     const portalId = event.queryStringParameters?.['portalId']
-    if (!Digits.optional().safeParse(portalId).success) return fail('no portal')
+    if (!Digits.optional().safeParse(portalId).success) return failInstall('no portal')
     const { clientId, clientSecrets } = await deps.appSecret()
     const nonce = randomBytes(24).toString('base64url')
     const query = new URLSearchParams({
@@ -67,21 +65,21 @@ export function createHandler(deps: Deps) {
     }
   }
 
-  async function finish(event: HttpEvent): Promise<HttpAnswer> {
+  async function finishInstall(event: HttpEvent): Promise<HttpAnswer> {
     const { state = '', code = '', error } = event.queryStringParameters ?? {}
     if (error !== undefined)
-      return fail(error === 'access_denied' ? 'denied' : 'refused by HubSpot', { error: word(error) })
+      return failInstall(error === 'access_denied' ? 'denied' : 'refused by HubSpot', { error: safeCode(error) })
     // HubSpot can begin an installation as well, and then knows nothing of our state.
-    if (state === '') return fail('begun elsewhere')
+    if (state === '') return failInstall('begun elsewhere')
     const read = await stateOf(state)
-    if (read.kind !== 'ours') return fail(read.kind)
-    if (!event.cookies?.includes(`${cookieName}=${read.nonce}`)) return fail('another browser')
-    if (!(await spend(read))) return fail('replayed')
-    if (code === '') return fail('no code')
+    if (read.kind !== 'ours') return failInstall(read.kind)
+    if (!event.cookies?.includes(`${cookieName}=${read.nonce}`)) return failInstall('another browser')
+    if (!(await spendState(read))) return failInstall('replayed')
+    if (code === '') return failInstall('no code')
 
     const answer = await askAsApp(deps.appSecret, (app) => oauth.exchange(app, code, redirectUri(event)))
-    if (answer.kind !== 'tokens') return fail(failureOf(answer), { problem: answer.problem })
-    return keep(await withItsPortal(answer))
+    if (answer.kind !== 'tokens') return failInstall(failureOf(answer), { problem: answer.problem })
+    return storePortal(await withItsPortal(answer))
   }
 
   function stateOf(state: string) {
@@ -91,7 +89,7 @@ export function createHandler(deps: Deps) {
   }
 
   /** Whether this is the first time that a state comes back. */
-  function spend({ nonce, expiresAt }: { nonce: string; expiresAt: number }) {
+  function spendState({ nonce, expiresAt }: { nonce: string; expiresAt: number }) {
     // Kept for longer than the state is good; DynamoDB deletes it then.
     return portals.putIfNextVersion({
       pk: `install#${nonce}`,
@@ -108,18 +106,18 @@ export function createHandler(deps: Deps) {
     return { ...tokens, portalId: tokens.portalId ?? told.portalId, scopes: tokens.scopes ?? told.scopes }
   }
 
-  async function keep(tokens: GivenTokens): Promise<HttpAnswer> {
+  async function storePortal(tokens: GivenTokens): Promise<HttpAnswer> {
     const { portalId, scopes } = tokens
-    if (portalId === undefined) return fail('nameless')
+    if (portalId === undefined) return failInstall('nameless')
     const missing = scopes ? missingScopes(scopes) : []
-    if (missing.length > 0) return fail('scopes missing', { portalId, missing })
+    if (missing.length > 0) return failInstall('scopes missing', { portalId, missing })
     const { isNew } = await keepTokens(portals, portalId, tokens, { now: now() })
     telemetry.info(isNew ? 'Portal installed' : 'Portal installed anew', { portalId })
     telemetry.count(isNew ? 'PortalsInstalled' : 'PortalsReinstalled')
     return htmlPage(200, isNew ? connected(portalId) : reconnected(portalId))
   }
 
-  function fail(why: InstallFailure, fields: object = {}): HttpAnswer {
+  function failInstall(why: InstallFailure, fields: object = {}): HttpAnswer {
     const { statusCode, reason, page } = failurePage(why)
     telemetry.warn('Installation failed', { why, reason, ...fields })
     telemetry.count('InstallsFailed', 1, { reason })
@@ -130,4 +128,4 @@ export function createHandler(deps: Deps) {
 const cookieName = '__Host-hubspot-install'
 
 /** An error code of HubSpot's as a log may hold it: anybody can put anything there. */
-const word = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : 'not a word')
+const safeCode = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : 'not a word')

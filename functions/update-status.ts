@@ -91,7 +91,7 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   if (!run.progress.isCounted) report.unexpected(update)
   if (update.unexpected?.length) run.progress.isCounted = true
   if (isForgotten(update, now()))
-    return report.say('Ignored, the message is older than the ledger', 'UpdatesIgnored', { update })
+    return report.logAndCount('Ignored, the message is older than the ledger', 'UpdatesIgnored', { update })
   for (;;) {
     const attempt = await tellOnce(deps, update, run, {
       makeReady: () => makeReady(deps, update.portalId, run.progress),
@@ -108,7 +108,7 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
         return report.nothingNew(update, attempt.decidedOn)
       case 'not authorised':
         report.silence(update, attempt)
-        return report.say('Ignored, its sender is not authorised for this message', 'UpdatesUnauthorised', {
+        return report.logAndCount('Ignored, its sender is not authorised for this message', 'UpdatesUnauthorised', {
           update,
           item: attempt.decidedOn,
         })
@@ -131,11 +131,11 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   const request = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
   const answer = await tellHubSpot(deps, request, run.progress, {
     onReworded: (problem) =>
-      report.say('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
+      report.logAndCount('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
   })
   if (answer.rejected) {
     const fields = { statusType: word, problem: answer.problem }
-    report.say('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
+    report.logAndCount('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
   } else report.told({ update, item }, toTell, answer.holds)
   return { told: toTell, ...answer }
 }

@@ -15,8 +15,8 @@ export function createAccessErrors({ now, random }: { now(): number; random(): n
     new NoAccess(`No access to portal ${portalId}: ${problem}`, { notBefore })
 
   return {
-    /** Somebody else is at it, and needs about so many milliseconds. */
-    busy: (reason: string, about: number) =>
+    /** Another process is about to change the portal, and needs about so many milliseconds. */
+    inProgress: (reason: string, about: number) =>
       new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) }),
 
     refreshLater({ refreshAgainAt = 0, failedRefreshes = 0 }: Portal, why = `it failed ${failedRefreshes} times`) {

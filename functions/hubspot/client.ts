@@ -40,7 +40,7 @@ export function createHubSpot(options: {
         if (!(error instanceof NoAnswer)) throw error
         return error.mayHaveArrived
           ? { kind: 'in doubt', problem: error.message }
-          : { kind: 'busy', problem: error.message, status: 0 }
+          : { kind: 'retryable', problem: error.message, status: 0 }
       }
     },
   }

@@ -31,7 +31,7 @@ export function failurePage(why: InstallFailure): { statusCode: number; reason: 
 
 /** Why HubSpot gave no tokens for an installation. */
 export function failureOf({ kind, code, blames }: TokenFailure): InstallFailure {
-  if (kind === 'busy') return 'busy'
+  if (kind === 'retryable') return 'unavailable'
   if (blames === 'redirect URL') return 'redirect URL'
   if (kind === 'revoked' || code === 'BAD_AUTH_CODE') return 'used code'
   return blames === 'app' ? 'app refused' : 'expired code'
@@ -111,7 +111,7 @@ const failures = {
     title: 'HubSpot sent no code',
     paragraphs: ['HubSpot led back here without the code that proves the consent. Nothing was changed.'],
   },
-  busy: {
+  unavailable: {
     statusCode: 503,
     reason: 'failed',
     title: 'HubSpot does not answer',

@@ -62,7 +62,7 @@ export function createOAuth({
   }
 
   async function tokensFor(app: AppSecret, fields: Record<string, string>): Promise<TokenAnswer> {
-    return orBusy(async () => {
+    return orRetryable(async () => {
       const { status, json, ok, retryAfter } = await post(app, '/token', fields)
       const tokens = Tokens.safeParse(json).data
       if (!ok || !tokens) return failureFrom(status, json, retryAfter)
@@ -88,14 +88,14 @@ export function createOAuth({
 
     /** Ends a refresh token, for good. Access tokens that came of it live on for their half hour. */
     revoke: (app: AppSecret, refreshToken: string): Promise<{ kind: 'revoked' } | TokenFailure> =>
-      orBusy(async () => {
+      orRetryable(async () => {
         const { status, json, ok } = await post(app, '/token/revoke', tokenAndHint('refresh_token', refreshToken))
         return ok ? { kind: 'revoked' } : failureFrom(status, json)
       }),
 
     /** Asks what a token is worth. */
     introspect: (app: AppSecret, token: string, type: TokenType = 'refresh_token'): Promise<Introspection> =>
-      orBusy(async () => {
+      orRetryable(async () => {
         const { status, json, ok } = await post(app, '/token/introspect', tokenAndHint(type, token))
         const told = Introspected.safeParse(json).data
         if (!ok || !told) return failureFrom(status, json)
@@ -129,11 +129,11 @@ const Introspected = z.object({
 
 const asId = (hubId: number | string | undefined) => (hubId === undefined ? undefined : String(hubId))
 
-async function orBusy<Answer>(ask: () => Promise<Answer | TokenFailure>): Promise<Answer | TokenFailure> {
+async function orRetryable<Answer>(ask: () => Promise<Answer | TokenFailure>): Promise<Answer | TokenFailure> {
   try {
     return await ask()
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return { kind: 'busy', problem: error.message }
+    return { kind: 'retryable', problem: error.message }
   }
 }

@@ -44,7 +44,7 @@ export function createRejections({ table, now }: { table: Table; now(): number }
   async function count(
     pk: string,
     messageId: string,
-    { alike, isEarly }: { alike: string; isEarly: boolean },
+    { alike, isYoung }: { alike: string; isYoung: boolean },
   ): Promise<{ isSystematic: boolean; isNews?: boolean }> {
     for (let attempt = 0; attempt < 5; attempt++) {
       const known = await read(pk)
@@ -56,7 +56,7 @@ export function createRejections({ table, now }: { table: Table; now(): number }
         systematic.set(pk, { alike, messages, until: now() + rememberedFor })
         return { isSystematic: !messages.includes(messageId) }
       }
-      if (isEarly || messages.includes(messageId)) return { isSystematic: false }
+      if (isYoung || messages.includes(messageId)) return { isSystematic: false }
       const counted = {
         pk,
         version: (known?.version ?? 0) + 1,
@@ -77,13 +77,13 @@ export function createRejections({ table, now }: { table: Table; now(): number }
      */
     async note(
       message: MessageOfChannel,
-      { alike, isEarly }: { alike: string; isEarly: boolean },
+      { alike, isYoung }: { alike: string; isYoung: boolean },
     ): Promise<{ isSystematic: boolean; isNews?: boolean }> {
       const pk = rejectionsKey(message)
       const remembered = systematic.get(pk)
       if (remembered && remembered.until > now() && remembered.alike === alike)
         return { isSystematic: !remembered.messages.includes(message.messageId) }
-      return inTurn(pk, () => count(pk, message.messageId, { alike, isEarly }))
+      return inTurn(pk, () => count(pk, message.messageId, { alike, isYoung }))
     },
 
     /** A message that had been refused was taken: so others may be, too. */

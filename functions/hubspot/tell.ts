@@ -5,7 +5,7 @@ import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { UpdateAnswer } from './update-answer.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
-import { Attempts, isNotThere, isYetToAppear, outcomeOf, type UpdateOutcome } from './update-outcome.ts'
+import { Attempts, isNotThere, isYetToAppear, type UpdateOutcome, updateOutcomeOf } from './update-outcome.ts'
 
 /** What HubSpot is told with. */
 export type TellDeps = UpdateDeps & {
@@ -80,7 +80,7 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
   const errorMessage = worded(request.reason, attempts.wording)
   const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
   const age = deps.now() - request.bornAt
-  const outcome = outcomeOf(answer, {
+  const outcome = updateOutcomeOf(answer, {
     now: deps.now(),
     random: deps.random,
     ...{ toldBefore, word, errorMessage, age },
@@ -107,8 +107,8 @@ async function whenRejected(
 ) {
   if (answer.kind !== 'rejected') return { isPurged: false, isSystematic: false }
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
-  const isEarly = isYetToAppear(answer, age) && attempts.rejected === undefined
-  const { isSystematic, isNews } = await rateLimit.rejections.note(message, { alike: answer.alike, isEarly })
+  const isYoung = isYetToAppear(answer, age) && attempts.rejected === undefined
+  const { isSystematic, isNews } = await rateLimit.rejections.note(message, { alike: answer.alike, isYoung })
   if (isNews)
     telemetry.error('HubSpot rejects every status of a channel', { ...about(message), problem: answer.problem })
   if (isSystematic || isNews) telemetry.count('SystematicRejections')

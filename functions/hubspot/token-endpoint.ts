@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
 import { hmac } from '../platform/hmac.ts'
-import { againStatuses, parseRetryAfter } from '../platform/retry.ts'
+import { parseRetryAfter, retryableClientErrors } from '../platform/retry.ts'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 import { readTime } from '../platform/times.ts'
 import type { TokenAnswer } from './oauth.ts'
@@ -48,7 +48,7 @@ export function tokenEndpointAsSource(options: {
       return readAnswer(await fetchJson(url, { method: 'POST', headers, body }), now())
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
-      return { kind: 'busy', problem: error.message }
+      return { kind: 'retryable', problem: error.message }
     }
   }
 
@@ -82,15 +82,15 @@ function readAnswer({ status, headers, json }: HttpResponse, now: number): Token
   const problem = `HTTP ${status}`
   if (status === 404 && UnknownPortal.safeParse(json).success)
     return { kind: 'revoked', problem: `${problem}, unknown_portal` }
-  const isRefused = status >= 400 && status < 500 && status !== 423 && !againStatuses.has(status)
+  const isRefused = status >= 400 && status < 500 && status !== 423 && !retryableClientErrors.has(status)
   if (isRefused) return { kind: 'rejected', problem }
   if (status < 200 || status >= 300)
-    return { kind: 'busy', problem, retryAfter: parseRetryAfter(headers['retry-after'], now) }
+    return { kind: 'retryable', problem, retryAfter: parseRetryAfter(headers['retry-after'], now) }
 
   const grant = TokenGrant.extend({ expiresAt: z.unknown() }).safeParse(json).data
-  if (!grant) return { kind: 'busy', problem: `${problem} without an accessToken` }
+  if (!grant) return { kind: 'retryable', problem: `${problem} without an accessToken` }
   const end = readTime(grant.expiresAt, now) ?? now + usualLife
-  if (end <= now) return { kind: 'busy', problem: `${problem} with a token that has ended` }
+  if (end <= now) return { kind: 'retryable', problem: `${problem} with a token that has ended` }
   return {
     kind: 'tokens',
     accessToken: grant.accessToken,

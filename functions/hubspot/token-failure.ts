@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { RetryAfter } from '../platform/retry.ts'
-import { busyStatuses } from './update-answer.ts'
+import { retryableStatuses } from './update-answer.ts'
 
 /** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
 export type TokenFailure = {
@@ -10,7 +10,7 @@ export type TokenFailure = {
 } & (
   | /** The grant (refresh token or code) is used, expired or revoked, or the portal is gone. */ { kind: 'revoked' }
   | /** The app's own credentials, or the request, are refused. */ { kind: 'rejected' }
-  | { kind: 'busy'; retryAfter?: RetryAfter | undefined }
+  | { kind: 'retryable'; retryAfter?: RetryAfter | undefined }
 )
 
 // RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type, or no code but a quotation.
@@ -33,8 +33,8 @@ export function failureFrom(status: number, json: unknown, retryAfter?: RetryAft
   const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
-  const isBusy = status < 400 || status >= 500 || busyStatuses.has(status)
-  return isBusy ? { kind: 'busy', ...said, retryAfter } : { kind: 'rejected', ...said }
+  const isRetryable = status < 400 || status >= 500 || retryableStatuses.has(status)
+  return isRetryable ? { kind: 'retryable', ...said, retryAfter } : { kind: 'rejected', ...said }
 }
 
 /** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */

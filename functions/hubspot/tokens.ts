@@ -42,30 +42,30 @@ export function createTokens(options: {
   random(): number
 }): Tokens {
   const { table, source, telemetry, now, random } = options
-  const { busy, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
+  const { inProgress, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
   const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
 
   /** Once at a time in this process; the records of a batch share the answer. */
-  function obtain(portalId: string, refused?: string) {
+  function obtainToken(portalId: string, refused?: string) {
     const wanted = `${portalId}#${refused ?? ''}`
-    const promise = underway.get(wanted) ?? look(portalId, refused).finally(() => underway.delete(wanted))
+    const promise = underway.get(wanted) ?? readOrRefresh(portalId, refused).finally(() => underway.delete(wanted))
     underway.set(wanted, promise)
     return promise
   }
 
-  async function look(portalId: string, refused: string | undefined) {
-    const portal = await read(portalId)
+  async function readOrRefresh(portalId: string, refused: string | undefined) {
+    const portal = await readPortal(portalId)
     if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
     const { accessTokenExpiresAt: expiresAt, accessTokenLife: life = usualTokenLife } = portal
     const usable = portal.accessToken !== refused && lasts(expiresAt, stillGoodFor(life))
-    if (usable && lasts(expiresAt, refreshAhead(life))) return remember(portal)
+    if (usable && lasts(expiresAt, refreshAhead(life))) return rememberToken(portal)
 
     const isHeld = (portal.lease?.until ?? 0) > now()
     if (isHeld || now() < (portal.refreshAgainAt ?? 0)) {
-      if (usable) return remember(portal)
+      if (usable) return rememberToken(portal)
       throw isHeld
-        ? busy('Another process is refreshing the access token', usualRefreshTime(portal))
+        ? inProgress('Another process is refreshing the access token', usualRefreshTime(portal))
         : refreshLater(portal)
     }
     const lease = { by: randomUUID(), until: now() + leaseTime }
@@ -79,47 +79,47 @@ export function createTokens(options: {
     })
     if (isOurs)
       return refresh(portalId, leased, { usable, refused: refused !== undefined && portal.accessToken === refused })
-    if (usable) return remember(portal)
-    throw busy('Another process is refreshing the access token', usualRefreshTime(leased))
+    if (usable) return rememberToken(portal)
+    throw inProgress('Another process is refreshing the access token', usualRefreshTime(leased))
   }
 
   async function refresh(portalId: string, leased: Portal, { usable, refused }: { usable: boolean; refused: boolean }) {
     const answer = await source.renew({ portalId, refreshToken: leased.refreshToken, refused })
     const free = { ...leased, version: leased.version + 1, lease: undefined }
-    if (answer.kind === 'tokens') return keep({ ...free, ...toKeep(answer, now()), ...noProblem })
-    if (answer.kind !== 'busy') return close({ ...free, ...refreshed }, portalId, answer)
+    if (answer.kind === 'tokens') return storeTokens({ ...free, ...toKeep(answer, now()), ...noProblem })
+    if (answer.kind !== 'retryable') return denyAccess({ ...free, ...refreshed }, portalId, answer)
     const { retryAfter } = answer
     const asked =
       retryAfter && retryAfterWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
     const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
     await table.putIfNextVersion(failed)
     telemetry?.count('TokenRefreshesFailed')
-    if (usable) return remember(leased)
+    if (usable) return rememberToken(leased)
     throw refreshLater(failed, answer.problem)
   }
 
-  async function keep(fresh: Portal) {
+  async function storeTokens(fresh: Portal) {
     for (let attempt = 1; ; attempt++)
       try {
         // Where the lease was lost, somebody else's tokens stand, and count.
-        if (await table.putIfNextVersion(fresh)) return remember(fresh)
-        throw busy('The portal changed while its access token was refreshed', 1000)
+        if (await table.putIfNextVersion(fresh)) return rememberToken(fresh)
+        throw inProgress('The portal changed while its access token was refreshed', 1000)
       } catch (error) {
         if (error instanceof RetryableError) throw error
         if (attempt < 3) continue
         // It is good, and serves here; who reads the table refreshes once more.
         telemetry?.error('The refreshed tokens of a portal could not be kept', { portal: fresh.pk })
-        return remember(fresh)
+        return rememberToken(fresh)
       }
   }
 
   /** Marks the portal, so that nobody asks HubSpot for a while. Counted once, by whoever marks it first. */
-  async function close(portal: Portal, portalId: string, { kind, problem: why }: TokenFailure): Promise<never> {
+  async function denyAccess(portal: Portal, portalId: string, { kind, problem: why }: TokenFailure): Promise<never> {
     const problem = `${source.name} refuses to refresh its access token (${why})`
     const pause = kind === 'revoked' ? slowRetry : appRetry
     const isRevoked = kind === 'revoked' && portal.problem !== problem
     if (isRevoked) await options.noteRevoked?.(portalId)
-    const { isMarked, askAgainAt } = await mark(portal, problem, pause)
+    const { isMarked, askAgainAt } = await markPortal(portal, problem, pause)
     if (kind !== 'revoked') telemetry?.count('AccessDenied')
     else if (isMarked && isRevoked) {
       telemetry?.error(`Portal revoked: its messages wait until ${source.mendedBy}`, { portalId, problem })
@@ -128,14 +128,14 @@ export function createTokens(options: {
     throw stillNoAccess(portalId, { problem, askAgainAt })
   }
 
-  async function mark(portal: Portal, problem: string, pause: number) {
+  async function markPortal(portal: Portal, problem: string, pause: number) {
     const problemSince = portal.problem === problem ? (portal.problemSince ?? now()) : now()
     // Who waits for it comes within a tenth of the pause after this.
     const askAgainAt = now() + pause * 0.9
     return { isMarked: await table.putIfNextVersion({ ...portal, problem, problemSince, askAgainAt }), askAgainAt }
   }
 
-  async function read(portalId: string) {
+  async function readPortal(portalId: string) {
     const item = await table.get(keyOf(portalId))
     if (item === undefined && source.refreshesByToken) throw noAccess(portalId, 'it has not installed the app')
     const portal = Portal.safeParse(item ?? { pk: keyOf(portalId) }).data
@@ -144,7 +144,7 @@ export function createTokens(options: {
     return portal
   }
 
-  function remember({
+  function rememberToken({
     pk,
     accessToken = '',
     accessTokenExpiresAt: expiresAt,
@@ -163,7 +163,7 @@ export function createTokens(options: {
       const known = remembered.get(keyOf(portalId))
       if (known && lasts(known.expiresAt, refreshAhead(known.life))) return known.accessToken
       try {
-        return await obtain(portalId)
+        return await obtainToken(portalId)
       } catch (error) {
         // Whatever keeps us from another one, this one is still good.
         if (!known || error instanceof NoAccess || !lasts(known.expiresAt, stillGoodFor(known.life))) throw error
@@ -172,20 +172,20 @@ export function createTokens(options: {
     },
     renew(portalId, refused) {
       remembered.delete(keyOf(portalId))
-      return obtain(portalId, refused)
+      return obtainToken(portalId, refused)
     },
     async refuse(portalId, problem) {
       const used = remembered.get(keyOf(portalId))?.accessToken
       remembered.delete(keyOf(portalId))
-      const portal = await read(portalId)
-      if (portal.accessToken !== used) throw busy('The portal has got another access token meanwhile', 1000)
+      const portal = await readPortal(portalId)
+      if (portal.accessToken !== used) throw inProgress('The portal has got another access token meanwhile', 1000)
       // Somebody else has just said so.
       if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
       const { refusals } = portal
       const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
       const pause = pausesWhenRefused[before] ?? slowRetry
       const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
-      const { askAgainAt } = await mark(refused, problem, pause)
+      const { askAgainAt } = await markPortal(refused, problem, pause)
       // One that passes within seconds is nobody's business.
       if (before > 0) telemetry?.count('AccessDenied')
       throw stillNoAccess(portalId, { problem, askAgainAt })

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { HttpResponse } from '../platform/fetch-json.ts'
-import { againStatuses, parseRetryAfterSeconds } from '../platform/retry.ts'
+import { parseRetryAfterSeconds, retryableClientErrors } from '../platform/retry.ts'
 import type { Allowance } from './rate-limit.ts'
 
 /** What HubSpot's answer to an update says. What becomes of the update by it: update-outcome.ts. */
@@ -14,7 +14,7 @@ export type UpdateAnswer =
   /** Refused in a way that HubSpot does not document for this endpoint. Equal refusals have the same `alike`. */
   | { kind: 'rejected'; problem: string; status: number; alike: string }
   /** Nothing was done; try again, after so many seconds where HubSpot says so. */
-  | { kind: 'busy'; problem: string; status: number; retryAfterSeconds?: number | undefined }
+  | { kind: 'retryable'; problem: string; status: number; retryAfterSeconds?: number | undefined }
   /** No answer, or the edge's: it may have taken effect, or do so late. */
   | { kind: 'in doubt'; problem: string; retryAfterSeconds?: number | undefined }
 
@@ -24,7 +24,7 @@ export type HeldStatus = { word: string; errorMessage?: string | undefined }
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
 const inDoubtStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
 /** Locked, rate limited, being migrated. 408 and 425 are not on HubSpot's page; everywhere else they mean "again". */
-export const busyStatuses: ReadonlySet<number> = new Set([...againStatuses, 423, 477])
+export const retryableStatuses: ReadonlySet<number> = new Set([...retryableClientErrors, 423, 477])
 
 export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
@@ -36,7 +36,7 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   if (status === 401) return { kind: 'unauthorized' }
   if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
   if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfterSeconds }
-  if (busyStatuses.has(status) || status >= 500) return { kind: 'busy', problem, status, retryAfterSeconds }
+  if (retryableStatuses.has(status) || status >= 500) return { kind: 'retryable', problem, status, retryAfterSeconds }
   const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
   return { kind: 'rejected', problem, status, alike: alike.slice(0, 200) }
 }

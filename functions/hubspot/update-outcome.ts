@@ -61,7 +61,7 @@ export type Asked = {
 }
 
 /** What an answer of HubSpot's means for an update: the one place where that is decided. */
-export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
+export function updateOutcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
   const { now, attempts } = asked
   const retryAfter = retryAfterOf(answer)
   switch (answer.kind) {
@@ -81,7 +81,7 @@ export function outcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
       return { kind: 'no access', problem: 'the scope conversations.custom_channels.write is missing' }
     case 'rejected':
       return afterRejection(answer, asked)
-    case 'busy':
+    case 'retryable':
       if (answer.status === 429)
         return {
           kind: 'pause portal',

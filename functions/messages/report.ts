@@ -13,7 +13,7 @@ export type Report = ReturnType<typeof createReport>
 
 export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): number }) {
   /** A receipt comes in a trace of its own, as a webhook's repetition does: it is named beside that in which the message began. */
-  function say(message: string, metric: string, { update, item }: Subject, fields: object = {}) {
+  function logAndCount(message: string, metric: string, { update, item }: Subject, fields: object = {}) {
     const traceId = item?.traceId ?? update.traceId
     const updateTraceId = update.traceId === traceId ? undefined : update.traceId
     telemetry.info(message, { ...about(update), traceId, updateTraceId, source: update.source, ...fields })
@@ -21,7 +21,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
   }
 
   return {
-    say,
+    logAndCount,
 
     told(
       { update, item }: Required<Subject>,
@@ -35,7 +35,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       const tellingDelay = isVerdict ? undefined : now() - Date.parse(update.occurredAt)
       if (holds) telemetry.count('HeldOtherwise')
       const fields = { statusType, reason, timeToTruth, tellingDelay, holds }
-      say('HubSpot told', `Told${statusType}`, { update, item }, fields)
+      logAndCount('HubSpot told', `Told${statusType}`, { update, item }, fields)
       if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${statusType}`, timeToTruth, 'Milliseconds')
       if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
     },
@@ -45,7 +45,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       const known = knownOf(update, before)
       const isHigher = isAbove(update.status, known)
       const other = update.status === known ? 'UpdatesDuplicate' : 'UpdatesSuperseded'
-      say('Nothing new', isHigher ? 'UpdatesCoalesced' : other, { update, item: before })
+      logAndCount('Nothing new', isHigher ? 'UpdatesCoalesced' : other, { update, item: before })
     },
 
     /** A receipt was to come, and did not: its account may be set up wrongly. Counted when nothing was known before. */

@@ -29,7 +29,7 @@ export function createThreads(table: Table, now: () => number) {
   async function begin(job: DeliveryJob): Promise<boolean> {
     for (;;) {
       const item = await read(job)
-      const { own, ahead } = await look(job, item)
+      const { own, ahead } = await findAhead(job, item)
       if (own) return ahead.length > 0
       const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt), since: now() }
       const later = item.begun.filter((other) => counts(other) && isBefore(me, other))
@@ -45,11 +45,11 @@ export function createThreads(table: Table, now: () => number) {
 
   /** Whether an earlier message of the thread is still under way. */
   async function isWaiting(job: DeliveryJob): Promise<boolean> {
-    const { ahead } = await look(job, await read(job))
+    const { ahead } = await findAhead(job, await read(job))
     return ahead.length > 0
   }
 
-  async function look(job: DeliveryJob, { begun }: { begun: Begun[] }) {
+  async function findAhead(job: DeliveryJob, { begun }: { begun: Begun[] }) {
     const me = { messageId: job.messageId, createdAt: Date.parse(job.createdAt) }
     const earlier = begun.filter((other) => counts(other) && isBefore(other, me))
     const underWay = await Promise.all(

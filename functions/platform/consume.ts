@@ -4,7 +4,7 @@ import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import type { Consumer, Parcel, Run } from './consumer.ts'
-import { end, isAwsError } from './dead-letter.ts'
+import { deadLetterJob, isAwsError } from './dead-letter.ts'
 import { type Envelope, openEnvelope, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
 import { redact } from './redact.ts'
@@ -25,7 +25,7 @@ export function consume<Job, Progress extends object>(consumer: Consumer<Job, Pr
     .handler((event: SQSEvent, context: Context) =>
       processPartialResponse(
         event,
-        (record: SQSRecord) => work(consumer, record, context),
+        (record: SQSRecord) => processRecord(consumer, record, context),
         new BatchProcessor(EventType.SQS),
         {
           throwOnFullBatchFailure: false,
@@ -36,28 +36,28 @@ export function consume<Job, Progress extends object>(consumer: Consumer<Job, Pr
 
 type Held<Progress extends object> = Parcel & { run: Run<Progress> }
 
-async function work<Job, Progress extends object>(
+async function processRecord<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
   record: SQSRecord,
   context: Context,
 ) {
   const envelope = openEnvelope(record.body)
   const { body } = envelope
-  const parcel = take(consumer, record, envelope, context)
+  const parcel = toParcel(consumer, record, envelope, context)
   let job: Job | undefined
   try {
     // Newer code is left what this code cannot read, as it is.
     if (versionOf(body) === consumer.version + 1)
       return await leaveToNewerCode(consumer, withProgressAsWritten(parcel, envelope), envelope.waiting)
-    job = parse(consumer.schema, body)
+    job = parseJob(consumer.schema, body)
     return await doJob(consumer, parcel, job, { record, envelope })
   } catch (error) {
     if (error instanceof Superseded) return leaveToLaterCopy(consumer, parcel, job!)
-    if (error instanceof RetryableError) return wait(consumer, parcel, job, error)
-    if (isAwsError(error)) return wait(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
+    if (error instanceof RetryableError) return sendLater(consumer, parcel, job, error)
+    if (isAwsError(error)) return sendLater(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
     if (error instanceof PermanentError) {
       const kind = job === undefined ? 'unreadable' : 'permanent'
-      return end(consumer, parcel, job, { reason: error.message, kind })
+      return deadLetterJob(consumer, parcel, job, { reason: error.message, kind })
     }
     consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(error) })
     if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
@@ -65,7 +65,7 @@ async function work<Job, Progress extends object>(
   }
 }
 
-function take<Job, Progress extends object>(
+function toParcel<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
   record: SQSRecord,
   { body, waiting, progress, copy }: Envelope,
@@ -95,7 +95,7 @@ const withProgressAsWritten = (parcel: Parcel, { progress }: Envelope): Parcel =
 const Versioned = z.object({ v: z.number() })
 const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0
 
-function parse<Job>(schema: z.ZodType<Job>, body: unknown) {
+function parseJob<Job>(schema: z.ZodType<Job>, body: unknown) {
   const result = schema.safeParse(body)
   if (!result.success) throw new PermanentError(`Not a job that this version reads: ${problems(result.error)}`)
   return result.data
@@ -109,16 +109,16 @@ async function doJob<Job, Progress extends object>(
 ) {
   // Until then the run's own writes are enough: a job that waits twice is no flood.
   if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, parcel.run)
-  // What was held for newer code is read now: there is nothing to wait for any more.
-  const isEarly = waiting?.heldSince === undefined && (waiting?.notBefore ?? 0) - consumer.now() > 500
-  if (waiting && isEarly) return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
+  // What was held for newer code can be read now: there is nothing left to wait for.
+  const isNotDue = waiting?.heldSince === undefined && (waiting?.notBefore ?? 0) - consumer.now() > 500
+  if (waiting && isNotDue) return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
   // If this process dies as well, SQS dead-letters the job without a word.
   const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
   if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)
   await consumer.handle(job, parcel.run)
 }
 
-async function wait<Job, Progress extends object>(
+async function sendLater<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
   parcel: Held<Progress>,
   job: Job | undefined,
@@ -128,7 +128,8 @@ async function wait<Job, Progress extends object>(
   const { since, progress } = parcel.run
   const onlyItsTurn = error instanceof Deferred
   const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
-  if (!onlyItsTurn && now() > giveUpAt) return end(consumer, parcel, job, { reason: error.message, kind: 'too late' })
+  if (!onlyItsTurn && now() > giveUpAt)
+    return deadLetterJob(consumer, parcel, job, { reason: error.message, kind: 'too late' })
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const { retryAftersInARow = 0 } = parcel
   const next = nextTry(error, { attempt, retryAftersInARow, end: giveUpAt, now: now(), random })

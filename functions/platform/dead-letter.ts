@@ -7,8 +7,8 @@ import { backoff, RetryableError } from './retry.ts'
 /** Why a job ends among the dead letters. */
 export type Ending = 'unreadable' | 'permanent' | 'too late'
 
-/** Ends a job among the dead letters, after what is known of it was told. Where AWS takes neither now, it is sent anew. */
-export async function end<Job, Progress extends object>(
+/** Moves a job to the dead letters, once what is known of it was told. Where AWS takes neither now, it is sent again. */
+export async function deadLetterJob<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
   parcel: Parcel & { run: { progress: Progress } },
   job: Job | undefined,
@@ -19,7 +19,7 @@ export async function end<Job, Progress extends object>(
   try {
     if (job !== undefined) await consumer.beforeEnding?.(job, run, reason)
     const inFull = kind === 'too late' ? `Given up after ${inWords(giveUpAfterSeconds)}: ${reason}` : reason
-    await park(consumer, parcel, inFull, kind)
+    await sendToDeadLetters(consumer, parcel, inFull, kind)
   } catch (error) {
     if (!(error instanceof RetryableError) && !isAwsError(error)) throw error
     const { since, progress } = run
@@ -31,7 +31,7 @@ export async function end<Job, Progress extends object>(
 /** What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted. */
 export const isAwsError = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
-async function park(
+async function sendToDeadLetters(
   { deadLetters, tenantOf, about, telemetry, now }: Omit<Consumer<never, never>, 'handle' | 'schema' | 'progress'>,
   { body, attempt, run: { since, progress, copy } }: Parcel,
   reason: string,

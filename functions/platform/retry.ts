@@ -90,7 +90,7 @@ export function nextTry(
 }
 
 /** Rejections over HTTP that say "again" and not "no": Request Timeout, Too Early, Too Many Requests. */
-export const againStatuses: ReadonlySet<number> = new Set([408, 425, 429])
+export const retryableClientErrors: ReadonlySet<number> = new Set([408, 425, 429])
 
 /** A `Retry-After` header; undefined where there is none that makes sense. */
 export function parseRetryAfter(header: string | string[] | undefined, now: number): RetryAfter | undefined {

@@ -98,7 +98,7 @@ function allKnowing(world: World, { hubspot, tokens, rateLimit, sleep, now, rand
     const answer = await hubspot.updateMessage(token, { channelId: '2', messageId }, { statusType })
     if (answer.kind === 'taken') return
     if (answer.kind === 'unauthorized') return void (await tokens.renew('1', token))
-    if (answer.kind === 'busy' && answer.status === 429)
+    if (answer.kind === 'retryable' && answer.status === 429)
       throw new RetryableError('', { notBefore: await rateLimit.exceeded('1', answer.retryAfterSeconds) })
     throw new RetryableError(answer.kind, {
       retryAfter:

@@ -1,6 +1,6 @@
 import { createHubSpot } from '../../functions/hubspot/client.ts'
 import type { UpdateAnswer } from '../../functions/hubspot/update-answer.ts'
-import { type Asked, Attempts, outcomeOf, type UpdateOutcome } from '../../functions/hubspot/update-outcome.ts'
+import { type Asked, Attempts, type UpdateOutcome, updateOutcomeOf } from '../../functions/hubspot/update-outcome.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
@@ -29,7 +29,7 @@ export async function becomesOf(answered: (typeof answers)[number]) {
   ]
 
   function outcome(asked: Pick<Asked, 'age' | 'attempts'>) {
-    return outcomeOf(answer, {
+    return updateOutcomeOf(answer, {
       now,
       random: () => 0,
       toldBefore: undefined,

@@ -4,7 +4,7 @@ import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
 import { FailureCode } from '../../platform/failure-code.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { againStatuses, parseRetryAfter, RetryableError } from '../../platform/retry.ts'
+import { parseRetryAfter, RetryableError, retryableClientErrors } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
 import { rejected } from '../verdict.ts'
 import { ForwardAccount, truth } from './account.ts'
@@ -99,7 +99,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     const reason = answer.reason ?? 'The messaging service reported a failure'
     return { ...rejected(reason, answer.code), providerMessageId }
   }
-  if (status >= 400 && status < 500 && !againStatuses.has(status)) {
+  if (status >= 400 && status < 500 && !retryableClientErrors.has(status)) {
     const { reason, message, error, code } = ForwardRejection.safeParse(json).data ?? {}
     return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
   }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { againStatuses, parseRetryAfter, RetryableError } from '../../platform/retry.ts'
+import { parseRetryAfter, RetryableError, retryableClientErrors } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
 import { AccountError, rejected } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
@@ -24,7 +24,7 @@ export function outcomeFrom(
 
   const error = ErrorResponse.safeParse(json).data
   const isOfMonth = status === 429 && error?.message.startsWith('You have reached your monthly limit')
-  const isAgain = [401, 403, 404, 409].includes(status) || (againStatuses.has(status) && !isOfMonth)
+  const isAgain = [401, 403, 404, 409].includes(status) || (retryableClientErrors.has(status) && !isOfMonth)
   if (error && status >= 400 && status < 500 && !isAgain) {
     const field = error.details[0]?.property?.replace(/^messages\[\d+\]\./, '')
     const words = field === undefined ? error.message : `The property, '${field}'`

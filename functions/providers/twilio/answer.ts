@@ -29,7 +29,7 @@ export function outcomeFrom(
   account: TwilioAccount,
   { now, receipts, note }: { now: number; receipts: boolean; note: SendTools['noteUnknownCode'] },
 ): SendOutcome {
-  if (status >= 200 && status < 300) return outcomeOf(Message.safeParse(json).data ?? {}, account, { receipts })
+  if (status >= 200 && status < 300) return outcomeOfMessage(Message.safeParse(json).data ?? {}, account, { receipts })
   const { code, message } = Problem.safeParse(json).data ?? {}
   noteUnknown(code, { verdicts, catalogue, note })
   return actOn(verdictOf(verdicts, { code, status }), {
@@ -46,7 +46,7 @@ export function outcomeFrom(
 }
 
 /** What came of a message by Twilio's own record of it. Where no receipts follow, taken has to count as sent. */
-export function outcomeOf(
+export function outcomeOfMessage(
   {
     sid: providerMessageId,
     status = '',

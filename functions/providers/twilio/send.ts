@@ -14,7 +14,7 @@ import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRec
 import { referenceOf, toQuery } from '../references.ts'
 import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp/ids.ts'
 import { TwilioAccount, truth } from './account.ts'
-import { Listing, outcomeFrom, outcomeOf } from './answer.ts'
+import { Listing, outcomeFrom, outcomeOfMessage } from './answer.ts'
 import { capabilities } from './capabilities.ts'
 import { isOneSegment } from './segments.ts'
 import { inSegments, retries } from './status.ts'
@@ -83,7 +83,7 @@ export const twilio: SendAdapter<TwilioAccount, TwilioPart> = {
       ({ body, direction, date_created }) =>
         body === part.text && direction !== 'inbound' && Date.parse(date_created) >= since,
     )
-    return found && !another ? outcomeOf(found, account, { receipts: true }) : undefined
+    return found && !another ? outcomeOfMessage(found, account, { receipts: true }) : undefined
   },
 }
 

@@ -120,8 +120,9 @@ async function tried(deployment: Deployment, entry: Imported, check: boolean): P
   return undefined
 }
 
-function problemOf({ kind, problem }: { kind: 'busy' | 'revoked' | 'rejected'; problem: string }): Problem {
-  if (kind === 'busy') return { sentence: `HubSpot cannot be asked now (${problem})`, remedy: 'Try again in a while.' }
+function problemOf({ kind, problem }: { kind: 'retryable' | 'revoked' | 'rejected'; problem: string }): Problem {
+  if (kind === 'retryable')
+    return { sentence: `HubSpot cannot be asked now (${problem})`, remedy: 'Try again in a while.' }
   if (kind === 'revoked')
     return {
       sentence: `HubSpot refuses this refresh token (${problem})`,

@@ -59,7 +59,7 @@ function withoutPauses(hubspot: HubSpot): HubSpot {
   return {
     async updateMessage(...call) {
       const answer = await hubspot.updateMessage(...call)
-      return answer.kind === 'busy' ? { ...answer, status: 503 } : answer
+      return answer.kind === 'retryable' ? { ...answer, status: 503 } : answer
     },
   }
 }

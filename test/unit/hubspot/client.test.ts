@@ -139,12 +139,12 @@ test.each<[number, string | undefined, UpdateAnswer]>([
   [405, undefined, { kind: 'rejected', status: 405, alike: '405', problem: 'HTTP 405' }],
   [414, '<html>URI Too Long</html>', { kind: 'rejected', status: 414, alike: '414', problem: 'HTTP 414' }],
   [415, undefined, { kind: 'rejected', status: 415, alike: '415', problem: 'HTTP 415' }],
-  [423, undefined, { kind: 'busy', status: 423, problem: 'HTTP 423' }],
+  [423, undefined, { kind: 'retryable', status: 423, problem: 'HTTP 423' }],
   [
     429,
     example('hubspot/error-rate-limit'),
     {
-      kind: 'busy',
+      kind: 'retryable',
       status: 429,
       problem: `HTTP 429, TEN_SECONDLY_ROLLING, You have reached your ten_secondly_rolling limit., ${correlationId}`,
     },
@@ -153,16 +153,16 @@ test.each<[number, string | undefined, UpdateAnswer]>([
     429,
     example('hubspot/error-daily-limit'),
     {
-      kind: 'busy',
+      kind: 'retryable',
       status: 429,
       retryAfterSeconds: 900,
       problem: `HTTP 429, DAILY, You have reached your daily limit., ${correlationId}`,
     },
   ],
-  [429, '<html>Slow down</html>', { kind: 'busy', status: 429, problem: 'HTTP 429' }],
-  [477, undefined, { kind: 'busy', status: 477, problem: 'HTTP 477' }],
-  [500, '<html>Oops</html>', { kind: 'busy', status: 500, problem: 'HTTP 500' }],
-  [503, undefined, { kind: 'busy', status: 503, problem: 'HTTP 503' }],
+  [429, '<html>Slow down</html>', { kind: 'retryable', status: 429, problem: 'HTTP 429' }],
+  [477, undefined, { kind: 'retryable', status: 477, problem: 'HTTP 477' }],
+  [500, '<html>Oops</html>', { kind: 'retryable', status: 500, problem: 'HTTP 500' }],
+  [503, undefined, { kind: 'retryable', status: 503, problem: 'HTTP 503' }],
   [502, '<html>Bad Gateway</html>', { kind: 'in doubt', problem: 'HTTP 502' }],
   [504, undefined, { kind: 'in doubt', problem: 'HTTP 504' }],
   [520, undefined, { kind: 'in doubt', problem: 'HTTP 520' }],
@@ -217,7 +217,7 @@ test('a request that may have arrived and got no answer is in doubt, one that di
   const unsent = setUp(new NoAnswer('PATCH api.hubapi.com: ECONNREFUSED', false))
 
   expect(await lost.update()).toEqual({ kind: 'in doubt', problem: 'PATCH api.hubapi.com: ECONNRESET' })
-  expect(await unsent.update()).toEqual({ kind: 'busy', problem: 'PATCH api.hubapi.com: ECONNREFUSED', status: 0 })
+  expect(await unsent.update()).toEqual({ kind: 'retryable', problem: 'PATCH api.hubapi.com: ECONNREFUSED', status: 0 })
 })
 
 test('a bug is no answer', async () => {

@@ -43,13 +43,13 @@ test.each([
   [401, '{"error":"invalid_client"}', 'rejected', 'HTTP 401, invalid_client'],
   [403, '<html>Forbidden</html>', 'rejected', 'HTTP 403'],
   [415, '', 'rejected', 'HTTP 415'],
-  [429, example('hubspot/error-rate-limit'), 'busy', 'HTTP 429, error'],
-  [500, '<html>Oops</html>', 'busy', 'HTTP 500'],
-  [503, '', 'busy', 'HTTP 503'],
-  [200, '<html>Maintenance</html>', 'busy', 'HTTP 200'],
-  [200, '{"access_token":"a","expires_in":1800}', 'busy', 'HTTP 200'],
-  [200, '{"access_token":"a","refresh_token":"","expires_in":1800}', 'busy', 'HTTP 200'],
-  [302, '', 'busy', 'HTTP 302'],
+  [429, example('hubspot/error-rate-limit'), 'retryable', 'HTTP 429, error'],
+  [500, '<html>Oops</html>', 'retryable', 'HTTP 500'],
+  [503, '', 'retryable', 'HTTP 503'],
+  [200, '<html>Maintenance</html>', 'retryable', 'HTTP 200'],
+  [200, '{"access_token":"a","expires_in":1800}', 'retryable', 'HTTP 200'],
+  [200, '{"access_token":"a","refresh_token":"","expires_in":1800}', 'retryable', 'HTTP 200'],
+  [302, '', 'retryable', 'HTTP 302'],
 ])('a %i saying %s is %s', async (status, body, kind, problem) => {
   const { refresh } = setUp({ status, body })
 
@@ -95,13 +95,13 @@ test('a revocation names the token as the specification does and as the guide do
 test('a revocation that HubSpot cannot do now is not done', async () => {
   const { oauth, app } = setUp({ status: 503, body: '' })
 
-  expect(await oauth.revoke(app, 'refresh-1')).toEqual({ kind: 'busy', problem: 'HTTP 503' })
+  expect(await oauth.revoke(app, 'refresh-1')).toEqual({ kind: 'retryable', problem: 'HTTP 503' })
 })
 
 test.each([
   ['{"active":true,"hub_id":7,"scopes":["oauth"]}', { kind: 'token', active: true, portalId: '7', scopes: ['oauth'] }],
   ['{"active":false}', { kind: 'token', active: false, portalId: undefined, scopes: undefined }],
-  ['{"scopes":["oauth"]}', { kind: 'busy', problem: 'HTTP 200' }],
+  ['{"scopes":["oauth"]}', { kind: 'retryable', problem: 'HTTP 200' }],
 ])('an introspection answered %s says what the token is worth', async (body, meaning) => {
   const { oauth, app, requests } = setUp({ status: 200, body })
 
@@ -114,7 +114,7 @@ test('no answer is no verdict', async () => {
   for (const mayHaveArrived of [true, false]) {
     const { refresh } = setUp(new NoAnswer('POST api.hubapi.com: ECONNRESET', mayHaveArrived))
 
-    expect(await refresh()).toEqual({ kind: 'busy', problem: 'POST api.hubapi.com: ECONNRESET' })
+    expect(await refresh()).toEqual({ kind: 'retryable', problem: 'POST api.hubapi.com: ECONNRESET' })
   }
 })
 

@@ -14,7 +14,7 @@ import { collectTelemetry } from '../../support/telemetry.ts'
 const minute = 60_000
 const portalId = '1'
 const revoked: TokenAnswer = { kind: 'revoked', problem: 'HTTP 400, BAD_REFRESH_TOKEN' }
-const unreachable: TokenAnswer = { kind: 'busy', problem: 'HTTP 503' }
+const unreachable: TokenAnswer = { kind: 'retryable', problem: 'HTTP 503' }
 
 describe('fifty cold Lambdas, whatever the order of their steps', () => {
   test('refresh once, and all have the same token', async () => {

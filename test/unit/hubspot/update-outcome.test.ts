@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { UpdateAnswer } from '../../../functions/hubspot/update-answer.ts'
-import { type Asked, Attempts, outcomeOf } from '../../../functions/hubspot/update-outcome.ts'
+import { type Asked, Attempts, updateOutcomeOf } from '../../../functions/hubspot/update-outcome.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const asked = (fields: Partial<Asked> = {}): Asked => ({
@@ -21,7 +21,7 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
 function rejectedForTheFourthTime(status: number) {
   const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
   const answer: UpdateAnswer = { kind: 'rejected', problem: `HTTP ${status}`, status, alike: 'the same' }
-  return outcomeOf(answer, asked({ attempts: Attempts.parse({ rejected }) }))
+  return updateOutcomeOf(answer, asked({ attempts: Attempts.parse({ rejected }) }))
 }
 
 test.each([400, 422])(
