@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
+import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
-import { about, Delivery, type DeliveryJob, tenantOf } from './messages/jobs.ts'
+import { Delivery, type DeliveryJob } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
@@ -148,12 +149,11 @@ async function makeOneByOne(
 
 /** Hands one send to the provider. */
 async function make(
-  deps: AllDeps,
+  { threads, tools, telemetry, now }: AllDeps,
   send: Planned,
   { adapter, account, provider }: Found,
   run: Run,
 ): Promise<SendOutcome> {
-  const { threads, tools, telemetry, now } = deps
   if ('problem' in send) return { outcome: 'rejected', reason: send.problem }
   if (run.context.getRemainingTimeInMillis() < timeForOneSend)
     throw new Deferred('No time is left for another send', now())

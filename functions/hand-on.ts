@@ -1,6 +1,7 @@
 import * as z from 'zod'
+import { about } from './messages/about.ts'
 import { version } from './messages/job-version.ts'
-import { about, HandOnJob } from './messages/jobs.ts'
+import { HandOnJob } from './messages/jobs.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps } from './platform/consumer.ts'
 import { type FetchJson, NoAnswer } from './platform/fetch-json.ts'

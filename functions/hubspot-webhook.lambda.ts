@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { AppSecret } from './hubspot/app-secret.ts'
 import { createHandler } from './hubspot-webhook.ts'
-import { about } from './messages/jobs.ts'
+import { about } from './messages/about.ts'
 import { connectSecretsManager, createSqs } from './platform/aws.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
 import { createSecrets } from './platform/secrets.ts'

@@ -4,16 +4,10 @@ import { type ParsedEvent, parseEvent, toAnnouncement } from './hubspot/events.t
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
 import { toRawEvents } from './hubspot/queued-events.ts'
 import { type NotHubSpots, whyNotHubSpots } from './hubspot/verify-webhook.ts'
+import { about, tenantOf } from './messages/about.ts'
 import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
-import {
-  about,
-  type ChannelAccountChanged,
-  type DeliveryJob,
-  type MessageAnnounced,
-  type RawEvent,
-  tenantOf,
-} from './messages/jobs.ts'
+import type { ChannelAccountChanged, DeliveryJob, MessageAnnounced, RawEvent } from './messages/jobs.ts'
 import { deadLetter } from './platform/envelope.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'

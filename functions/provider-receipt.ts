@@ -1,6 +1,7 @@
+import { about } from './messages/about.ts'
 import { Digits, Id } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
-import { about, type HandOnJob } from './messages/jobs.ts'
+import type { HandOnJob } from './messages/jobs.ts'
 import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { StatusUpdate } from './messages/status-update.ts'
 import {

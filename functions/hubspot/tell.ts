@@ -1,4 +1,4 @@
-import { about } from '../messages/jobs.ts'
+import { about } from '../messages/about.ts'
 import type { Word } from '../messages/status.ts'
 import { redact } from '../platform/redact.ts'
 import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'

@@ -1,6 +1,7 @@
 import type { Run } from '../platform/consumer.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import { about, type DeliveryJob, type MessageKey } from './jobs.ts'
+import { about } from './about.ts'
+import type { DeliveryJob, MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import { type OutcomeProgress, type OutcomeQueue, unconfirmedReason } from './outcome-queue.ts'
 import { type LedgerItem, withGivenUp } from './record.ts'

@@ -105,25 +105,3 @@ export type Delivery = z.infer<typeof Delivery>
 
 /** The message that a job is about. */
 export type MessageKey = Pick<StatusUpdate, 'portalId' | 'channelId' | 'messageId'>
-
-const About = z
-  .object({
-    portalId: z.string(),
-    channelId: z.string(),
-    channelAccountId: z.string(),
-    messageId: z.string(),
-    eventId: z.string(),
-    status: z.string(),
-    traceId: z.string(),
-  })
-  .partial()
-
-/** What a log line says of a job: its ids, nothing of its content. Never throws, whatever it is given. */
-export function about(body: unknown) {
-  return About.safeParse(body).data ?? {}
-}
-
-/** Whose job it is: the portal, for SQS's fair queues. */
-export function tenantOf(body: unknown) {
-  return about(body).portalId ?? 'unknown'
-}

@@ -1,5 +1,5 @@
 import type { Telemetry } from '../platform/telemetry.ts'
-import { about } from './jobs.ts'
+import { about } from './about.ts'
 import type { LedgerItem } from './record.ts'
 import { isAbove } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'

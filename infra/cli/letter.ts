@@ -1,5 +1,5 @@
 import type { Message } from '@aws-sdk/client-sqs'
-import { about } from '../../functions/messages/jobs.ts'
+import { about } from '../../functions/messages/about.ts'
 import { sanitiseReason } from '../../functions/messages/sanitise-reason.ts'
 import { type Copy, deadLetter, openEnvelope } from '../../functions/platform/envelope.ts'
 import { gunzip } from '../../functions/platform/queue.ts'

@@ -11,7 +11,7 @@ const everything = read(root, '{functions,infra,test}/**/*.{ts,mjs,js}')
 
 const rooms = ['hubspot', 'providers', 'messages']
 // What is defined once, for all rooms; what messages do is left to handlers.
-const schemas = ['authority', 'ids', 'job-version', 'jobs', 'record', 'status', 'status-update'].map(
+const schemas = ['about', 'authority', 'ids', 'job-version', 'jobs', 'record', 'status', 'status-update'].map(
   (name) => `messages/${name}.ts`,
 )
 // It takes the place of a part of the AWS SDK, which reads the environment too.

@@ -5,7 +5,7 @@ import {
   ReceiveMessageCommand,
 } from '@aws-sdk/client-sqs'
 import { type Command, Option } from 'commander'
-import { tenantOf } from '../../../functions/messages/jobs.ts'
+import { tenantOf } from '../../../functions/messages/about.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { ageInMilliseconds, digits, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'

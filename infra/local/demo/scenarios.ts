@@ -1,6 +1,6 @@
 import { text as readText } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { about } from '../../../functions/messages/jobs.ts'
+import { about } from '../../../functions/messages/about.ts'
 import type { Provider } from '../../../functions/providers/accounts.ts'
 import { putCredentials } from '../credentials.ts'
 import type { Message, NewMessage, Word } from '../hubspot/state.ts'

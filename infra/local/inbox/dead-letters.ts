@@ -1,5 +1,5 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
-import { tenantOf } from '../../../functions/messages/jobs.ts'
+import { tenantOf } from '../../../functions/messages/about.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { readLetter, toRedrive } from '../../cli/letter.ts'
 import { type QueueName, queueNames } from '../../cli/queues.ts'

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { about, tenantOf } from '../../../functions/messages/about.ts'
 import { version } from '../../../functions/messages/job-version.ts'
-import { about, DeliveryJob, tenantOf } from '../../../functions/messages/jobs.ts'
+import { DeliveryJob } from '../../../functions/messages/jobs.ts'
 import { StatusUpdate } from '../../../functions/messages/status-update.ts'
 
 const delivery: DeliveryJob = {
