@@ -1,3 +1,4 @@
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { type AwsCall, createAwsCall, type Service } from './aws-json.ts'
 import type { DynamoDb } from './dynamodb.ts'
@@ -5,17 +6,17 @@ import { defaultProvider } from './environment-credentials.ts'
 import { createEventBus, type EventBus } from './event-bus.ts'
 import { createFetchJson } from './fetch-json.ts'
 import { endpointOf } from './partitions.ts'
+import { createSecretsManagerClient, createSqsClient } from './sdk-clients.ts'
 import type { GetSecretValue } from './secrets-manager.ts'
-import { createSqsClient } from './sqs.ts'
 
 /** SQS by the SDK's client, as the environment of a Lambda says where and as whom. */
 export const createSqs = (env: NodeJS.ProcessEnv): SQSClient =>
   createSqsClient(regionOf(env), (endpoint) => connect('sqs', env, { endpoint }))
 
-/** Secrets Manager's one operation that is needed. */
+/** Secrets Manager's one operation that is needed, by the SDK's client. */
 export function connectSecretsManager(env: NodeJS.ProcessEnv): GetSecretValue {
-  const call = connect('secretsmanager', env)
-  return (input) => call('GetSecretValue', input)
+  const client = createSecretsManagerClient(regionOf(env), connect('secretsmanager', env))
+  return (input) => client.send(new GetSecretValueCommand(input))
 }
 
 /** DynamoDB. */

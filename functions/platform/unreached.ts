@@ -1,6 +1,6 @@
 /**
  * Takes the place, in the bundles, of what libraries import and a request here never comes past: infra/relay/bundle.ts says
- * of which modules, sqs.ts and idempotent.ts why. A third of each function, by size, and most of what a call to SQS cost.
+ * of which modules, sdk-clients.ts and idempotent.ts why. A third of each function, by size, and most of what a call to SQS cost.
  * Nothing in here can stand in for a step that is needed: what would do something throws, and a name that a library comes
  * to import, and that is missing here, fails the build.
  */
@@ -20,6 +20,7 @@ const unreached = () => new Unreached()
 // What is made of classes, or asked of functions, only where an option is left at its default, and none is.
 export {
   Unreached as AwsJson1_0Protocol,
+  Unreached as AwsJson1_1Protocol,
   Unreached as HttpRequest,
   Unreached as Md5,
   Unreached as NodeHttpHandler,

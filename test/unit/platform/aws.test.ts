@@ -40,7 +40,7 @@ test.each(Object.entries(calls))('%s is called where its own setting says, befor
   expect(asked).toEqual(['here', 'there'])
 })
 
-test("the SDK's client hands a job over, and what it gets back: the rest is done by the call", () => {
+test("SQS's client hands a job over, and what it gets back: the rest is done by the call", () => {
   const steps = createSqs({ AWS_REGION: 'eu-central-1' }).middlewareStack.identify()
 
   expect(steps).toEqual(['serializerMiddleware - serialize', 'deserializerMiddleware - deserialize'])

@@ -1,21 +1,30 @@
 import { createHash } from 'node:crypto'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import type { AwsCall } from './aws-json.ts'
 
+/** SQS by the SDK's client, which calls it at the origin of a queue's URL. */
+export const createSqsClient = (region: string, callAt: (origin: string) => AwsCall) =>
+  lean(new SQSClient({ ...options(region, callAt), md5: Md5 }))
+
+/** Secrets Manager by the SDK's client. */
+export const createSecretsManagerClient = (region: string, call: AwsCall) =>
+  lean(new SecretsManagerClient(options(region, () => call)))
+
 /**
- * SQS by the SDK's client, whose requests go the way of all services here: `callAt` calls SQS at the origin of a queue's
- * URL. The SDK's own way, through schemas, endpoint rules, a signer and retries, costs several times the CPU for the same
- * bytes. What remains are its commands, their types, and its check that SQS has the body that was sent.
+ * The SDK's clients, whose requests go the way of all services here. The SDK's own way, through schemas, endpoint rules, a
+ * signer and retries, costs several times the CPU for the same bytes. What remains are its commands, their types, and its
+ * check that SQS has the body that was sent.
  */
-export function createSqsClient(region: string, callAt: (origin: string) => AwsCall): SQSClient {
-  const client = new SQSClient({
-    region,
-    protocol: asItIs as object as NonNullable<SQSClientConfig['protocol']>,
-    requestHandler: handlerFor(callAt),
-    md5: Md5,
-    // Its middleware is put together once for each command, not for each call.
-    cacheMiddleware: true,
-  })
+const options = (region: string, callAt: (origin: string) => AwsCall) => ({
+  region,
+  protocol: asItIs as object as NonNullable<SQSClientConfig['protocol']>,
+  requestHandler: handlerFor(callAt),
+  // Its middleware is put together once for each command, not for each call.
+  cacheMiddleware: true,
+})
+
+function lean<Client extends { middlewareStack: { remove(name: string): boolean } }>(client: Client) {
   for (const name of bypassed) client.middlewareStack.remove(name)
   return client
 }
@@ -50,8 +59,8 @@ const asItIs = {
 function handlerFor(callAt: (origin: string) => AwsCall) {
   const calls = new Map<string, AwsCall>()
 
-  function callOf(queueUrl: string) {
-    const { origin } = new URL(queueUrl)
+  function callOf(queueUrl: string | undefined) {
+    const origin = queueUrl === undefined ? '' : new URL(queueUrl).origin
     const call = calls.get(origin) ?? callAt(origin)
     calls.set(origin, call)
     return call
@@ -59,7 +68,7 @@ function handlerFor(callAt: (origin: string) => AwsCall) {
 
   return {
     async handle({ operation, input }: Request) {
-      return { response: await callOf(input.QueueUrl ?? '')(operation, input) }
+      return { response: await callOf(input.QueueUrl)(operation, input) }
     },
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
