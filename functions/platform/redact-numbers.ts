@@ -18,8 +18,11 @@ const harmless = new RegExp(
     '(?<![\\d:.-])(?:19|20)\\d{6}T\\d{4,6}(?:[.,]\\d{1,9})?(?:Z|[+-]\\d{2,4})?(?!\\d)',
     '(?<![\\d:])(?:[01]?\\d|2[0-4]):[0-5]\\d(?::[0-5]\\d|:60)?(?:[.,]\\d{1,9})?(?:Z| ?[+-](?:0\\d|1[0-4]):?[0-5]\\d)?(?![\\d:])',
     // Sizes and durations with their unit, or after their name.
-    `${notWithinNumber}[1-9]\\d{3,14} ?(?:[Bb]ytes?|octets|[KMGTkmgt]i?[Bb]|B|bits|milliseconds|microseconds|seconds|ms|characters|chars|pixels|px)(?![A-Za-z])`,
-    '(?<=(?:[Ss]ize|[Bb]ytes|[Ll]ength)(?:["\' ]{0,2}[:=] ?| ))[1-9]\\d{6,9}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
+    `${notWithinNumber}[1-9](?:\\d{3,14}|\\d{0,2}(?: \\d{3}){1,4}) ?(?:[Bb]ytes?|octets|[KMGTkmgt]i?[Bb]|B|bits|milliseconds|microseconds|seconds|ms|characters|chars|pixels|px)(?![A-Za-z])`,
+    '(?<=(?:[Ss]ize|[Bb]ytes|[Ll]ength|[Ll]imit|[Mm]ax(?:imum)?)(?:["\' ]{0,2}[:=] ?| ))[1-9]\\d{6,9}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
+    // Codes of seven digits, such as Meta's, after their name; and in hexadecimal.
+    '(?<=[Cc]ode(?:["\' ]{0,2}[:=] ?| #?))[1-9]\\d{6}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
+    '(?<![\\w.])0[xX][0-9a-fA-F]{2,8}(?!\\w)',
     // Amounts.
     `${notWithinNumber}[1-9]\\d{0,2}(?:,\\d{3})+(?:\\.\\d+)?(?!\\d|[,.]\\d)`,
     `(?<=(?:\\p{Sc}|(?<![A-Za-z])(?:${currency})) ?)${amount}(?!\\d|[^\\p{L}\\d]\\d)`,
@@ -44,7 +47,7 @@ export function withoutNumbers(text: string) {
     }
     run = undefined
   }
-  for (const { index, 0: whole, 1: group = '' } of text.matchAll(/(\p{Nd}+)\p{M}*/gu)) {
+  for (const { index, 0: whole, 1: group = '' } of text.matchAll(/([\p{Nd}\p{No}]+)\p{M}*/gu)) {
     while (spare && spare.index + spare[0].length <= index) spare = spared.next().value
     if (spare && spare.index <= index) {
       end()
@@ -66,7 +69,7 @@ type Run = { from: number; to: number; digits: number; last: string; gap: string
 function parted({ digits, last, gap: before, likePhone }: Run, gap: string, next: string) {
   if (/\p{L}/u.test(gap) || [...gap].length > 3) return true
   const areCodes = [last, next].every((group) => group.length >= 5 && !/^0./.test(group))
-  if (/^[,;|]$/.test(gap)) return !likePhone && areCodes
+  if (/^(?:[,;|]| \| )$/.test(gap)) return !likePhone && areCodes
   if (!/^[,;:.!?] [([]?$/.test(gap)) return false
   if (digits >= 7) return gap !== before
   return !likePhone && !/^0./.test(next) && Math.max(last.length, next.length) >= 3

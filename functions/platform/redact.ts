@@ -26,8 +26,9 @@ function withoutSecrets(text: string) {
     .replace(pem, secret)
     .replace(namedSecret, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(scheme, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
+    .replace(calledSecret, (_, before: string) => before + secret)
     .replace(known, secret)
-    .replace(cutOff, (_, before: string) => before + secret)
+    .replace(cutOff, (all, before: string, value: string) => (isProse(before, value) ? all : before + secret))
     .replace(word, (found) => (isRandom(found) ? secret : found))
 }
 
@@ -36,7 +37,12 @@ const pem = /-----BEGIN [A-Z ]{3,40}-----[^-]*(?:-----END [A-Z ]{3,40}-----)?/g
 // `token=…`, `"client_secret": "…"`. What follows a colon may be prose: `invalid token: expired`.
 const namedSecret =
   /((?<![a-z])(?:[a-z]{1,20}[_-]?)?(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:bearer|basic) {1,3})?)([^\s"',;&<>(){}[\]]+)/gi
-const scheme = /((?<![a-z])(?:bearer|basic) {1,3})([^\s"',;&<>(){}[\]]+)/gi
+// A client secret of HubSpot's is a UUID, as an id is: by what is said of it alone, it is a secret.
+const calledSecret = new RegExp(
+  `((?<![a-z])(?:token|secret|key|password|code)["']?\\s{0,3}[:=("']{0,3}\\s{0,3})(?:${uuid.source})`,
+  'gi',
+)
+const scheme = /((?<![a-z])(?:bearer|basic|token(?= {1,3}(?=[a-z]*\d)(?=\d*[a-z])\w{8})) {1,3})([^\s"',;&<>(){}[\]]+)/gi
 
 /** Whether what stands where a credential may stand is a word of a sentence instead. */
 function isProse(name: string, value: string) {
@@ -67,6 +73,7 @@ const known = new RegExp(
     'GOCSPX-[\\w-]+',
     'npm_\\w{8,}',
     'SG\\.[\\w-]{8,}(?:\\.[\\w-]*)?',
+    'C(?=[A-Z\\d_-]*[a-z])(?=[\\w-]*\\d)[A-Z\\d][\\w-]{18,}',
     '(?:pat-)?(?:na|eu|ap|au|ca)\\d-[0-9a-zA-Z][\\w-]{7,}',
   ]
     .map((one) => `(?<![A-Za-z0-9])${one}`)
@@ -76,7 +83,7 @@ const known = new RegExp(
 )
 
 // A piece of a token, as HubSpot quotes it: `This oauth-token (CLHn0vLYMxIO…) does not …`.
-const cutOff = /((?:token|secret|key)s?\s{0,3}[("'[]{1,3})[^\s()"'[\]]{1,500}(?:…|\.\.\.)/gi
+const cutOff = /((?:token|secret|key)s?(?:\s{0,3}[("'[<]{1,3}|: {1,3}| {1,3}))([^\s()"'[\]<>]{1,500})(?:…|\.\.\.)/gi
 
 const word = /[A-Za-z0-9_+/~-]{10,}={0,2}/g
 
@@ -102,11 +109,14 @@ function withoutAddresses(text: string) {
     .replace(/(?<=\/\/)[^\s/@]{1,500}@/g, `${secret}@`)
     .replace(spelledMail, address)
     .replace(mail, (found) => address + (/[.!?]+$/.exec(found)?.[0] ?? ''))
+    .replace(inWords, address)
+    .replace(profile, address)
     .replace(handle, `$1${address}`)
     .replace(whatsAppUser, (found) => (/\d|^[^a-z]*$/.test(found) ? address : found))
 }
 
-const at = '(?:[@\\uff20\\ufe6b]|%40|&#(?:64|x40);|\\s?[([{<]\\s?(?:at|AT|@)\\s?[)\\]}>]\\s?)'
+const at =
+  '(?:[@\\uff20\\ufe6b]{1,3}|%(?:25)?40|&#(?:0{0,5}64|x0{0,5}40);|&commat;|\\\\u0040|\\s?[([{<]\\s?(?:at|AT|@)\\s?[)\\]}>]\\s?)'
 // Each run of characters is tried from its beginning alone, or it would take minutes for a megabyte.
 const local = '[^\\s@\\uff20\\ufe6b<>"\'()[\\]{},;:&%]'
 const mail = new RegExp(
@@ -116,5 +126,8 @@ const mail = new RegExp(
 // `jane @ example.com`, `jane [at] example [dot] com`
 const spelledMail =
   /(?<![^\s<>"'()[\]{},;:])[^\s@<>"'()[\]{},;:]+ ?(?:[@\uff20]|[([{] ?at ?[)\]}]) ?[\p{L}\p{Nd}-]+(?:(?:\.| ?[([{] ?dot ?[)\]}] ?| dot )[\p{L}\p{Nd}-]+)+/giu
+// `jane at example dot com`
+const inWords = /(?<!\S)[^\s@<>"'()[\]{},;:]+ at [\p{L}\p{Nd}-]+(?: dot [\p{L}\p{Nd}-]+)+/giu
+const profile = /(?<=(?<![\w.])(?:t|m|telegram)\.me\/)[\w.+-]{2,}/g
 const handle = /(^|[\s"'(<[])@[\p{L}\p{Nd}_][\p{L}\p{Nd}_.]{2,}/gu
 const whatsAppUser = /(?<![A-Za-z0-9.])[A-Z]{2}(?:\.[A-Z]{2,4})?\.[A-Za-z0-9]{5,}/g

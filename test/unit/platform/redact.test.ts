@@ -39,6 +39,9 @@ describe('what goes', () => {
     '+९१ ९८७६५ ४३२१०',
     '０９０－１２３４－５６７８',
     '๐๘๑ ๒๓๔ ๕๖๗๘',
+    '⓪⑥⑨⑧⑦⑥⑤④',
+    '⁰⁶⁹⁸⁷⁶⁵⁴',
+    '₀₆₉₈₇₆₅₄',
   ])('the number %j', (number) => {
     expect(redact(`No route to ${number}, error 30007`)).toBe('No route to [number], error 30007')
   })
@@ -56,6 +59,13 @@ describe('what goes', () => {
     'jane%40example.com',
     'jane&#64;example.com',
     'jane＠example.com',
+    'jane&commat;example.com',
+    'jane&#x0040;example.com',
+    'jane\\u0040example.com',
+    'jane%2540example.com',
+    'jane@@example.com',
+    'jane at example dot com',
+    'jane.doe AT mail DOT example DOT co DOT uk',
     "jane.o'neil@example.com",
     '"jane doe"@example.com',
     'jörg@bücher.example',
@@ -99,6 +109,7 @@ describe('what goes', () => {
     'Zm9vYmFyMTIzNDU2Nzg5MGFiY2Q=',
     'k3j5h2k3jh5k2j3h5kj23h5',
     'wJalrXUtnFEMIxK7MDENGbPxRfiCYzEXAMPLE1',
+    'CKD_6vaYMhIJAAEAQAAAAAEYuvyqASCa',
   ])('the credential %j', (credential) => {
     expect(redact(`Refused: (${credential}) is no good`)).toBe('Refused: ([secret]) is no good')
   })
@@ -115,6 +126,12 @@ describe('what goes', () => {
     ['api_key = abc', 'api_key = [secret]'],
     ['token: a1b2', 'token: [secret]'],
     ['the oauth-token (CLHnvLYMx…) expired', 'the oauth-token ([secret]) expired'],
+    ['This oauth-token CLHn… does not have permissions', 'This oauth-token [secret] does not have permissions'],
+    ['the token <CLHnvLYMx…> expired', 'the token <[secret]> expired'],
+    ['client secret cfc68c0b-4b4e-4ef8-b764-95350e4ea479 is wrong', 'client secret [secret] is wrong'],
+    ['the code (6b3a1c2d-4b4e-4ef8-b764-95350e4ea479) was used', 'the code ([secret]) was used'],
+    ['Token abcdef0123 is gone', 'Token [secret] is gone'],
+    ['write to https://t.me/jane_doe', 'write to https://t.me/[address]'],
     ['the token "abc..." expired', 'the token "[secret]" expired'],
     ['https://user:pass@example.com/x', 'https://[secret]@example.com/x'],
     [
@@ -136,6 +153,17 @@ describe('what stays', () => {
     '30008, 30008, 30003',
     '30008,30008,30003',
     '30003; 30008; 131026',
+    'codes: 30003 | 30008',
+    'code 131049, subcode 2494055',
+    'error_subcode: 2494010',
+    'error 0x80070005',
+    '5 242 880 bytes',
+    'at most 1 048 576 bytes',
+    'limit 104857600',
+    'max: 16777216',
+    'the token expired … ask for another',
+    'CHANNEL_SPECIFIC_OPAQUE_ID and CLIENT_ERROR_4XX_OR_5XX_ANSWER',
+    'he is at the office',
     'HTTP 404, 500, 503',
     '(#131026) Message undeliverable',
     'Twilio 30007 and WhatsApp 131047',
