@@ -44,21 +44,20 @@ async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
  */
 function whyUnreadable(error: unknown) {
   if (!(error instanceof Error)) return undefined
-  const { name, $metadata, $fault, code } = error as Error & {
+  const { name, $metadata, $fault } = error as Error & {
     $metadata?: { httpStatusCode?: number }
     $fault?: string
-    code?: string
   }
   const status = $metadata?.httpStatusCode
-  if (error.cause instanceof NoAnswer) return 'down'
+  if (error.cause instanceof NoAnswer || (status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
+  if (/Throttl|ThroughputExceeded|TooMany|LimitExceeded|InProgress|SlowDown|Timeout|Abort|Network/i.test(name))
+    return 'down'
   if (
     /Denied|Decryption|Disabled|Inaccessible|KMS|InvalidRequest|UnrecognizedClient|Expired|Signature|Authori/i.test(
       name,
     )
   )
     return 'denied'
-  if ((status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
-  if (/Throttl|ThroughputExceeded|TooManyRequests|RequestLimitExceeded|SlowDown|Timeout|Abort|Network/i.test(name))
-    return 'down'
-  return status === undefined && $fault === undefined && code !== undefined ? 'down' : undefined
+  // What is neither a denial nor an answer says nothing of the secret.
+  return (status ?? 0) >= 400 || $fault !== undefined ? undefined : 'down'
 }

@@ -117,6 +117,12 @@ describe('while a secret cannot be read anew', () => {
     'too slow': { name: 'TimeoutError', $metadata: { attempts: 2 } },
     unreachable: { name: 'Error', code: 'ECONNREFUSED', $metadata: { attempts: 2 } },
     unresolved: { name: 'Error', code: 'EAI_AGAIN' },
+    'closed without an answer': { name: 'Error', $metadata: { attempts: 2 } },
+    'no answer of its own': { name: 'SyntaxError', $metadata: { attempts: 2, httpStatusCode: 200 } },
+    moved: { name: 'UnknownError', $metadata: { httpStatusCode: 302 } },
+    'a key that is throttled': { name: 'KMSThrottlingException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
+    'a key with an error of its own': { name: 'KMSInternalException', $metadata: { httpStatusCode: 500 } },
+    'at a limit': { name: 'LimitExceededException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
   }
   const refusals = {
     'access denied': { name: 'AccessDeniedException', $fault: 'client', $metadata: { httpStatusCode: 400 } },
