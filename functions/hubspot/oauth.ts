@@ -12,8 +12,13 @@ const HubId = z
   .catch(undefined)
 
 const Tokens = z.object({
-  access_token: z.string().min(1),
-  refresh_token: z.string().min(1),
+  // It becomes part of a header, which takes no other signs.
+  access_token: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]+$/),
+  // May be missing where the one that was sent goes on (RFC 6749, section 6).
+  refresh_token: z.string().trim().min(1).optional().catch(undefined),
   // Half an hour, as documented, where it is not said: a token that ends sooner is refused, and renewed.
   expires_in: z.coerce.number().positive().max(86_400).catch(1800),
   hub_id: HubId,
@@ -65,11 +70,12 @@ export function createOAuth({
     return orRetryable(async () => {
       const { status, json, ok, retryAfter } = await post(app, '/token', fields)
       const tokens = Tokens.safeParse(json).data
-      if (!ok || !tokens) return failureFrom(status, json, retryAfter)
+      const refreshToken = tokens?.refresh_token ?? fields['refresh_token']
+      if (!ok || !tokens || refreshToken === undefined) return failureFrom(status, json, retryAfter)
       return {
         kind: 'tokens',
         accessToken: tokens.access_token,
-        refreshToken: tokens.refresh_token,
+        refreshToken,
         expiresInSeconds: tokens.expires_in,
         portalId: asId(tokens.hub_id),
         scopes: tokens.scopes,

@@ -21,7 +21,10 @@ export const TokenRequest = z.object({ portalId: z.string(), refused: z.literal(
 
 /** What the endpoint answers with 200. */
 export const TokenGrant = z.object({
-  accessToken: z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be one word'),
+  accessToken: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]{1,4096}$/, 'must be one word'),
   /** ISO 8601. What is no time counts as HubSpot's half hour: a token that ends sooner is refused, and renewed. */
   expiresAt: z.iso.datetime({ offset: true }),
 })

@@ -29,7 +29,7 @@ const OAuthError = z.object({
 export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
   const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
-  const blames = blamed(status, [error, code, message, description].join(' '))
+  const blames = blamed(status, { codes: [error, code].join(' '), sentences: [message, description].join(' ') })
   const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
   if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
     return { kind: 'revoked', ...said }
@@ -38,9 +38,12 @@ export function failureFrom(status: number, json: unknown, retryAfter?: RetryAft
 }
 
 /** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */
-function blamed(status: number, said: string) {
-  if (/redirect[_ -]?ur[il]/i.test(said)) return 'redirect URL' as const
-  return status === 401 || /client[_ -]?(?:id|secret|credentials)|(?:invalid|unauthorized)_client/i.test(said)
-    ? ('app' as const)
-    : undefined
+function blamed(status: number, { codes, sentences }: { codes: string; sentences: string }) {
+  if (/redirect[_ -]?ur[il]/i.test(`${codes} ${sentences}`)) return 'redirect URL' as const
+  // Of a code that is over, a sentence may name the app that it was given to.
+  const isOfCode = /\bcode\b/i.test(sentences) || /AUTH_CODE/i.test(codes)
+  const isOfApp = app.test(codes) || (!isOfCode && (status === 401 || app.test(sentences)))
+  return isOfApp ? ('app' as const) : undefined
 }
+
+const app = /client[_ -]?(?:id|secret|credentials)|(?:invalid|unauthorized)_client/i

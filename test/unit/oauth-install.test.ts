@@ -222,6 +222,8 @@ describe('no portal is kept, and a page that the manual explains says why, where
 
   test.each([
     [{ status: 'EXPIRED_AUTH_CODE', message: 'The code has expired' }, 400, 'expired'],
+    [{ status: 'EXPIRED_AUTH_CODE', message: 'The code for client_id 7 has expired' }, 400, 'expired'],
+    [{ message: 'This code was not issued to this client id' }, 400, 'expired'],
     [{ category: 'VALIDATION_ERROR' }, 400, 'expired'],
     [{ error: 'invalid_request' }, 400, 'expired'],
     [{ message: 'Something went wrong' }, 400, 'expired'],
@@ -229,6 +231,7 @@ describe('no portal is kept, and a page that the manual explains says why, where
     [{ status: 'BAD_CLIENT_ID' }, 500, 'misconfigured'],
     [{ error: 'unauthorized_client' }, 500, 'misconfigured'],
     [{ message: 'missing or invalid client secret' }, 500, 'misconfigured'],
+    [{ error: 'invalid_client', error_description: 'No code for this client' }, 500, 'misconfigured'],
     [{ message: 'redirect_uri does not match' }, 500, 'misconfigured'],
   ])('HubSpot refuses the code with %j', async (json, statusCode, reason) => {
     world.answers.push({ status: 400, json })

@@ -47,13 +47,25 @@ test.each([
   [500, '<html>Oops</html>', 'retryable', 'HTTP 500'],
   [503, '', 'retryable', 'HTTP 503'],
   [200, '<html>Maintenance</html>', 'retryable', 'HTTP 200'],
-  [200, '{"access_token":"a","expires_in":1800}', 'retryable', 'HTTP 200'],
-  [200, '{"access_token":"a","refresh_token":"","expires_in":1800}', 'retryable', 'HTTP 200'],
+  [200, '{"access_token":"","refresh_token":"r","expires_in":1800}', 'retryable', 'HTTP 200'],
+  [200, '{"access_token":"a b","refresh_token":"r","expires_in":1800}', 'retryable', 'HTTP 200'],
+  [200, '{"access_token":"ä","refresh_token":"r","expires_in":1800}', 'retryable', 'HTTP 200'],
   [302, '', 'retryable', 'HTTP 302'],
 ])('a %i saying %s is %s', async (status, body, kind, problem) => {
   const { refresh } = setUp({ status, body })
 
   expect(await refresh()).toMatchObject({ kind, problem })
+})
+
+test.each([
+  '{"access_token":"a"}',
+  '{"access_token":"a","refresh_token":null}',
+  '{"access_token":" a\\n","refresh_token":""}',
+])('the refresh token goes on where HubSpot sends no other: %s', async (body) => {
+  const { oauth, app, refresh } = setUp({ status: 200, body })
+
+  expect(await refresh()).toMatchObject({ kind: 'tokens', accessToken: 'a', refreshToken: 'refresh-1' })
+  expect(await oauth.exchange(app, 'code-1', 'https://relay.test/oauth/callback')).toMatchObject({ kind: 'retryable' })
 })
 
 test('an exchange is a form with the code and the redirect URL that the authorize page was given', async () => {
