@@ -71,7 +71,7 @@ function toParcel<Job, Progress extends object>(
   { body, waiting, progress, copy }: Envelope,
   context: Context,
 ): Held<Progress> {
-  const sentAt = Number(record.attributes.SentTimestamp)
+  const sentAt = Number(record.attributes.SentTimestamp) || consumer.now()
   const goesOn = waiting !== undefined && !wasRedriven(waiting, sentAt)
   const { attempt = 0, since = sentAt, waitedMilliseconds = 0, retryAftersInARow } = goesOn ? waiting : {}
   const run = { context, id: randomUUID(), since, progress: consumer.progress.parse(progress), copy }

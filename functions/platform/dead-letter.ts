@@ -22,6 +22,8 @@ export async function deadLetterJob<Job, Progress extends object>(
     await sendToDeadLetters(consumer, parcel, inFull, kind)
   } catch (error) {
     if (!(error instanceof RetryableError) && !isAwsError(error)) throw error
+    // What is no object can take nothing along, and would be something else when it is sent anew.
+    if (typeof parcel.body !== 'object' || parcel.body === null || Array.isArray(parcel.body)) throw error
     const { since, progress } = run
     const notBefore = now() + backoff(attempt, random)
     await sendAgain(consumer, parcel, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, progress })

@@ -27,7 +27,8 @@ export class NoAnswer extends Error {
   }
 }
 
-const maxAnswerBytes = 1024 * 1024
+// HubSpot answers with the whole message, text and rich text, which may be megabytes.
+const maxAnswerBytes = 8 * 1024 * 1024
 
 /**
  * Requests over connections that stay open between invocations. `timeout` is for the whole of a request, in

@@ -1,7 +1,10 @@
-/** A text as JSON; undefined where it is none. The reason is not told: a SyntaxError quotes the text. */
+/**
+ * A text as JSON, with a byte order mark before it or without; undefined where it is none. The reason is not told: a
+ * SyntaxError quotes the text.
+ */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text.replace(/^\ufeff/, ''))
   } catch {
     return undefined
   }

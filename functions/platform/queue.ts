@@ -58,7 +58,8 @@ export function encodeBody(job: object) {
 
 /** What `encodeBody` was given. Throws a SyntaxError or a zlib error for anything else. */
 export function decodeBody(body: string): unknown {
-  const job: unknown = JSON.parse(body)
+  // Some write a byte order mark before it.
+  const job: unknown = JSON.parse(body.replace(/^\ufeff/, ''))
   const packed = typeof job === 'object' && job !== null && 'gzip' in job ? job.gzip : undefined
   return typeof packed === 'string' ? JSON.parse(gunzip(packed).toString()) : job
 }

@@ -146,6 +146,40 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(world.counts['DeadLettered']).toBe(1)
   })
 
+  test.each(['not JSON', 'null', '[1,2]', '"text"', '5', ''])(
+    'that is no object, and whose dead letter AWS refuses at first: it is one as it was, later: %s',
+    async (body) => {
+      const { queue, deadLetters, handler } = of(which)
+      const { send } = deadLetters
+      let refusals = 2
+      deadLetters.send = async (...letter) => (refusals-- > 0 ? refusing() : send(...letter))
+      queue.messages.push({ id: 'odd', body, sentAt: world.now(), visibleAt: world.now(), receives: 0 })
+      for (let hours = 0; hours < 3; hours++) {
+        await workOff(queue, handler)
+        world.pass(3600)
+      }
+
+      expect(queue.messages).toEqual([])
+      expect(deadLetters.jobs().map(({ job }) => (typeof job === 'string' ? job : JSON.stringify(job)))).toEqual([
+        body === '"text"' ? 'text' : body,
+      ])
+    },
+  )
+
+  test('that comes without the time at which it was sent: its time begins then, and it is given up as any other', async () => {
+    retryable()
+    const { queue, deadLetters, handler, job } = of(which)
+    await queue.send({ ...job }, { group: '1' })
+    Object.assign(queue.messages[0]!, { sentAt: undefined })
+    const start = world.now()
+    while (queue.messages.length > 0 && world.now() - start < 90_000_000) {
+      await workOff(queue, handler)
+      world.pass(600)
+    }
+
+    expect(deadLetters.messages).toHaveLength(1)
+  })
+
   test.each([
     [2, 1, 0],
     [3, 0, 1],
