@@ -35,6 +35,10 @@ export function announcedAgain(
     : { firstEventId, becomes: 'kept', item }
 }
 
+/** The statuses of the earlier sends have been told: what is said again is no earlier copy of them. */
+const deliveriesIn = ({ received = {} }: LedgerItem) =>
+  Object.fromEntries(Object.entries(received).filter(([job]) => job.startsWith('delivery')))
+
 /** The item as if nothing had been sent; undefined where something of the message arrived, or may have. */
 function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined {
   const { send, plan, eventIds = [], earlierSends = [] } = item
@@ -49,7 +53,7 @@ function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined 
   return {
     ...item,
     ...{ known: undefined, reason: undefined, providerMessageId: undefined, parts: undefined },
-    ...{ send: undefined, sends: undefined, plan: undefined },
+    ...{ send: undefined, sends: undefined, plan: undefined, received: deliveriesIn(item) },
     eventIds: [...eventIds.slice(0, 1), ...eventIds.slice(1).slice(2 - maxIds), eventId],
     earlierSends: [...new Set([...earlierSends, ...ids])].slice(-maxIds),
   }

@@ -134,14 +134,18 @@ function asDelivery<Answer>(
   decide: (item: LedgerItem) => Decision<Answer>,
 ) {
   const decideOnIt = (item: LedgerItem) => decide(withFirstEvent(item, eventId))
-  return asCopy({ job: 'delivery', run }, decideOnIt, (item) =>
+  const leave = (item: LedgerItem) =>
     leaveToOther(item, {
       runs: certainlyNotSent(run),
       unrecorded: run.progress.unrecorded,
       at: new Date(now()).toISOString(),
-    }),
-  )
+    })
+  return (item: LedgerItem) => asCopy({ job: jobOf(item, eventId), run }, decideOnIt, leave)(item)
 }
+
+/** Another event's job is another one: its copies are no earlier ones of the first event's. */
+const jobOf = ({ eventIds: [first] = [] }: LedgerItem, eventId: string | undefined) =>
+  eventId === undefined || first === undefined || eventId === first ? 'delivery' : `delivery#${eventId}`
 
 /** Changes a message's item as a copy of its delivery. Throws Superseded where a later copy was received. */
 export async function changeAsDelivery(

@@ -53,6 +53,8 @@ export function claimSend(
   const claimed = {
     ...{ channelAccountId, createdAt, traceId },
     ...item,
+    // What was said of the sends of another plan counts for the message, and for none of these.
+    ...(!fits(plan, item) && { parts: undefined }),
     plan,
     // What was sent, or may have been, may have receipts by the secrets of earlier attempts as well.
     trustedSecrets: withTrustedSecret(outcomes.length > 0 || inDoubt ? (item.trustedSecrets ?? []) : [], trustedSecret),

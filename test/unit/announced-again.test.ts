@@ -91,6 +91,19 @@ describe('with resend "ignore", the default', () => {
   })
 })
 
+describe.each(['ignore', 'send'] as const)('with resend "%s"', (resend) => {
+  test('a second event is heard of, however often it had to wait and its first had', async () => {
+    const { world, announce, answering, again } = setUp({ resend })
+    answering(...Array<Error>(6).fill(new RetryableError('The endpoint answered HTTP 503')), refused)
+    await announce('event-1')
+    let looks = 0
+    Object.defineProperty(world.accounts, 'found', { get: () => ++looks > 6 })
+    await announce('event-2')
+
+    expect(again()).toBe(1)
+  })
+})
+
 describe('with resend "send"', () => {
   test('a message that its provider refused is sent again, and what comes of that is told', async () => {
     const { announce, answering, sends, held, again, warnings } = setUp({ resend: 'send' })

@@ -194,6 +194,22 @@ describe('what came of the send', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test('and that takes fewer sends by then is told by those alone', async () => {
+    world.provider.parts = 3
+    world.provider.send = async () => {
+      throw new RetryableError('down')
+    }
+    await deliver()
+    await world.rest()
+    expect(held()).toMatchObject({ statusType: 'FAILED' })
+    world.provider.parts = 2
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.deliveries.send(world.deliveriesDeadLetters.jobs()[0]!, { group: '1' })
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
   test('what it waits for, and until when, is in the ledger until it goes out', async () => {
     world.provider.send = async () => {
       if (sends() > 1) return { outcome: 'sent', status: 'sent' }
