@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { Digits } from './messages/ids.ts'
 import { about } from './messages/about.ts'
 import { version } from './messages/job-version.ts'
 import { HandOnJob } from './messages/jobs.ts'
@@ -74,4 +75,4 @@ function unanswered(error: unknown): never {
 }
 
 /** Whose request it is, for SQS's fair queues: the portal is not known. */
-const tenantOf = (body: unknown) => about(body).channelId ?? 'unknown'
+const tenantOf = (body: unknown) => Digits.safeParse(about(body).channelId).data ?? 'unknown'

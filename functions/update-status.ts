@@ -91,7 +91,7 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   const { report, telemetry, now } = deps
   if (!run.progress.isCounted) report.unexpected(update)
   if (update.unexpected?.length) run.progress.isCounted = true
-  if (isForgotten(update, now()))
+  if (await isForgotten(deps, update))
     return report.logAndCount('Ignored, the message is older than the ledger', 'UpdatesIgnored', { update })
   for (;;) {
     const attempt = await tellOnce(deps, update, run, {
@@ -165,8 +165,9 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Mes
 }
 
 /** A status that HubSpot cannot be told is in the ledger at least, as given up, with its job's mark: reconcile finds it there. */
-async function keepUntold({ ledger, now, shown }: AllDeps, job: StatusJob, run: Run) {
-  if (job.type !== 'status' || isForgotten(job, now())) return
+async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
+  if (job.type !== 'status' || (await isForgotten(deps, job))) return
+  const { ledger, now, shown } = deps
   await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
 }
 
@@ -180,8 +181,11 @@ async function noteAsCopy({ ledger }: Deps, job: StatusJob, run: Run, note: (ite
 
 type AllDeps = Deps & TellOnceDeps
 
-function isForgotten({ messageCreatedAt }: StatusUpdate, now: number) {
-  return messageCreatedAt !== undefined && now - Date.parse(messageCreatedAt) > keptForDays * 86_400_000
+/** Whether a message is older than what the ledger keeps. One that is in there is not, whatever time others give it. */
+async function isForgotten({ ledger, now }: Deps, update: StatusUpdate) {
+  const { messageCreatedAt } = update
+  const isOld = messageCreatedAt !== undefined && now() - Date.parse(messageCreatedAt) > keptForDays * 86_400_000
+  return isOld && (await ledger.read(update)).version === 0
 }
 
 // In milliseconds.

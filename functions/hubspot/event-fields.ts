@@ -84,12 +84,16 @@ export function createFieldReader(receivedAt: number) {
         (value) => asDigits(wholeNumber(value)),
       ),
 
-    /** A time in ISO 8601. */
-    time: (field: EventField, value: unknown) =>
-      read(field, value, isoTime, (value) => {
+    /** A time in ISO 8601. One that is yet to come is no time at which something happened. */
+    time(field: EventField, value: unknown) {
+      const time = read(field, value, isoTime, (value) => {
         const time = readRecentTime(value, receivedAt)
         return time === undefined ? undefined : new Date(time).toISOString()
-      }),
+      })
+      if (time === undefined || !(Date.parse(time) - receivedAt > clocksMayDiffer)) return time
+      unexpected.add(field)
+      return undefined
+    },
 
     /** A list of ids; one that stands alone is a list, too. */
     ids: (field: EventField, value: unknown) => list(field, value).flatMap((one) => id(field, one) ?? []),
@@ -110,6 +114,9 @@ export function createFieldReader(receivedAt: number) {
     list: (field: EventField, value: unknown) => read(field, value, asList),
   }
 }
+
+// In milliseconds.
+const clocksMayDiffer = 300_000
 
 /** What a value is, undefined where it is something else. */
 type Reading<T> = (value: unknown) => T | undefined

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { Digits } from './ids.ts'
 
 // By itself: the webhook asks this of a job, and would have all schemas of jobs made, at each cold start, for nothing.
 const About = z
@@ -18,7 +19,7 @@ export function about(body: unknown) {
   return About.safeParse(body).data ?? {}
 }
 
-/** Whose job it is: the portal, for SQS's fair queues. */
+/** Whose job it is: the portal, for SQS's fair queues, which take no other names than these. */
 export function tenantOf(body: unknown) {
-  return about(body).portalId ?? 'unknown'
+  return Digits.safeParse(about(body).portalId).data ?? 'unknown'
 }

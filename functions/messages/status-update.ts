@@ -4,7 +4,7 @@ import { VerifiedBy } from './authority.ts'
 import { Digits, Id } from './ids.ts'
 import { Version } from './job-version.ts'
 import { Status } from './status.ts'
-import { repairable, repaired } from './update-repair.ts'
+import { inUsualForm, isLikelyTime, repairable, repaired } from './update-repair.ts'
 
 /** The most sends that one message may take. */
 export const maxSends = 100
@@ -12,6 +12,9 @@ export const maxSends = 100
 const Part = z
   .object({ index: z.int().min(0), of: z.int().min(2).max(maxSends) })
   .refine(({ index, of }) => index < of, 'there is no such part')
+
+// The first moment of somebody's calendar, which programs write for "none", is no time.
+const Time = z.iso.datetime({ offset: true }).refine(isLikelyTime, 'no time in this century')
 
 /** Without these nobody knows what is said of which message: they are never guessed. */
 const Needed = {
@@ -44,11 +47,11 @@ export const DocumentedStatus = z.object({
   onSilence: z.literal(true).optional(),
   providerMessageId: z.string().max(512).optional(),
   /** When it happened, in ISO 8601. */
-  occurredAt: z.iso.datetime({ offset: true }),
-  messageCreatedAt: z.iso.datetime({ offset: true }).optional(),
+  occurredAt: Time,
+  messageCreatedAt: Time.optional(),
   traceId: z.string().max(128).optional(),
 })
-const InAnotherForm = z.looseObject(Needed).transform((update) => {
+const InAnotherForm = z.preprocess(inUsualForm, z.looseObject(Needed)).transform((update) => {
   const unexpected = repairable.filter((name) => !DocumentedStatus.shape[name].safeParse(update[name]).success)
   return { ...DocumentedStatus.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
 })

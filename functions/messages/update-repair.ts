@@ -16,6 +16,27 @@ export const repairable = [
   'traceId',
 ] as const
 
+/**
+ * A status update with what is needed as it is usually written: ids that are whole numbers as texts, a status in small
+ * letters, and null for what may be absent left out.
+ */
+export function inUsualForm(update: unknown) {
+  if (typeof update !== 'object' || update === null || Array.isArray(update)) return update
+  const fields: Record<string, unknown> = { ...update }
+  for (const name of optional) if (fields[name] === null) delete fields[name]
+  for (const name of ids) fields[name] = wholeNumber(fields[name]) ?? fields[name]
+  if (typeof fields['status'] === 'string') fields['status'] = fields['status'].trim().toLowerCase()
+  // Only the relay itself has a reason to set it.
+  if (fields['onSilence'] !== true) delete fields['onSilence']
+  return fields
+}
+
+const optional = ['type', 'channelAccountId', 'part', 'verifiedBy']
+const ids = ['portalId', 'channelId', 'channelAccountId', 'messageId']
+
+/** Whether a time in ISO 8601 is one at which something of a message may have happened. */
+export const isLikelyTime = (time: string) => readTime(time, 0) !== undefined
+
 /** A field of them. */
 type Repairable = (typeof repairable)[number]
 

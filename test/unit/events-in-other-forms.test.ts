@@ -459,7 +459,18 @@ const forms: Variant[] = [
   { name: 'twice in a row', body: whole + whole, fate: 'kept' },
 ]
 
-const all = { droppable, ids, content, recipients, times, forms }
+// A time that cannot be: the webhook's own counts.
+const yetToCome = ['2026-11-22T12:06:00Z', '2027-01-01T00:00:00Z', '2099-12-31T23:59:59Z', 4102358400].flatMap(
+  (time): Variant[] =>
+    ['message.createdAt', 'eventTimestamp'].map((field) => ({
+      name: `${field}: ${time}`,
+      body: withField(field, time),
+      fate: 'delivered',
+      createdAt: field === 'eventTimestamp' ? event.message.createdAt : event.eventTimestamp,
+    })),
+)
+
+const all = { droppable, ids, content, recipients, times, yetToCome, forms }
 
 test('there are many of them', () => {
   expect(Object.values(all).flat().length).toBeGreaterThan(700)
@@ -521,6 +532,18 @@ test('without delivery, nothing is told FAILED for what the team sends itself', 
     expect(world.ledgerTable.items.size + world.statusUpdatesDeadLetters.messages.length).toBe(1)
   }
 })
+
+test.each(['2024-03-01T10:00:00Z', '2001-01-01T00:00:00Z', 1700000000])(
+  'that a message failed is told, however long ago it is said to have been written: %s',
+  async (createdAt) => {
+    const { world, post } = createRelay()
+    world.provider.send = async () => ({ outcome: 'rejected', reason: 'No such number' })
+    await post(withField('message.createdAt', createdAt))
+    await world.rest()
+
+    expect(world.hubspot.held.get('m-1')).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  },
+)
 
 test('a redrive by code that can read the event corrects what the agent was told', async () => {
   const { world, post } = createRelay()

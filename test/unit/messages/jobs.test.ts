@@ -57,6 +57,8 @@ test('of anything there is something to say: its portal, or that it is unknown',
   )
   expect(tenantOf(update)).toBe('243842089')
   expect(tenantOf({ ...update, portalId: 7 })).toBe('unknown')
+  for (const portalId of ['', 'my portal', 'münchen', '1\n', '1'.repeat(200)])
+    expect(tenantOf({ ...update, portalId })).toBe('unknown')
 })
 
 test.each([
@@ -65,7 +67,7 @@ test.each([
   ['a version before the first', { v: 0 }],
   ['a portal that is no number', { portalId: 'portal' }],
   ['a channel that is a path', { channelId: '1/2' }],
-  ['a number instead of an id', { messageId: 7 }],
+  ['a number that is no id', { messageId: 7.5 }],
   ['an empty id', { messageId: '' }],
   ['an id longer than ids are', { messageId: 'x'.repeat(513) }],
   ['half a character in its id', { messageId: '\ud83d' }],
