@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { Digits } from './messages/ids.ts'
 import { about } from './messages/about.ts'
+import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
 import { HandOnJob } from './messages/jobs.ts'
 import { consume } from './platform/consume.ts'

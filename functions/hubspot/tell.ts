@@ -95,8 +95,10 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
 /** HubSpot's own words may quote a piece of a token, or an address. */
 function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
   if (!('problem' in answer)) return answer
-  const problem = redact(answer.problem).slice(0, 500)
-  return answer.kind === 'rejected' ? { ...answer, problem, alike: redact(answer.alike) } : { ...answer, problem }
+  const problem = redact(answer.problem).slice(0, 500).toWellFormed()
+  return answer.kind === 'rejected'
+    ? { ...answer, problem, alike: redact(answer.alike).toWellFormed() }
+    : { ...answer, problem }
 }
 
 /** What is known of the channel and its account where HubSpot refuses a status. */

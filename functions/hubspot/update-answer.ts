@@ -18,7 +18,7 @@ export type UpdateAnswer =
   /** No answer, or the edge's: it may have taken effect, or do so late. */
   | { kind: 'in doubt'; problem: string; retryAfterSeconds?: number | undefined }
 
-/** What HubSpot says that it holds of a message: a word of its own, and why it failed. */
+/** What HubSpot says that it holds of a message: a word of its own, or that it is another, or none; and why it failed. */
 export type HeldStatus = { word: string; errorMessage?: string | undefined }
 
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
@@ -28,7 +28,7 @@ export const retryableStatuses: ReadonlySet<number> = new Set([...retryableClien
 
 export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
-  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response.json) }
+  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response) }
   const said = problemIn(response)
   const problem = inALine(response, said)
   const retryAfterSeconds =
@@ -41,9 +41,10 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   return { kind: 'rejected', problem, status, alike: alike.slice(0, 200) }
 }
 
-// Two forms are seen: a category, and elsewhere in HubSpot's API a sentence alone, which quotes a piece of the token.
+// Two forms are seen: a category, and elsewhere in HubSpot's API a sentence alone, which quotes a piece of the token. What
+// else speaks of scopes, or names the one that is needed, means the same.
 const scopesMissing =
-  /MISSING_SCOPES|does not have proper permissions|requires (any|all|one) of \[|all required scopes/i
+  /scope|does not have proper permissions|requires (?:any|all|one)\b.{0,10} of \[|custom_channels\./i
 
 function namesScopes({ json, text }: HttpResponse) {
   return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
@@ -56,10 +57,16 @@ export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
     return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
   }
   const max = numberIn('x-hubspot-ratelimit-max')
-  if (!max) return undefined
-  const remaining = numberIn('x-hubspot-ratelimit-remaining')
-  return { max, remaining, intervalMilliseconds: numberIn('x-hubspot-ratelimit-interval-milliseconds') }
+  const intervalMilliseconds = numberIn('x-hubspot-ratelimit-interval-milliseconds')
+  if (max === undefined || !isWithin(max, likelyMax) || !isWithin(intervalMilliseconds ?? 10_000, likelyInterval))
+    return undefined
+  return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
 }
+
+// HubSpot documents 100 to 250 requests in ten seconds. By an odd number the portal would be silent, or flooded.
+const likelyMax = [10, 10_000] as const
+const likelyInterval = [1000, 60_000] as const
+const isWithin = (number: number, [least, most]: readonly [number, number]) => number >= least && number <= most
 
 // By the specification `status` may be missing, and by the guide be a string.
 const Message = z.object({
@@ -75,11 +82,17 @@ const Message = z.object({
   ]),
 })
 
-/** What a message, as HubSpot answers with it, holds; undefined where it does not say. */
-function heldIn(message: unknown): HeldStatus | undefined {
-  const { data } = Message.safeParse(message)
-  if (!data) return undefined
-  return { word: data.status.statusType, errorMessage: data.status.failureDetails?.errorMessage }
+/** What a message, as HubSpot answers with it, holds; undefined where it does not say. What is no message holds nothing. */
+function heldIn(response: HttpResponse): HeldStatus | undefined {
+  const { json, text } = response
+  const { data } = Message.safeParse(json)
+  if (data) {
+    const word = /^[A-Z_]{1,30}$/i.test(data.status.statusType) ? data.status.statusType.toUpperCase() : 'another word'
+    return { word, errorMessage: data.status.failureDetails?.errorMessage }
+  }
+  if (json === undefined && text.trim() === '') return undefined
+  const isDocument = typeof json === 'object' && json !== null && !Array.isArray(json)
+  return isDocument && problemIn(response).category === undefined ? undefined : { word: 'no message' }
 }
 
 // Every field is optional in practice, whatever the specification says; one of another type counts as missing.

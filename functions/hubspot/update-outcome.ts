@@ -113,7 +113,7 @@ function retryAfterOf(answer: UpdateAnswer) {
 /** How what HubSpot holds differs from what it was asked to hold; undefined where it does not, or does not say. */
 function otherThanAsked(held: HeldStatus | undefined, { word, errorMessage }: Asked) {
   if (!held) return undefined
-  if (held.word !== word) return `holds ${/^[A-Z_]{1,30}$/.test(held.word) ? held.word : 'another word'} after ${word}`
+  if (held.word !== word) return `holds ${held.word} after ${word}`
   const isOther =
     word === 'FAILED' && held.errorMessage !== undefined && inALine(held.errorMessage) !== inALine(errorMessage)
   return isOther ? 'holds another reason' : undefined

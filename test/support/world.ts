@@ -250,9 +250,9 @@ export function createWorld(
 export type World = ReturnType<typeof createWorld>
 
 type Patch = { messageId: string; statusType: string; errorMessage?: string; token: string }
-type Answer = { status: number; json?: unknown; headers?: Record<string, string> }
+type Answer = { status: number; json?: unknown; text?: string; headers?: Record<string, string> }
 const ok: Answer = { status: 200 }
-const response = ({ status, json, headers = {} }: Answer): HttpResponse => ({ status, headers, json, text: '' })
+const response = ({ status, json, headers = {}, text = '' }: Answer): HttpResponse => ({ status, headers, json, text })
 
 type Handler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | undefined>
 type MemoryQueue = ReturnType<typeof createMemoryQueue>

@@ -138,6 +138,60 @@ describe('the usual order', () => {
     expect(told()).toEqual([])
     expect(world.counts['UpdatesIgnored']).toBe(1)
   })
+
+  test('of a message that is in the ledger none is too old, whatever time it bears', async () => {
+    await send('sent')
+    await world.step()
+    await send('failed', { reason: 'No such number', messageCreatedAt: '2024-03-01T10:00:00Z' })
+    await world.rest()
+
+    expect(told()).toEqual(['SENT', 'FAILED'])
+  })
+
+  test.each(['0001-01-01T00:00:00Z', '1970-01-01T00:00:00Z', '1899-12-30T00:00:00Z', '9999-12-31T23:59:59Z', 0])(
+    'a time that programs write for "none" is none: %s',
+    async (time) => {
+      await send('failed', { reason: 'No such number', messageCreatedAt: time, occurredAt: time })
+      await world.rest()
+
+      expect(told()).toEqual(['FAILED'])
+      expect(JSON.stringify(item())).not.toMatch(/0001-|1970-|1899-|9999-/)
+      expect(world.counts['UnexpectedUpdateFields']).toBeGreaterThanOrEqual(2)
+    },
+  )
+})
+
+describe('what nobody can mistake is read, however it is written', () => {
+  const written = (fields: object) => JSON.stringify({ ...update('failed', { reason: 'No such number' }), ...fields })
+  test.each([
+    ['ids that are numbers', written({ portalId: 1, channelId: 2, channelAccountId: 3, messageId: 4 }), '4'],
+    ['null for what may be absent', written({ type: null, channelAccountId: null, part: null, verifiedBy: null }), 'm'],
+    ['null for all that may be', written({ code: null, id: null, onSilence: null, traceId: null, source: null }), 'm'],
+    ['a silence that is none', written({ onSilence: false }), 'm'],
+    ['a silence in a text', written({ onSilence: 'yes' }), 'm'],
+    ['a status in capitals', written({ status: 'FAILED' }), 'm'],
+    ['a status with a space', written({ status: 'Failed ' }), 'm'],
+    ['a byte order mark', `\ufeff${written({})}`, 'm'],
+  ])('%s', async (_, body, messageId) => {
+    const now = world.now()
+    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+    await world.rest()
+
+    expect(world.hubspot.held.get(messageId)).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('but a number that was rounded on its way is no id', async () => {
+    const body = written({}).replace('"messageId":"m"', '"messageId":9007199254740993')
+    const now = world.now()
+    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+    await world.rest()
+
+    expect(told()).toEqual([])
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringContaining('messageId') } },
+    ])
+  })
 })
 
 test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
@@ -472,7 +526,6 @@ describe("HubSpot's answers", () => {
   })
 
   test.each([
-    ['no JSON', 'surprise'],
     ['no status', { id: 'm' }],
     ['the status in a string', { status: 'SENT' }],
     ['no word on why it failed', { status: { statusType: 'SENT', failureDetails: null } }],
@@ -495,6 +548,8 @@ describe("HubSpot's answers", () => {
       { status: { statusType: 'FAILED', failureDetails: { errorMessage: 'Something' } } },
       'holds another reason',
     ],
+    ['a word, but says that it is an error', 'read', { category: 'VALIDATION_ERROR' }, 'holds no message after READ'],
+    ['a list', 'read', [], 'holds no message after READ'],
   ] as const)(
     'HubSpot answers that it holds %s: told once more after a pause, then kept as what it holds',
     async (_, status, json, holds) => {
@@ -510,6 +565,26 @@ describe("HubSpot's answers", () => {
       expect(world.statusUpdatesDeadLetters.messages).toEqual([])
     },
   )
+
+  test.each(['<html>Maintenance</html>', '{"id":"m","status":{"statusTy'])(
+    'a 200 with a body that is no message, %s: told once more',
+    async (text) => {
+      answerWith({ status: 200, text, json: null })
+      await send('read')
+      await world.rest()
+
+      expect(told()).toEqual(['READ', 'READ'])
+      expect(world.counts['HeldOtherwise']).toBeUndefined()
+    },
+  )
+
+  test('a word in other letters is the same word', async () => {
+    answerWith({ status: 200, json: { status: { statusType: 'read' } } })
+    await send('read')
+    await world.rest()
+
+    expect(told()).toEqual(['READ'])
+  })
 
   test('HubSpot answers once that it holds another word, and then the right one: nothing is left of it', async () => {
     answerWith({ status: 200, json: { status: { statusType: 'FAILED' } } })
@@ -1068,8 +1143,16 @@ describe('access', () => {
     expect(told()).toEqual(['SENT', 'READ'])
   })
 
-  test('a missing scope marks the portal, and its messages wait', async () => {
-    answerWith({ status: 403, json: { category: 'MISSING_SCOPES' } })
+  test.each([
+    { category: 'MISSING_SCOPES' },
+    { message: "Your account doesn't have access to this scope" },
+    { error: 'insufficient_scope' },
+    { category: 'INSUFFICIENT_SCOPE' },
+    { message: 'This app requires one or more of [conversations.custom_channels.write]' },
+    { message: 'Missing permission: conversations.custom_channels.write' },
+    { errors: [{ context: { requiredGranularScopes: ['conversations.custom_channels.write'] } }] },
+  ])('a missing scope marks the portal, and its messages wait: %j', async (json) => {
+    answerWith({ status: 403, json })
     await send('sent')
     await world.step()
     expect(world.portalsTable.items.get('portal#1')).toMatchObject({ problem: expect.stringContaining('scope') })
@@ -1177,7 +1260,7 @@ describe('what is on the queue', () => {
 
   test.each([
     ['no job at all', { hello: 'world' }],
-    ['an id of the wrong type', { ...update('sent'), portalId: 1 }],
+    ['an id of the wrong type', { ...update('sent'), portalId: 1.5 }],
     ['a status that there is not', { ...update('sent'), status: 'lost' }],
   ])('%s goes to the dead letters with a reason that names the field and not the value', async (_name, body) => {
     await world.statusUpdates.send(body, { group: '1' })
@@ -1369,6 +1452,31 @@ describe('waiting for a slot', () => {
 
     expect(world.hubspot.held.size).toBe(100)
     expect(world.now() - start).toBeGreaterThan(45_000)
+  })
+
+  test.each([
+    ['110', '999999999'],
+    ['110', '86400000'],
+    ['1', '10000'],
+    ['1', '86400000'],
+    ['0', '10000'],
+    ['110', '0'],
+    ['250000', '86400000'],
+    ['999999999', '1'],
+  ])('one odd answer about it, %s in %s ms, neither silences a portal nor floods it', async (max, interval) => {
+    answerWith({
+      status: 200,
+      headers: { 'x-hubspot-ratelimit-max': max, 'x-hubspot-ratelimit-interval-milliseconds': interval },
+    })
+    await send('sent', { messageId: 'first' })
+    await world.step()
+    const start = world.now()
+    for (let i = 0; i < 200; i++) await send('sent', { messageId: `m${i}` })
+    await world.rest()
+
+    expect(world.hubspot.held.size).toBe(201)
+    expect(world.now() - start).toBeGreaterThan(15_000)
+    expect(world.now() - start).toBeLessThan(60_000)
   })
 })
 

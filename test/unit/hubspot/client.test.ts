@@ -74,7 +74,8 @@ test.each([
   ],
   ['without a status, as the schema allows', { status: 200, body: '{"id":"m"}' }, undefined],
   ['without a body', { status: 204 }, undefined],
-  ['in HTML', { status: 200, body: '<html>OK</html>' }, undefined],
+  ['in HTML', { status: 200, body: '<html>OK</html>' }, { word: 'no message' }],
+  ['that is cut off', { status: 200, body: '{"id":"m","sta' }, { word: 'no message' }],
   ['for several messages', { status: 207, body: '{"results":[]}' }, undefined],
 ])('a 2xx %s is taken', async (_, response, held) => {
   const { update } = setUp(response)
