@@ -29,7 +29,8 @@ export async function readDocument(terminal: Terminal, file: string): Promise<un
 /** Asks before something that cannot be undone. Where nobody can be asked, --yes has to say so. */
 export async function confirm(terminal: Terminal, question: string, { yes }: { yes?: boolean | undefined }) {
   if (yes) return
-  if (!terminal.isInteractive) throw new CommandError(`${question} Nothing was changed.`, '--yes does it.')
+  if (!terminal.isInteractive)
+    throw new CommandError('Nothing was changed, since nobody can be asked here.', `With --yes: ${question}`)
   const answer = await terminal.ask(`${question} Type yes to go on:`)
   if (answer.trim().toLowerCase() !== 'yes') throw new CommandError('Nothing was changed.')
 }
@@ -62,8 +63,13 @@ export function positive(text: string) {
 /** How long ago, as an argument, in milliseconds. */
 export function ageInMilliseconds(text: string) {
   const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
-  if (!number || !unit) throw new InvalidArgumentError('It must be a number and a unit: 90s, 15m, 2h or 3d.')
-  return Number(number) * units[unit]!
+  const age = Number(number) * (units[unit ?? ''] ?? Number.NaN)
+  if (!(age <= maxAge))
+    throw new InvalidArgumentError('It must be a number and a unit, of up to ten years: 90s, 15m, 2h or 3d.')
+  return age
 }
+
+// Nothing that CloudWatch keeps for a time is older.
+const maxAge = 3653 * 86_400_000
 
 const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -145,7 +145,12 @@ export async function checkChannels({ outputs }: Deployment, channels: ChannelsO
     )
   })
   if (findings.length > 0) return findings
-  return [wrong('The app has no channel yet.', `npm run relay -- channel register --app-id ${channels.appId}`)]
+  return [
+    wrong(
+      'The app has no channel yet.',
+      `npm run relay -- channel register "Messages" --app-id ${channels.appId} --webhook`,
+    ),
+  ]
 }
 
 /** Whether the secret of each channel and channel account is what its provider needs, and whether the provider takes it. */
@@ -223,13 +228,13 @@ export async function checkOwners(
     return [
       skipped(
         'Which channel accounts the secrets belong to shows once an account is connected.',
-        'npm run relay -- channel connect',
+        `npm run relay -- channel accounts ${listed[0]}; then channel connect, as docs/relay.md shows it.`,
       ),
     ]
   return unknown().map((id) =>
     wrong(
       `The secret ${id} belongs to no channel of app ${channels.appId}, and to none of their accounts.`,
-      `See npm run relay -- channel list --app-id ${channels.appId} and npm run relay -- channel accounts <channelId>`,
+      `See npm run relay -- channel list --app-id ${channels.appId} and npm run relay -- channel accounts ${listed[0] ?? '<channelId>'}`,
     ),
   )
 }

@@ -19,6 +19,7 @@ import { addTailCommand } from './commands/tail.ts'
 import { addTriggerCommand } from './commands/trigger.ts'
 import type { Context } from './context.ts'
 import { findDeployment, type Which } from './deployment.ts'
+import { shellWord } from './shell-word.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
 /**
@@ -26,7 +27,21 @@ import { processTerminal, type Terminal } from './terminal.ts'
  * command that does not exist like that, 130 after Ctrl-C, 141 where nobody read on. `note` is where a local relay left word of itself.
  */
 export async function relay(args: string[], { note, ...options }: { terminal: Terminal; note?: string }) {
-  const terminal = repeatingFlags(options.terminal, () => program.opts<Which>())
+  let isPrinted = false
+  const terminal = repeatingFlags(
+    {
+      ...options.terminal,
+      print(text) {
+        isPrinted = true
+        options.terminal.print(text)
+      },
+    },
+    () => program.opts<Which>(),
+  )
+  /** Whoever reads JSON reads of an error in JSON, too, unless a result stands there already. */
+  const printError = (error: string, remedy?: string) => {
+    if (args.includes('--json') && !isPrinted) terminal.print(JSON.stringify({ error, remedy }, undefined, 2))
+  }
   const program = new Command('relay')
     .description('Operates a HubSpot status relay: in AWS, or the one that npm start runs on this machine.')
     .version(relayVersion, '--version', 'print the version of this command line')
@@ -61,10 +76,17 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
     await program.parseAsync(args, { from: 'user' })
     return exitCodeOf(terminal) ?? 0
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0
+      printError(error.message.replace(/^error: /, ''))
+      return 2
+    }
     if (isInterruption(error)) return exitCodeOf(terminal) ?? 130
     if (terminal.signal.aborted) return exitCodeOf(terminal)
-    tell(error, terminal)
+    const { message, remedy } = error instanceof CommandError ? error : inWords(error)
+    terminal.note(terminal.colors.red(message))
+    if (remedy) terminal.note(remedy)
+    printError(message, remedy)
     return 1
   }
 }
@@ -73,11 +95,24 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
 function repeatingFlags(terminal: Terminal, which: () => Which): Terminal {
   const repeated = (text: string) => {
     const { local, ...named } = which()
-    const flags = [
-      ...(local ? ['--local'] : []),
-      ...Object.entries(named).map(([name, value]) => `--${name} ${/^[\w./-]+$/.test(value) ? value : `'${value}'`}`),
-    ]
-    return text.replaceAll(/npm run relay -- (?!--)/g, `npm run relay -- ${flags.map((flag) => `${flag} `).join('')}`)
+    const { profile, region } = named
+    const flagsOf = (flags: Record<string, string | undefined>) =>
+      Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : `--${name} ${shellWord(value)} `))
+    // Within JSON, a quotation mark stands behind a backslash.
+    const escaped = (flags: string[]) =>
+      /^\s*[[{]/.test(text) ? JSON.stringify(flags.join('')).slice(1, -1) : flags.join('')
+    const ofRelay = escaped([...(local ? ['--local '] : []), ...flagsOf(named)])
+    const ofAws = escaped(flagsOf({ profile, region }))
+    // CDK has no --region.
+    const inRegion = escaped(region === undefined ? [] : [`AWS_REGION=${shellWord(region)} `])
+    const deploy = `${inRegion}npm run deploy`
+    const withProfile = escaped(flagsOf({ profile }))
+    return text
+      .replaceAll(/npm run relay -- (?!--)/g, () => `npm run relay -- ${ofRelay}`)
+      .replaceAll(/npm run deploy(?: --)?(?= ?)/g, (found) =>
+        withProfile ? `${deploy} -- ${withProfile.trimEnd()}` : found.replace('npm run deploy', deploy),
+      )
+      .replaceAll(/\baws (?=(?:sns|service-quotas|secretsmanager) )/g, () => `aws ${ofAws}`)
   }
   return {
     ...terminal,
@@ -92,12 +127,6 @@ const exitCodeOf = ({ signal }: Terminal) =>
 
 /** A prompt that was left by Ctrl-C. */
 const isInterruption = (error: unknown) => error instanceof Error && error.name === 'ExitPromptError'
-
-function tell(error: unknown, { note, colors }: Terminal) {
-  const { message, remedy } = error instanceof CommandError ? error : inWords(error)
-  note(colors.red(message))
-  if (remedy) note(remedy)
-}
 
 function inWords(error: unknown): { message: string; remedy?: string } {
   if (!(error instanceof Error)) return { message: 'Something unexpected went wrong.' }
@@ -121,4 +150,10 @@ function inWords(error: unknown): { message: string; remedy?: string } {
   return { message }
 }
 
-if (import.meta.main) process.exitCode = await relay(process.argv.slice(2), { terminal: processTerminal() })
+if (import.meta.main) {
+  // What the process ends with where its input ends at a prompt (Ctrl-D), and nothing can come any more: as after Ctrl-C.
+  process.exitCode = 130
+  void relay(process.argv.slice(2), { terminal: processTerminal() }).then((exitCode) => {
+    process.exitCode = exitCode
+  })
+}

@@ -33,7 +33,9 @@ export async function readSecret(client: SecretsManagerClient, id: string) {
     .send(new GetSecretValueCommand({ SecretId: id }))
     .catch((error) => {
       if (!(error instanceof ResourceNotFoundException)) throw error
-      throw new CommandError(`There is no secret ${id}.`, 'npm run relay -- secret set', { cause: error })
+      throw new CommandError(`There is no secret ${id}.`, 'Deploy the relay again: its stack has lost it.', {
+        cause: error,
+      })
     })
   return { text, document: parseJson(text), since: CreatedDate?.getTime() ?? 0 }
 }

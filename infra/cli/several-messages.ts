@@ -3,6 +3,7 @@ import { createTable } from '../../functions/platform/table.ts'
 import type { Deployment } from './deployment.ts'
 import { dynamoDbBySdk } from './dynamodb-by-sdk.ts'
 import type { Named, NamedMessage } from './messages-in-logs.ts'
+import { shellWord } from './shell-word.ts'
 import { tableOf } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -25,7 +26,7 @@ export async function printSeveral(
   const [{ messageId, portalId, channelId } = lines[0]!] = lines
   terminal.print(
     `${messages.length} messages of ${by} ${id} in the logs of the last 30 days${more}. ` +
-      `One of them: npm run relay -- message show ${messageId} --portal ${portalId} --channel ${channelId}`,
+      `One of them: npm run relay -- message show ${shellWord(messageId)} --portal ${portalId} --channel ${channelId}`,
   )
 }
 

@@ -52,7 +52,9 @@ export function processTerminal(): Terminal {
     progress(what, done, total) {
       if (!stderr.isTTY) return
       clearProgress()
-      stderr.write(`${total ? `${bar(done / total)} ` : ''}${what}: ${done}${total ? ` of ${total}` : ''}`)
+      const line = `${total ? `${bar(done / total)} ` : ''}${what}: ${done}${total ? ` of ${total}` : ''}`
+      // What wraps cannot be cleared.
+      stderr.write(line.slice(0, Math.max(1, (stderr.columns || 80) - 1)))
       progressShown = true
     },
     ask: (message, suggestion = '') =>

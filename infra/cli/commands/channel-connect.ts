@@ -49,7 +49,7 @@ export function addConnectCommands(channel: Command, { terminal, deployment }: C
       const found = await deployment()
       const wanted = options.file
         ? inFile(await readDocument(terminal, options.file))
-        : [asked(options.portal ?? (await onlyPortal(found)), options)]
+        : [asked({ portalId: options.portal ?? (await onlyPortal(found)), channelId }, options)]
       const done: Done[] = []
       for (const [index, { portalId, ...account }] of wanted.entries()) {
         if (terminal.signal.aborted) break
@@ -83,7 +83,7 @@ export function addConnectCommands(channel: Command, { terminal, deployment }: C
     .action(async (channelId: string, accountToken: string, options: ConnectOptions) => {
       const found = await deployment()
       const portalId = options.portal ?? (await onlyPortal(found))
-      const { name, deliveryIdentifier } = asked(portalId, { ...options, inbox: '0' })
+      const { name, deliveryIdentifier } = asked({ portalId, channelId }, { ...options, inbox: '0' })
       if (!deliveryIdentifier) throw new CommandError('An address is needed: --address. Nothing was changed.')
       await accountsOfChannel(found, { portalId, channelId }).finish(accountToken, { name, deliveryIdentifier })
       if (options.json)
@@ -128,9 +128,15 @@ function inFile(document: unknown) {
   throw new CommandError(`Nothing was changed. The file is invalid:\n${z.prettifyError(result.error)}`)
 }
 
-function asked(portalId: string, { inbox, name, address, addressType }: ConnectOptions): z.infer<typeof Wanted> {
+function asked(
+  { portalId, channelId }: { portalId: string; channelId: string },
+  { inbox, name, address, addressType }: ConnectOptions,
+): z.infer<typeof Wanted> {
   if (!inbox || !name)
-    throw new CommandError('--inbox and --name are needed, or a --file.', 'channel accounts shows inboxes.')
+    throw new CommandError(
+      '--inbox and --name are needed, or a --file.',
+      `The inboxes: npm run relay -- channel accounts ${channelId}`,
+    )
   const deliveryIdentifier = address === undefined ? undefined : { type: addressType, value: address }
   return { portalId, inboxId: inbox, name, deliveryIdentifier }
 }

@@ -7,7 +7,7 @@ import {
 import { type Command, Option } from 'commander'
 import { tenantOf } from '../../../functions/messages/about.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
-import { ageInMilliseconds, digits, positive } from '../arguments.ts'
+import { ageInMilliseconds, digits, messageId, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
@@ -34,13 +34,17 @@ export function addDeadLettersCommands(program: Command, { terminal, deployment 
     )
 
   withQueues(deadLetters.command('show').description('shows one dead letter as JSON, without its text'))
-    .argument('<id>', "its id in the list, or the beginning of it, or HubSpot's message id")
+    .argument('<id>', "its id in the list, or the beginning of it, or HubSpot's message id", messageId)
     .option('--with-text', 'with its text and addresses')
     .addOption(new Option('--json', 'print it as JSON, as it is anyway').hideHelp())
     .action(async (id: string, options: Selection & { withText?: boolean }) =>
       look(await deployment(), terminal, options, async ({ meant }) => {
         const letters = meant.filter((letter) => letter.id.startsWith(id) || letter.about.messageId === id)
-        if (letters.length === 0) throw new CommandError(`No dead letter goes by ${id}.`, 'See dead-letters list.')
+        if (letters.length === 0)
+          throw new CommandError(
+            `No dead letter goes by ${id}.`,
+            'Those that there are: npm run relay -- dead-letters list',
+          )
         const all = letters.map((letter) => ({ ...summaryOf(letter), job: shown(letter.job, options) }))
         terminal.print(inJson(all.length === 1 ? all[0]! : all))
       }),

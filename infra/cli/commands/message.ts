@@ -17,6 +17,7 @@ import { messagesInLogs, type Named } from '../messages-in-logs.ts'
 import type { QueueName } from '../queues.ts'
 import { isOfMessage, scanTable } from '../scan.ts'
 import { printSeveral } from '../several-messages.ts'
+import { shellWord } from '../shell-word.ts'
 import type { Terminal } from '../terminal.ts'
 import { look } from './dead-letters.ts'
 import { addMessageListCommand } from './message-list.ts'
@@ -84,7 +85,7 @@ export async function requireMessage(deployment: Deployment, terminal: Terminal,
 const unknownMessage = (id: string) =>
   new CommandError(
     `The ledger knows no message ${id}.`,
-    `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${id}), or it is older than 180 days.`,
+    `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${shellWord(id)}), or it is older than 180 days.`,
   )
 
 /** What the logs say that an id is. Who may not read them is left with the ledger. */
@@ -179,7 +180,7 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
   const jobIs = (queue: QueueName) => {
     const letter = letters.find((one) => one.queue === queue)
     return letter
-      ? `its job lies among the dead letters (${letter.reason}): npm run relay -- dead-letters redrive --message ${messageId} --yes`
+      ? `its job lies among the dead letters (${letter.reason}): npm run relay -- dead-letters redrive --message ${shellWord(messageId)} --yes`
       : 'its job waits in the queue for its next try'
   }
   const waiting = item.marks.map(({ mark, until }) => {

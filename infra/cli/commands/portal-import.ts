@@ -67,7 +67,10 @@ async function importMany(
   { source, check, dryRun, json }: Options & { source: string | undefined },
 ) {
   if (source === undefined)
-    throw new CommandError('No portal is named, and no file.', 'portal import 12345678, or --file portals.jsonl')
+    throw new CommandError(
+      'No portal is named, and no file.',
+      'npm run relay -- portal import 12345678, or with --file portals.jsonl in place of the id',
+    )
   const { portals } = createAccess(found)
   const lines = { file: source, schema: Imported, idOf: ({ portalId }: Imported) => portalId, json }
   await doLines(terminal, lines, async (entry) => {

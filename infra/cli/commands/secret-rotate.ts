@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
+import { readGiven } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import { putCredentials, readCredentials } from '../credentials.ts'
@@ -20,6 +21,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     .description('puts a new secret before the current one, which stays valid until --finish')
   const withOptions = (command: Command) =>
     command
+      .option('--file <path>', 'the new secret alone; - for the standard input; asked for when absent')
       .option('--finish', 'remove the previous secret, unless it was used in the last 24 hours')
       .option('--force', 'with --finish: remove it, whether it is used or not')
       .option('--json', 'print what was done as JSON')
@@ -32,7 +34,7 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
     if (options.finish && app.clientSecrets.length > 1 && !options.force) await requireUnused(found, since, ofApp)
     const clientSecrets = options.finish
       ? dropPrevious(terminal, app.clientSecrets, options)
-      : await addCurrent(terminal, app.clientSecrets)
+      : await addCurrent(terminal, app.clientSecrets, options)
     if (!clientSecrets) return
     const changed = checked(AppSecret, { ...app, clientSecrets })
     if (!options.finish) await tryAtHubSpot(found, changed)
@@ -56,24 +58,27 @@ export function addRotateCommands(secret: Command, { terminal, deployment }: Con
         )
       const secrets = checked(z.array(z.string()), account[field])
       if (options.finish && secrets.length > 1 && !options.force) await requireUnused(found, kept.since, ofChannel(id))
-      const changed = options.finish ? dropPrevious(terminal, secrets, options) : await addCurrent(terminal, secrets)
+      const changed = options.finish
+        ? dropPrevious(terminal, secrets, options)
+        : await addCurrent(terminal, secrets, options)
       if (!changed) return
       await putCredentials(found, id, checked(schema, { ...account, [field]: changed }), kept)
       conclude(terminal, found, options)
     })
 }
 
-type Options = { finish?: boolean; force?: boolean; json?: boolean }
+type Options = { file?: string; finish?: boolean; force?: boolean; json?: boolean }
 
 const Account = z.looseObject({ provider: Provider })
 
-async function addCurrent({ askHidden }: Terminal, secrets: string[]) {
+async function addCurrent(terminal: Terminal, secrets: string[], { file }: Options) {
   if (secrets.length > 1)
     throw new CommandError(
       'The rotation before is not finished: there is a previous secret. Nothing was changed.',
       'First the same command with --finish.',
     )
-  const current = (await askHidden('New secret (hidden):')).trim()
+  const given = file === undefined ? terminal.askHidden('New secret (hidden):') : readGiven(terminal, file)
+  const current = (await given).trim()
   if (current === '' || secrets.includes(current)) throw new CommandError('That is no new secret. Nothing was changed.')
   return [current, ...secrets]
 }

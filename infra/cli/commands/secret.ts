@@ -105,7 +105,10 @@ const Line = z.object({
 async function setMany(found: Deployment, terminal: Terminal, options: SetOptions) {
   const { file = terminal.isInteractive ? undefined : '-', dryRun, json } = options
   if (file === undefined)
-    throw new CommandError('No channel is named, and no file.', 'secret set channel 2300310, or --file accounts.jsonl')
+    throw new CommandError(
+      'No channel is named, and no file.',
+      'npm run relay -- secret set channel 2300310, or with --file accounts.jsonl in place of the id',
+    )
   const lines = { file, schema: Line, idOf: ({ id }: z.infer<typeof Line>) => id, json }
   await doLines(terminal, lines, async ({ id, account: given }) => {
     const account = strictly(senders[given.provider].account, given)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
+import { Digits } from '../../../functions/messages/ids.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
 import { accountsOfChannel, DeliveryIdentifier } from '../accounts-of-channel.ts'
@@ -108,8 +109,19 @@ async function askForAccess(found: Deployment, portalId: string | undefined) {
 }
 
 async function channelsOf({ terminal, found, options }: Work) {
-  const appId = options.appId ?? (await terminal.ask("The app's id:")).trim()
-  return channelsOfApp(found, { appId: digits(appId), hapikey: await developerApiKey(terminal) })
+  const appId = options.appId ?? (await askForAppId(terminal))
+  return channelsOfApp(found, { appId, hapikey: await developerApiKey(terminal) })
+}
+
+/** Asks until it is a number. Throws CommandError where nothing is answered. */
+async function askForAppId(terminal: Terminal) {
+  for (;;) {
+    const answer = (await terminal.ask("The app's id:")).trim()
+    if (answer === '')
+      throw new CommandError("The app's id is needed.", "It is in the address of the app's page at HubSpot.")
+    if (Digits.safeParse(answer).success) return answer
+    terminal.note('It must be a number, as HubSpot shows it. Once more:')
+  }
 }
 
 /** A channel of the app whose messages HubSpot posts to the relay. */

@@ -20,9 +20,9 @@ export function addSignCommand(program: Command, { terminal, deployment }: Conte
         throw new CommandError('The standard input cannot be both the body and the secret.', 'Give the body as a file.')
       const found = await deployment()
       const body = file === undefined ? trialEvent() : await readGiven(terminal, file)
-      const secret = secretStdin
-        ? (await terminal.readInput()).trim()
-        : (await createAccess(found).appSecret()).clientSecrets[0]
+      const given = secretStdin ? (await terminal.readInput()).trim() : undefined
+      if (given === '') throw new CommandError('The standard input holds no secret.')
+      const secret = given ?? (await createAccess(found).appSecret()).clientSecrets[0]
       const webhook = signedWebhook(url ?? found.outputs.WebhookUrl, body, secret)
       if (!send) {
         if (json) return terminal.print(JSON.stringify({ method: 'POST', ...webhook }, undefined, 2))

@@ -5,6 +5,7 @@ import { meant } from '../../unknown-fields.ts'
 import { digits } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
+import { shellWord } from '../shell-word.ts'
 
 /** `trigger`: has something happen to the relay on this machine: a message with its fate, or another event of HubSpot's. */
 export function addTriggerCommand(program: Command, { terminal, deployment }: Context) {
@@ -44,7 +45,7 @@ export function addTriggerCommand(program: Command, { terminal, deployment }: Co
       const { messageId, answered } = Happened.parse(answer.json)
       terminal.print(
         messageId
-          ? `HubSpot sends message ${messageId}. What becomes of it: npm run relay -- message show ${messageId}`
+          ? `HubSpot sends message ${messageId}. What becomes of it: npm run relay -- message show ${shellWord(messageId)}`
           : `HubSpot's event was answered HTTP ${answered}.`,
       )
     })

@@ -417,7 +417,7 @@ describe('secret', () => {
     const { secrets: before } = await credentialsOf(account)
 
     const refused = await relay(['secret', 'rotate', 'channel', account], { answers: ['no secret of that form'] })
-    const rotated = await relay(['secret', 'rotate', 'channel', account], { answers: [next] })
+    const rotated = await relay(['secret', 'rotate', 'channel', account, '--file', '-'], { input: `${next}\n` })
     const during = await credentialsOf(account)
     const unknown = await relay(['secret', 'rotate', 'channel', account, '--finish'])
     const finished = await relay(['secret', 'rotate', 'channel', account, '--finish', '--force'])

@@ -43,10 +43,10 @@ afterAll(async () => {
 test('from nothing to the first true status, by questions and one link', async () => {
   const { botToken, baseUrl } = telegram.account as { botToken: string; baseUrl: string }
   const running = runRelay(note, ['setup'], {
-    // A wrong client secret and a wrong token are among the answers.
+    // A wrong client secret, an app id that is none, and a wrong token are among the answers.
     answers: [
       ...['client', 'a-wrong-secret', '', 'client', secret, ''],
-      ...['77', developerApiKey, 'Chat'],
+      ...['my app', '77', developerApiKey, 'Chat'],
       ...['telegram', '110201543:a-wrong-token', 'accepted', baseUrl],
       ...['telegram', botToken, 'accepted', baseUrl],
       ...['', 'Our bot', ''],
@@ -60,6 +60,7 @@ test('from nothing to the first true status, by questions and one link', async (
   const { exitCode, printed, said } = await running
 
   expect(said).toContain('HubSpot rejects them')
+  expect(said).toContain('It must be a number')
   expect(said).toContain('Telegram rejects the bot token')
   expect(printed).toContain('Portal 1002 gives access.')
   expect(printed).toMatch(/Channel 24\d+ is registered/)

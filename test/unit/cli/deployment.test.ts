@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { findDeployment } from '../../../infra/cli/deployment.ts'
 import { serve } from '../../../infra/local/loopback.ts'
 import { runRelay } from '../../support/relay-terminal.ts'
@@ -78,6 +81,25 @@ test('every remedy repeats the flags of the call', async () => {
 
   expect(printed).toContain('3 delayed until the next try')
   expect(said).toContain('npm run relay -- --stage beta --region eu-west-1 queues --wait')
+})
+
+test.each([
+  [['--profile', 'prod'], 'npm run deploy -- --profile prod -c relay.stage=beta'],
+  [['--region', 'eu-west-1'], 'AWS_REGION=eu-west-1 npm run deploy -- -c relay.stage=beta'],
+  [['--region', 'eu-west-1', '--profile', 'prod'], 'AWS_REGION=eu-west-1 npm run deploy -- --profile prod -c relay'],
+])('so does what deploys it: %j', async (flags, command) => {
+  await cloudFormation(400, '<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>')
+  const folder = await mkdtemp(join(tmpdir(), 'relay-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const credentials = join(folder, 'credentials')
+  await writeFile(credentials, '[prod]\naws_access_key_id = test\naws_secret_access_key = test\n')
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', credentials)
+
+  const { said } = await inAws([...flags, '--stage', 'beta', 'queues'])
+  const { printed } = await inAws([...flags, '--stage', 'beta', 'queues', '--json'])
+
+  expect(said).toContain(command)
+  expect((JSON.parse(printed) as { remedy: string }).remedy).toContain(command)
 })
 
 test('a stack of another version says which output is missing', async () => {

@@ -15,6 +15,30 @@ test('every command that the documentation names exists', async () => {
   expect(unknown).toEqual([])
 })
 
+test('every command that the command line itself names can be copied: its words and arguments are taken', async () => {
+  const sources = readdirSync(new URL('infra/cli', root), { recursive: true, encoding: 'utf8' })
+  const named = new Set(sources.filter((file) => file.endsWith('.ts')).flatMap((file) => commandsNamedIn(file)))
+  const refused: string[] = []
+  for (const command of named) {
+    const { exitCode, said } = await runRelay('/nowhere/note.json', wordsOf(command), { answers: [] })
+    // It was understood, and then there was no relay.
+    if (exitCode !== 1 || !said.includes('No local relay is running')) refused.push(`${command}: ${said}`)
+  }
+
+  expect(named.size).toBeGreaterThan(15)
+  expect(refused).toEqual([])
+})
+
+/** The commands in the sentences of a source, with 1 for what stands in for an id; prose may follow them. */
+function commandsNamedIn(file: string) {
+  const source = readFileSync(new URL(`infra/cli/${file}`, root), 'utf8').replaceAll(/\$\{[^}]*\}|<\w+>/g, '1')
+  return [...source.matchAll(/npm run relay -- (?:--local )?([a-z][^'`;,.)]*)/g)].map(([, rest = '']) =>
+    rest.split(/ (?:says|lists|shows|and|as) /)[0]!.trim(),
+  )
+}
+
+const wordsOf = (command: string) => [...command.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word)
+
 /** The first two words of every command on a page: in a line of their own, or between backticks. */
 function commandsIn(page: string) {
   const text = readFileSync(new URL(page, root), 'utf8')
