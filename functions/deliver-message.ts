@@ -11,17 +11,17 @@ import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
 import { namesOf } from './messages/part-names.ts'
 import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
-import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
+import { redact } from './platform/redact.ts'
 import { Deferred, PermanentError, RetryableError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { describeAll, digestOf, idempotencyScopeOf, type Planned, planSends, type Route } from './providers/plan.ts'
 import type { SendAdapter, SendTools } from './providers/provider.ts'
 import { trustedSecretOf } from './providers/receipt-keys.ts'
-import { AccountError } from './providers/verdict.ts'
+import { AccountError, whyNotSent } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
 export type Deps = ConsumerDeps &
@@ -50,10 +50,10 @@ export function createHandler(given: Deps) {
     schema: Delivery,
     progress: Progress,
     handle: (job, run) => handle(deps, job, run),
-    async beforeEnding(job, run, reason) {
+    async beforeEnding(job, run, error) {
       const event = eventIfReadable(job, run.since)
       if (event?.kind === 'undeliverable') await deps.outcomes.queueUndeliverable(event.message, event.reason)
-      if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, reason)
+      if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, error && whyNotSent(error))
       if (event && event.kind !== 'account') await noteGivenUp(deps, 'job' in event ? event.job : event.message)
     },
     async tellUnrecorded(job, run, options) {
@@ -98,13 +98,16 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
   } catch (error) {
     run.progress.isAccountError = error instanceof AccountError || undefined
     if (error instanceof AccountError) {
-      telemetry.warn('The provider does not accept the account', { ...about(message), reason: error.message })
+      telemetry.warn('The provider does not accept the account', { ...about(message), reason: redact(error.message) })
       telemetry.count('AccountErrors')
     }
     const isToBeTried = error instanceof RetryableError && !(error instanceof Deferred)
     if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
-    await tellWhatIsKnown(deps, message, run, 'The channel account was disconnected in HubSpot.')
-    telemetry.warn('Given up, its channel account was disconnected', { ...about(message), reason: error.message })
+    await tellWhatIsKnown(deps, message, run, 'Not sent: The channel account was disconnected in HubSpot.')
+    telemetry.warn('Given up, its channel account was disconnected', {
+      ...about(message),
+      reason: redact(error.message),
+    })
     telemetry.count('DeliveriesDisconnected')
   }
 }
@@ -115,7 +118,7 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   const isFirst = run.progress.queued === undefined && job.conversationsThreadId !== undefined
   if (deps.threads && isFirst) await waitForTurn(deps.threads, job, run.progress, deps.now())
   const found = await deps.accounts.find(job)
-  if (!found) throw new AccountError(`No secret for account ${job.channelAccountId} or channel ${job.channelId}`)
+  if (!found) throw new AccountError('No messaging account is set up for this channel', { detail: 'no secret' })
   const sends = planSends(job, found, deps)
   run.progress.provider = found.provider
   await recordUnrecorded(deps, job, run)
@@ -164,7 +167,7 @@ async function make(
     telemetry.warn('Unmapped provider error code', { provider, code: code.slice(0, 64) })
     telemetry.count('UnknownCodes', 1, { code: `${provider} ${code.slice(0, 64)}` })
   }
-  return masked(await adapter.send(send, account, { ...tools, noteUnknownCode }))
+  return adapter.send(send, account, { ...tools, noteUnknownCode })
 }
 
 /** Asks the provider later what became of sends that ended in doubt, where it can be asked. */
@@ -180,8 +183,7 @@ async function lookUpDoubts(
   const ask = async ({ index }: Part) => {
     const send = inDoubt.find((one) => one.index === index)
     if (!send || run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
-    const said = await adapter.lookUp?.(send, account, deps.tools)
-    return said && masked(said)
+    return adapter.lookUp?.(send, account, deps.tools)
   }
   await lookUp(deps, job, { inDoubt: inDoubt.map(({ index, of }) => ({ index, of })), provider, ask }, run)
 }
@@ -191,10 +193,6 @@ function messageIn(job: Delivery, run: Run) {
   const event = eventIfReadable(job, run.since)
   return event?.kind === 'message' ? event.job : undefined
 }
-
-/** What a provider says of a refusal may quote numbers and addresses. */
-const masked = (outcome: SendOutcome): SendOutcome =>
-  outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
 
 // Milliseconds: a provider's timeout, and what is to be written afterwards.
 const timeForOneSend = 25_000

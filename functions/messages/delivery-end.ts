@@ -12,10 +12,10 @@ type Deps = { ledger: Ledger; outcomes: OutcomeQueue; now(): number }
 type DeliveryRun = Run<SendProgress & OutcomeProgress>
 
 /**
- * Tells what came of the sends of a message that may end here, and a verdict on those of which nothing is known. Without a
- * reason, the job is attempted once more: the verdict counts when that has surely come to an end.
+ * Tells what came of the sends of a message that may end here, and of those of which nothing is known, `why` they are not made.
+ * Without that, the job is attempted once more: a verdict counts when that has surely come to an end.
  */
-export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun, reason?: string) {
+export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
   const item = await ledger.read(job)
   const { unrecorded } = run.progress
   const known = outcomesOf(item)
@@ -24,9 +24,9 @@ export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJ
   for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
   const next = known.length
   for (let index = next; index < of; index++) {
-    const why = index === next && isInDoubt(item, run) ? unconfirmedReason : reason && `Not sent: ${reason}`
-    const countsAfter = why === undefined ? run.context.getRemainingTimeInMillis() : 0
-    await outcomes.queueVerdict(job, { index, of }, why, countsAfter)
+    const reason = index === next && isInDoubt(item, run) ? unconfirmedReason : why
+    const countsAfter = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
+    await outcomes.queueVerdict(job, { index, of }, reason, countsAfter)
   }
 }
 

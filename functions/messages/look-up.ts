@@ -6,7 +6,7 @@ import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import type { OutcomeQueue } from './outcome-queue.ts'
 import type { Part, SendOutcome } from './record.ts'
-import { recordLookup } from './sending.ts'
+import { recordLookup, sanitised } from './sending.ts'
 
 /** What a run leaves to the next one of its look-ups: how often the provider was asked what became of sends in doubt. */
 export const LookUpProgress = z.object({ lookUps: z.number().optional().catch(undefined) })
@@ -25,8 +25,9 @@ export async function lookUp(
 ) {
   let left = inDoubt
   for (const part of progress.lookUps === undefined ? [] : inDoubt) {
-    const outcome = await ask(part)
-    if (!outcome || outcome.outcome === 'in doubt') continue
+    const said = await ask(part)
+    if (!said || said.outcome === 'in doubt') continue
+    const outcome = sanitised(said)
     // Told first: once it is recorded, nobody asks for it or tells it any more.
     await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()

@@ -18,7 +18,7 @@ import {
   type SendClaim,
   SendOutcome,
 } from './record.ts'
-import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend } from './sending.ts'
+import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend, sanitised } from './sending.ts'
 
 /** What a run knows of its sends, and leaves to the next one. */
 export const SendProgress = z.object({
@@ -101,7 +101,7 @@ export async function sendOnce(
 /** Makes a send that is claimed, and notes in the run's progress what is known of it. */
 async function makeTracked(part: Part, run: SendRun, make: () => Promise<SendOutcome>) {
   try {
-    const outcome = await make()
+    const outcome = sanitised(await make())
     run.progress.unrecorded = { part, outcome }
     // The claim is on the next send as well, which is not made yet.
     noteNothingSent(run)

@@ -94,7 +94,7 @@ export function completeSend(
   outcome: SendOutcome,
   { part: { index, of }, at }: { part: Part; at: string },
 ): { next: LedgerItem; answer: { done: SendOutcome } } {
-  const result = outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
+  const result = sanitised(outcome)
   const providerMessageId =
     ('providerMessageId' in result ? result.providerMessageId : undefined) ?? item.providerMessageId
   const outcomes = [...outcomesOf(item)]
@@ -106,6 +106,10 @@ export function completeSend(
   const what = `send${partLabel({ index, of })}: ${result.outcome === 'sent' ? result.status : result.outcome}`
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
 }
+
+/** The outcome as it may be kept: what a provider says of a rejection may quote numbers and addresses. */
+export const sanitised = (outcome: SendOutcome): SendOutcome =>
+  outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
 
 /** Records what the provider says, when asked, of a send that was in doubt. */
 export function recordLookup(

@@ -57,7 +57,7 @@ async function processRecord<Job, Progress extends object>(
     if (isAwsError(error)) return sendLater(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
     if (error instanceof PermanentError) {
       const kind = job === undefined ? 'unreadable' : 'permanent'
-      return deadLetterJob(consumer, parcel, job, { reason: error.message, kind })
+      return deadLetterJob(consumer, parcel, job, { error, kind })
     }
     consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(error) })
     if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
@@ -128,8 +128,7 @@ async function sendLater<Job, Progress extends object>(
   const { since, progress } = parcel.run
   const onlyItsTurn = error instanceof Deferred
   const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
-  if (!onlyItsTurn && now() > giveUpAt)
-    return deadLetterJob(consumer, parcel, job, { reason: error.message, kind: 'too late' })
+  if (!onlyItsTurn && now() > giveUpAt) return deadLetterJob(consumer, parcel, job, { error, kind: 'too late' })
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const { retryAftersInARow = 0 } = parcel
   const next = nextTry(error, { attempt, retryAftersInARow, end: giveUpAt, now: now(), random })

@@ -14,10 +14,10 @@ export type Consumer<Job, Progress extends object> = {
   /** Does the job; throws RetryableError, PermanentError, or anything else to have SQS redeliver it. */
   handle(job: Job, run: Run<Progress>): Promise<void>
   /**
-   * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this reason, or
-   * without a reason, because SQS hands it out for the last time. If it throws, the job does not end.
+   * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this error, or
+   * without an error, because SQS hands it out for the last time. If it throws, the job does not end.
    */
-  beforeEnding?(job: Job, run: Run<Progress>, reason?: string): Promise<void>
+  beforeEnding?(job: Job, run: Run<Progress>, error?: Error): Promise<void>
   /** Tells what this run alone knows, where its job cannot take that along; `record`: and writes it down. */
   tellUnrecorded?(job: Job, run: Run<Progress>, options?: { record: boolean }): Promise<void>
   /** Records that this run received its copy of the job; throws Superseded where a later one was received. */

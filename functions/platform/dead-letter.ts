@@ -12,18 +12,19 @@ export async function deadLetterJob<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
   parcel: Parcel & { run: { progress: Progress } },
   job: Job | undefined,
-  { reason, kind }: { reason: string; kind: Ending },
+  { error, kind }: { error: Error; kind: Ending },
 ) {
   const { now, random, giveUpAfterSeconds } = consumer
+  const { message: reason } = error
   const { attempt, waitedMilliseconds, run } = parcel
   try {
-    if (job !== undefined) await consumer.beforeEnding?.(job, run, reason)
+    if (job !== undefined) await consumer.beforeEnding?.(job, run, error)
     const inFull = kind === 'too late' ? `Given up after ${inWords(giveUpAfterSeconds)}: ${reason}` : reason
     await sendToDeadLetters(consumer, parcel, inFull, kind)
-  } catch (error) {
-    if (!(error instanceof RetryableError) && !isAwsError(error)) throw error
-    // What is no object can take nothing along, and would be something else when it is sent anew.
-    if (typeof parcel.body !== 'object' || parcel.body === null || Array.isArray(parcel.body)) throw error
+  } catch (failure) {
+    if (!(failure instanceof RetryableError) && !isAwsError(failure)) throw failure
+    // What is no object can take nothing along, and would be something else when it is sent again.
+    if (typeof parcel.body !== 'object' || parcel.body === null || Array.isArray(parcel.body)) throw failure
     const { since, progress } = run
     const notBefore = now() + backoff(attempt, random)
     await sendAgain(consumer, parcel, { attempt: attempt + 1, since, waitedMilliseconds, notBefore, progress })

@@ -1,6 +1,8 @@
 import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
 import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { redact } from './redact.ts'
+import { PermanentError, RetryableError } from './retry.ts'
 
 /** Where a function says what came of its work: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
 export type Telemetry = {
@@ -54,9 +56,27 @@ class ShortLines extends LogFormatter {
   }
 }
 
-/** An error as fields of a log line: its name, its message and the name of its cause. */
+/**
+ * An error as fields of a log line: its name and code, and those of its cause; its message only where that is our own, or AWS's,
+ * redacted. Any other, such as a parser's, may quote what it was given: of that, the place where it was thrown.
+ */
 export function errorFields(error: unknown) {
   if (!(error instanceof Error)) return { error: 'Unknown' }
-  const cause = error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {}
-  return { error: error.name, problem: error.message, ...cause }
+  const cause = error.cause instanceof Error ? { cause: nameAndCode(error.cause) } : {}
+  return { error: nameAndCode(error), ...whatOrWhere(error), ...cause }
+}
+
+function whatOrWhere(error: Error) {
+  if (error instanceof RetryableError || error instanceof PermanentError) return { problem: error.message }
+  return '$metadata' in error ? { problem: redact(error.message) } : { at: placeOf(error) }
+}
+
+function nameAndCode(error: Error & { code?: unknown }) {
+  return typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? `${error.name} ${error.code}` : error.name
+}
+
+/** Where an error was thrown, as the first frame of its stack says; undefined where the frames cannot be told from its message. */
+function placeOf({ stack = '', message }: Error) {
+  const [frame] = message.includes('\n') ? [] : (/^ {4}(at .+:\d+:\d+\)?)$/m.exec(stack)?.slice(1) ?? [])
+  return frame
 }

@@ -1,13 +1,13 @@
 import type { SendOutcome } from '../messages/record.ts'
 import { NoAnswer } from '../platform/fetch-json.ts'
-import { RetryableError } from '../platform/retry.ts'
+import { ProviderError } from './verdict.ts'
 
 /**
  * What an error of a send means where the provider knows no repetitions: a lost answer may be to a message that was taken, so
- * it is not sent again. Throws RetryableError, with these words, where no connection ever stood; and any other error.
+ * it is not sent again. Throws ProviderError, with this sentence, where no connection ever stood; and any other error.
  */
 export function lostAnswer(error: unknown, unreachable: string): SendOutcome {
   if (!(error instanceof NoAnswer)) throw error
   if (error.mayHaveArrived) return { outcome: 'in doubt' }
-  throw new RetryableError(`${unreachable} (${error.message})`, { cause: error })
+  throw new ProviderError(unreachable, { detail: error.message, cause: error })
 }

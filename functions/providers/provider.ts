@@ -37,7 +37,7 @@ export type SendAdapter<Account, Part = unknown> = {
   plan(job: DeliveryJob, account: Account): { sends: Part[] } | { problem: string }
   /** What one of several sends is, for the agent to read, and whom it goes to, to tell recipients apart. */
   describe?(part: Part): Described
-  /** Makes one of them. Throws RetryableError only where the provider certainly did not take it, or where it has an idempotency scope. */
+  /** Makes one of them. Throws ProviderError only where the provider certainly did not take it, or where it has an idempotency scope. */
   send(send: Send<Part>, account: Account, tools: SendTools): Promise<SendOutcome>
   /**
    * Asks the provider what became of a send that ended in doubt; undefined where it does not know either, or gives no

@@ -23,10 +23,30 @@ export const NumericCode = z.union([
     .transform(Number),
 ])
 
+/** Thrown where a provider did not take a send, but may later: `sentence` for agents, and a `detail` for operators alone. */
+export class ProviderError extends RetryableError {
+  override name = 'ProviderError'
+  readonly sentence: string
+
+  constructor(
+    sentence: string,
+    { detail, ...options }: ConstructorParameters<typeof RetryableError>[1] & { detail?: string } = {},
+  ) {
+    super(detail === undefined ? sentence : `${sentence} (${detail})`, options)
+    this.sentence = sentence
+  }
+}
+
 /** A fault of the account (credentials, number, bot, plan): the message waits for somebody to mend it, who is told at once. */
-export class AccountError extends RetryableError {
+export class AccountError extends ProviderError {
   override name = 'AccountError'
 }
+
+/** What an agent reads of a message that is given up for an error: the provider's sentence, and of a fault of our own only that. */
+export const whyNotSent = (error: Error) =>
+  error instanceof ProviderError
+    ? `Not sent: ${error.sentence}`
+    : 'Not sent, because of a technical fault. Send it again.'
 
 /** The verdicts of a catalogue: each of its codes is final unless it is named here, and `byStatus` leaves it to the HTTP status. */
 export function verdictsOf(
@@ -79,8 +99,8 @@ export function actOn(
   if (verdict === 'final') return rejected(reason(), code)
   if (verdict === 'in doubt') return { outcome: 'in doubt' }
   if (verdict === 'account')
-    throw new AccountError(`${service} does not accept this account as it is set up: ${answer}`, { retryAfter })
-  throw new RetryableError(`${service} answered ${answer}`, { retryAfter })
+    throw new AccountError(`${service} does not accept this account as it is set up`, { detail: answer, retryAfter })
+  throw new ProviderError(`${service} answered ${answer}`, { retryAfter })
 }
 
 type Rejected = Extract<SendOutcome, { outcome: 'rejected' }>

@@ -186,7 +186,7 @@ describe.skipIf(!findChromium())('the inbox page', () => {
       await flip('Provider', label)
       await send(text)
       if (label === 'Down') {
-        await steps().getByText('Waits: The endpoint gave no answer').first().waitFor()
+        await steps().getByText('Waits: The messaging service gave no answer').first().waitFor()
         await flip('Provider', label)
       }
       await press(text, 'Read')

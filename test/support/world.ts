@@ -143,7 +143,7 @@ export function createWorld(
   const clock = { now, random }
   const tools = { fetchJson: hubspotHttp, now, signForHubSpot: async () => '' }
   const secret = { clientId: 'client', clientSecrets: ['secret'] as [string] }
-  const accounts = { found: true }
+  const accounts = { found: true, error: undefined as Error | undefined }
   const account = { secrets: ['the key of the channel'] }
 
   function real<Adapters extends Parameters<typeof createAccounts>[0]['adapters']>(adapters: Adapters) {
@@ -159,7 +159,10 @@ export function createWorld(
       deliver: deliverMessage.createHandler({
         ...clock,
         accounts: real(senders) ?? {
-          find: async () => (accounts.found ? { id: '2', provider: 'forward' as const, adapter, account } : undefined),
+          find: async () => {
+            if (accounts.error) throw accounts.error
+            return accounts.found ? { id: '2', provider: 'forward' as const, adapter, account } : undefined
+          },
         },
         tools: { ...tools, ...(options.providers && { fetchJson: options.providers.fetchJson }) },
         ledger,

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { SendOutcome } from '../../functions/messages/record.ts'
+import { SecretUnavailable } from '../../functions/platform/fetch-secret.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
-import { AccountError } from '../../functions/providers/verdict.ts'
+import { AccountError, ProviderError } from '../../functions/providers/verdict.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
 let world: World
@@ -123,7 +124,7 @@ describe('what came of the send', () => {
 
   test('not sent for a quarter of an hour: FAILED with the reason, not sent any more, and the job among the dead letters', async () => {
     world.provider.send = async () => {
-      throw new RetryableError('The endpoint answered HTTP 503')
+      throw new ProviderError('The endpoint answered HTTP 503')
     }
     await deliver()
     const start = world.now()
@@ -142,6 +143,58 @@ describe('what came of the send', () => {
     const made = sends()
     await world.rest()
     expect(sends()).toBe(made)
+  })
+
+  test.each([
+    ['a secret', new SecretUnavailable('Secret 3 is invalid: authTokens.0: expected string')],
+    [
+      'AWS',
+      Object.assign(new Error('Table status-relay-ledger is over its limit'), { name: 'Throttling', $metadata: {} }),
+    ],
+  ])('given up for %s, the reason is for operators, and the agent reads of a technical fault', async (_, error) => {
+    world.accounts.error = error
+    await deliver()
+    await world.rest()
+
+    expect(held()).toEqual({
+      statusType: 'FAILED',
+      errorMessage: 'Not sent, because of a technical fault. Send it again.',
+    })
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      {
+        deadLetter: { reason: expect.stringMatching(/^Given up after 15 minutes: (Secret 3 is invalid|AWS answered)/) },
+      },
+    ])
+  })
+
+  test('a crash is logged by its name and its place, without its message, which may quote what was read', async () => {
+    world.provider.send = async ({ text }) => JSON.parse(`${text}, Jane`)
+    await deliver()
+    await world.step()
+
+    expect(world.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        error: 'SyntaxError',
+        at: expect.stringMatching(/^at .+:\d+:\d+\)?$/),
+      }),
+    )
+    expect(JSON.stringify(world.lines)).not.toMatch(/Hello|Jane/)
+  })
+
+  test('a provider that is not reached is named to the agent, its host only to operators', async () => {
+    world.provider.send = async () => {
+      throw new ProviderError('The endpoint gave no answer', { detail: 'POST hooks.test: ECONNREFUSED' })
+    }
+    await deliver()
+    await world.rest()
+
+    expect(held()).toMatchObject({ errorMessage: 'Not sent: The endpoint gave no answer' })
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      {
+        deadLetter: { reason: expect.stringContaining('The endpoint gave no answer (POST hooks.test: ECONNREFUSED)') },
+      },
+    ])
   })
 
   test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
@@ -173,7 +226,7 @@ describe('what came of the send', () => {
 
     expect(held()).toEqual({
       statusType: 'FAILED',
-      errorMessage: 'Not sent: No secret for account 3 or channel 2',
+      errorMessage: 'Not sent: No messaging account is set up for this channel',
     })
     expect(written).toContainEqual(
       expect.objectContaining({ waiting: expect.objectContaining({ isAccountError: true }) }),
@@ -562,7 +615,7 @@ describe('what is known is told before a job may end', () => {
       message: { id: 'm', channelAccountId: '3', text: 'Hello', recipients: [] },
     }
     world.provider.send = async () => {
-      throw new RetryableError('The endpoint answered HTTP 503')
+      throw new ProviderError('The endpoint answered HTTP 503')
     }
     await world.deliveries.send(
       { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 'trace' },
@@ -785,7 +838,7 @@ describe('a message that takes several sends', () => {
 
   test('one that is given up is FAILED, also where some parts went out', async () => {
     answering((index) => {
-      if (index === 2) throw new RetryableError('The endpoint answered HTTP 503')
+      if (index === 2) throw new ProviderError('The endpoint answered HTTP 503')
       return sent
     })
     await deliver()

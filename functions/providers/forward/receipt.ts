@@ -1,4 +1,4 @@
-import { Webhook } from 'standardwebhooks'
+import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import * as z from 'zod'
 import { Digits, Id } from '../../messages/ids.ts'
 import { parseJson } from '../../platform/json.ts'
@@ -40,7 +40,7 @@ function signatureProblem({ header, body }: ReceiptRequest, secret: string) {
     new Webhook(secret).verify(Buffer.from(body), headers, { jsonParse: false })
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : 'unknown'
+    return error instanceof WebhookVerificationError ? error.message : 'not verifiable'
   }
 }
 

@@ -4,9 +4,9 @@ import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
 import { FailureCode } from '../../platform/failure-code.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
-import { parseRetryAfter, RetryableError, retryableClientErrors } from '../../platform/retry.ts'
+import { parseRetryAfter, retryableClientErrors } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
-import { rejected } from '../verdict.ts'
+import { ProviderError, rejected } from '../verdict.ts'
 import { ForwardAccount, truth } from './account.ts'
 
 /**
@@ -27,7 +27,8 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
       return outcomeFrom(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
     } catch (error) {
       if (error instanceof NoAnswer)
-        throw new RetryableError(`The endpoint gave no answer (${error.message})`, {
+        throw new ProviderError('The messaging service gave no answer', {
+          detail: error.message,
           inDoubt: error.mayHaveArrived,
           cause: error,
         })
@@ -103,7 +104,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     const { reason, message, error, code } = ForwardRejection.safeParse(json).data ?? {}
     return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
-  throw new RetryableError(`The endpoint answered HTTP ${status}`, {
+  throw new ProviderError(`The messaging service answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),
     // What stands before the endpoint may answer in its place, while it works on the message.
     inDoubt: status !== 429 && status !== 503,

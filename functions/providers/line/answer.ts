@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { parseRetryAfter, RetryableError, retryableClientErrors } from '../../platform/retry.ts'
+import { parseRetryAfter, retryableClientErrors } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { AccountError, rejected } from '../verdict.ts'
+import { AccountError, ProviderError, rejected } from '../verdict.ts'
 import { catalogue } from './reasons.ts'
 
 const Sent = z.object({ sentMessages: z.tuple([z.object({ id: z.string() })]).rest(z.unknown()) })
@@ -33,8 +33,10 @@ export function outcomeFrom(
   }
   // No message is to blame for a wrong token, a plan that has no pushes, or an address that is none of LINE's.
   if (status === 401 || (error && [403, 404].includes(status)))
-    throw new AccountError(`LINE does not accept the channel access token of this account (HTTP ${status})`)
-  throw new RetryableError(`LINE answered HTTP ${status}`, {
+    throw new AccountError('LINE does not accept the channel access token of this account', {
+      detail: `HTTP ${status}`,
+    })
+  throw new ProviderError(`LINE answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),
     inDoubt: status !== 429 && status !== 503,
   })

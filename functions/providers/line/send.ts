@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { NoAnswer } from '../../platform/fetch-json.ts'
-import { RetryableError } from '../../platform/retry.ts'
 import { withoutSlash } from '../../platform/url.ts'
 import { nameUuid } from '../../platform/uuid.ts'
 import { type Fitted, inForms, whatItCannotCarry } from '../capabilities.ts'
@@ -8,6 +7,7 @@ import { type QuickReply, readContent } from '../content.ts'
 import type { Send, SendAdapter } from '../provider.ts'
 import { type Identifier, readRecipients } from '../recipients.ts'
 import { referenceOf } from '../references.ts'
+import { ProviderError } from '../verdict.ts'
 import { LineAccount, truth } from './account.ts'
 import { outcomeFrom } from './answer.ts'
 import { capabilities } from './capabilities.ts'
@@ -58,7 +58,8 @@ export const line: SendAdapter<LineAccount, Push> = {
       return outcomeFrom(answer, { own: reasons, now: now() })
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
-      throw new RetryableError(`LINE gave no answer (${error.message})`, {
+      throw new ProviderError('LINE gave no answer', {
+        detail: error.message,
         inDoubt: error.mayHaveArrived,
         cause: error,
       })

@@ -1,9 +1,8 @@
 import * as z from 'zod'
 import type { SendOutcome } from '../../messages/record.ts'
 import type { HttpResponse } from '../../platform/fetch-json.ts'
-import { RetryableError } from '../../platform/retry.ts'
 import { type Catalogue, reasonForWords } from '../catalogue.ts'
-import { AccountError, NumericCode, rejected } from '../verdict.ts'
+import { AccountError, NumericCode, ProviderError, rejected } from '../verdict.ts'
 import { aboutTheBot, catalogue } from './reasons.ts'
 
 const Taken = z.object({ ok: z.literal(true), result: z.object({ message_id: z.number() }) })
@@ -34,16 +33,16 @@ export function outcomeFrom({ status, json }: HttpResponse, { own }: { own: Cata
   if (code === 429 || inWords) {
     const seconds = error?.parameters?.retry_after ?? inWords
     const retryAfter = seconds === undefined ? undefined : { seconds: Number(seconds) }
-    throw new RetryableError('Telegram takes no more messages just now', { retryAfter })
+    throw new ProviderError('Telegram takes no more messages just now', { retryAfter })
   }
   // A token that is none makes an unknown path. The next one may come within the day, and no message is to blame.
   if (error && (aboutTheBot.codes.includes(code) || aboutTheBot.words.test(words)))
-    throw new AccountError(
-      `Telegram does not accept this bot as it is (${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code})`,
-    )
+    throw new AccountError('Telegram does not accept this bot as it is set up', {
+      detail: `${aboutTheBot.words.exec(words)?.[0] ?? ''}, HTTP ${code}`,
+    })
   const isRefusal = code >= 300 && code < 500 && code !== 408
   if (error && isRefusal) return rejected(reasonForWords(words, { own, catalogue, code }), code)
   // Not Telegram's words: something before it has answered, which passed nothing on.
-  if (isRefusal) throw new RetryableError(`Telegram could not be reached (HTTP ${code})`)
+  if (isRefusal) throw new ProviderError('Telegram could not be reached', { detail: `HTTP ${code}` })
   return { outcome: 'in doubt' }
 }

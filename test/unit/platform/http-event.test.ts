@@ -2,6 +2,7 @@ import type { Context } from 'aws-lambda'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { calledUrl, header, httpHandler, json, rawBody } from '../../../functions/platform/http-event.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
 import { httpEvent } from '../../support/http-events.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
 
@@ -58,9 +59,24 @@ test('what an answer says is written out with its metrics', async () => {
 })
 
 test.each([
-  ['an error', new Error('SQS is away', { cause: new TypeError('socket') })],
-  ['anything else', 'a string'],
-])('where the work throws %s the sender is asked to try again, and the log says why', async (_, thrown) => {
+  [
+    'an error of ours',
+    new RetryableError('SQS is away', { cause: Object.assign(new TypeError('Jane'), { code: 'EPIPE' }) }),
+    { error: 'RetryableError', problem: 'SQS is away', cause: 'TypeError EPIPE' },
+  ],
+  [
+    'an error of a parser',
+    new SyntaxError('Unexpected token J, "Jane" is not valid JSON'),
+    { error: 'SyntaxError', at: expect.stringMatching(/^at .+:\d+:\d+\)?$/) },
+  ],
+  [
+    "an error of AWS's",
+    Object.assign(new Error('No access for jane@example.com'), { $metadata: {} }),
+    { error: 'Error', problem: 'No access for [address]' },
+  ],
+  ['a message of two lines', new Error('Hello\n    at home:1:2'), { error: 'Error', at: undefined }],
+  ['anything else', 'a string', { error: 'Unknown' }],
+])('where the work throws %s the sender is asked to try again, and the log says why', async (_, thrown, fields) => {
   const { telemetry, counts, lines, unwritten } = collectTelemetry()
   const handler = httpHandler(telemetry, async () => {
     throw thrown
@@ -74,9 +90,7 @@ test.each([
       level: 'error',
       message: 'Failed, the sender is asked to retry',
       traceId: 'request-1',
-      ...(thrown instanceof Error
-        ? { error: 'Error', problem: 'SQS is away', cause: 'TypeError: socket' }
-        : { error: 'Unknown' }),
+      ...fields,
     },
   ])
 })

@@ -202,7 +202,7 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
     test.each<Answer | 'lost'>(['lost', ...answers.doubtful])('is in doubt after %o, and says so', async (answer) => {
       const outcome = await send(answer)
 
-      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'RetryableError', inDoubt: true })
+      if (harness.keyHeader) expect(outcome).toMatchObject({ name: 'ProviderError', inDoubt: true })
       else expect(outcome).toEqual({ outcome: 'in doubt' })
       expectNothingTold(outcome)
     })

@@ -120,7 +120,7 @@ test.each([302, 408, 425, 429, 500, 502, 503, 504])('a %i is a reason to try lat
 
   const failure = await failureOf(send())
 
-  expect(failure.message).toBe(`The endpoint answered HTTP ${status}`)
+  expect(failure.message).toBe(`The messaging service answered HTTP ${status}`)
   expect(failure.retryAfter).toBeUndefined()
 })
 
@@ -135,7 +135,7 @@ test('without an answer the message is tried again, since its id tells repetitio
     const { send } = setUp(new NoAnswer('POST service.example.com: ECONNRESET', mayHaveArrived))
 
     expect(await failureOf(send())).toMatchObject({
-      message: 'The endpoint gave no answer (POST service.example.com: ECONNRESET)',
+      message: 'The messaging service gave no answer (POST service.example.com: ECONNRESET)',
       inDoubt: mayHaveArrived,
     })
   }

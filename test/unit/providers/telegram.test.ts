@@ -200,7 +200,7 @@ test.each([
     const failure = await failureOf(send())
 
     expect(failure).toBeInstanceOf(AccountError)
-    expect(failure.message).toMatch(/^Telegram does not accept this bot as it is \(/)
+    expect(failure.message).toMatch(/^Telegram does not accept this bot as it is set up \(/)
     expect(failure.inDoubt).toBe(false)
   },
 )
