@@ -76,7 +76,10 @@ const Reason = z
   .optional()
   .catch(undefined)
 /** The service's, or its provider's, code for a failure. */
-const Code = FailureCode.optional().catch(undefined)
+const Code = z
+  .union([FailureCode, z.int().transform(String).pipe(FailureCode)])
+  .optional()
+  .catch(undefined)
 /** What a 2xx answer may say. */
 export const ForwardAnswer = z.object({
   status: z
@@ -89,7 +92,9 @@ export const ForwardAnswer = z.object({
 })
 
 /** What a 4xx answer may say: the first of these is the reason. */
-export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, code: Code })
+export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, detail: Reason, code: Code })
+// Many frameworks put them into an object of that name.
+const WithinError = z.object({ error: ForwardRejection })
 
 function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
@@ -101,8 +106,12 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     return { ...rejected(reason, answer.code), providerMessageId }
   }
   if (status >= 400 && status < 500 && !retryableClientErrors.has(status)) {
-    const { reason, message, error, code } = ForwardRejection.safeParse(json).data ?? {}
-    return rejected(reason ?? message ?? error ?? `The messaging service refused the message (HTTP ${status})`, code)
+    const outer = ForwardRejection.safeParse(json).data
+    const inner = WithinError.safeParse(json).data?.error
+    const [said] = [outer, inner].filter((one) => one?.reason ?? one?.message ?? one?.error ?? one?.detail)
+    const { reason, message, error, detail, code } = said ?? outer ?? {}
+    const sentence = reason ?? message ?? error ?? detail
+    return rejected(sentence ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new ProviderError(`The messaging service answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),

@@ -134,12 +134,12 @@ const mistakes: Record<string, Mistake> = {
   },
   'a redirect URL that HubSpot does not know': refusedInstallation(
     'BAD_REDIRECT_URI',
-    /last installation was refused.*redirect URL/,
+    /last installation failed.*redirect URL/,
     /redirect URL .*callback/,
   ),
   'a code that has expired': refusedInstallation(
     'BAD_AUTH_CODE',
-    /last installation was refused.*used code/,
+    /last installation failed.*used code/,
     /opens .*install/,
   ),
   'a webhook that goes elsewhere': {

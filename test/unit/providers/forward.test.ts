@@ -99,6 +99,13 @@ test.each<[number, string, object]>([
   ],
   [400, '{"reason":"No such number"}', { outcome: 'rejected', reason: 'No such number' }],
   [422, '{"message":"No such number","error":{"code":1}}', { outcome: 'rejected', reason: 'No such number' }],
+  [422, '{"detail":"No such number","title":"Unprocessable"}', { outcome: 'rejected', reason: 'No such number' }],
+  [
+    400,
+    '{"error":{"message":"No such number","code":"no_number"}}',
+    { outcome: 'rejected', reason: 'No such number', code: 'no_number' },
+  ],
+  [400, '{"reason":"No such number","code":30003}', { outcome: 'rejected', reason: 'No such number', code: '30003' }],
   [401, '{"error":"invalid_signature"}', { outcome: 'rejected', reason: 'invalid_signature' }],
   [404, '<html>', { outcome: 'rejected', reason: 'The messaging service refused the message (HTTP 404)' }],
 ])('a %i saying %s is %o', async (status, body, outcome) => {
