@@ -269,6 +269,8 @@ function port(text: string) {
 }
 
 function url(text: string) {
-  if (!URL.canParse(text)) throw new InvalidArgumentError('It must be a URL.')
+  // `localhost:3000` alone is one, of a scheme called localhost.
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
+    throw new InvalidArgumentError('It must begin with http:// or https://.')
   return text
 }

@@ -29,6 +29,18 @@ afterEach(() => {
 })
 
 describe.skipIf(process.platform === 'win32')('npm start', () => {
+  test.each([
+    ['--forward-to', 'localhost:3000'],
+    ['--forward-to', 'ftp://localhost:3000'],
+    ['--hubspot', '127.0.0.1:8080'],
+  ])('%s %s is refused at once: it says of no web address where it is', async (option, value) => {
+    run(['start', '--', option, value])
+    const [exitCode] = await once(npm, 'exit')
+
+    expect(printed).toContain('It must begin with http:// or https://.')
+    expect(exitCode).toBe(1)
+  })
+
   test.each(['SIGTERM', 'SIGKILL'] as const)('of whose npm %s makes an end leaves nothing running', async (signal) => {
     run(['start', '--', '--no-messages'])
     await expect.poll(() => printed).toContain('Ready after')
