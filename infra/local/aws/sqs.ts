@@ -1,7 +1,10 @@
+import { findPackageJSON } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import type { Message } from '@aws-sdk/client-sqs'
 import { buildApp } from 'fauxqs'
 import * as z from 'zod'
 import type { AwsAnswer, AwsCall, Emulator } from './aws.ts'
+import { deliverFairly, type SqsMessage, type Stores } from './fair-delivery.ts'
 
 /** The properties of `AWS::SQS::Queue` that are run; named as SQS names a queue's attributes. */
 export const QueueProperties = z.object({
@@ -19,9 +22,13 @@ export const QueueProperties = z.object({
 /** How many messages a queue holds. `dueAt` has the times (ms) at which the delayed ones become visible. */
 export type QueueDepth = { name: string; visible: number; inFlight: number; dueAt: number[] }
 
+// fauxqs takes its store as an option, and does not export the class of it.
+const storeModule = new URL('dist/sqs/sqsStore.js', pathToFileURL(findPackageJSON('fauxqs', import.meta.url)!))
+const { SqsStore }: { SqsStore: new () => Stores['sqsStore'] } = await import(storeModule.href)
+
 /** SQS in memory, by fauxqs. `maxDelaySeconds` stands for each longer delay. */
 export function createSqs({ maxDelaySeconds = 900 } = {}) {
-  const app = buildApp({ logger: false })
+  const app = buildApp({ logger: false, stores: { sqsStore: createFairStore() } as Stores })
   const behaviour = { duplicates: false }
 
   const emulate: Emulator = async (call) => {
@@ -89,6 +96,18 @@ export function createSqs({ maxDelaySeconds = 900 } = {}) {
     const queue = Queue.parse((await app.inject(`/_fauxqs/queues/${name}`)).json())
     return queue.messages.delayed.map(({ delayUntil }) => delayUntil)
   }
+}
+
+/** A store whose queues deliver fairly. */
+function createFairStore() {
+  const store = new SqsStore()
+  const createQueue = store.createQueue.bind(store)
+  store.createQueue = (...options) => {
+    const queue = createQueue(...options)
+    deliverFairly(queue, groupOf)
+    return queue
+  }
+  return store
 }
 
 const Queues = z.array(
@@ -179,10 +198,20 @@ function packed(entry: z.infer<typeof Entry>) {
   return { ...entry, MessageAttributes: { ...entry.MessageAttributes, [carrier]: attribute } }
 }
 
+const groups = new WeakMap<SqsMessage, string | undefined>()
+
+function groupOf(message: SqsMessage) {
+  if (!groups.has(message)) groups.set(message, carriedBy(message.messageAttributes[carrier]).MessageGroupId)
+  return groups.get(message)
+}
+
+const carriedBy = (attribute: { StringValue?: string } | undefined): Record<string, string> =>
+  JSON.parse(attribute?.StringValue ?? '{}')
+
 function unpacked(message: NonNullable<z.infer<typeof Received>['Messages']>[number], wanted: string[]) {
   const { [carrier]: carried, ...own } = message.MessageAttributes ?? {}
   if (!carried) return message
-  const attributes = Object.entries(JSON.parse(carried.StringValue) as Record<string, string>)
+  const attributes = Object.entries(carriedBy(carried))
   const handedOut = attributes.filter(([name]) => wanted.includes('All') || wanted.includes(name))
   return {
     ...message,

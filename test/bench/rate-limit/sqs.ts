@@ -1,4 +1,5 @@
 import { encodeBody, maxDelaySeconds, type Queue } from '../../../functions/platform/queue.ts'
+import { isNoisy, recentMilliseconds } from '../../../infra/local/aws/fair-delivery.ts'
 import type { ReceivedMessage } from '../../support/sqs-event.ts'
 import type { World } from './world.ts'
 
@@ -14,11 +15,7 @@ export type FairQueue = Queue & {
 type Message = ReceivedMessage & { group: string; handedOutAt: number }
 type Tenant = { due: Message[]; inFlight: number; processingTime: number }
 
-/**
- * A standard queue with fair delivery: a tenant is noisy with more than a tenth of the messages in flight and at least
- * 30 of them, or with more than a tenth of the recent processing time; its messages are handed out after everybody else's.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
- */
+/** A standard queue with fair delivery: noisy neighbours' messages are handed out after everybody else's. */
 export function createFairQueue({ clock, draws, latency, count }: World): FairQueue {
   const tenants = new Map<string, Tenant>()
   const pollers = new Map<number, () => void>()
@@ -39,16 +36,12 @@ export function createFairQueue({ clock, draws, latency, count }: World): FairQu
     if (fewest.length > 0) pollers.get(draws.pick('poller', fewest))!()
   }
 
-  /** AWS does not say how long "recent" is: here, what lies a minute back counts about a third. */
   function forgetOldTimes() {
-    const keep = Math.exp((forgottenAt - clock.now()) / 60_000)
+    const keep = Math.exp((forgottenAt - clock.now()) / recentMilliseconds)
     forgottenAt = clock.now()
     processingTime *= keep
     for (const tenant of tenants.values()) tenant.processingTime *= keep
   }
-
-  const isNoisy = (tenant: Tenant) =>
-    (tenant.inFlight >= 30 && tenant.inFlight > inFlight / 10) || tenant.processingTime > processingTime / 10
 
   return {
     async send(job, { group, delaySeconds = 0 }) {
@@ -64,7 +57,7 @@ export function createFairQueue({ clock, draws, latency, count }: World): FairQu
     receive(limit) {
       forgetOldTimes()
       const oldestFirst = [...tenants.values()]
-        .map((tenant) => ({ tenant, noisy: isNoisy(tenant) }))
+        .map((tenant) => ({ tenant, noisy: isNoisy(tenant, { inFlight, processingTime }) }))
         .filter(({ tenant }) => tenant.due.length > 0)
         .sort((a, b) => Number(a.noisy) - Number(b.noisy) || Number(a.tenant.due[0]!.id) - Number(b.tenant.due[0]!.id))
       const messages: Message[] = []
