@@ -6,6 +6,7 @@ import { createChannelAccounts } from './messages/channel-accounts.ts'
 import { createLedger } from './messages/ledger.ts'
 import { createThreads } from './messages/threads.ts'
 import { connectDynamoDb, connectSecretsManager, createSqs } from './platform/aws.ts'
+import { createCircuitBreaker } from './platform/circuit-breaker.ts'
 import { createFetchJson } from './platform/fetch-json.ts'
 import { createQueue, touchQueue } from './platform/queue.ts'
 import { inTable } from './platform/secret-table.ts'
@@ -16,6 +17,7 @@ import { createTelemetry } from './platform/telemetry.ts'
 import { warmUp } from './platform/warm-up.ts'
 import { createAccounts } from './providers/accounts.ts'
 import { senders } from './providers/senders.ts'
+import { ProviderError } from './providers/verdict.ts'
 
 const Env = z.object({
   APP_SECRET_ARN: z.string(),
@@ -45,19 +47,29 @@ const dynamoDb = connectDynamoDb(process.env)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 const credentials = createSecrets(inTable(dynamoDb, env.CREDENTIALS_TABLE_NAME), Date.now, telemetry)
+/** How long a provider is waited for, in milliseconds. */
+const timeout = 20_000
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({ credentials, adapters: senders }),
   tools: {
-    fetchJson: createFetchJson({ timeout: 20_000 }),
+    fetchJson: createFetchJson({ timeout }),
     signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),
     now: Date.now,
   },
   ledger: createLedger(ledger, Date.now),
   threads: env.THREAD_ORDER === 'on' ? createThreads(ledger, Date.now) : undefined,
   channelAccounts: createChannelAccounts(ledger, Date.now),
+  circuits: createCircuitBreaker({
+    table: ledger,
+    postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
+    callMilliseconds: timeout,
+    telemetry,
+    now: Date.now,
+    random: Math.random,
+  }),
   queue: createQueue(sqs, env.DELIVERIES_QUEUE_URL),
   deadLetters: createQueue(sqs, env.DELIVERIES_DEAD_LETTERS_URL),
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),

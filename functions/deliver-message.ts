@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
 import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
-import type { ChannelAccounts } from './messages/channel-accounts.ts'
+import { type ChannelAccounts, circuitOf } from './messages/channel-accounts.ts'
 import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
 import { Delivery, type DeliveryJob } from './messages/jobs.ts'
@@ -13,6 +13,7 @@ import { namesOf } from './messages/part-names.ts'
 import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
 import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
+import type { CircuitBreaker } from './platform/circuit-breaker.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { redact } from './platform/redact.ts'
@@ -21,6 +22,7 @@ import type { Accounts } from './providers/accounts.ts'
 import { describeAll, digestOf, idempotencyScopeOf, type Planned, planSends, type Route } from './providers/plan.ts'
 import type { SendAdapter, SendTools } from './providers/provider.ts'
 import { trustedSecretOf } from './providers/receipt-keys.ts'
+import { reporterOf } from './providers/unknown-codes.ts'
 import { AccountError, whyNotSent } from './providers/verdict.ts'
 
 /** What `deliver-message` works with. */
@@ -32,6 +34,8 @@ export type Deps = ConsumerDeps &
     /** Undefined where messages of a thread need not wait for each other. */
     threads: Threads | undefined
     channelAccounts: ChannelAccounts
+    /** Keeps an account whose provider does not answer from holding up the others. */
+    circuits: CircuitBreaker
     /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
     publicBaseUrl: string | undefined
     /** What is done with a message that was told FAILED, and comes again under another event id. */
@@ -152,7 +156,7 @@ async function makeOneByOne(
 
 /** Hands one send to the provider. */
 async function make(
-  { threads, tools, telemetry, now }: AllDeps,
+  { threads, tools, circuits, telemetry, now }: AllDeps,
   send: Planned,
   { adapter, account, provider }: Found,
   run: Run,
@@ -163,11 +167,8 @@ async function make(
   // An earlier one may have come since, in the same batch for instance.
   const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
   if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run.progress, now())
-  const noteUnknownCode = (code: string) => {
-    telemetry.warn('Unmapped provider error code', { provider, code: code.slice(0, 64) })
-    telemetry.count('UnknownCodes', 1, { code: `${provider} ${code.slice(0, 64)}` })
-  }
-  return adapter.send(send, account, { ...tools, noteUnknownCode })
+  const call = () => adapter.send(send, account, { ...tools, noteUnknownCode: reporterOf(telemetry, provider) })
+  return circuits.call(circuitOf(send.job), call, ({ outcome }) => outcome !== 'in doubt')
 }
 
 /** Asks the provider later what became of sends that ended in doubt, where it can be asked. */
@@ -183,6 +184,7 @@ async function lookUpDoubts(
   const ask = async ({ index }: Part) => {
     const send = inDoubt.find((one) => one.index === index)
     if (!send || run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
+    if (await deps.circuits.isOpen(circuitOf(job))) return undefined
     return adapter.lookUp?.(send, account, deps.tools)
   }
   await lookUp(deps, job, { inDoubt: inDoubt.map(({ index, of }) => ({ index, of })), provider, ask }, run)

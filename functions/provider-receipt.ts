@@ -18,6 +18,7 @@ import type { Telemetry } from './platform/telemetry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import type { HandedOn, HandOn, Receipt, ReceiptAdapter } from './providers/provider.ts'
 import { receiptsPath } from './providers/receipts-path.ts'
+import { reporterOf } from './providers/unknown-codes.ts'
 import { type ReceiptIds, type ReceivingAccount, receive, verifierOf } from './providers/verify-receipt.ts'
 
 /** What `provider-receipt` works with. */
@@ -100,9 +101,7 @@ export function createHandler(deps: Deps) {
         telemetry.warn('The provider does not accept the account', { ...ids, source, code })
         telemetry.count('AccountErrors')
       }
-      if (verdict !== undefined) continue
-      telemetry.warn('Unmapped provider error code', { provider: source, code: code.slice(0, 64) })
-      telemetry.count('UnknownCodes', 1, { code: `${source} ${code.slice(0, 64)}` })
+      if (verdict === undefined) reporterOf(telemetry, source)(code)
     }
   }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { Circuit } from '../platform/circuit-breaker.ts'
 import type { Table } from '../platform/table.ts'
 import type { ChannelAccountChanged } from './jobs.ts'
 import { expiryOf } from './record.ts'
@@ -57,6 +58,12 @@ type State = Pick<ChannelAccount, 'state' | 'authorised' | 'at'>
 /** The key of a channel account's item. */
 export const accountKey = ({ portalId, channelId, channelAccountId }: AccountKey) =>
   `account#${portalId}#${channelId}#${channelAccountId}`
+
+/** Whose calls to a provider stand and fall together: a channel account's. */
+export const circuitOf = ({ portalId, channelId, channelAccountId }: AccountKey): Circuit => ({
+  key: `${portalId}#${channelId}#${channelAccountId}`,
+  about: { portalId, channelId, channelAccountId },
+})
 
 const toState = ({ change, authorised, at }: ChannelAccountChanged): State => ({
   state: change,

@@ -29,6 +29,7 @@ export const metrics = {
   AccountErrors: { of: ['deliver-message', 'provider-receipt'], unit: 'Count' },
   UnknownCodes: { of: ['deliver-message', 'provider-receipt'], unit: 'Count', by: { code: [] } },
   AnnouncedAgain: { of: ['deliver-message', 'update-status'], unit: 'Count' },
+  CallsUnanswered: { of: ['deliver-message'], unit: 'Count' },
   LookUpsFound: { of: ['deliver-message'], unit: 'Count' },
 
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },

@@ -3,6 +3,7 @@ import type { MessageKey } from '../../functions/messages/jobs.ts'
 import type { Ledger } from '../../functions/messages/ledger.ts'
 import { keptForDays, type LedgerItem } from '../../functions/messages/record.ts'
 import { statusOrder } from '../../functions/messages/status.ts'
+import type { CircuitBreaker } from '../../functions/platform/circuit-breaker.ts'
 import type { Copy } from '../../functions/platform/envelope.ts'
 import type { HttpAnswer } from '../../functions/platform/http-event.ts'
 import { decodeBody, type Queue } from '../../functions/platform/queue.ts'
@@ -260,7 +261,9 @@ export const variants: Variant[] = [
     wrong: 'it asks a busy provider again at once',
     breaks: 'who is busy is asked again in good time',
     kinds: ['the provider is busy for a while'],
-    handlers: { deliver: (deps) => deliver({ ...deps, accounts: sendingBy(deps.accounts, againAtOnce) }) },
+    handlers: {
+      deliver: (deps) => deliver({ ...deps, circuits: neverOpen, accounts: sendingBy(deps.accounts, againAtOnce) }),
+    },
   },
   {
     wrong: "it believes HubSpot's first two rejections",
@@ -499,6 +502,9 @@ const retryUnknown = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
     return outcome
   },
 })
+
+/** A circuit breaker that would do in its place what the relay itself is to do. */
+const neverOpen: CircuitBreaker = { call: (_circuit, make) => make(), isOpen: async () => false }
 
 const againAtOnce = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
   ...adapter,

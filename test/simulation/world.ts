@@ -10,6 +10,7 @@ import { createChannelAccounts } from '../../functions/messages/channel-accounts
 import { createLedger } from '../../functions/messages/ledger.ts'
 import { messageOf } from '../../functions/messages/record.ts'
 import { createThreads } from '../../functions/messages/threads.ts'
+import { createCircuitBreaker } from '../../functions/platform/circuit-breaker.ts'
 import type { HttpAnswer, HttpEvent } from '../../functions/platform/http-event.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
 import { type GetSecretValue, inSecretsManager } from '../../functions/platform/secrets-manager.ts'
@@ -19,6 +20,7 @@ import { createAccounts } from '../../functions/providers/accounts.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { receipts } from '../../functions/providers/receipts.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { ProviderError } from '../../functions/providers/verdict.ts'
 import * as updateStatus from '../../functions/update-status.ts'
 import { maxReceiveCount } from '../../infra/relay/max-receive-count.ts'
 import { createFakeSecretsManager } from '../support/aws.ts'
@@ -38,6 +40,7 @@ import {
   inParts,
   phoneNumber,
   receiptsOfParts,
+  requestTimeout,
   signedReceipt,
   withoutKey,
 } from './provider.ts'
@@ -192,6 +195,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
               adapters: { ...senders, forward: inParts(hasKey ? senders.forward : withoutKey, planAnew) },
             }),
             tools: { fetchJson: provider.http(process), now: clockOf(process), signForHubSpot: async () => '' },
+            circuits: circuitsOf(process),
             queue: deliveries.queue(process),
             deadLetters: deliveries.deadLetterQueue(process),
             statusUpdates: statusUpdates.queue(process),
@@ -250,6 +254,24 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     const threads = createThreads(table, now)
     const maxReceives = maxReceiveCount
     return { ledger, threads, channelAccounts, telemetry, giveUpAfterSeconds, maxReceives, now, random }
+  }
+
+  function circuitsOf(process: Process) {
+    return createCircuitBreaker({
+      table: remote(process, 'ledger', ledgerTable),
+      postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
+      callMilliseconds: requestTimeout,
+      telemetry,
+      now: clockOf(process),
+      random: randomOf(process),
+      after(milliseconds, act) {
+        let isOn = true
+        clock.after(milliseconds, () => isOn && process.alive && act())
+        return () => {
+          isOn = false
+        }
+      },
+    })
   }
 
   const clockOf = (process: Process) => () => clock.now() + process.clockAhead

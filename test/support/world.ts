@@ -11,6 +11,7 @@ import { createLedger } from '../../functions/messages/ledger.ts'
 import type { SendOutcome } from '../../functions/messages/record.ts'
 import type { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { createThreads } from '../../functions/messages/threads.ts'
+import { createCircuitBreaker } from '../../functions/platform/circuit-breaker.ts'
 import type { FetchJson, HttpResponse } from '../../functions/platform/fetch-json.ts'
 import { decodeBody, encodeBody, type Queue } from '../../functions/platform/queue.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -19,6 +20,7 @@ import { type Accounts, createAccounts, type Provider } from '../../functions/pr
 import type { SendAdapter, SendTools } from '../../functions/providers/provider.ts'
 import { receiptKeys } from '../../functions/providers/receipt-keys.ts'
 import { senders } from '../../functions/providers/senders.ts'
+import { ProviderError } from '../../functions/providers/verdict.ts'
 import * as updateStatus from '../../functions/update-status.ts'
 import { createMemoryTable } from './memory-table.ts'
 import { sqsEvent } from './sqs-event.ts'
@@ -152,6 +154,15 @@ export function createWorld(
     return createAccounts({ credentials: secrets, adapters }) as Accounts<Adapters[Provider]>
   }
 
+  let timers: { at: number; act: () => void }[] = []
+  function after(milliseconds: number, act: () => void) {
+    const timer = { at: time + milliseconds, act }
+    timers.push(timer)
+    return () => {
+      timers = timers.filter((other) => other !== timer)
+    }
+  }
+
   /** Handlers as a fresh execution environment has them: nothing remembered. */
   function handlers() {
     const api = { fetchJson: hubspotHttp, baseUrl: 'https://hubspot.test', version: 'v3' as const, ...clock }
@@ -168,6 +179,14 @@ export function createWorld(
         ledger,
         threads: options.threadOrder === 'off' ? undefined : createThreads(ledgerTable, now),
         channelAccounts,
+        circuits: createCircuitBreaker({
+          ...clock,
+          table: ledgerTable,
+          postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
+          callMilliseconds: 20_000,
+          telemetry,
+          after,
+        }),
         statusUpdates,
         queue: deliveries,
         deadLetters: deliveriesDeadLetters,
@@ -223,6 +242,9 @@ export function createWorld(
     counts,
     pass: (seconds: number) => {
       time += seconds * 1000
+      const due = timers.filter(({ at }) => at <= time)
+      timers = timers.filter((timer) => !due.includes(timer))
+      for (const { act } of due) act()
     },
     handlers,
     /** A new execution environment, as after a crash. */

@@ -1,0 +1,117 @@
+import { CircuitState, closed, opened, patience, whenToLookAgain } from './circuit.ts'
+import type { RetryableError } from './retry.ts'
+import type { Table } from './table.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** Makes calls to others, and keeps those who do not answer from holding up what is done for everybody else. */
+export type CircuitBreaker = {
+  /**
+   * Makes a call, unless another one of its circuit has waited for a second, or waited in vain: then it throws
+   * an error. `isAnswer` says whether what came of a call shows that the other side works.
+   */
+  call<Answer>(circuit: Circuit, make: () => Promise<Answer>, isAnswer: (answer: Answer) => boolean): Promise<Answer>
+  /** Whether the last call of a circuit was not answered, or has not been for a second. */
+  isOpen(circuit: Circuit): Promise<boolean>
+}
+
+/** Whose calls stand and fall together: a key, and what a log line says of it. */
+export type Circuit = { key: string; about: object }
+
+/**
+ * A circuit breaker that all processes share, in items of a table. A call that has waited for a second opens its circuit for
+ * as long as it may last, and for a pause after that; an answer closes it. After the pause one call is a trial, of one circuit
+ * at a time: whoever is down keeps one process waiting, not all of them. Calls that are answered within a second cost a read.
+ * What cannot be read or written stops no call. Why: docs/decisions/0036-each-customer-alone.md.
+ */
+export function createCircuitBreaker(options: {
+  table: Table
+  /** What is thrown in the place of a call, which may be made at that time (milliseconds since 1970). */
+  postponed(notBefore: number): RetryableError
+  /** How long a call lasts at most, in milliseconds. */
+  callMilliseconds: number
+  telemetry: Pick<Telemetry, 'warn' | 'count'>
+  now(): number
+  random(): number
+  /** Does something after so many milliseconds. Returns the way to call it off. */
+  after?(milliseconds: number, act: () => void): () => void
+}): CircuitBreaker {
+  const { table, postponed, callMilliseconds, telemetry, now, random, after = afterTimeout } = options
+  /** By key, what this process wrote of circuits that it opened. */
+  const own = new Map<string, Promise<CircuitState | undefined>>()
+
+  async function read(pk: string) {
+    const item = await table.get(pk).catch(() => undefined)
+    return CircuitState.parse(item ?? { pk })
+  }
+
+  /** What was written; undefined where somebody was quicker, or the table took nothing. */
+  async function write(state: CircuitState) {
+    const next = { ...state, version: state.version + 1, expiresAt: Math.ceil(now() / 1000) + keptForSeconds }
+    return (await table.putIfNextVersion(next).catch(() => false)) ? next : undefined
+  }
+
+  /** Written while nothing is known yet: if this process dies, its call was not answered. */
+  const open = (state: CircuitState, since: number) => write(opened(state, { since, lasting: callMilliseconds }))
+
+  /** Takes the turn to find out whether the other side answers again. Returns the way to pass it on. */
+  async function beginTrial(state: CircuitState) {
+    const turn = await read(trialKey)
+    if (now() < turn.until) throw postponed(turn.until + random() * callMilliseconds)
+    const taken = await write({ ...turn, until: now() + callMilliseconds })
+    const begun = taken && (await open(state, now()))
+    const passOn = async () => void (taken && (await write({ ...taken, until: 0 })))
+    if (begun) {
+      own.set(state.pk, Promise.resolve(begun))
+      return passOn
+    }
+    await passOn()
+    throw postponed(now() + random() * callMilliseconds)
+  }
+
+  async function close(pk: string) {
+    const state = await own.get(pk)
+    if (state) await write(closed(state))
+  }
+
+  async function report(pk: string, about: object) {
+    const state = await own.get(pk)
+    telemetry.warn('A call was not answered', { ...about, ...(state && { inARow: state.missed }) })
+    telemetry.count('CallsUnanswered')
+  }
+
+  return {
+    isOpen: async ({ key }) => (await read(keyOf(key))).missed > 0,
+
+    async call({ key, about }, make, isAnswer) {
+      const pk = keyOf(key)
+      const state = await read(pk)
+      if (now() < state.until) throw postponed(whenToLookAgain(state, { now: now(), random }))
+      const endTrial = state.missed > 0 ? await beginTrial(state) : undefined
+      const since = now()
+      const callOff = after(patience, () => {
+        if (!own.has(pk)) own.set(pk, open(state, since))
+      })
+      let isWell = false
+      try {
+        const answer = await make()
+        isWell = isAnswer(answer)
+        return answer
+      } finally {
+        callOff()
+        // What comes to nothing at once holds up nobody.
+        await (isWell || now() - since < patience ? close(pk) : report(pk, about))
+        own.delete(pk)
+        await endTrial?.()
+      }
+    },
+  }
+}
+
+function afterTimeout(milliseconds: number, act: () => void) {
+  const timer = setTimeout(act, milliseconds)
+  return () => clearTimeout(timer)
+}
+
+const keyOf = (key: string) => `circuit#${key}`
+const trialKey = 'circuit-trial'
+const keptForSeconds = 86_400
