@@ -1,7 +1,6 @@
 import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger'
 import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import { redact } from './redact.ts'
 import { PermanentError, RetryableError } from './retry.ts'
 
 /** Where a function says what came of its work: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
@@ -57,8 +56,8 @@ class ShortLines extends LogFormatter {
 }
 
 /**
- * An error as fields of a log line: its name and code, and those of its cause; its message only where that is our own, or AWS's,
- * redacted. Any other, such as a parser's, may quote what it was given: of that, the place where it was thrown.
+ * An error as fields of a log line: its name and code, and those of its cause; its message only where that is our own, or AWS's.
+ * Any other, such as a parser's, may quote what it was given: of that, the place where it was thrown.
  */
 export function errorFields(error: unknown) {
   if (!(error instanceof Error)) return { error: 'Unknown' }
@@ -67,8 +66,8 @@ export function errorFields(error: unknown) {
 }
 
 function whatOrWhere(error: Error) {
-  if (error instanceof RetryableError || error instanceof PermanentError) return { problem: error.message }
-  return '$metadata' in error ? { problem: redact(error.message) } : { at: placeOf(error) }
+  const isSafe = error instanceof RetryableError || error instanceof PermanentError || '$metadata' in error
+  return isSafe ? { problem: error.message } : { at: placeOf(error) }
 }
 
 function nameAndCode(error: Error & { code?: unknown }) {

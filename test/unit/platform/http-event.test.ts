@@ -71,8 +71,8 @@ test.each([
   ],
   [
     "an error of AWS's",
-    Object.assign(new Error('No access for jane@example.com'), { $metadata: {} }),
-    { error: 'Error', problem: 'No access for [address]' },
+    Object.assign(new Error('No access to the table'), { name: 'AccessDeniedException', $metadata: {} }),
+    { error: 'AccessDeniedException', problem: 'No access to the table' },
   ],
   ['a message of two lines', new Error('Hello\n    at home:1:2'), { error: 'Error', at: undefined }],
   ['anything else', 'a string', { error: 'Unknown' }],

@@ -1,0 +1,87 @@
+/**
+ * Takes the place, in the bundles, of what libraries import and a request here never comes past: bundle.ts says of which
+ * modules, functions/platform/sdk-clients.ts and idempotent.ts why. A third of each function, by size, and most of what a call to SQS cost.
+ * Nothing in here can stand in for a step that is needed: what would do something throws, and a name that a library comes
+ * to import, and that is missing here, fails the build.
+ */
+class Unreached {
+  constructor() {
+    throw new Error('A part of a library was left out of the bundle: infra/relay/bundle.ts')
+  }
+
+  /** The SDK hands over the request handler that it was given. */
+  static create(given: unknown) {
+    return given
+  }
+}
+
+const unreached = () => new Unreached()
+
+// What is made of classes, or asked of functions, only where an option is left at its default, and none is.
+export {
+  Unreached as AwsJson1_0Protocol,
+  Unreached as AwsJson1_1Protocol,
+  Unreached as HttpRequest,
+  Unreached as Md5,
+  Unreached as NodeHttpHandler,
+  Unreached as Sha256,
+  Unreached as SignatureV4,
+  unreached as awsEndpointFunctions,
+  unreached as decideEndpoint,
+  unreached as parseUrl,
+  unreached as requestBuilder,
+  unreached as search,
+  unreached as streamCollector,
+  unreached as toEndpointV1,
+}
+
+/** What is made once, of nothing, and asked for nothing: by Powertools without a JMESPath, by the SDK's endpoint rules and signer. */
+class Unasked {}
+
+export const [BinaryDecisionDiagram, customEndpointFunctions] = [{ from() {} }, {}]
+export { Unasked as AwsSdkSigV4Signer, Unasked as EndpointCache, Unasked as PowertoolsFunctions }
+
+/** The steps that a request would pass through on the SDK's own way. */
+const noStep = () => ({ applyToStack() {} })
+
+export {
+  noStep as getContentLengthPlugin,
+  noStep as getEndpointPlugin,
+  noStep as getHostHeaderPlugin,
+  noStep as getLoggerPlugin,
+  noStep as getLongPollPlugin,
+  noStep as getRecursionDetectionPlugin,
+  noStep as getRetryPlugin,
+  noStep as getUserAgentPlugin,
+}
+
+/** What they would be set by: a configuration as it was given, and no look at files and the environment for the rest. */
+const asGiven = (given?: unknown) => given
+const nothing = () => undefined
+
+export {
+  asGiven as getAwsRegionExtensionConfiguration,
+  asGiven as getHttpHandlerExtensionConfiguration,
+  asGiven as resolveAwsRegionExtensionConfiguration,
+  asGiven as resolveAwsSdkSigV4Config,
+  asGiven as resolveDefaultsModeConfig,
+  asGiven as resolveEndpointConfig,
+  asGiven as resolveHostHeaderConfig,
+  asGiven as resolveHttpHandlerRuntimeConfig,
+  asGiven as resolveRegionConfig,
+  asGiven as resolveRetryConfig,
+  asGiven as resolveUserAgentConfig,
+  nothing as createDefaultUserAgentProvider,
+  nothing as DEFAULT_RETRY_MODE,
+  nothing as emitWarningIfUnsupportedVersion,
+  nothing as getDefaultSocketTimeout,
+  nothing as loadConfig,
+  nothing as NODE_APP_ID_CONFIG_OPTIONS,
+  nothing as NODE_AUTH_SCHEME_PREFERENCE_OPTIONS,
+  nothing as NODE_MAX_ATTEMPT_CONFIG_OPTIONS,
+  nothing as NODE_REGION_CONFIG_FILE_OPTIONS,
+  nothing as NODE_REGION_CONFIG_OPTIONS,
+  nothing as NODE_RETRY_MODE_CONFIG_OPTIONS,
+  nothing as NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS,
+  nothing as NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
+}
