@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
-import type { Allowance } from './rate-limit.ts'
-import { allowanceOf, type UpdateAnswer, updateAnswerFrom } from './update-answer.ts'
+import { type Allowance, allowanceOf } from './rate-limit.ts'
+import { type UpdateAnswer, updateAnswerFrom } from './update-answer.ts'
 
 /** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
 export const ApiVersion = z.enum(['v3', '2025-09', '2026-03', '2026-09'])

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { HttpResponse } from '../platform/fetch-json.ts'
 import { retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import { together } from '../platform/together.ts'
@@ -29,6 +30,24 @@ export type Allowance = {
   remaining?: number | undefined
   intervalMilliseconds?: number | undefined
 }
+
+/** What an answer's headers say of HubSpot's limit; undefined where they say nothing that can be. */
+export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
+  const numberIn = (header: string) => {
+    const value = headers[header]
+    return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
+  }
+  const max = numberIn('x-hubspot-ratelimit-max')
+  const intervalMilliseconds = numberIn('x-hubspot-ratelimit-interval-milliseconds')
+  if (max === undefined || !isWithin(max, likelyMax) || !isWithin(intervalMilliseconds ?? 10_000, likelyInterval))
+    return undefined
+  return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
+}
+
+// HubSpot documents 100 to 250 requests in ten seconds. By an odd number the portal would be silent, or flooded.
+const likelyMax = [10, 10_000] as const
+const likelyInterval = [1000, 60_000] as const
+const isWithin = (number: number, [min, max]: readonly [number, number]) => number >= min && number <= max
 
 /**
  * A generic cell rate algorithm over one number in the table, the time up to which slots are taken: taking one moves it by

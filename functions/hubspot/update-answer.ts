@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import type { HttpResponse } from '../platform/fetch-json.ts'
 import { parseRetryAfterSeconds, retryableClientErrors } from '../platform/retry.ts'
-import type { Allowance } from './rate-limit.ts'
 
 /** What HubSpot's answer to an update says. What becomes of the update by it: update-outcome.ts. */
 export type UpdateAnswer =
@@ -49,24 +48,6 @@ const scopesMissing =
 function namesScopes({ json, text }: HttpResponse) {
   return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
 }
-
-// Documented for every answer; some come without.
-export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
-  const numberIn = (header: string) => {
-    const value = headers[header]
-    return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
-  }
-  const max = numberIn('x-hubspot-ratelimit-max')
-  const intervalMilliseconds = numberIn('x-hubspot-ratelimit-interval-milliseconds')
-  if (max === undefined || !isWithin(max, likelyMax) || !isWithin(intervalMilliseconds ?? 10_000, likelyInterval))
-    return undefined
-  return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
-}
-
-// HubSpot documents 100 to 250 requests in ten seconds. By an odd number the portal would be silent, or flooded.
-const likelyMax = [10, 10_000] as const
-const likelyInterval = [1000, 60_000] as const
-const isWithin = (number: number, [least, most]: readonly [number, number]) => number >= least && number <= most
 
 // By the specification `status` may be missing, and by the guide be a string.
 const Message = z.object({

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /** HMAC of the parts, one after another, as raw bytes. */
 export function hmac(algorithm: 'sha1' | 'sha256', secret: string | Uint8Array, ...parts: (string | Uint8Array)[]) {
@@ -26,7 +26,3 @@ function keyOf(secret: string | Uint8Array) {
   }
   return key
 }
-
-/** A key's fingerprint: tells keys apart, and not what they are. 96 bits, so that nobody finds another key to it. */
-export const fingerprintOf = (key: string) =>
-  createHash('sha256').update('receipt key ').update(key).digest('base64url').slice(0, 16)

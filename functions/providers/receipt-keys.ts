@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto'
 import type * as z from 'zod'
 import type { TrustedSecret } from '../messages/authority.ts'
-import { fingerprintOf } from '../platform/hmac.ts'
 import type { Provider } from './accounts.ts'
 import { ForwardAccount } from './forward/account.ts'
 import { TwilioAccount } from './twilio/account.ts'
@@ -43,14 +43,12 @@ const whatsapp: ReceiptKeys<WhatsAppAccount> = {
 export const receiptKeys: Partial<Record<Provider, ReceiptKeys<unknown>>> = { forward, twilio, whatsapp }
 
 /** The secret whose receipts count for the messages that go out by an account. */
-export function trustedSecretOf({
-  id,
-  provider,
-  account,
-}: {
-  id: string
-  provider: Provider
-  account: unknown
-}): TrustedSecret {
+export function trustedSecretOf({ id, provider, account }: NamedAccount): TrustedSecret {
   return { secret: id, keys: receiptKeys[provider]?.keys(account).map(fingerprintOf) ?? [] }
 }
+
+type NamedAccount = { id: string; provider: Provider; account: unknown }
+
+/** A key's fingerprint: tells keys apart, but not what they are. 96 bits, so that nobody finds another key with the same one. */
+export const fingerprintOf = (key: string) =>
+  createHash('sha256').update('receipt key ').update(key).digest('base64url').slice(0, 16)

@@ -1,10 +1,9 @@
 import type { VerifiedBy } from '../messages/authority.ts'
-import { fingerprintOf } from '../platform/hmac.ts'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { Accounts, Provider } from './accounts.ts'
 import type { Receipt, ReceiptAdapter, ReceiptRequest } from './provider.ts'
-import { receiptKeys } from './receipt-keys.ts'
+import { fingerprintOf, receiptKeys } from './receipt-keys.ts'
 
 /** What a request's URL tells. What it leaves open is left to the receipt; over what it tells, a receipt has no say. */
 export type ReceiptIds = { channelId: string; channelAccountId?: string }

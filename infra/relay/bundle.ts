@@ -7,8 +7,8 @@ import type { Metafile } from 'esbuild'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Modules of libraries that a request never comes past, or that serve an option which is never left at its default: unreached.ts. */
-const unreached = [
+/** Modules of libraries that a request never comes past, or that serve an option which is never left at its default: unbundled.ts. */
+const unbundled = [
   '@aws-lambda-powertools/jmespath',
   '@aws-lambda-powertools/jmespath/functions',
   '@aws-sdk/core/client',
@@ -41,7 +41,7 @@ export function bundle(name: string, outdir: string, root = projectRoot): Metafi
     mainFields: ['module', 'main'],
     alias: {
       '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts',
-      ...Object.fromEntries(unreached.map((name) => [name, './functions/platform/unreached.ts'])),
+      ...Object.fromEntries(unbundled.map((name) => [name, './infra/relay/unbundled.ts'])),
     },
     // CommonJS packages call `require`, which ES modules do not have.
     banner: { js: `import{createRequire}from'node:module';const require=createRequire(import.meta.url);` },

@@ -5,11 +5,11 @@ import { readContent } from '../content.ts'
 import { lostAnswer } from '../lost-answer.ts'
 import type { SendAdapter } from '../provider.ts'
 import { type Identifier, isProvidersOwn, needsCountryCode, phoneNumber, readRecipients } from '../recipients.ts'
+import { isWhatsAppId, isWhatsAppUserId } from '../whatsapp-ids.ts'
 import { truth, WhatsAppAccount } from './account.ts'
 import { outcomeFrom } from './answer.ts'
 import { callbackDataOf, maxCallbackDataLength } from './callback-data.ts'
 import { capabilities } from './capabilities.ts'
-import { isWhatsAppId, isWhatsAppUserId } from './ids.ts'
 import { caption, messagesOf, names, refusalOfButtons } from './messages.ts'
 
 /** A customer in Meta's words: by phone number, or by user id. */

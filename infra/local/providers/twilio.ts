@@ -3,7 +3,7 @@ import { isWithin } from '../../../functions/providers/capabilities.ts'
 import { fromQuery } from '../../../functions/providers/references.ts'
 import { capabilities } from '../../../functions/providers/twilio/capabilities.ts'
 import { sign } from '../../../functions/providers/twilio/signature.ts'
-import { isWhatsAppUserId } from '../../../functions/providers/whatsapp/ids.ts'
+import { isWhatsAppUserId } from '../../../functions/providers/whatsapp-ids.ts'
 import type { Reply } from '../simulator.ts'
 import {
   type ApiRequest,

@@ -5,8 +5,8 @@ import { mediaTypeOf } from '../../../functions/providers/media-types.ts'
 import type { Reference } from '../../../functions/providers/references.ts'
 import { callbackDataOf, referenceFrom } from '../../../functions/providers/whatsapp/callback-data.ts'
 import { capabilities } from '../../../functions/providers/whatsapp/capabilities.ts'
-import { isWhatsAppId, isWhatsAppUserId } from '../../../functions/providers/whatsapp/ids.ts'
 import { sign } from '../../../functions/providers/whatsapp/signature.ts'
+import { isWhatsAppId, isWhatsAppUserId } from '../../../functions/providers/whatsapp-ids.ts'
 import type { Reply } from '../simulator.ts'
 import {
   type Delivery,
