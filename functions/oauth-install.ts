@@ -112,7 +112,7 @@ export function createHandler(deps: Deps) {
     const missing = scopes ? missingScopes(scopes) : []
     if (missing.length > 0) return failInstall('scopes missing', { portalId, missing })
     const { isNew } = await keepTokens(portals, portalId, tokens, { now: now() })
-    telemetry.info(isNew ? 'Portal installed' : 'Portal installed anew', { portalId })
+    telemetry.info(isNew ? 'Portal installed' : 'Portal reinstalled', { portalId })
     telemetry.count(isNew ? 'PortalsInstalled' : 'PortalsReinstalled')
     return htmlPage(200, isNew ? connected(portalId) : reconnected(portalId))
   }

@@ -33,10 +33,10 @@ export function createHandler({ bus, health, relay, telemetry }: Deps) {
       const failed = await bus.publish(published.map(({ event }) => toBusEvent(event)))
       telemetry.count('EventsPublished', published.length - failed.length)
       if (failed.length === 0) return { batchItemFailures: [] }
-      telemetry.error('Events were not taken, and are published anew', { events: failed.length })
+      telemetry.error('Events were not taken, and are published again', { events: failed.length })
       return leaveFrom(Records, published[failed[0]!]!.record)
     } catch (error) {
-      telemetry.error('Events could not be published, and are published anew', errorFields(error))
+      telemetry.error('Events could not be published, and are published again', errorFields(error))
       return leaveFrom(Records, 0)
     } finally {
       telemetry.flush()

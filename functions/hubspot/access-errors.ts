@@ -1,7 +1,7 @@
 import { RetryableError } from '../platform/retry.ts'
 import type { Portal } from './portal.ts'
 
-/** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is installed anew. */
+/** Thrown while a portal gives us no access; its messages wait, tried again at long intervals, until it is reinstalled. */
 export class NoAccess extends RetryableError {
   override name = 'NoAccess'
 }

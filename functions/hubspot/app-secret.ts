@@ -15,7 +15,7 @@ export const AppSecret = z.object({
 })
 export type AppSecret = z.infer<typeof AppSecret>
 
-/** Reads the app's secret; `fresh` asks for it anew. */
+/** Reads the app's secret; `fresh` asks for it again. */
 export type ReadAppSecret = (options?: { fresh?: boolean }) => Promise<AppSecret>
 
 /** Asks HubSpot as the app; where the app is refused, once more if its secret was rotated since it was read. */

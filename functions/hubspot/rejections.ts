@@ -16,7 +16,7 @@ export type Rejections = ReturnType<typeof createRejections>
 
 /** How many messages refused in the same way are no coincidence. */
 const systematicFrom = 20
-// In milliseconds. Whatever was wrong, after a day it is found out anew.
+// In milliseconds. Whatever was wrong, after a day it is found out again.
 const keptFor = 86_400_000
 // A race that some messages lose is no refusal of them all.
 const recoveredFor = 3_600_000

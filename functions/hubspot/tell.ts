@@ -117,7 +117,7 @@ async function whenRejected(
   return { isPurged, isSystematic }
 }
 
-/** Whoever tells it anew begins anew. */
+/** Whoever tells it again starts over. */
 function attemptsAfter(outcome: UpdateOutcome, before: Attempts | undefined) {
   if (['told', 'correction rejected', 'give up'].includes(outcome.kind)) return undefined
   return 'attempts' in outcome && outcome.attempts ? outcome.attempts : before

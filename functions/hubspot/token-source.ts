@@ -22,7 +22,7 @@ export const hubSpotAsSource = ({
   appSecret: ReadAppSecret
 }): TokenSource => ({
   name: 'HubSpot',
-  mendedBy: 'the app is installed anew',
+  mendedBy: 'the app is reinstalled',
   refreshesByToken: true,
   renew: ({ refreshToken = '' }) => askAsApp(appSecret, (app) => oauth.refresh(app, refreshToken)),
 })

@@ -171,7 +171,7 @@ function afterRejection({ problem, status, alike }: Rejection, asked: Asked): Up
 }
 
 const fiveMinutes = 300_000
-// A job that lay elsewhere since its last refusal (a portal without access, the dead letters) begins anew.
+// A job that lay elsewhere since its last refusal (a portal without access, the dead letters) starts over.
 const forgottenAfter = 3_600_000
 // Seconds after the first refusal.
 const steps = [5, 30, 120, 300]

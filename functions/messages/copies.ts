@@ -8,7 +8,7 @@ const maxJobs = 8
 
 /**
  * The item once a copy of a job was received; undefined where a later one was, so that this one is to end. A job that waits
- * is sent anew, and where the answer to that is lost, twice. The later of two copies has the higher count; of two with the
+ * is sent again, and where the answer to that is lost, twice. The later of two copies has the higher count; of two with the
  * same, the one that was received first counts. The same copy may be handed out twice, and the first time have died: it
  * goes on. Why: docs/decisions/0013-copies-of-a-job.md.
  */

@@ -18,7 +18,7 @@ export type OutcomeDeps = {
   /** How long a message may go without a word of its provider before a verdict stands in for it, in seconds. */
   unconfirmedAfterSeconds: number
   /** What that verdict is on a message that its provider took. Of one whose answer was lost, it is always that it is not confirmed. */
-  onSilence: 'sent' | 'failed'
+  silenceMeans: 'sent' | 'failed'
 }
 
 /** What a run leaves to the next one of how far it has told the outcomes of a message's sends. */
@@ -88,7 +88,7 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
     },
 
     /**
-     * HubSpot announced a message again that it was told is FAILED. Where it is not sent again, HubSpot is told so anew: it
+     * HubSpot announced a message again that it was told is FAILED. Where it is not sent again, HubSpot is told so once more: it
      * may show SENT by itself for the second attempt.
      */
     async tellAgain(job: DeliveryJob, { firstEventId, becomes, item: { known, reason } }: Again) {
@@ -108,10 +108,10 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
 }
 
 /** What counts where no receipt comes. */
-function onceSilent({ outcome }: SendOutcome, { onSilence }: OutcomeDeps) {
+function onceSilent({ outcome }: SendOutcome, { silenceMeans }: OutcomeDeps) {
   const isTaken = outcome === 'sent'
   const verdict =
-    isTaken && onSilence === 'sent'
+    isTaken && silenceMeans === 'sent'
       ? { status: 'sent' as const }
       : { status: 'unconfirmed' as const, reason: unconfirmedReason }
   return { source: 'relay', ...verdict, ...(isTaken && { onSilence: true as const }) }

@@ -66,7 +66,7 @@ function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): Attem
   return {
     claim: asCopy({ job: mark, run }, (item) => advance(item, update, claim, { now: now(), earlier, shown, mayWait })),
     complete: (item, told) => recordTold(item, told, { mark, at: new Date(now()).toISOString() }),
-    // Given up on HubSpot's word: whoever sends it anew need not wait for this attempt.
+    // Given up on HubSpot's word: whoever sends it again need not wait for this attempt.
     release: (item, error) => (error instanceof PermanentError ? endAttempt(item, mark, claim) : { answer: undefined }),
   }
 }

@@ -57,7 +57,7 @@ type Marked = Pick<StatusUpdate, 'status' | 'part' | 'id'>
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier attempt may have died before its PATCH, or its PATCH may have taken effect late. While the
  * attempt that left the mark may still be under way, its duplicates wait; the job itself shows the names of its `earlier` runs
- * and goes on. A job with an `id` tells what is known anew. `shown` is what HubSpot is taken to show of a message before
+ * and goes on. A job with an `id` tells what is known again. `shown` is what HubSpot is taken to show of a message before
  * it is told anything.
  */
 export function advance(

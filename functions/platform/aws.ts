@@ -36,7 +36,7 @@ const setting = {
   sqs: 'SQS',
 } satisfies Record<Service, string>
 
-/** A service. An AWS call takes milliseconds; one that takes seconds is better tried anew, well within the function's timeout. */
+/** A service. An AWS call takes milliseconds; one that takes seconds is better tried again, well within the function's timeout. */
 function connect(
   service: Service,
   env: NodeJS.ProcessEnv,

@@ -14,7 +14,7 @@ import { errorFields } from './telemetry.ts'
 
 /**
  * A Lambda that consumes an SQS queue: records side by side, failures reported one by one. Work that must wait is sent
- * anew with a delay, so receive counts rise only with crashes; what no retry can help goes to the dead letters with its reason.
+ * again with a delay, so receive counts rise only with crashes; what no retry can help goes to the dead letters with its reason.
  */
 export function consume<Job, Progress extends object>(consumer: Consumer<Job, Progress>) {
   const { telemetry } = consumer
@@ -80,7 +80,7 @@ function toParcel<Job, Progress extends object>(
 
 /**
  * Whether a job that waits was put into its queue after it was due: it lay among SQS's own dead letters, and its time begins
- * anew, as a redriven job's does. SQS takes a redriven message for a new one. `sentAt`: milliseconds since 1970.
+ * again, as a redriven job's does. SQS takes a redriven message for a new one. `sentAt`: milliseconds since 1970.
  */
 const wasRedriven = ({ notBefore }: Waiting, sentAt: number) => sentAt - notBefore > clocksApart
 

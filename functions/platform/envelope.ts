@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { cutAtDepth } from './depth.ts'
 import { decodeBody } from './queue.ts'
 
-/** Which copy of a job it is, since each time it waits it is sent anew: how often that was, and a token drawn for each time. */
+/** Which copy of a job it is, since each time it waits it is sent again: how often that was, and a token drawn for each time. */
 const Copy = z.object({ count: z.number(), token: z.string() })
 export type Copy = z.infer<typeof Copy>
 
@@ -45,7 +45,7 @@ type DeadLetter = z.infer<typeof DeadLetter>
 export type Envelope = {
   body: unknown
   waiting?: Waiting | undefined
-  /** Why it lay among the dead letters: redriven, it is attempted anew. */
+  /** Why it lay among the dead letters: redriven, it is attempted again. */
   deadLetter?: DeadLetter['deadLetter'] | undefined
   /** What it takes along from its last run, waiting or redriven. */
   progress: object

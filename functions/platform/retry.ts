@@ -1,7 +1,7 @@
 /** When the other side asks for the next attempt, in seconds. `max`: the most that it is granted when it repeats itself. */
 export type RetryAfter = { seconds: number; max?: number }
 
-/** Thrown by work that cannot go on now but will later; the job is sent anew with a delay. Costs no receive count. */
+/** Thrown by work that cannot go on now but will later; the job is sent again with a delay. Costs no receive count. */
 export class RetryableError extends Error {
   override name = 'RetryableError'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */

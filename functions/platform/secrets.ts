@@ -3,8 +3,8 @@ import { fetchText, type SecretStore, SecretUnavailable } from './fetch-secret.t
 import { problems } from './problems.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** Who is told of a secret that could not be read anew. */
-type Witness = Pick<Telemetry, 'warn' | 'count'>
+/** Who is told of a secret that could not be refreshed. */
+type SecretsTelemetry = Pick<Telemetry, 'warn' | 'count'>
 
 /** Secrets kept as JSON documents, in Secrets Manager or in a table. */
 export type Secrets = {
@@ -31,7 +31,7 @@ const timeoutWithOldAnswer = 1500
 export function createSecrets(
   store: SecretStore,
   now: () => number = Date.now,
-  witness?: Witness | undefined,
+  telemetry?: SecretsTelemetry | undefined,
 ): Secrets {
   const remembered = new Map<string, { text: string | undefined; at: number; askAgainAt: number }>()
 
@@ -52,8 +52,8 @@ export function createSecrets(
       if (error.why === 'denied') remembered.delete(id)
       if (error.why !== 'down' || !old) throw error
       remembered.set(id, { ...old, askAgainAt: now() + askedAgainAfter })
-      witness?.warn('A secret cannot be read anew, the last answer serves', { secret: id, problem: error.message })
-      witness?.count('SecretsNotReadAnew')
+      telemetry?.warn('A secret cannot be refreshed, so the cached one is used', { secret: id, problem: error.message })
+      telemetry?.count('StaleSecretsServed')
       return old.text
     }
   }

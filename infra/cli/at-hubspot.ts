@@ -4,7 +4,7 @@ import { statusToTell } from '../../functions/messages/telling.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
-import { tellAnew, verdictOn } from './drift.ts'
+import { updateToTellAgain, verdictOn } from './drift.ts'
 import { createAccess, type MessageAnswer } from './hubspot-access.ts'
 import { scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
@@ -57,7 +57,7 @@ export async function reconcileAtHubSpot(deployment: Deployment, terminal: Termi
       continue
     }
     differences.push({ ...messageOf(item.pk), known: toTell.status, shouldShow: toTell.word, shows: held.word })
-    if (fix) await queue.send(tellAnew(item, { now: Date.now(), id }), { group: portal })
+    if (fix) await queue.send(updateToTellAgain(item, { now: Date.now(), id }), { group: portal })
   }
   conclude(terminal, { counts, differences }, { ...options, since })
 }

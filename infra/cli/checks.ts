@@ -245,7 +245,7 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
   if (!InstallUrl) return []
   const since = Date.now() - 86_400_000
   const query =
-    'fields @timestamp, message, why | filter message in ["Installation failed", "Portal installed", "Portal installed anew"] | sort @timestamp desc | limit 1'
+    'fields @timestamp, message, why | filter message in ["Installation failed", "Portal installed", "Portal reinstalled"] | sort @timestamp desc | limit 1'
   const last = logs.query
     ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) })).rows[0]
     : await lastInstallation(logs.linesSince(since))

@@ -47,11 +47,11 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
   // What nobody told anything about is SENT in HubSpot from the start.
   const held = item.told?.word ?? 'SENT'
   if (held === toTell.word || item.rejected === toTell.word) return { kind: 'told' }
-  return { kind: 'untold', updates: [tellAnew(item, { now, id })] }
+  return { kind: 'untold', updates: [updateToTellAgain(item, { now, id })] }
 }
 
 /** What to queue so that HubSpot is told again what is known of a message. */
-export function tellAnew(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
+export function updateToTellAgain(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
   const { status } = statusToTell(item)!
   // Of several sends, one of which this is known already: all of them are not meant.
   const index = item.parts?.findIndex(({ known }) => known === status) ?? -1

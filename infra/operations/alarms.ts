@@ -252,7 +252,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     {
       name: 'Secrets cannot be refreshed',
       says: "Secrets Manager, or DynamoDB for the providers' credentials, does not answer. Cached secrets are used for a day at most; a new execution environment has none, and a rotation goes unnoticed. Check the health of both.",
-      metric: ofAll('SecretsNotReadAnew'),
+      metric: ofAll('StaleSecretsServed'),
       atLeast: 1,
       periods: 2,
     },

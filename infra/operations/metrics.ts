@@ -71,7 +71,7 @@ export const metrics = {
   AccessDenied: { of: ['update-status'], unit: 'Count' },
   PortalsRevoked: { of: ['update-status'], unit: 'Count' },
   TokenRefreshesFailed: { of: ['update-status'], unit: 'Count' },
-  SecretsNotReadAnew: {
+  StaleSecretsServed: {
     of: ['hubspot-webhook', 'deliver-message', 'provider-receipt', 'update-status', 'hand-on', 'oauth-install'],
     unit: 'Count',
   },

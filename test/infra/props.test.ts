@@ -78,7 +78,7 @@ const hostile: Record<string, unknown[]> = {
   deliverWithin: times,
   unconfirmedAfter: times,
   giveUpAfter: times,
-  onSilence: ['SENT', true, ''],
+  silenceMeans: ['SENT', true, ''],
   threadOrder: ['ON', true, ''],
   resend: ['always', true, ''],
   tellSent: ['never', true, ''],

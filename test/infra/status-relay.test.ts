@@ -360,7 +360,7 @@ describe('what can be chosen', () => {
     expect(functionsOf(relayTemplate())['deliver-message']!['Environment'].Variables).toMatchObject({
       DELIVER_WITHIN_SECONDS: '900',
       UNCONFIRMED_AFTER_SECONDS: '600',
-      ON_SILENCE: 'sent',
+      SILENCE_MEANS: 'sent',
       THREAD_ORDER: 'on',
       RESEND: 'ignore',
     })
@@ -371,7 +371,7 @@ describe('what can be chosen', () => {
       hubspot: { apiVersion: '2026-09', requestLimit: 190, requestShare: 0.5 },
       deliverWithin: Duration.minutes(5),
       unconfirmedAfter: Duration.minutes(20),
-      onSilence: 'failed',
+      silenceMeans: 'failed',
       threadOrder: 'off',
       resend: 'send',
       giveUpAfter: Duration.hours(6),
@@ -390,7 +390,7 @@ describe('what can be chosen', () => {
     expect(functionsOf(tuned)['deliver-message']!['Environment'].Variables).toMatchObject({
       DELIVER_WITHIN_SECONDS: '300',
       UNCONFIRMED_AFTER_SECONDS: '1200',
-      ON_SILENCE: 'failed',
+      SILENCE_MEANS: 'failed',
       THREAD_ORDER: 'off',
       RESEND: 'send',
     })

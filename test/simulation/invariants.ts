@@ -210,8 +210,8 @@ function isLost({ process, run, messageId, saidAt = 0 }: Send) {
 }
 
 /** What the provider's answer comes to, where nothing follows it. */
-function outcomeOf({ onSilence }: World, said: SendAnswer): Status {
-  if (said === 'accepted') return onSilence === 'sent' ? 'sent' : 'unconfirmed'
+function outcomeOf({ silenceMeans }: World, said: SendAnswer): Status {
+  if (said === 'accepted') return silenceMeans === 'sent' ? 'sent' : 'unconfirmed'
   return said === 'rejected' ? 'failed' : said
 }
 

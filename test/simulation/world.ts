@@ -111,7 +111,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
   const unconfirmedAfterSeconds = draws.pick('deadline', [120, 600, 3600])
   const giveUpAfterSeconds = draws.pick('patience', [600, 86_400])
   const deliverWithinSeconds = draws.pick('patience with deliveries', [900, 86_400])
-  const onSilence = draws.pick('on silence', ['sent', 'failed'] as const)
+  const silenceMeans = draws.pick('on silence', ['sent', 'failed'] as const)
   // Under a low limit updates wait, and several are told at once: fewer PATCHes than in the usual order.
   const limit = faults.calm ? 110 : draws.pick('limit', [3, 11, 110])
   const tellSent = draws.pick('tell SENT', ['always', 'always', 'corrections'] as const)
@@ -202,7 +202,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
             publicBaseUrl: baseUrl,
             resend: 'ignore',
             unconfirmedAfterSeconds,
-            onSilence,
+            silenceMeans,
             giveUpAfterSeconds: deliverWithinSeconds,
           }),
         ),
@@ -389,7 +389,7 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     unconfirmedAfterSeconds,
     /** When HubSpot has a message first, and calls it SENT. */
     startOf: ({ at }: Fate) => start + at,
-    onSilence,
+    silenceMeans,
     arrangement: () => arrangement,
     /** By how much clocks may differ, in milliseconds. */
     clocksApart: () => (faults.happened.some(({ kind }) => kind === 'a clock is wrong') ? minute : 0),

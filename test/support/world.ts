@@ -35,7 +35,7 @@ export function createWorld(
     named?: { what: string; to: string }[]
     looksUp?: boolean
     giveUpAfterSeconds?: number
-    onSilence?: 'sent' | 'failed'
+    silenceMeans?: 'sent' | 'failed'
     threadOrder?: 'off'
     resend?: 'ignore' | 'send'
     tellSent?: 'always' | 'corrections'
@@ -192,7 +192,7 @@ export function createWorld(
         deadLetters: deliveriesDeadLetters,
         publicBaseUrl: 'https://relay.test',
         unconfirmedAfterSeconds: 3600,
-        onSilence: options.onSilence ?? 'sent',
+        silenceMeans: options.silenceMeans ?? 'sent',
         resend: options.resend ?? 'ignore',
         giveUpAfterSeconds: options.giveUpAfterSeconds ?? 900,
         maxReceives: 5,

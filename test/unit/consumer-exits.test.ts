@@ -38,9 +38,9 @@ async function run(which: Which, fields: object = {}, { receives = 0 } = {}) {
   message.receives = receives
   await workOff(queue, handler)
   const isRedelivered = queue.messages.includes(message)
-  const anew = queue.messages.filter((other) => other !== message).map(({ body }) => JSON.parse(body).waiting)
+  const again = queue.messages.filter((other) => other !== message).map(({ body }) => JSON.parse(body).waiting)
   const letters = deadLetters.jobs() as { deadLetter: { reason: string; attempts: number }; job: object }[]
-  return { isRedelivered, anew, letters }
+  return { isRedelivered, again, letters }
 }
 
 /** The queues' own sends, which a test may have fail afterwards. */
@@ -58,7 +58,7 @@ function retryable() {
   world.hubspot.answer = async () => ({ status: 503 })
 }
 
-const nothing = { isRedelivered: false, anew: [], letters: [] }
+const nothing = { isRedelivered: false, again: [], letters: [] }
 
 describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a job', (which) => {
   test('that is done: nothing is left of it', async () => {
@@ -70,25 +70,25 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
 
     expect(await run(which, waitingSince(60))).toMatchObject({
       ...nothing,
-      anew: [{ attempt: 8, since: world.now() - 60_000 }],
+      again: [{ attempt: 8, since: world.now() - 60_000 }],
     })
     expect(world.counts['Waiting']).toBe(1)
   })
 
-  test("that lay among SQS's own dead letters, its time up long ago: redriven, it is attempted anew", async () => {
+  test("that lay among SQS's own dead letters, its time up long ago: redriven, it is attempted again", async () => {
     retryable()
     const [since, notBefore] = [world.now() - 172_800_000, world.now() - 86_400_000]
 
     expect(await run(which, { waiting: { attempt: 7, since, notBefore } })).toMatchObject({
       ...nothing,
-      anew: [{ attempt: 1, since: world.now() }],
+      again: [{ attempt: 1, since: world.now() }],
     })
   })
 
   test('that comes early: it waits on, and that is no attempt', async () => {
     const waiting = { attempt: 7, since: world.now(), notBefore: world.now() + 5000 }
 
-    expect(await run(which, { waiting })).toMatchObject({ ...nothing, anew: [{ ...waiting, copy: { count: 1 } }] })
+    expect(await run(which, { waiting })).toMatchObject({ ...nothing, again: [{ ...waiting, copy: { count: 1 } }] })
     expect([world.provider.sends, world.hubspot.patches]).toEqual([[], []])
   })
 
@@ -102,18 +102,18 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     const other = workOff(queue, handler)
     await expect.poll(() => world.provider.sends.length + world.hubspot.patches.length).toBe(1)
 
-    const { anew, letters } = await run(which, waitingSince(86_401))
+    const { again, letters } = await run(which, waitingSince(86_401))
     answer()
     await other
 
-    expect(anew).toContainEqual(expect.objectContaining({ attempt: 7 }))
+    expect(again).toContainEqual(expect.objectContaining({ attempt: 7 }))
     expect(letters).toEqual([])
   })
 
   test('that AWS fails: one more attempt waits, and no receive is counted', async () => {
     world.ledgerTable.get = refusing
 
-    expect(await run(which)).toMatchObject({ ...nothing, anew: [{ attempt: 1 }] })
+    expect(await run(which)).toMatchObject({ ...nothing, again: [{ attempt: 1 }] })
     expect(world.lines).toContainEqual(expect.objectContaining({ reason: 'AWS answered TimeoutError' }))
   })
 
@@ -138,9 +138,9 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
   })
 
   test('that nobody can read: it is a dead letter as it was, with the reason', async () => {
-    const { isRedelivered, anew, letters } = await run(which, { messageId: 1, portalId: null })
+    const { isRedelivered, again, letters } = await run(which, { messageId: 1, portalId: null })
 
-    expect({ isRedelivered, anew }).toEqual({ isRedelivered: false, anew: [] })
+    expect({ isRedelivered, again }).toEqual({ isRedelivered: false, again: [] })
     expect(letters).toMatchObject([{ deadLetter: { attempts: 1 }, job: { messageId: 1, portalId: null } }])
     expect(letters[0]?.deadLetter.reason).toContain('Not a job that this version reads')
     expect(world.counts['DeadLettered']).toBe(1)
@@ -184,17 +184,17 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     [2, 1, 0],
     [3, 0, 1],
   ])('of version %i: %i waits for newer code, %i is a dead letter', async (v, held, dead) => {
-    const { isRedelivered, anew, letters } = await run(which, { v })
+    const { isRedelivered, again, letters } = await run(which, { v })
 
-    expect([isRedelivered, anew.length, letters.length]).toEqual([false, held, dead])
-    expect(anew.map(({ heldSince }) => heldSince)).toEqual(anew.map(() => world.now()))
+    expect([isRedelivered, again.length, letters.length]).toEqual([false, held, dead])
+    expect(again.map(({ heldSince }) => heldSince)).toEqual(again.map(() => world.now()))
   })
 
   test('whose time is up: what is known is told, then it is a dead letter with the reason and its attempts', async () => {
     retryable()
-    const { isRedelivered, anew, letters } = await run(which, waitingSince(86_401))
+    const { isRedelivered, again, letters } = await run(which, waitingSince(86_401))
 
-    expect([isRedelivered, anew]).toEqual([false, []])
+    expect([isRedelivered, again]).toEqual([false, []])
     expect(letters).toMatchObject([{ deadLetter: { attempts: 8 } }])
     expect(letters[0]?.deadLetter.reason).toMatch(/^Given up after .*: /)
     expectKnown(which)
@@ -204,11 +204,11 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     retryable()
     of(which).deadLetters.send = refusing
 
-    expect(await run(which, waitingSince(86_401))).toMatchObject({ ...nothing, anew: [{ attempt: 8 }] })
+    expect(await run(which, waitingSince(86_401))).toMatchObject({ ...nothing, again: [{ attempt: 8 }] })
     expectKnown(which)
   })
 
-  test('that AWS takes neither as a dead letter nor anew: SQS redelivers it', async () => {
+  test('that AWS takes neither as a dead letter nor again: SQS redelivers it', async () => {
     retryable()
     of(which).deadLetters.send = refusing
     of(which).queue.send = refusing
@@ -216,7 +216,7 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(await run(which, waitingSince(86_401))).toEqual({ ...nothing, isRedelivered: true })
   })
 
-  test('that is to wait, and that AWS does not take anew: SQS redelivers it', async () => {
+  test('that is to wait, and that AWS does not take again: SQS redelivers it', async () => {
     retryable()
     of(which).queue.send = refusing
 
@@ -245,7 +245,7 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
         return tell(...told)
       }
 
-    expect(await run(which, {}, { receives: 4 })).toMatchObject({ ...nothing, anew: [{ attempt: 1 }] })
+    expect(await run(which, {}, { receives: 4 })).toMatchObject({ ...nothing, again: [{ attempt: 1 }] })
     expect(order[0]).toBe(which === 'deliver-message' ? 'told' : 'ledger')
     expect(order).toContain('tried')
     expectKnown(which)
@@ -280,9 +280,9 @@ describe('a delivery', () => {
     const put = world.ledgerTable.putIfNextVersion
     world.ledgerTable.putIfNextVersion = async (item) =>
       (item as { send?: { result?: object } }).send?.result ? refusing() : put(item)
-    const { anew } = await run('deliver-message')
+    const { again } = await run('deliver-message')
 
-    expect(anew).toMatchObject([{ attempt: 1, progress: { unrecorded: { outcome: { outcome: 'sent' } } } }])
+    expect(again).toMatchObject([{ attempt: 1, progress: { unrecorded: { outcome: { outcome: 'sent' } } } }])
   })
 })
 
@@ -300,7 +300,7 @@ describe('a status', () => {
   test('whose slot lies ahead waits its turn, which is no attempt', async () => {
     world.portalsTable.items.set('rate-limit#1', { pk: 'rate-limit#1', value: world.now() + 10_000 })
 
-    expect(await run('update-status')).toMatchObject({ ...nothing, anew: [{ attempt: 0, since: world.now() }] })
+    expect(await run('update-status')).toMatchObject({ ...nothing, again: [{ attempt: 0, since: world.now() }] })
     expect(world.hubspot.patches).toEqual([])
   })
 })

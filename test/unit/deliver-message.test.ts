@@ -59,8 +59,8 @@ describe('what came of the send', () => {
     ['failed', 'FAILED', expect.stringContaining('did not confirm')],
   ] as const)(
     'accepted, and no receipt comes: told by the deadline as %s, and counted',
-    async (onSilence, statusType, errorMessage) => {
-      world = createWorld({ onSilence })
+    async (silenceMeans, statusType, errorMessage) => {
+      world = createWorld({ silenceMeans })
       world.provider.send = async () => ({ outcome: 'sent', status: 'accepted' })
       await deliver()
       const start = world.now()

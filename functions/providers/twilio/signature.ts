@@ -44,7 +44,7 @@ function fieldsOf({ url, body }: SignedRequest) {
 
 /**
  * The URLs that may have been signed where this one was called. Twilio signs a URL as it was given, and is known to call it
- * with its host in lower case, with or without its port, its query sorted by name, or encoded anew. Its own library takes
+ * with its host in lower case, with or without its port, its query sorted by name, or encoded again. Its own library takes
  * each of these but the sorted query (twilio-php#790).
  */
 function variants(url: string) {

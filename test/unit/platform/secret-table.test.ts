@@ -60,7 +60,7 @@ describe('while DynamoDB', () => {
 
     world.pass(301)
     expect(await world.secrets.read('s', Schema)).toEqual(good)
-    expect(world.telemetry.counts).toEqual({ SecretsNotReadAnew: 1 })
+    expect(world.telemetry.counts).toEqual({ StaleSecretsServed: 1 })
     world.pass(86_400)
     await expect(world.secrets.read('s', Schema)).rejects.toThrow(SecretUnavailable)
   })

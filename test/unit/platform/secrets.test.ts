@@ -109,7 +109,7 @@ test('while Secrets Manager is down, what is remembered serves, and the rest is 
   await expect(secrets.read('t', Schema)).rejects.toThrow('Secret t cannot be read: ServiceUnavailable')
 })
 
-describe('while a secret cannot be read anew', () => {
+describe('while a secret cannot be refreshed', () => {
   const failures = {
     down: { name: 'ServiceUnavailable', $fault: 'server', $metadata: { httpStatusCode: 503 } },
     'an error of its own': { name: 'InternalServiceError', $fault: 'server', $metadata: { httpStatusCode: 500 } },
@@ -145,7 +145,7 @@ describe('while a secret cannot be read anew', () => {
       expect(await secrets.read('s', Schema)).toEqual(good)
       pass(86_000)
       expect(await secrets.read('s', Schema)).toEqual(good)
-      expect(telemetry.counts['SecretsNotReadAnew']).toBe(2)
+      expect(telemetry.counts['StaleSecretsServed']).toBe(2)
       expect(telemetry.everything()).not.toContain('key-number-1')
 
       pass(101)
