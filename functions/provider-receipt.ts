@@ -72,7 +72,10 @@ export function createHandler(deps: Deps) {
     common: Common,
   ) {
     const updates = statuses.map((status) => inOurForm({ v: version, type: 'status', ...status, ...common }))
-    await Promise.all(updates.map((update) => statusUpdates.send(update, { group: update.portalId })))
+    for (let from = 0; from < updates.length; from += sentAtOnce)
+      await Promise.all(
+        updates.slice(from, from + sentAtOnce).map((update) => statusUpdates.send(update, { group: update.portalId })),
+      )
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     noteFailures(failures, common)
     if (strangers.length > 0)
@@ -157,6 +160,9 @@ export function createHandler(deps: Deps) {
     }
   }
 }
+
+/** Each has a connection then; with thousands at once, most would wait for one until their time is over. */
+const sentAtOnce = 50
 
 /** In bytes. Meta's webhooks have up to 3 MB, and Lambda takes no more than 6 MB, in base64. */
 const maxRequestBytes = 4 * 1024 * 1024

@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib'
 import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2'
 import type { Construct } from 'constructs'
 import type { Env as HandOnEnv } from '../../functions/hand-on.lambda.ts'
@@ -12,6 +13,8 @@ export function createReceipts(scope: Construct, handOns: WorkQueue, credentials
   const { chosen, api, statusUpdates, answering, consuming } = parts
   const providerReceipt = createFunction(scope, 'provider-receipt', {
     ...answering,
+    // Meta's largest webhooks hold thousands of statuses, of which each is queued.
+    timeout: Duration.seconds(25),
     environment: {
       CREDENTIALS_TABLE_NAME: credentials.table.tableName,
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,

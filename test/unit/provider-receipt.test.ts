@@ -444,6 +444,25 @@ test("a provider's question whether the URL is ours is answered in plain text", 
   expect(updates()).toEqual([])
 })
 
+test('thousands of statuses in one webhook are sent as many at once as there are connections', async () => {
+  const statuses = Array.from({ length: 5000 }, (_, index) => ({
+    ...{ portalId: '1', messageId: `m${index}`, status: 'read' as const, occurredAt: '2026-11-22T12:00:05Z' },
+  }))
+  const { post, updates, sqs } = setUp({ receive: () => ({ kind: 'statuses', statuses, ignored: 0 }) })
+  const send = sqs.client.send.bind(sqs.client)
+  let [underWay, most] = [0, 0]
+  sqs.client.send = async (command: never) => {
+    most = Math.max(most, ++underWay)
+    await new Promise(setImmediate)
+    underWay--
+    return send(command)
+  }
+
+  expect(await post({})).toEqual({ statusCode: 204 })
+  expect(updates()).toHaveLength(5000)
+  expect(most).toBeLessThanOrEqual(50)
+})
+
 test('a provider that sends no receipts has none to post', async () => {
   const { post, lines } = setUp({ adapters: {} })
 
