@@ -85,3 +85,15 @@ export {
   nothing as NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS,
   nothing as NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
 }
+
+/** What the SDK makes of a digest, to compare it. */
+export const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+export const toUint8Array = (text: string) => Buffer.from(text)
+
+export {
+  unreached as calculateBodyLength,
+  unreached as fromBase64,
+  unreached as fromUtf8,
+  unreached as toBase64,
+  unreached as toUtf8,
+}
