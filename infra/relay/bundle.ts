@@ -19,6 +19,7 @@ const unbundled = [
   '@smithy/core/endpoints',
   '@smithy/core/protocols',
   '@smithy/core/retry',
+  '@smithy/core/schema',
   '@smithy/core/serde',
   '@smithy/node-http-handler',
   '@smithy/signature-v4',

@@ -1,8 +1,9 @@
 /**
- * Takes the place, in the bundles, of what libraries import and a request here never comes past: bundle.ts says of which
- * modules, functions/platform/sdk-clients.ts and idempotent.ts why. A third of each function, by size, and most of what a call to SQS cost.
- * Nothing in here can stand in for a step that is needed: what would do something throws, and a name that a library comes
- * to import, and that is missing here, fails the build.
+ * Takes the place, in the bundles, of what libraries import and no request here comes past: bundle.ts says of which
+ * modules, functions/platform/sdk-clients.ts and idempotent.ts why. A third of each function, by size, and half of what a
+ * call of SQS cost.
+ * Nothing in here stands in for a step that is needed: what would do something throws, and a name that a library comes to
+ * import, and that is missing here, fails the build.
  */
 class Unreached {
   constructor() {
@@ -17,31 +18,45 @@ class Unreached {
 
 const unreached = () => new Unreached()
 
-// What is made of classes, or asked of functions, only where an option is left at its default, and none is.
+// Made, or asked, only on the SDK's own way of a request, or where an option is left at its default, and none is.
 export {
-  Unreached as AwsJson1_0Protocol,
-  Unreached as AwsJson1_1Protocol,
   Unreached as HttpRequest,
   Unreached as Md5,
   Unreached as NodeHttpHandler,
   Unreached as Sha256,
   Unreached as SignatureV4,
   unreached as awsEndpointFunctions,
+  unreached as calculateBodyLength,
   unreached as decideEndpoint,
+  unreached as fromBase64,
+  unreached as fromUtf8,
   unreached as parseUrl,
   unreached as requestBuilder,
   unreached as search,
   unreached as streamCollector,
+  unreached as toBase64,
   unreached as toEndpointV1,
+  unreached as toUtf8,
 }
 
-/** What is made once, of nothing, and asked for nothing: by Powertools without a JMESPath, by the SDK's endpoint rules and signer. */
-class Unasked {}
+/** Made once, and asked for nothing: the SDK's endpoints, signer, protocol and schemas, and JMESPath's functions. */
+class Unasked {
+  registerError() {}
+}
 
-export const [BinaryDecisionDiagram, customEndpointFunctions] = [{ from() {} }, {}]
-export { Unasked as AwsSdkSigV4Signer, Unasked as EndpointCache, Unasked as PowertoolsFunctions }
+export const BinaryDecisionDiagram = { from() {} }
+export const NormalizedSchema = { of: () => ({ getEventStreamMember() {} }) }
+export const customEndpointFunctions = {}
+export {
+  Unasked as AwsJson1_0Protocol,
+  Unasked as AwsJson1_1Protocol,
+  Unasked as AwsSdkSigV4Signer,
+  Unasked as EndpointCache,
+  Unasked as PowertoolsFunctions,
+  Unasked as TypeRegistry,
+}
 
-/** The steps that a request would pass through on the SDK's own way. */
+/** A step on the SDK's own way of a request. */
 const noStep = () => ({ applyToStack() {} })
 
 export {
@@ -52,10 +67,11 @@ export {
   noStep as getLongPollPlugin,
   noStep as getRecursionDetectionPlugin,
   noStep as getRetryPlugin,
+  noStep as getSchemaSerdePlugin,
   noStep as getUserAgentPlugin,
 }
 
-/** What they would be set by: a configuration as it was given, and no look at files and the environment for the rest. */
+/** What the steps are set by: a configuration as it was given, and no look at files and the environment for the rest. */
 const asGiven = (given?: unknown) => given
 const nothing = () => undefined
 
@@ -86,14 +102,6 @@ export {
   nothing as NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
 }
 
-/** What the SDK makes of a digest, to compare it. */
+// What the SDK's check of a digest is made with, in Node's words.
 export const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 export const toUint8Array = (text: string) => Buffer.from(text)
-
-export {
-  unreached as calculateBodyLength,
-  unreached as fromBase64,
-  unreached as fromUtf8,
-  unreached as toBase64,
-  unreached as toUtf8,
-}

@@ -40,12 +40,6 @@ test.each(Object.entries(calls))('%s is called where its own setting says, befor
   expect(asked).toEqual(['here', 'there'])
 })
 
-test("SQS's client hands a job over, and what it gets back: the rest is done by the call", () => {
-  const steps = createSqs({ AWS_REGION: 'eu-central-1' }).middlewareStack.identify()
-
-  expect(steps).toEqual(['serializerMiddleware - serialize', 'deserializerMiddleware - deserialize'])
-})
-
 async function listen(name: string) {
   const server = createServer((_, response) => {
     asked.push(name)

@@ -48,6 +48,8 @@ test('a job reaches its queue signed, in its bytes', async () => {
     'x-amz-target': 'AmazonSQS.SendMessage',
     authorization: expect.stringMatching(/^AWS4-HMAC-SHA256 Credential=id\/\d{8}\/eu-central-1\/sqs\/aws4_request, /),
   })
+  // The SDK's own way has no part in it.
+  expect(Object.keys(asked[0]!.headers).filter((name) => /amz-sdk|user-agent/.test(name))).toEqual([])
 })
 
 test.each([
