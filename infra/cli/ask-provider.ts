@@ -5,7 +5,9 @@ import type { Provider } from '../../functions/providers/accounts.ts'
 import { LineAccount } from '../../functions/providers/line/account.ts'
 import { TelegramAccount } from '../../functions/providers/telegram/account.ts'
 import { TwilioAccount } from '../../functions/providers/twilio/account.ts'
+import { NumericCode } from '../../functions/providers/verdict.ts'
 import { WhatsAppAccount } from '../../functions/providers/whatsapp/account.ts'
+import { verdicts } from '../../functions/providers/whatsapp/reasons.ts'
 import { type Finding, skipped, well, wrong } from './findings.ts'
 
 /** Whose account it is: the channel, or channel account, that the secret is named after, and where its receipts belong. */
@@ -38,8 +40,8 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
   async telegram(account, { id }) {
     const { baseUrl, botToken } = TelegramAccount.parse(account)
     const answer = await ask(`${withoutSlash(baseUrl)}/bot${botToken}/getMe`, {})
-    // A token of the right form that no bot has gives 401, one of a wrong form 404.
-    return [judge(answer, { id, who: 'Telegram', what: 'bot token', refusedBy: [401, 404] })]
+    // A token of the right form that no bot has gives 401, one of a wrong form 404; 400 and 421 a bot that has moved.
+    return [judge(answer, { id, who: 'Telegram', what: 'bot token', refusedBy: [400, 401, 404, 421] })]
   },
 
   /** The auth token signs receipts even where an API key sends, so that both are tried. */
@@ -68,9 +70,9 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
       return [judge(answer, who), ...(url === undefined || !receiptsUrl ? [] : [postsTo(url, receiptsUrl, id)])]
     }
     const { baseUrl, graphVersion, phoneNumberId, accessToken } = secret
-    const answer = await ask(`${withoutSlash(baseUrl)}/${graphVersion}/${phoneNumberId}?fields=id`, {
-      authorization: `Bearer ${accessToken}`,
-    })
+    // Nothing but a phone number has this field: a business account, whose id is often taken for the number's, has not.
+    const number = `${withoutSlash(baseUrl)}/${graphVersion}/${phoneNumberId}?fields=display_phone_number`
+    const answer = await ask(number, { authorization: `Bearer ${accessToken}` })
     const { code } = MetaError.safeParse(answer?.json).data?.error ?? {}
     if (code === 100 || code === 33)
       return [
@@ -79,14 +81,14 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
           `Take the phone number's id (not the number, nor the account's id) from the app's page at Meta: npm run relay -- secret set channel ${id}`,
         ),
       ]
-    const isRefused = code === 190 || code === 10 || (code !== undefined && code >= 200 && code < 300)
-    const who = { id, who: 'Meta', what: 'access token', refusedBy: isRefused ? [400, 401, 403] : [401] }
-    return [judge(answer, who)]
+    const isOfAccount = code !== undefined && verdicts.get(`${code}`) === 'account'
+    const refusedBy = answer && (isOfAccount || answer.status === 401) ? [answer.status] : []
+    return [judge(answer, { id, who: 'Meta', what: 'access token', refusedBy })]
   },
 }
 
 const TwilioState = z.object({ status: z.enum(['active', 'suspended', 'closed']) })
-const MetaError = z.object({ error: z.object({ code: z.number() }) })
+const MetaError = z.object({ error: z.object({ code: NumericCode }) })
 const Webhook = z.object({ url: z.string() })
 
 const basic = (user: string, password: string) => ({

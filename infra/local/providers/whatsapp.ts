@@ -53,11 +53,13 @@ export async function startWhatsApp(options: SimulatorOptions & { receiptsUrl: s
       receiptRetryDelaysMs: [500, 1000, 2000, 4000, 8000],
 
       read({ method, url, headers, body }) {
-        const isQuestion = method === 'GET' && new RegExp(`^/v\\d+\\.0/${phoneNumberId}\\?fields=id$`).test(url)
+        const isQuestion =
+          method === 'GET' && new RegExp(`^/v\\d+\\.0/${phoneNumberId}\\?fields=display_phone_number$`).test(url)
         if (!isQuestion && (method !== 'POST' || !new RegExp(`^/v\\d+\\.0/${phoneNumberId}/messages$`).test(url)))
           return { reply: errorReply('100') }
         if (headers.authorization !== `Bearer ${accessToken}`) return { reply: errorReply('190') }
-        if (isQuestion) return { reply: { status: 200, body: { id: phoneNumberId } } }
+        if (isQuestion)
+          return { reply: { status: 200, body: { id: phoneNumberId, display_phone_number: '+1 555-010-0001' } } }
         const asked = Message.safeParse(JSON.parse(body)).data
         if (!asked) return { reply: errorReply('131009') }
         const { to, recipient = '', text, interactive, biz_opaque_callback_data = '' } = asked

@@ -91,6 +91,47 @@ test('a wrong phoneNumberId is told from a wrong token', async () => {
   ])
 })
 
+test.each<[string, number, unknown, RegExp]>([
+  [
+    "the business account's id for the number's",
+    400,
+    { error: { code: 100, message: '(#100) Tried accessing nonexisting field (display_phone_number)' } },
+    /no phone number/,
+  ],
+  ['an expired token, its code in quotes', 400, { error: { code: '190' } }, /rejects the access token/],
+  ['a token that is nobody’s', 401, {}, /rejects the access token/],
+  ['an address that may not call', 400, { error: { code: 5 } }, /rejects the access token/],
+  ['an account that Meta has blocked', 403, { error: { code: 368 } }, /rejects the access token/],
+])('what Meta says of %s is no word of praise', async (_, status, body, sentence) => {
+  const { account } = simulated('whatsapp')
+  const parsed = senders.whatsapp.account.parse({ ...account, baseUrl: await answering(status, body as object) })
+
+  expect(await askProvider('whatsapp', parsed, about)).toMatchObject([
+    { result: 'wrong', sentence: expect.stringMatching(sentence) },
+  ])
+})
+
+test('a number is asked for by what only a number has', async () => {
+  let asked = ''
+  const server = await serve(async ({ url = '' }, response) => {
+    asked = url
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+  })
+  closes.push(server.close)
+  const { account } = simulated('whatsapp')
+
+  await askProvider('whatsapp', senders.whatsapp.account.parse({ ...account, baseUrl: server.url }), about)
+
+  expect(asked).toMatch(/\?fields=display_phone_number$/)
+})
+
+test.each([400, 421])('a bot that was logged out (HTTP %i) is found out', async (status) => {
+  const baseUrl = await answering(status, { ok: false, error_code: status, description: 'Logged out' })
+  const parsed = senders.telegram.account.parse({ ...simulated('telegram').account, baseUrl })
+
+  expect(await askProvider('telegram', parsed, about)).toMatchObject([{ result: 'wrong' }])
+})
+
 test.each([
   [`${receiptsUrl}/2300310`, 'well'],
   ['https://elsewhere.example.com/hook', 'wrong'],
