@@ -244,8 +244,7 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
   const { InstallUrl } = outputs
   if (!InstallUrl) return []
   const since = Date.now() - 86_400_000
-  const query =
-    'fields @timestamp, message, why | filter message in ["Installation failed", "Portal installed", "Portal reinstalled"] | sort @timestamp desc | limit 1'
+  const query = `fields @timestamp, message, why | filter message in ${JSON.stringify(endsOfInstallations)} | sort @timestamp desc | limit 1`
   const last = logs.query
     ? (await logs.query(query, { since, signal: AbortSignal.timeout(30_000) })).rows[0]
     : await lastInstallation(logs.linesSince(since))
@@ -261,10 +260,13 @@ export async function checkInstallations({ logs, outputs }: Deployment): Promise
   ]
 }
 
+/** What oauth-install logs when one comes to an end. */
+const endsOfInstallations = ['Installation failed', 'Portal installed', 'Portal reinstalled']
+
 async function lastInstallation(lines: AsyncIterable<LogLine>) {
   let last: LogLine | undefined
   for await (const line of lines)
-    if (/^(Installation failed|Portal installed)/.test(line.message) && line.at >= (last?.at ?? 0)) last = line
+    if (endsOfInstallations.includes(line.message) && line.at >= (last?.at ?? 0)) last = line
   return last
 }
 
