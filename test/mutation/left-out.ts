@@ -1,4 +1,5 @@
-import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin'
+import type { MutantResult } from '@stryker-mutator/api/core'
+import { declareFactoryPlugin, declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin'
 
 /** A node of Babel's tree, as far as it is looked at here. */
 type Node = {
@@ -16,12 +17,20 @@ export const strykerPlugins = [
   declareValuePlugin(PluginKind.Ignore, 'words', {
     shouldIgnore(path) {
       const { node, listKey, parentPath } = path as unknown as Path
-      if (isCall(node) && isTelemetry(node.callee!)) return 'a line of the log, or a metric'
+      const called = node.type === 'ExpressionStatement' ? node.expression! : node
+      if (isCall(called) && isTelemetry(called.callee!)) return 'a line of the log, or a metric'
       const isText = node.type === 'StringLiteral' || node.type === 'TemplateLiteral'
       if (isText && listKey === 'arguments' && parentPath?.node.type === 'NewExpression') return 'the text of an error'
       return undefined
     },
   }),
+  declareFactoryPlugin(PluginKind.Reporter, 'survivors', () => ({
+    onMutantTested({ status, fileName, location, replacement }: MutantResult) {
+      if (status === 'Survived' || status === 'NoCoverage' || status === 'Timeout')
+        console.log(`${status} ${fileName}:${location.start.line}:${location.start.column} → ${replacement}`)
+      else console.log(status[0])
+    },
+  })),
 ]
 
 const isCall = ({ type }: Node) => type === 'CallExpression' || type === 'OptionalCallExpression'

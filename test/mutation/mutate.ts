@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import type { PartialStrykerOptions } from '@stryker-mutator/api/core'
 import { Stryker } from '@stryker-mutator/core'
 import { Command } from 'commander'
@@ -20,6 +20,7 @@ const core = [
   'functions/providers/plan.ts',
 ]
 const kept = 'test/report/mutation'
+process.env['NODE_COMPILE_CACHE'] ??= join(process.cwd(), 'node_modules/.cache/node')
 const leastNoticed = 0.9
 
 const program = new Command('mutate')
@@ -28,10 +29,13 @@ const program = new Command('mutate')
   )
   .argument('[files...]', 'what to plant them in', core)
   .option('--worlds <count>', 'how many worlds a mutant meets that the unit tests did not notice', Number, 250)
+  .option('--tests <globs...>', 'only these unit tests, for a quick look at a few files')
   .option('--force', 'plants those again whose outcome is known from the last time', false)
   .option('--concurrency <count>', 'how many are tried side by side', Number, availableParallelism())
   .parse()
-const options = program.opts<{ worlds: number; force: boolean; concurrency: number }>()
+const options = program.opts<{ worlds: number; tests?: string[]; force: boolean; concurrency: number }>()
+
+if (options.tests) process.env['MUTATION_TESTS'] = options.tests.join(',')
 
 const planted = await meetTests(program.processedArgs[0])
 const survivors = planted.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
@@ -43,19 +47,21 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
   const stryker = new Stryker({
     mutate,
     testRunner: 'vitest',
-    vitest: { configFile: 'test/mutation/vitest.config.ts' },
+    vitest: { configFile: 'test/mutation/vitest.config.ts', pool: 'forks', related: false },
     plugins: ['@stryker-mutator/vitest-runner', './test/mutation/left-out.ts'],
     ignorers: ['words'],
     // Stryker would rewrite it, by functions that TypeScript 7 does not have.
     tsconfigFile: 'none',
     disableTypeChecks: false,
     concurrency: options.concurrency,
-    timeoutMS: 90_000,
+    timeoutMS: 30_000,
+    dryRunTimeoutMinutes: 60,
     incremental: true,
     incrementalFile: `${kept}/units.json`,
     force: options.force,
     tempDirName: `${kept}/sandboxes`,
-    reporters: process.stdout.isTTY ? ['progress'] : [],
+    cleanTempDir: 'always',
+    reporters: process.stdout.isTTY ? ['progress'] : ['survivors'],
     // An ambient enum, of which nothing is there when the program runs.
     logLevel: 'error' as NonNullable<PartialStrykerOptions['logLevel']>,
   })

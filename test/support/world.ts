@@ -263,10 +263,14 @@ export function createWorld(
     /** Lets time pass until the queues are empty, for a week at most. */
     async rest() {
       const end = time + 7 * 86_400_000
+      let stepsAtOnce = 0
       while (deliveries.messages.length + statusUpdates.messages.length > 0 && time < end) {
+        const before = time
         await this.step()
         const next = Math.min(...[...deliveries.messages, ...statusUpdates.messages].map(({ visibleAt }) => visibleAt))
         if (Number.isFinite(next)) time = Math.max(time, next)
+        stepsAtOnce = time > before ? 0 : stepsAtOnce + 1
+        if (stepsAtOnce > 1000) throw new Error('A job is done again and again, and no time passes')
       }
     },
   }
