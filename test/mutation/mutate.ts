@@ -15,8 +15,8 @@ const core = [
   'functions/deliver-message.ts',
   'functions/update-status.ts',
   'functions/messages/*.ts',
-  'functions/platform/{consume,requeue,dead-letter,idempotent,retry,rotated-secret,redact,redact-numbers}.ts',
-  'functions/hubspot/{rate-limit,tokens,portal,access-errors,client,update-answer,update-message,update-outcome,tell}.ts',
+  'functions/platform/{consume,requeue,envelope,dead-letter,idempotent,retry,rotated-secret,redact,redact-numbers}.ts',
+  'functions/hubspot/{rate-limit,rejections,tokens,token-failure,portal,access-errors,client,update-answer,update-message,update-outcome,tell}.ts',
   'functions/providers/plan.ts',
 ]
 const kept = 'test/report/mutation'

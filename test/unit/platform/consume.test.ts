@@ -36,7 +36,7 @@ describe('metrics are written out', () => {
 describe('dead letters are counted by what happened', () => {
   test.each([
     ['unreadable', { id: 7 }, async () => {}],
-    ['refused', {}, () => Promise.reject(new PermanentError('No'))],
+    ['permanent', {}, () => Promise.reject(new PermanentError('No'))],
     ['too late', { waiting: { attempt: 3, since: 0, notBefore: 1e9 } }, () => busy()],
   ])('%s', async (kind, fields, work) => {
     relay.work = work
@@ -118,10 +118,10 @@ describe('a job that waits', () => {
   test('for its turn makes no attempt, and its wait does not count', async () => {
     relay.work = () => Promise.reject(new Deferred('not yet', relay.now() + 7000))
     const { anew } = await relay.run({
-      waiting: { attempt: 3, since: 0, waitedMilliseconds: relay.now(), named: 2, notBefore: relay.now() },
+      waiting: { attempt: 3, since: 0, waitedMilliseconds: relay.now(), retryAftersInARow: 2, notBefore: relay.now() },
     })
 
-    expect(anew).toMatchObject([{ attempt: 3, named: 2, waitedMilliseconds: relay.now() + 7000 }])
+    expect(anew).toMatchObject([{ attempt: 3, retryAftersInARow: 2, waitedMilliseconds: relay.now() + 7000 }])
   })
 
   test('says how long it has waited, in seconds', async () => {
@@ -131,14 +131,18 @@ describe('a job that waits', () => {
     expect(relay.telemetry.measurements).toEqual({ WaitedFor: [60] })
   })
 
-  test('for a time that the other side names counts how often in a row it did', async () => {
-    relay.work = () => Promise.reject(new RetryableError('busy', { named: { seconds: 5 } }))
+  test('for a time that the other side asks for counts how often in a row it did', async () => {
+    relay.work = () => Promise.reject(new RetryableError('busy', { retryAfter: { seconds: 5 } }))
     const first = await relay.run({})
-    const second = await relay.run({ waiting: { attempt: 1, since: relay.now(), named: 1, notBefore: relay.now() } })
+    const second = await relay.run({
+      waiting: { attempt: 1, since: relay.now(), retryAftersInARow: 1, notBefore: relay.now() },
+    })
     relay.work = busy
-    const third = await relay.run({ waiting: { attempt: 2, since: relay.now(), named: 2, notBefore: relay.now() } })
+    const third = await relay.run({
+      waiting: { attempt: 2, since: relay.now(), retryAftersInARow: 2, notBefore: relay.now() },
+    })
 
-    expect([first, second, third].map(({ anew }) => anew[0]?.named)).toEqual([1, 2, undefined])
+    expect([first, second, third].map(({ anew }) => anew[0]?.retryAftersInARow)).toEqual([1, 2, undefined])
   })
 })
 
@@ -332,6 +336,8 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
   const queue = createMemoryQueue(now)
   const deadLetters = createMemoryQueue(now)
   const send = queue.send
+  const handler = (event: SQSEvent, context: never) =>
+    consume(bare ? must : { ...must, ...may })(event, context) as Promise<SQSBatchResponse | undefined>
   const world = {
     telemetry,
     queue,
@@ -354,7 +360,7 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
       const anew = queue.jobs().flatMap(({ waiting }, index) => (queue.messages[index] === message ? [] : [waiting]))
       return { redelivered: queue.messages.includes(message) ? 1 : 0, anew: anew as Record<string, unknown>[] }
     },
-    handler: handler as (event: SQSEvent, context: never) => Promise<SQSBatchResponse | undefined>,
+    handler,
   }
   const must: Consumer<Job, object> = {
     version: 1,
@@ -386,9 +392,6 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
       world.notes.push(wait)
       await world.noteWait()
     },
-  }
-  function handler(event: SQSEvent, context: never) {
-    return consume(bare ? must : { ...must, ...may })(event, context, () => {})
   }
   return world
 }
