@@ -59,7 +59,6 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
     incremental: true,
     incrementalFile: `${kept}/units.json`,
     force: options.force,
-    tempDirName: `${kept}/sandboxes`,
     cleanTempDir: 'always',
     reporters: process.stdout.isTTY ? ['progress'] : ['survivors'],
     // An ambient enum, of which nothing is there when the program runs.
