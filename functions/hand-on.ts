@@ -27,7 +27,7 @@ export function createHandler(deps: Deps) {
   const { accounts, fetchJson, telemetry, now } = deps
 
   async function handle(job: HandOnJob) {
-    // The endpoint may have been put right since the secret was read.
+    // The endpoint may have been corrected since the secret was read.
     const failure = await withRotatedSecret(
       (options) => endpointFor(job, options),
       (endpoint) => post(endpoint, job).catch((error: unknown) => error),

@@ -127,9 +127,9 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   const toTell = statusToTell(item)
   if (!toTell) throw new Error('Claimed, though nothing is known')
   const { word, errorMessage: reason } = toTell
-  const { createdAt = update.messageCreatedAt } = item
-  const bornAt = createdAt === undefined ? run.since : Date.parse(createdAt)
-  const request = { message: update, word, reason, toldBefore: item.told?.word, bornAt }
+  const { createdAt: iso = update.messageCreatedAt } = item
+  const createdAt = iso === undefined ? undefined : Date.parse(iso)
+  const request = { message: update, word, reason, toldBefore: item.told?.word, createdAt: createdAt ?? run.since }
   const answer = await tellHubSpot(deps, request, run.progress, {
     onReworded: (problem) =>
       report.logAndCount('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
@@ -137,7 +137,7 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   if (answer.rejected) {
     const fields = { statusType: word, problem: answer.problem }
     report.logAndCount('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
-  } else report.told({ update, item }, toTell, answer.holds)
+  } else report.told({ update, item }, toTell, { createdAt, holds: answer.holds })
   return { told: toTell, ...answer }
 }
 

@@ -23,7 +23,7 @@ export const reconnected = (portalId: string): Page => ({
   ],
 })
 
-/** The page that says why an installation comes to nothing, its status code, and what is counted. */
+/** The page that says why an installation fails, its status code, and what is counted. */
 export function failurePage(why: InstallFailure): { statusCode: number; reason: string; page: Page } {
   const { statusCode, reason, ...page } = failures[why]
   return { statusCode, reason, page: { link: startAgain, ...page } }
@@ -39,10 +39,10 @@ export function failureOf({ kind, code, blames }: TokenFailure): InstallFailure 
 
 const startAgain = { href: paths.install, text: 'Start again' }
 
-/** Why an installation comes to nothing. */
+/** Why an installation fails. */
 export type InstallFailure = keyof typeof failures
 
-/** Why an installation comes to nothing: the page that says so, its status code, and what is counted. */
+/** Why an installation fails: the page that says so, its status code, and what is counted. */
 const failures = {
   'no portal': {
     statusCode: 400,

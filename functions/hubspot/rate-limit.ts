@@ -20,7 +20,7 @@ export type RateLimit = {
   exceeded(portalId: string, seconds: number | undefined): Promise<number>
   /** HubSpot did what it was asked: the next time that its limit is reached is a first time. */
   succeeded(portalId: string): void
-  /** What is refused over and over uses the limit up in vain. */
+  /** What is rejected over and over wastes the limit. */
   rejections: Rejections
 }
 

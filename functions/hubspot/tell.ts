@@ -7,13 +7,13 @@ import type { UpdateAnswer } from './update-answer.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
 import { Attempts, isNotThere, isYetToAppear, type UpdateOutcome, updateOutcomeOf } from './update-outcome.ts'
 
-/** What HubSpot is told with. */
+/** What telling HubSpot needs. */
 export type TellDeps = UpdateDeps & {
   telemetry: Pick<Telemetry, 'count' | 'error'>
   random(): number
   /** Whether a message's channel account was disconnected in HubSpot. */
   channelAccounts: { isPurged(message: Message): Promise<boolean> }
-  /** Over how long the same refusal of HubSpot's makes it final, in seconds. Default: 300. */
+  /** Over how long the same rejection by HubSpot makes it final, in seconds. Default: 300. */
   rejectedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
@@ -27,18 +27,18 @@ export type TellRequest = {
   word: Word
   reason: string | undefined
   toldBefore: Word | undefined
-  /** When the message came into being, as far as is known, in milliseconds since 1970. */
-  bornAt: number
+  /** When the message was created, as far as is known, in milliseconds since 1970. */
+  createdAt: number
 }
 
-/** What telling takes along from one run to the next. */
+/** What one run of telling leaves to the next. */
 export type TellProgress = KeptSlot & { attempts?: Attempts | undefined }
 
-/** HubSpot was told, and `holds` something else all the same; or it rejected the word for good, after another. */
+/** HubSpot was told, though it `holds` something else; or it rejected the word for good, after another. */
 export type TellAnswer = { rejected: false; holds: string | undefined } | { rejected: true; problem: string }
 
 /**
- * Tells HubSpot a status, in other words where it may be the reason that it refuses. Throws Deferred, RetryableError or
+ * Tells HubSpot a status, with less of a reason where HubSpot may have rejected that. Throws Deferred, RetryableError or
  * NoAccess where it is to be told later, and PermanentError where no retry helps.
  */
 export async function tellHubSpot(
@@ -79,7 +79,7 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
   const attempts = progress.attempts ?? Attempts.parse({})
   const errorMessage = worded(request.reason, attempts.wording)
   const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
-  const age = deps.now() - request.bornAt
+  const age = deps.now() - request.createdAt
   const outcome = updateOutcomeOf(answer, {
     now: deps.now(),
     random: deps.random,
@@ -92,7 +92,7 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
   return { outcome, attempts }
 }
 
-/** HubSpot's own words may quote a piece of a token, or an address. */
+/** HubSpot's own words may quote part of a token, or an address. */
 function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
   if (!('problem' in answer)) return answer
   const problem = redact(answer.problem).slice(0, 500).toWellFormed()
@@ -101,7 +101,7 @@ function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
     : { ...answer, problem }
 }
 
-/** What is known of the channel and its account where HubSpot refuses a status. */
+/** What is known of the channel and its account where HubSpot rejects a status. */
 async function whenRejected(
   { channelAccounts, rateLimit, telemetry }: TellDeps,
   answer: UpdateAnswer,

@@ -57,7 +57,7 @@ export function tokenEndpointAsSource(options: {
 
   return {
     name: 'The token endpoint',
-    mendedBy: 'the token endpoint knows it',
+    restoredBy: 'the token endpoint knows it',
     refreshesByToken: false,
     renew({ portalId, refused }) {
       const body = JSON.stringify({ portalId, ...(refused && { refused }) } satisfies z.infer<typeof TokenRequest>)

@@ -6,7 +6,7 @@ export type TokenSource = {
   /** Its name in sentences. */
   name: string
   /** What gives access to a portal that lost it, as the rest of a sentence: `until …`. */
-  mendedBy: string
+  restoredBy: string
   /** Whether a portal's refresh token has to be kept here. */
   refreshesByToken: boolean
   /** Another access token of a portal. `refused`: HubSpot has just refused the last one. */
@@ -22,7 +22,7 @@ export const hubSpotAsSource = ({
   appSecret: ReadAppSecret
 }): TokenSource => ({
   name: 'HubSpot',
-  mendedBy: 'the app is reinstalled',
+  restoredBy: 'the app is reinstalled',
   refreshesByToken: true,
   renew: ({ refreshToken = '' }) => askAsApp(appSecret, (app) => oauth.refresh(app, refreshToken)),
 })

@@ -28,7 +28,7 @@ const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
 const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
 const refusalsForgottenAfter = 3_600_000
 const maxRefreshPause = 150_000
-// The app's own credentials may be put right at any moment.
+// The app's own credentials may be corrected at any moment.
 const appRetry = 60_000
 
 /** Tokens in the portals table, refreshed by one Lambda at a time, ahead of their end. */
@@ -122,7 +122,7 @@ export function createTokens(options: {
     const { isMarked, askAgainAt } = await markPortal(portal, problem, pause)
     if (kind !== 'revoked') telemetry?.count('AccessDenied')
     else if (isMarked && isRevoked) {
-      telemetry?.error(`Portal revoked: its messages wait until ${source.mendedBy}`, { portalId, problem })
+      telemetry?.error(`Portal revoked: its messages wait until ${source.restoredBy}`, { portalId, problem })
       telemetry?.count('PortalsRevoked')
     }
     throw stillNoAccess(portalId, { problem, askAgainAt })

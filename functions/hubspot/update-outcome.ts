@@ -4,7 +4,7 @@ import type { RetryAfter } from '../platform/retry.ts'
 import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
 
 /**
- * What an update remembers of its attempts, and takes along while it waits: since when HubSpot refuses it, how often it did,
+ * What an update remembers of its attempts, and takes along while it waits: since when HubSpot rejects it, how often it did,
  * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
  */
 export const Attempts = z.object({
@@ -20,7 +20,7 @@ export type Attempts = z.infer<typeof Attempts>
 export type UpdateOutcome =
   /** HubSpot was told. `holds` says what it holds instead, where that is still something else when it is told again. */
   | { kind: 'told'; holds?: string | undefined }
-  /** HubSpot will not take this word, and keeps the one that it was told before. */
+  /** HubSpot does not accept this word, and keeps the one that it was told before. */
   | { kind: 'correction rejected'; problem: string }
   /** The same again at once, with less of a reason. */
   | { kind: 'reword'; problem: string; attempts: Attempts }
@@ -47,14 +47,14 @@ export type Asked = {
   toldBefore: Word | undefined
   word: Word
   errorMessage: string | undefined
-  /** How long ago the message came into being, as far as is known, in milliseconds. */
+  /** How long ago the message was created, as far as is known, in milliseconds. */
   age: number
   /** Whether the channel account of the message was disconnected in HubSpot. */
   isPurged: boolean
-  /** Whether HubSpot refuses message after message of the channel in this way. */
+  /** Whether HubSpot rejects message after message of the channel in this way. */
   isSystematic: boolean
   attempts: Attempts
-  /** Over how long the same refusal makes it final, in seconds: five minutes, unless somebody only tries that out. */
+  /** Over how long the same rejection makes it final, in seconds: five minutes, unless somebody only tries that out. */
   rejectedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
@@ -127,14 +127,14 @@ const notThere = new Set([403, 404, 409])
 /** Whether HubSpot may say by its refusal that it does not have the message. */
 export const isNotThere = ({ status }: { status: number }) => notThere.has(status)
 
-/** Whether HubSpot may say so because the message was born only just now. */
+/** Whether HubSpot may say so because the message was created only just now. */
 export const isYetToAppear = (answer: { status: number }, age: number) => isNotThere(answer) && age < fiveMinutes
 
 type Rejection = Extract<UpdateAnswer, { kind: 'rejected' }>
 
 /**
  * Nothing says what a rejection by this endpoint means, so one is no verdict: final is what is answered alike four times, over
- * at least five minutes. Where message after message is rejected so, two times are enough, lest that uses up the portal's limit.
+ * at least five minutes. Where message after message is rejected so, two times are enough, to spare the portal's limit.
  */
 function afterRejection({ problem, status, alike }: Rejection, asked: Asked): UpdateOutcome {
   const { now, attempts, isSystematic, rejectedForSeconds = fiveMinutes / 1000 } = asked
@@ -171,9 +171,9 @@ function afterRejection({ problem, status, alike }: Rejection, asked: Asked): Up
 }
 
 const fiveMinutes = 300_000
-// A job that lay elsewhere since its last refusal (a portal without access, the dead letters) starts over.
+// A job that was elsewhere since its last rejection (a portal without access, the dead letters) starts over.
 const forgottenAfter = 3_600_000
-// Seconds after the first refusal.
+// Seconds after the first rejection.
 const steps = [5, 30, 120, 300]
 
 function nextAfterRejection(
@@ -184,7 +184,7 @@ function nextAfterRejection(
   const soonest = now + 5 * second
   const end = since + 300 * second
   if (isSystematic) return Math.max(end, soonest)
-  // A message that was just born may be there any moment.
+  // A message that was just created may appear any moment.
   if (isYoung) return Math.min(Math.max(end, soonest), now + Math.min(60_000, 1000 * 2 ** times) * (0.5 + random() / 2))
   const step = steps[times - 1]
   if (step === undefined) return now + 300 * second

@@ -2,7 +2,7 @@ import * as z from 'zod'
 
 /**
  * The version of the bodies on the queues. Raise it when older code could not read them, or would lose by it: such bodies
- * stay queued for newer code. Those of the version before are read, too. What else a release has to heed: docs/upgrades.md.
+ * stay queued for newer code. Those of the version before are read, too. What else a release must observe: docs/upgrades.md.
  */
 export const version = 1
 

@@ -80,7 +80,7 @@ export type ChannelAccountChanged = z.infer<typeof ChannelAccountChanged>
 
 /**
  * What a provider posted beside receipts, on its way to the account's own endpoint for it. The endpoint is not in here: it is
- * looked up at each attempt, so that one that was put right serves what waits.
+ * looked up at each attempt, so that waiting jobs go to a corrected one.
  */
 export const HandOnJob = z.object({
   v: Version,

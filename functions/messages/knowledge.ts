@@ -12,13 +12,13 @@ export function raiseKnown(item: LedgerItem, update: StatusUpdate): LedgerItem |
   const { known, reason, code } = item
   const all =
     item.parts ?? Array.from({ length: item.plan?.of ?? part!.of }, (): Knowledge => ({ known, reason, code }))
-  // A word about a send that nobody planned is a word all the same.
+  // An update about a send that nobody planned still counts.
   const unplanned = Math.max(0, (part?.of ?? 0) - all.length)
   const before = [...all, ...Array.from({ length: unplanned }, (): Knowledge => ({}))]
   const parts = before.map((of, index) =>
     (!part || part.index === index) && isAbove(update.status, of.known) ? { ...of, ...knownBy(update, of) } : of,
   )
-  // What was known of all reads otherwise once the number of parts is known, whether or not any of them rises.
+  // What was known of the whole reads differently once the number of parts is known, whether or not any of them rises.
   const isNews = !item.parts || unplanned > 0 || parts.some((of, index) => of !== before[index])
   return isNews ? { ...item, parts, ...knownOfAll(parts, item.plan?.names) } : undefined
 }

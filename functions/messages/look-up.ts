@@ -28,7 +28,7 @@ export async function lookUp(
     const said = await ask(part)
     if (!said || said.outcome === 'in doubt') continue
     const outcome = sanitised(said)
-    // Told first: once it is recorded, nobody asks for it or tells it any more.
+    // Told first: once it is recorded, nobody asks for it or tells it again.
     await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()
     await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))

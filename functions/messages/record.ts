@@ -56,7 +56,7 @@ const Knowledge = z.object({
 })
 export type Knowledge = z.infer<typeof Knowledge>
 
-/** All that is kept of one message: no text, no addresses. */
+/** All that is kept of a message: no text, no addresses. */
 export const LedgerItem = z.object({
   pk: z.string(),
   version: z.number(),

@@ -26,10 +26,9 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     told(
       { update, item }: Required<Subject>,
       { word: statusType, errorMessage: reason }: StatusToTell,
-      holds?: string,
+      { createdAt, holds }: { createdAt: number | undefined; holds: string | undefined },
     ) {
-      const { createdAt = update.messageCreatedAt } = item
-      const timeToTruth = createdAt === undefined ? undefined : now() - Date.parse(createdAt)
+      const timeToTruth = createdAt === undefined ? undefined : now() - createdAt
       // The relay's own verdict is queued long before it counts.
       const isVerdict = update.status === 'unconfirmed' || update.onSilence
       const tellingDelay = isVerdict ? undefined : now() - Date.parse(update.occurredAt)

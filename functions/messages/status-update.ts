@@ -16,7 +16,7 @@ const Part = z
 // The first moment of somebody's calendar, which programs write for "none", is no time.
 const Time = z.iso.datetime({ offset: true }).refine(isLikelyTime, 'no time in this century')
 
-/** Without these nobody knows what is said of which message: they are never guessed. */
+/** Without these, what is said of which message is unknown: they are never guessed. */
 const Needed = {
   v: Version,
   /** Whoever sends statuses may leave it out. */

@@ -73,5 +73,5 @@ function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): Attem
 
 const mayHaveTold = ({ progress }: TellRun) => (progress.mayHaveTold ?? []).slice(-3)
 
-// Milliseconds. A receipt may overtake the announcement of its message, by as much as SQS delays the one or the other.
+// Milliseconds. A receipt may overtake the announcement of its message, by as much as SQS delays either.
 const timeToAnnounce = 15_000

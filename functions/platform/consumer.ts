@@ -48,7 +48,7 @@ export type Run<Progress extends object = object> = {
   id: string
   /** When the job was first sent, in milliseconds since 1970. */
   since: number
-  /** What the job took along from its last run, and takes along if it has to wait now. */
+  /** What the job's last run left, and what it carries if it has to wait now. */
   progress: Progress
   /** Which copy of the job it was given; the one that is sent next counts on from it, or from a later one that it heard of. */
   copy?: Copy | undefined

@@ -14,7 +14,7 @@ export const nextCopy = (copy: Copy | undefined): Copy => ({
 })
 
 /**
- * What a job that has to wait takes along: how often it was attempted, since when, how much of that time it only waited for
+ * What a job that has to wait carries: how often it was attempted, since when, how much of that time it only waited for
  * its turn, until when (milliseconds since 1970), and what its last run left to the next.
  */
 const Waiting = z.object({
@@ -47,7 +47,7 @@ export type Envelope = {
   waiting?: Waiting | undefined
   /** Why it lay among the dead letters: redriven, it is attempted again. */
   deadLetter?: DeadLetter['deadLetter'] | undefined
-  /** What it takes along from its last run, waiting or redriven. */
+  /** What its last run left, whether it waited or was redriven. */
   progress: object
   copy?: Copy | undefined
 }

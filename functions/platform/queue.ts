@@ -31,13 +31,13 @@ export async function touchQueue(client: SQSClient, url: string) {
   await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: '' }))
 }
 
-/** Thrown for a job that would not fit into an SQS message (1 MiB) even when gzipped, with what it may have to take along. */
+/** Thrown for a job that would not fit into an SQS message (1 MiB) even when gzipped, with what it may have to carry. */
 export class TooLargeForQueue extends Error {
   override name = 'TooLargeForQueue'
 }
 
 const maxBodyBytes = 1024 * 1024
-// What a job takes along when it waits, or ends among the dead letters.
+// What a job carries while it waits, or among the dead letters.
 const envelopeBytes = 16 * 1024
 const gzipAboveBytes = 128 * 1024
 const maxInflatedBytes = 16 * 1024 * 1024

@@ -5,7 +5,7 @@ import { PermanentError } from './retry.ts'
 
 type Requeuer = Pick<Consumer<unknown, object>, 'queue' | 'tenantOf' | 'about' | 'telemetry' | 'now'>
 
-/** Sends a job again, as its next copy, with what it takes along. */
+/** Sends a job again, as its next copy, with what it carries. */
 export async function sendAgain({ queue, tenantOf, now }: Requeuer, { body, run }: Parcel, waiting: Waiting) {
   const copy = nextCopy((run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) ? run.heardOf : run.copy)
   await queue.send(

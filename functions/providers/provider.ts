@@ -143,6 +143,6 @@ type SentOn = z.infer<typeof SentOn>
 /** The setting `sentOn` of an account: what a provider cannot know cannot be chosen. */
 export function sentOn(truth: Truth, usual: SentOn) {
   const possible = SentOn.options.filter((moment) => moment === 'accepted' || truth[moment])
-  const sentence = `this provider does not tell that, only ${possible.join(', ')} can be chosen`
+  const sentence = `this provider does not report that, only ${possible.join(', ')} can be chosen`
   return SentOn.refine((moment) => possible.includes(moment), sentence).default(usual)
 }

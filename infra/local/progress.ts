@@ -6,7 +6,7 @@ export function showProgress(doing: string, print: (line: string) => void) {
   print(`${doing} …`)
   const saying = setInterval(() => {
     const seconds = Math.round((Date.now() - startedAt) / 1000)
-    print(`… still at it after ${seconds} s${inWords(slowness())}.`)
+    print(`… still working after ${seconds} s${inWords(slowness())}.`)
   }, 5000).unref()
   return () => clearInterval(saying)
 }

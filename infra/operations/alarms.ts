@@ -105,14 +105,14 @@ function ofEvents({ events }: Watched): Rule[] {
   return [
     {
       name: 'Events are late',
-      says: 'What happens is published more than ten minutes late. Your own systems do not hear of it; statuses are not held up. See within a day why the bus takes nothing.',
+      says: 'What happens is published more than ten minutes late. Your own systems do not hear of it; statuses are not held up. Find out within a day why the bus does not accept them.',
       metric: events.publisher.metric('IteratorAge', { ...minutes(1), statistic: 'Maximum' }),
       atLeast: 600_000,
       periods: 5,
     },
     {
       name: 'Events given up',
-      says: 'Events could not be published for 23 hours, and are not tried any more. Your own systems will not hear of them. Mend what keeps the bus from taking them, and compare with the ledger.',
+      says: 'Events could not be published for 23 hours, and are no longer retried. Your own systems will not hear of them. Fix what keeps the bus from accepting them, and compare with the ledger.',
       metric: arrivalsIn(events.deadLetters),
       atLeast: 1,
       within: 15,
@@ -232,14 +232,14 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     },
     {
       name: 'Access tokens cannot be refreshed',
-      says: 'No access token came for a quarter of an hour: HubSpot, or your own token endpoint, gives no answer that helps. Status updates wait, for a day at most. See who does not answer.',
+      says: 'No access token came for a quarter of an hour: HubSpot, or your own token endpoint, gives no usable answer. Status updates wait, for a day at most. Find out which one does not answer.',
       metric: own('TokenRefreshesFailed'),
       atLeast: 1,
       periods: 3,
     },
     {
       name: 'HubSpot rejects every status of a channel',
-      says: 'HubSpot rejects the status of message after message of a channel in the same way. Agents see SENT, whatever became of the messages, and new status updates are tried only twice. See what HubSpot says.',
+      says: 'HubSpot rejects the status of message after message of a channel in the same way. Agents see SENT, whatever became of the messages, and new status updates are tried only twice. Read what HubSpot says.',
       metric: own('SystematicRejections'),
       atLeast: 1,
     },

@@ -145,7 +145,7 @@ test('what a provider cannot know is refused by its name: when a secret is set, 
   const telegram = { provider: 'telegram', botToken: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw' }
   const file = join(folder, 'telegram.json')
   await writeFile(file, JSON.stringify({ ...telegram, sentOn: 'delivered' }))
-  const sentence = 'sentOn: this provider does not tell that, only accepted can be chosen'
+  const sentence = 'sentOn: this provider does not report that, only accepted can be chosen'
 
   const set = await relay(['secret', 'set', 'channel', '4000000005', '--file', file])
   await putCredentials(local.stack, '4000000005', { ...telegram, sentOn: 'sent' })

@@ -65,7 +65,8 @@ function inWords(answer: UpdateAnswer, outcome: UpdateOutcome) {
   switch (outcome.kind) {
     case 'retry':
       if (outcome.notBefore === undefined) return 'again, after a back-off that grows'
-      if (answer.kind === 'in doubt') return `again after ${seconds(outcome)}, when HubSpot cannot be at it any more`
+      if (answer.kind === 'in doubt')
+        return `again after ${seconds(outcome)}, when HubSpot can no longer be processing it`
       return outcome.notBefore - now < 5000
         ? 'again within seconds, ever less often'
         : `again after ${seconds(outcome)}`

@@ -10,7 +10,7 @@ export const truth: Truth = {
   read: false,
   failed: false,
   sentMeans:
-    'LINE has taken the message. It never reaches a customer who has blocked the account, and LINE does not tell.',
+    'LINE has taken the message. It never reaches a customer who has blocked the account, and LINE does not say so.',
 }
 
 /** The secret of a channel whose messages a LINE Official Account sends. */

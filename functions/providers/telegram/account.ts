@@ -9,7 +9,7 @@ export const truth: Truth = {
   delivered: false,
   read: false,
   failed: false,
-  sentMeans: 'Telegram has put the message into the chat. Whether anybody saw it, Telegram does not tell.',
+  sentMeans: 'Telegram has put the message into the chat. Whether anybody saw it, Telegram does not say.',
 }
 
 /** The secret of a channel whose messages a Telegram bot sends. */

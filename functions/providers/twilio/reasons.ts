@@ -75,7 +75,7 @@ export const catalogue: Catalogue = {
   30005: 'The number is unknown or no longer in use. Check it with the customer',
   30006: 'This is a landline, or a carrier that takes no messages. Ask for a mobile number, or call',
   30007: 'The carrier took the message for spam and stopped it. Other words may help, above all without links',
-  30008: "The message failed at the customer's carrier, for a reason that it does not tell. Try again, or call",
+  30008: "The message failed at the customer's carrier, for a reason that it does not give. Try again, or call",
   30010: 'The message would have cost more than the limit that the team set',
   30017: "The customer's carrier is overloaded. Try again later",
   30020: 'Twilio failed to schedule the message. Send it again',

@@ -96,7 +96,7 @@ function partsOf({ text, files }: Fitted, { caption, files: takes }: Capabilitie
   return separate ? [{ text, media: [] }, ...parts] : parts
 }
 
-/** Files by the sends that carry them. One whose size HubSpot does not tell counts as nothing. */
+/** Files by the sends that carry them. One whose size HubSpot does not give counts as nothing. */
 function inSends(files: FormedFile[], { atOnce, together = Number.POSITIVE_INFINITY }: Capabilities['files']) {
   const sends: FormedFile[][] = []
   let bytes = 0

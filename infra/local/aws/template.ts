@@ -39,7 +39,7 @@ export async function synthesize({
   if (!shared) return synthesizeAnew(app, context)
   const folder = join(shared, hash('sha256', JSON.stringify([app, context])).slice(0, 16))
   while (!existsSync(folder)) {
-    // Whoever makes this folder is at it; all others wait.
+    // Whoever made this folder is working; all others wait.
     const isOurs = await mkdir(`${folder}.making`).then(
       () => true,
       () => false,

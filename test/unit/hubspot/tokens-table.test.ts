@@ -31,7 +31,7 @@ async function askFor({ left, life, leased, paused, problem }: Kept, { refused =
     table,
     source: {
       name: 'HubSpot',
-      mendedBy: 'the app is reinstalled',
+      restoredBy: 'the app is reinstalled',
       refreshesByToken: true,
       renew: async () => ({
         kind: 'tokens',
