@@ -3,7 +3,7 @@ import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
 import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
 import { type ChannelAccounts, circuitOf } from './messages/channel-accounts.ts'
-import { noteGivenUp, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
+import { noteGivenUp, tellOutcomes, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
 import { Delivery, type DeliveryJob } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
@@ -11,7 +11,7 @@ import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
 import { namesOf } from './messages/part-names.ts'
 import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
-import { changeAsDelivery, recordUnrecorded, SendProgress, sendOnce } from './messages/send-once.ts'
+import { changeAsDelivery, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import type { CircuitBreaker } from './platform/circuit-breaker.ts'
 import { consume } from './platform/consume.ts'
@@ -104,6 +104,7 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
     if (error instanceof AccountError) {
       telemetry.warn('The provider does not accept the account', { ...about(message), reason: redact(error.message) })
       telemetry.count('AccountErrors')
+      await tellOutcomes(deps, message, run).catch(() => {})
     }
     const isToBeTried = error instanceof RetryableError && !(error instanceof Deferred)
     if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
@@ -116,16 +117,15 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
   }
 }
 
-/** Waits for the message's turn, plans its sends, makes them one by one, and asks later what became of those in doubt. */
+/** Waits for those that the agent sent earlier, plans the sends, makes them one by one, and asks later what became of those in doubt. */
 async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
-  // Before its first send, a message lets those go first that the agent sent earlier in the same thread.
+  await tellUnrecorded(deps, job, run, { record: true })
   const isFirst = run.progress.queued === undefined && job.conversationsThreadId !== undefined
   if (deps.threads && isFirst) await waitForTurn(deps.threads, job, run.progress, deps.now())
   const found = await deps.accounts.find(job)
   if (!found) throw new AccountError('No messaging account is set up for this channel', { detail: 'no secret' })
   const sends = planSends(job, found, deps)
   run.progress.provider = found.provider
-  await recordUnrecorded(deps, job, run)
   const made = await makeOneByOne(deps, job, { sends, found }, run)
   if ('planChanged' in made) return tellPlanChanged(deps, job, made.planChanged, run)
   if ('outcomes' in made) await lookUpDoubts(deps, job, { sends, found, outcomes: made.outcomes }, run)

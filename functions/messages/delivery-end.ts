@@ -15,19 +15,26 @@ type DeliveryRun = Run<SendProgress & OutcomeProgress>
  * Tells what came of the sends of a message that may end here, and of those of which nothing is known, `why` they are not made.
  * Without that, the job is attempted once more: a verdict counts when that has surely come to an end.
  */
-export async function tellWhatIsKnown({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
-  const item = await ledger.read(job)
-  const { unrecorded } = run.progress
-  const known = outcomesOf(item)
-  if (unrecorded) known[unrecorded.part.index] ??= unrecorded.outcome
-  const of = unrecorded?.part.of ?? item.plan?.of ?? 1
-  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
-  const next = known.length
+export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
+  const { outcomes } = deps
+  const { item, of, next } = await tellOutcomes(deps, job, run)
   for (let index = next; index < of; index++) {
     const reason = index === next && isInDoubt(item, run) ? unconfirmedReason : why
     const countsAfter = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
     await outcomes.queueVerdict(job, { index, of }, reason, countsAfter)
   }
+}
+
+/** Tells what came of a message's sends so far, in their order. Answers which is the next, and of how many. */
+export async function tellOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun) {
+  const item = await ledger.read(job)
+  const { unrecorded } = run.progress
+  const known = [...outcomesOf(item)]
+  const isNews = unrecorded && (known[unrecorded.part.index]?.outcome ?? 'in doubt') === 'in doubt'
+  if (isNews) known[unrecorded.part.index] = unrecorded.outcome
+  const of = unrecorded?.part.of ?? item.plan?.of ?? 1
+  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  return { item, of, next: known.length }
 }
 
 /** Notes that a message's delivery is given up. What only others want to know keeps no job from ending. */

@@ -316,6 +316,74 @@ describe('what came of the send', () => {
   })
 })
 
+describe('what came of a send is told soon, whatever the next attempt meets', () => {
+  const aws = () => Object.assign(new Error('timeout'), { name: 'TimeoutError', $metadata: {} })
+
+  test('where the ledger did not take it, and the account is gone by then', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() === 1 && world.accounts.found) throw aws()
+      return put(item)
+    }
+    await deliver()
+    await world.step(1)
+    expect(sends()).toBe(1)
+    world.accounts.found = false
+    world.pass(60)
+    await world.step()
+    await world.step()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('where the ledger took it, its status could not be queued, and the account is gone by then', async () => {
+    const { send } = world.statusUpdates
+    world.statusUpdates.send = async () => {
+      throw aws()
+    }
+    await deliver()
+    await world.step(1)
+    expect(sends()).toBe(1)
+    world.statusUpdates.send = send
+    world.accounts.found = false
+    world.pass(60)
+    await world.step()
+    await world.step()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('where another copy took it for lost meanwhile, and the ledger takes no more', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    let isDown = false
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (isDown) throw aws()
+      return put(item)
+    }
+    world.provider.send = async () => {
+      isDown = true
+      return { outcome: 'sent', status: 'read' }
+    }
+    await deliver()
+    await world.step(1)
+    isDown = false
+    world.pass(300)
+    // HubSpot posted it twice; this one knows nothing of the answer.
+    const [knowing] = world.deliveries.messages.splice(0)
+    await deliver()
+    await world.step(1)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ send: { result: { outcome: 'in doubt' } } })
+    isDown = true
+    world.deliveries.messages.push(knowing!)
+    world.pass(86_400)
+    await world.step()
+    isDown = false
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'READ' })
+  })
+})
+
 describe('each customer receives a message at most once', () => {
   test('a webhook that came twice is sent once, also within one batch', async () => {
     await deliver()
