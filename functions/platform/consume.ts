@@ -128,7 +128,9 @@ async function sendLater<Job, Progress extends object>(
   const { since, progress } = parcel.run
   const onlyItsTurn = error instanceof Deferred
   const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
-  if (!onlyItsTurn && now() > giveUpAt) return deadLetterJob(consumer, parcel, job, { error, kind: 'too late' })
+  const turnEndsAt = since + longestTurn + giveUpAfterSeconds * 1000
+  if (now() > (onlyItsTurn ? turnEndsAt : giveUpAt))
+    return deadLetterJob(consumer, parcel, job, { error, kind: 'too late' })
   const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
   const { retryAftersInARow = 0 } = parcel
   const next = nextTry(error, { attempt, retryAftersInARow, end: giveUpAt, now: now(), random })
@@ -150,6 +152,9 @@ async function sendLater<Job, Progress extends object>(
   if (isWorthANote && job !== undefined)
     await consumer.noteWait?.(job, parcel.run, { reason: error.message, until }).catch(() => {})
 }
+
+// In milliseconds. Waiting for one's turn is no attempt, and ends all the same.
+const longestTurn = 7 * 86_400_000
 
 /** How many attempts in a row the other side has answered with a time by now; waiting for one's turn is no attempt. */
 function countRetryAfters(error: RetryableError, before: number) {

@@ -2,7 +2,7 @@ import type { Consumer, Parcel } from './consumer.ts'
 import { deadLetter } from './envelope.ts'
 import { redact } from './redact.ts'
 import { sendAgain } from './requeue.ts'
-import { backoff, RetryableError } from './retry.ts'
+import { backoff, Deferred, RetryableError } from './retry.ts'
 
 /** Why a job ends among the dead letters. */
 export type Ending = 'unreadable' | 'permanent' | 'too late'
@@ -19,7 +19,8 @@ export async function deadLetterJob<Job, Progress extends object>(
   const { attempt, waitedMilliseconds, run } = parcel
   try {
     if (job !== undefined) await consumer.beforeEnding?.(job, run, error)
-    const inFull = kind === 'too late' ? `Given up after ${inWords(giveUpAfterSeconds)}: ${reason}` : reason
+    const after = error instanceof Deferred ? (now() - run.since) / 1000 : giveUpAfterSeconds
+    const inFull = kind === 'too late' ? `Given up after ${inWords(after)}: ${reason}` : reason
     await sendToDeadLetters(consumer, parcel, inFull, kind)
   } catch (failure) {
     if (!(failure instanceof RetryableError) && !isAwsError(failure)) throw failure
