@@ -67,7 +67,7 @@ export function createHandler(deps: Deps) {
 
   async function finishInstall(event: HttpEvent): Promise<HttpAnswer> {
     const { state = '', code = '', error } = event.queryStringParameters ?? {}
-    if (error !== undefined)
+    if (error)
       return failInstall(error === 'access_denied' ? 'denied' : 'refused by HubSpot', { error: safeCode(error) })
     // HubSpot can begin an installation as well, and then knows nothing of our state.
     if (state === '') return failInstall('begun elsewhere')

@@ -63,6 +63,9 @@ const Message = z.object({
   ]),
 })
 
+// What may be a message without a status: no error, and no list of any.
+const Unspecific = z.object({ category: z.undefined().optional(), errors: z.array(z.never()).optional() })
+
 /** What a message, as HubSpot answers with it, holds; undefined where it does not say. What is no message holds nothing. */
 function heldIn(response: HttpResponse): HeldStatus | undefined {
   const { json, text } = response
@@ -72,8 +75,7 @@ function heldIn(response: HttpResponse): HeldStatus | undefined {
     return { word, errorMessage: data.status.failureDetails?.errorMessage }
   }
   if (json === undefined && text.trim() === '') return undefined
-  const isDocument = typeof json === 'object' && json !== null && !Array.isArray(json)
-  return isDocument && problemIn(response).category === undefined ? undefined : { word: 'no message' }
+  return Unspecific.safeParse(json).success ? undefined : { word: 'no message' }
 }
 
 // Every field is optional in practice, whatever the specification says; one of another type counts as missing.

@@ -18,7 +18,7 @@ export const repairable = [
 
 /**
  * A status update with what is needed as it is usually written: ids that are whole numbers as texts, a status in small
- * letters, and null for what may be absent left out.
+ * letters, and what says nothing left out: null for what may be absent, the only one of one part.
  */
 export function inUsualForm(update: unknown) {
   if (typeof update !== 'object' || update === null || Array.isArray(update)) return update
@@ -26,6 +26,8 @@ export function inUsualForm(update: unknown) {
   for (const name of optional) if (fields[name] === null) delete fields[name]
   for (const name of ids) fields[name] = wholeNumber(fields[name]) ?? fields[name]
   if (typeof fields['status'] === 'string') fields['status'] = fields['status'].trim().toLowerCase()
+  const part: unknown = fields['part']
+  if (typeof part === 'object' && part !== null && 'of' in part && part.of === 1) delete fields['part']
   // Only the relay itself has a reason to set it.
   if (fields['onSilence'] !== true) delete fields['onSilence']
   return fields

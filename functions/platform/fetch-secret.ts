@@ -49,7 +49,14 @@ function whyUnreadable(error: unknown) {
     $fault?: string
   }
   const status = $metadata?.httpStatusCode
-  if (error.cause instanceof NoAnswer || (status ?? 0) >= 500 || status === 429 || $fault === 'server') return 'down'
+  if (
+    error.cause instanceof NoAnswer ||
+    (status ?? 0) >= 500 ||
+    status === 429 ||
+    status === 408 ||
+    $fault === 'server'
+  )
+    return 'down'
   if (/Throttl|ThroughputExceeded|TooMany|LimitExceeded|InProgress|SlowDown|Timeout|Abort|Network/i.test(name))
     return 'down'
   if (

@@ -201,6 +201,12 @@ describe('no portal is kept, and a page that the manual explains says why, where
     expect([...world.table.items.keys()]).toEqual([])
   })
 
+  test('but an error that is empty is none', async () => {
+    const { state, cookie } = await world.begin()
+
+    expect(await world.callback(`?error=&state=${state}&code=code-1`, cookie)).toMatchObject({ statusCode: 200 })
+  })
+
   test('HubSpot sends no code', async () => {
     const { state, cookie } = await world.begin()
 

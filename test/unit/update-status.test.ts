@@ -35,6 +35,8 @@ describe('a reason in another form', () => {
     ['that is blank', ' \n\u0000\t ', 'The message could not be delivered'],
     ['that is missing', undefined, 'The message could not be delivered'],
     ['that is no text', { code: 7 }, 'The message could not be delivered'],
+    ['of which nothing can be seen', '\u200b\u2060\u00ad', 'The message could not be delivered'],
+    ['of fillers alone', '\u3164 \u115f', 'The message could not be delivered'],
   ])('%s is told all the same', async (_, reason, errorMessage) => {
     await send('failed', { reason, occurredAt: 'yesterday', traceId: 7 })
     await world.rest()
@@ -175,6 +177,7 @@ describe('what nobody can mistake is read, however it is written', () => {
     ['a silence in a text', written({ silenceMeans: 'yes' }), 'm'],
     ['a status in capitals', written({ status: 'FAILED' }), 'm'],
     ['a status with a space', written({ status: 'Failed ' }), 'm'],
+    ['the only part of one', written({ part: { index: 0, of: 1 } }), 'm'],
     ['a byte order mark', `\ufeff${written({})}`, 'm'],
   ])('%s', async (_, body, messageId) => {
     const now = world.now()
@@ -554,6 +557,7 @@ describe("HubSpot's answers", () => {
     ],
     ['a word, but says that it is an error', 'read', { category: 'VALIDATION_ERROR' }, 'holds no message after READ'],
     ['a list', 'read', [], 'holds no message after READ'],
+    ['what failed of several', 'read', { errors: [{ message: 'No such message' }] }, 'holds no message after READ'],
   ] as const)(
     'HubSpot answers that it holds %s: told once more after a pause, then kept as what it holds',
     async (_, status, json, holds) => {
@@ -1421,6 +1425,24 @@ describe('waiting for a slot', () => {
 
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('but comes to an end: after a week of 429, and the time of any job, it is a dead letter', async () => {
+    world = createWorld({ giveUpAfterSeconds: 3600 })
+    world.hubspot.answer = async () => ({ status: 429 })
+    const start = world.now()
+    await send('failed', { reason: 'No such number' })
+    for (let days = 0; days < 9; days += 1 / 48) {
+      await world.step()
+      world.pass(1800)
+      if (world.now() - start < 7 * 86_400_000) expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+    }
+
+    expect(world.statusUpdates.messages).toEqual([])
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringMatching(/^Given up after \d{3}(\.\d)? hours: HubSpot answers/) } },
+    ])
+    expect(item()).toMatchObject({ known: 'failed', marks: [expect.anything()] })
   })
 
   test('a slot that was kept serves one PATCH, whatever comes of it', async () => {
