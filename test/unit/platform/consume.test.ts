@@ -117,11 +117,24 @@ describe('a job that waits', () => {
 
   test('for its turn makes no attempt, and its wait does not count', async () => {
     relay.work = () => Promise.reject(new Deferred('not yet', relay.now() + 7000))
+    const waitedMilliseconds = 6 * 86_400_000
+    const since = relay.now() - waitedMilliseconds
     const { anew } = await relay.run({
-      waiting: { attempt: 3, since: 0, waitedMilliseconds: relay.now(), retryAftersInARow: 2, notBefore: relay.now() },
+      waiting: { attempt: 3, since, waitedMilliseconds, retryAftersInARow: 2, notBefore: relay.now() },
     })
 
-    expect(anew).toMatchObject([{ attempt: 3, retryAftersInARow: 2, waitedMilliseconds: relay.now() + 7000 }])
+    expect(anew).toMatchObject([{ attempt: 3, retryAftersInARow: 2, waitedMilliseconds: waitedMilliseconds + 7000 }])
+  })
+
+  test.each([
+    ['a week and the time of any job', 7 * 86_400_000 + 900_000, 0],
+    ['a millisecond more', 7 * 86_400_000 + 900_001, 1],
+  ])('for its turn ends as well: %s', async (_, ago, letters) => {
+    relay.work = () => Promise.reject(new Deferred('not yet', relay.now() + 7000))
+    const since = relay.now() - ago
+    await relay.run({ waiting: { attempt: 3, since, waitedMilliseconds: ago, notBefore: relay.now() } })
+
+    expect(relay.deadLetters.messages).toHaveLength(letters)
   })
 
   test('says how long it has waited, in seconds', async () => {
