@@ -11,7 +11,7 @@ export type Monitoring = {
   subscribers(topicArn: string): Promise<{ confirmed: number; pending: string[] }>
   /** How many functions the account runs at once, in all and beside reserved ones, and how many each queue may take. */
   concurrency(): Promise<{ limit: number; unreserved: number; ofQueues: number[] }>
-  /** The log groups of the stack. */
+  /** The relay's log groups. */
   logGroups(): Promise<string[]>
   /** How much one of a function's metrics came to since a time, in milliseconds since 1970; `by` are its other dimensions. */
   sumSince(functionName: string, metric: string, since: number, by?: Record<string, string>): Promise<number>
@@ -38,16 +38,16 @@ export function createMonitoring(
   }
 
   /** In a stack that others share, by where the relay stands in it. */
-  async function alarmsOfRelay() {
-    const all = await resourcesOf('AWS::CloudWatch::Alarm')
-    const own = all.filter(({ id }) => id.startsWith(alarmIdsBegin(namespace)))
+  async function namesOf(type: keyof typeof ownIds) {
+    const all = await resourcesOf(type)
+    const own = all.filter(({ id }) => isOwn(id, { type, namespace }))
     // Somebody who names the stack's resources otherwise has them all looked at.
     return (own.length > 0 ? own : all).map(({ name }) => name)
   }
 
   return {
     async alarms() {
-      const names = await alarmsOfRelay()
+      const names = await namesOf('AWS::CloudWatch::Alarm')
       const raised: { name: string; says: string }[] = []
       const topics = new Set<string>()
       // So many names are taken at once.
@@ -75,9 +75,9 @@ export function createMonitoring(
     async concurrency() {
       const { AccountLimit } = await lambda.send(new GetAccountSettingsCommand())
       const { ConcurrentExecutions: limit = 0, UnreservedConcurrentExecutions: unreserved = limit } = AccountLimit ?? {}
-      const mappings = await resourcesOf('AWS::Lambda::EventSourceMapping')
+      const mappings = await namesOf('AWS::Lambda::EventSourceMapping')
       const ofQueues = await Promise.all(
-        mappings.map(async ({ name: UUID }) => {
+        mappings.map(async (UUID) => {
           const { ScalingConfig } = await lambda.send(new GetEventSourceMappingCommand({ UUID }))
           return ScalingConfig?.MaximumConcurrency ?? limit
         }),
@@ -85,7 +85,7 @@ export function createMonitoring(
       return { limit, unreserved, ofQueues }
     },
 
-    logGroups: async () => (await resourcesOf('AWS::Logs::LogGroup')).map(({ name }) => name),
+    logGroups: () => namesOf('AWS::Logs::LogGroup'),
 
     async sumSince(functionName, metric, since, by = {}) {
       const { Datapoints = [] } = await cloudWatch.send(
@@ -105,8 +105,16 @@ export function createMonitoring(
   }
 }
 
-/** How the logical ids of a relay's alarms begin: CDK makes them of the path, which the relay's name holds unless it is `Relay`. */
-export function alarmIdsBegin(namespace: string) {
+/** How the logical ids of a relay's parts go on behind its path. Of the ledger's stream one function at once reads a part. */
+const ownIds = {
+  'AWS::CloudWatch::Alarm': /^Alarms/,
+  'AWS::Lambda::EventSourceMapping': /^(Deliveries|StatusUpdates|HandOns)Consumer/,
+  'AWS::Logs::LogGroup': /^([a-z]+|ApiAccess)Logs/,
+}
+
+/** Whether a logical id is of a relay's part: CDK makes them of the path, which the relay's name holds unless it is `Relay`. */
+export function isOwn(id: string, { type, namespace }: { type: keyof typeof ownIds; namespace: string }) {
   const path = namespace.split('/').slice(1).join('') || 'Relay'
-  return `${path.replaceAll(/[^A-Za-z0-9]/g, '')}Alarms`
+  const begin = path.replaceAll(/[^A-Za-z0-9]/g, '')
+  return id.startsWith(begin) && ownIds[type].test(id.slice(begin.length))
 }

@@ -5,7 +5,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import { Construct } from 'constructs'
 import { describe, expect, test } from 'vitest'
-import { alarmIdsBegin } from '../../infra/cli/monitoring.ts'
+import { isOwn } from '../../infra/cli/monitoring.ts'
 import { relaysAmong } from '../../infra/relay/outputs.ts'
 import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, type Resource, resourcesOf } from './relay-template.ts'
@@ -74,12 +74,14 @@ describe('in an app of somebody else', () => {
     const relays = relaysAmong(Template.fromStack(stack).findOutputs('*'))
 
     expect(relays.map(({ MetricsNamespace }) => MetricsNamespace!['Value'])).toEqual(['Theirs/Sms', 'Theirs/WhatsApp'])
-    const alarms = Object.keys(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'))
-    const ofEach = relays.map(({ MetricsNamespace }) =>
-      alarms.filter((id) => id.startsWith(alarmIdsBegin(MetricsNamespace!['Value']))),
-    )
-    expect(ofEach.flat().toSorted()).toEqual(alarms.toSorted())
-    expect(ofEach[0]!.length).toBe(ofEach[1]!.length)
+    for (const type of ['AWS::CloudWatch::Alarm', 'AWS::Logs::LogGroup', 'AWS::Lambda::EventSourceMapping'] as const) {
+      const ids = Object.keys(Template.fromStack(stack).findResources(type))
+      const ofEach = relays.map(({ MetricsNamespace }) =>
+        ids.filter((id) => isOwn(id, { type, namespace: MetricsNamespace!['Value'] })),
+      )
+      expect(ofEach.flat().toSorted()).toEqual(ids.toSorted())
+      expect(ofEach[0]!.length).toBe(ofEach[1]!.length)
+    }
     for (const { CredentialsTableName, WebhookUrl, HubSpotApiVersion } of relays) {
       expect(CredentialsTableName).toBeDefined()
       expect(HubSpotApiVersion!['Value']).toBe('v3')

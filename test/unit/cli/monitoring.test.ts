@@ -51,6 +51,30 @@ test.each([
   expect(await monitoring.alarms()).toMatchObject({ count: 1, raised: [{ says: ownId }] })
 })
 
+test.each(['HubSpotStatusRelay', 'Theirs/Sms'])(
+  'in a stack that others share, so are the log groups and the queues of %s, and what reads a stream takes no room',
+  async (namespace) => {
+    const begin = namespace === 'Theirs/Sms' ? 'Sms' : 'Relay'
+    const part = (type: string, id: string) => ({
+      ...{ ResourceType: `AWS::${type}`, LogicalResourceId: `${id}1A2B3C4D`, PhysicalResourceId: id },
+    })
+    const { monitoring } = account({
+      namespace,
+      resources: [
+        [`${begin}hubspotwebhookLogs`, `${begin}ApiAccessLogs`, 'WhatsApphubspotwebhookLogs', 'ShopLogs'].map((id) =>
+          part('Logs::LogGroup', id),
+        ),
+        [`${begin}DeliveriesConsumer`, `${begin}EventsStream`, 'WhatsAppDeliveriesConsumer', 'ShopOrders'].map((id) =>
+          part('Lambda::EventSourceMapping', id),
+        ),
+      ],
+    })
+
+    expect(await monitoring.logGroups()).toEqual([`${begin}hubspotwebhookLogs`, `${begin}ApiAccessLogs`])
+    expect(await monitoring.concurrency()).toMatchObject({ ofQueues: [10] })
+  },
+)
+
 test('a raised alarm is a finding, with what the alarm says to do', async () => {
   const resources = [[{ ResourceType: 'AWS::CloudWatch::Alarm', PhysicalResourceId: 'Relay-a' }]]
   const alarm = { AlarmName: 'Relay-a', AlarmDescription: 'Look here.', AlarmActions: [topic] }
