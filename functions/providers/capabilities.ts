@@ -6,7 +6,7 @@ export type Capabilities = {
   text: Limit
   /** A text that goes with a file, and the forms in which files take one. */
   caption?: Limit & { under: readonly string[] }
-  quickReplies?: { max: number; label: Limit; value?: Limit; links: readonly string[]; source: Source }
+  quickReplies?: { max: number; label: Limit; value?: Limit; link?: Limit; links: readonly string[]; source: Source }
   files: Files
   /** What names a customer, and how it stands in a request. */
   recipients: { what: string; given: string; written: string; source: Source }[]
@@ -98,9 +98,10 @@ export function whatItCannotCarry(
   { text, files, quickReplies, cannot }: Fitted,
   { text: limit, quickReplies: takes }: Capabilities,
 ) {
-  const { max = 0, label, value, links = [] } = takes ?? {}
+  const { max = 0, label, value, link, links = [] } = takes ?? {}
   const tooLong = label && quickReplies.some((reply) => !isWithin(reply.label, label))
   const valueTooLong = value && quickReplies.some((reply) => reply.type === 'text' && !isWithin(reply.value, value))
+  const linkTooLong = link && quickReplies.some((reply) => reply.type === 'url' && !isWithin(reply.value, link))
   const strays = takes && quickReplies.find((reply) => reply.type === 'url' && !leadsBy(reply, links))
   const reasons = [
     text === '' && files.length === 0 && cannot.length === 0 && 'The message is empty.',
@@ -110,6 +111,7 @@ export function whatItCannotCarry(
       (max ? `This channel takes up to ${max} quick replies.` : 'This channel takes no quick replies.'),
     tooLong && `This channel takes quick replies of up to ${label.max} characters.`,
     valueTooLong && `This channel takes quick replies that stand for up to ${value.max} characters.`,
+    linkTooLong && `This channel takes quick replies that lead to addresses of up to ${link.max} characters.`,
     strays &&
       (links.length > 0
         ? `The quick reply “${strays.label}” leads to no address that this channel takes (${links.join(', ')}).`

@@ -5,6 +5,7 @@ const reference = 'https://developers.line.biz/en/reference/messaging-api/'
 const counting = { page: 'https://developers.line.biz/en/docs/messaging-api/text-character-count/', read }
 const image = { page: `${reference}#image-message`, read }
 const action = { page: `${reference}#message-action`, read }
+const uriAction = { page: `${reference}#uri-action`, read }
 const quickReply = { page: `${reference}#quick-reply`, read }
 const push = { page: `${reference}#send-push-message`, read }
 
@@ -15,6 +16,7 @@ export const capabilities: Capabilities = {
     max: 13,
     label: { max: 20, counted: 'graphemes', source: action },
     value: { max: 300, counted: 'graphemes', source: action },
+    link: { max: 1000, counted: 'UTF-16 units', source: uriAction },
     links: ['https://', 'http://', 'line://', 'tel:'],
     source: quickReply,
   },

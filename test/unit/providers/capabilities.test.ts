@@ -197,6 +197,13 @@ test.each([
     )
 })
 
+test("LINE's links are counted in full", () => {
+  const link = (length: number) => quickReply('Shop', `https://e.com/${'x'.repeat(length - 14)}`, 'url')
+
+  expect(whatItCannotCarry(content({ quickReplies: [link(1000)] }), line)).toBeUndefined()
+  expect(whatItCannotCarry(content({ quickReplies: [link(1001)] }), line)).toMatch(/addresses of up to 1000/)
+})
+
 test('a channel refuses what it cannot carry, and says all of it', () => {
   const more = content({ text: 'x'.repeat(1601), quickReplies: [quickReply('Yes')], cannot: ['A contact cannot go.'] })
 
