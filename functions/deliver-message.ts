@@ -25,7 +25,7 @@ import { trustedSecretOf } from './providers/receipt-keys.ts'
 import { reporterOf } from './providers/unknown-codes.ts'
 import { AccountError, whyNotSent } from './providers/verdict.ts'
 
-/** What `deliver-message` works with. */
+/** What `deliver-message` needs. */
 export type Deps = ConsumerDeps &
   OutcomeDeps & {
     accounts: Accounts<SendAdapter<unknown>>
@@ -38,13 +38,13 @@ export type Deps = ConsumerDeps &
     circuits: CircuitBreaker
     /** `https://` and the host that providers call with receipts; undefined where the relay takes none. */
     publicBaseUrl: string | undefined
-    /** What is done with a message that was told FAILED, and comes again under another event id. */
+    /** What is done with a message that was told FAILED and is announced again under another event id. */
     resend: Resend
   }
 
 /**
- * Hands a message to its provider, by as many sends as it takes, each made once, and queues what is known by that. Only the
- * provider's call is inside the idempotency; the status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
+ * Hands a message to its provider in as many sends as it takes, each made once, and queues what is known by then. Only the
+ * call to the provider is inside the idempotency; status updates are queued outside. Why: docs/decisions/0002-sending-once.md.
  */
 export function createHandler(given: Deps) {
   const deps = { ...given, outcomes: createOutcomeQueue(given) }
@@ -88,7 +88,7 @@ const Progress = z.looseObject({
 type Progress = z.infer<typeof Progress>
 type Run = RunOf<Progress>
 type AllDeps = Deps & { outcomes: OutcomeQueue }
-/** How a message goes out, and the id of the secret that says so. */
+/** How a message goes out, and the id of its secret. */
 type Found = Route & { id: string }
 
 async function handle(deps: AllDeps, job: Delivery, run: Run) {
@@ -117,7 +117,7 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
   }
 }
 
-/** Waits for those that the agent sent earlier, plans the sends, makes them one by one, and asks later what became of those in doubt. */
+/** Waits for the message's turn, plans its sends, makes them one by one, and looks up those in doubt later. */
 async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   await tellUnrecorded(deps, job, run, { record: true })
   const isFirst = run.progress.queued === undefined && job.conversationsThreadId !== undefined
@@ -131,7 +131,7 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   if ('outcomes' in made) await lookUpDoubts(deps, job, { sends, found, outcomes: made.outcomes }, run)
 }
 
-/** What came of each send, now or earlier; or why the message is not sent. */
+/** The outcome of each send, made now or earlier; or why the message is not sent. */
 async function makeOneByOne(
   deps: AllDeps,
   job: DeliveryJob,
@@ -164,14 +164,14 @@ async function make(
   if ('problem' in send) return { outcome: 'rejected', reason: send.problem }
   if (run.context.getRemainingTimeInMillis() < timeForOneSend)
     throw new Deferred('No time is left for another send', now())
-  // An earlier one may have come since, in the same batch for instance.
+  // An earlier one may have arrived since, in the same batch for instance.
   const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
   if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run.progress, now())
   const call = () => adapter.send(send, account, { ...tools, noteUnknownCode: reporterOf(telemetry, provider) })
   return circuits.call(circuitOf(send.job), call, ({ outcome }) => outcome !== 'in doubt')
 }
 
-/** Asks the provider later what became of sends that ended in doubt, where it can be asked. */
+/** Asks the provider later what became of sends in doubt, where it can be asked. */
 async function lookUpDoubts(
   deps: AllDeps,
   job: DeliveryJob,
@@ -196,5 +196,5 @@ function messageIn(job: Delivery, run: Run) {
   return event?.kind === 'message' ? event.job : undefined
 }
 
-// Milliseconds: a provider's timeout, and what is to be written afterwards.
+// Milliseconds: a provider's timeout, and time to write afterwards.
 const timeForOneSend = 25_000

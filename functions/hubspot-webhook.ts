@@ -13,12 +13,12 @@ import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
 import type { Telemetry } from './platform/telemetry.ts'
 
-/** What `hubspot-webhook` works with. */
+/** What `hubspot-webhook` needs. */
 export type Deps = {
   appSecret: ReadAppSecret
   queue: Queue
   deadLetters: Queue
-  /** Whether the relay delivers messages; if the team does, by its own means, they are only recorded, without their content. */
+  /** Whether the relay delivers messages; if the team delivers them itself, they are only recorded, without their content. */
   delivers: boolean
   publicBaseUrl: string | undefined
   telemetry: Telemetry
@@ -30,7 +30,7 @@ export const path = '/hubspot/webhook'
 
 /**
  * Takes HubSpot's webhooks: verifies the signature over the raw body, reads the event, queues the message. HubSpot gets
- * its 2xx only once SQS has the message, since it may never send again what was acknowledged, or refused.
+ * its 2xx only once SQS has the message, since it may never resend what was acknowledged or rejected.
  */
 export function createHandler(deps: Deps) {
   const { queue, deadLetters, telemetry, now } = deps
@@ -44,7 +44,7 @@ export function createHandler(deps: Deps) {
     return rejectRequest(rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
 
-  /** What HubSpot signed is never refused: an event that cannot be read waits among the dead letters for a version that can. */
+  /** What HubSpot signed is never rejected: an event that cannot be read waits among the dead letters for a version that can. */
   async function acceptEvents(body: Buffer, traceId: string): Promise<HttpAnswer> {
     const events = eventsIn(body)
     const arrival = { traceId, receivedAt: now() }
@@ -63,7 +63,7 @@ export function createHandler(deps: Deps) {
     switch (event.kind) {
       case 'message':
         await (deps.delivers ? queueMessage(event.job, body) : queueJob(toAnnouncement(event.job)))
-        // The one line that names the thread, by which an operator finds its messages. In another form it may be anything.
+        // The only line that names the thread, so that an operator can find its messages. In another form it may be anything.
         return logAndCount('Message queued', 'MessagesAccepted', {
           ...about(event.job),
           threadId: Digits.safeParse(event.job.conversationsThreadId).data,
@@ -104,7 +104,7 @@ export function createHandler(deps: Deps) {
     telemetry.count(deps.delivers ? 'MessagesUndeliverable' : 'MessagesAccepted')
   }
 
-  /** A job holds its text twice; where that is too much for SQS, the body alone goes, and is read again by its consumer. */
+  /** A job holds its text twice; where that is too much for SQS, the raw body alone is queued, and parsed by the consumer. */
   async function queueMessage(job: Omit<DeliveryJob, 'v'>, body: Buffer) {
     if (body.length > maxEventBytes) return queueRaw(job, body)
     try {
@@ -119,7 +119,7 @@ export function createHandler(deps: Deps) {
     return queue.send({ v: version, ...job }, { group: tenantOf(job) })
   }
 
-  /** A body that SQS does not take in one piece waits among the dead letters in several; the first tells the agent. */
+  /** A body too large for one SQS message is kept among the dead letters in pieces; the first piece tells the agent. */
   async function queueRaw(message: Undeliverable, body: Buffer) {
     const { portalId, channelId, channelAccountId, messageId, createdAt, traceId } = message
     const ids = { portalId, channelId, channelAccountId, messageId, createdAt }

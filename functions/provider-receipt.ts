@@ -21,7 +21,7 @@ import { receiptsPath } from './providers/receipts-path.ts'
 import { reporterOf } from './providers/unknown-codes.ts'
 import { type ReceiptIds, type ReceivingAccount, receive, verifierOf } from './providers/verify-receipt.ts'
 
-/** What `provider-receipt` works with. */
+/** What `provider-receipt` needs. */
 export type Deps = {
   accounts: Accounts<ReceiptAdapter<unknown> | undefined>
   statusUpdates: Queue
@@ -34,7 +34,7 @@ export type Deps = {
 
 /**
  * Takes providers' receipts, posted to `/receipts/{channelId}` or `/receipts/{channelId}/{channelAccountId}`: verifies
- * them with a secret that belongs to the URL, translates them, queues what they say, and what else is to be handed on.
+ * them with a secret that belongs to the URL, translates them, queues what they say, and hands on what else there is.
  */
 export function createHandler(deps: Deps) {
   const { accounts, statusUpdates, handOns, telemetry, now } = deps
@@ -91,7 +91,7 @@ export function createHandler(deps: Deps) {
     telemetry.count('ReceiptFieldsUnknown', unknownFields.length)
   }
 
-  /** What a sender of its own may have written in another form is repaired or dropped, so that no status is lost by it. */
+  /** Fields that a team's own sender writes in another form are repaired or dropped, so that no status is lost. */
   function inOurForm(update: StatusUpdate): StatusUpdate {
     const { unexpected = [], ...read }: StatusUpdate = StatusUpdate.safeParse(update).data ?? update
     for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
@@ -120,7 +120,7 @@ export function createHandler(deps: Deps) {
     telemetry.info('Queued to be handed on', { ...ids, entries })
     telemetry.count('EntriesHandedOn', entries)
 
-    /** As it came, if it fits into SQS; else in as many requests as it takes, each as the provider would have made it. */
+    /** As it came, if it fits into SQS; otherwise split into as many requests as it takes, each as the provider would have made it. */
     async function queue({ headers, body }: HandedOn): Promise<void> {
       const job: HandOnJob = { v: version, type: 'hand-on', ...ids, headers, body: gzip(body) }
       try {
@@ -133,7 +133,7 @@ export function createHandler(deps: Deps) {
     }
   }
 
-  /** Counted each time, said once: who wants those messages sees it, and who does not is not flooded. */
+  /** Counted each time, logged once: a team that wants those messages sees it, and one that does not is not flooded. */
   function withoutEndpointFor(entries: number, { channelId, channelAccountId }: ReceiptIds) {
     telemetry.count('EntriesNotHandedOn', entries)
     const account = channelAccountId ?? channelId

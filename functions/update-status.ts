@@ -22,20 +22,20 @@ import { Deferred, PermanentError } from './platform/retry.ts'
 import type { Accounts } from './providers/accounts.ts'
 import { type ReceiptKeys, trustedSecretOf } from './providers/receipt-keys.ts'
 
-/** What `update-status` works with. */
+/** What `update-status` needs. */
 export type Deps = ConsumerDeps &
   TellDeps & {
     ledger: Ledger
-    /** Tells whose receipts count for a message that the team delivers by its own means; undefined where there is none. */
+    /** Says whose receipts count for a message that the team delivers by its own means; undefined where no receipts come. */
     accounts: Accounts<ReceiptKeys<unknown> | undefined> | undefined
     channelAccounts: ChannelAccounts
-    /** `corrections`: HubSpot shows SENT by itself, and is told so only where it was told something else before. */
+    /** `corrections`: HubSpot shows SENT by itself, so it is told SENT only after it was told something else. */
     tellSent: 'always' | 'corrections'
   }
 
 /**
- * Tells HubSpot the status of a message, once and in the right order, whatever order the updates come in. The rule, and why
- * it holds, is in docs/decisions/0001-telling-hubspot.md.
+ * Tells HubSpot the status of a message, once and in the right order, whatever order the updates come in. The rule and its
+ * proof: docs/decisions/0001-telling-hubspot.md.
  */
 export function createHandler(given: Deps) {
   const deps: AllDeps = {
@@ -67,7 +67,7 @@ const Progress = z.looseObject({
   attempts: Attempts.optional().catch(undefined),
   /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
   slot: z.number().optional().catch(undefined),
-  /** Whether it was counted in which form the job came. */
+  /** Whether the job's unexpected fields were counted. */
   isCounted: z.boolean().optional().catch(undefined),
 })
 type Progress = z.infer<typeof Progress>
@@ -86,7 +86,7 @@ function handle(deps: AllDeps, job: StatusJob, run: Run) {
   }
 }
 
-/** Claims what is to be told, tells it, records it; and again, if more is known by then. */
+/** Claims what is to be told, tells it, and records it; and again, if more is known by then. */
 async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   const { report, telemetry, now } = deps
   if (!run.progress.isCounted) report.unexpected(update)
@@ -141,7 +141,7 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   return { told: toTell, ...answer }
 }
 
-/** Of a message that the team delivers, its ids are enough; what cannot be delivered here may have gone out there. */
+/** The ids of a message that the team delivers are enough; one that could not be delivered here may have gone out there. */
 function handleEvent(deps: Deps, job: RawEvent, run: Run) {
   const event = parseRawEvent(job, run.since)
   if (event.kind === 'account') return deps.channelAccounts.record(event.job)
@@ -150,21 +150,21 @@ function handleEvent(deps: Deps, job: RawEvent, run: Run) {
   return recordMessage(deps, { v: version, ...toAnnouncement({ ...message, channelAccountId }) })
 }
 
-/** Without delivery, the webhook's messages come here, to be looked up later. */
+/** Without delivery, messages come here from the webhook, to be looked up later. */
 async function recordMessage({ accounts, ledger, telemetry }: Deps, message: MessageAnnounced) {
   const found = await accounts?.find(message)
   const decide = (item: LedgerItem) => recordAnnouncement(item, message, found && trustedSecretOf(found))
   const { item } = await ledger.change(message, decide)
   telemetry.info('Message recorded', about(message))
   if (!announcedAgain(item, message, { resend: 'ignore', at: message.announced })) return
-  telemetry.warn('HubSpot announced a message again that it was told is FAILED: whoever delivers it decides', {
+  telemetry.warn('HubSpot announced a message again after it was told that it FAILED: whoever delivers it decides', {
     ...about(message),
     firstEventId: item.eventIds?.[0],
   })
   telemetry.count('AnnouncedAgain')
 }
 
-/** A status that HubSpot cannot be told is in the ledger at least, as given up, with its job's mark: reconcile finds it there. */
+/** A status that HubSpot cannot be told is at least kept in the ledger, as given up, with its job's mark, where reconcile finds it. */
 async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
   if (job.type !== 'status' || (await isForgotten(deps, job))) return
   const { ledger, now, shown } = deps

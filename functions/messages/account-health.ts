@@ -4,22 +4,22 @@ import { expiryOf } from './record.ts'
 import { common, type ItemChange, type MessageChange, type RelayEvent } from './relay-events.ts'
 import { isFailure } from './status.ts'
 
-/** After so many messages in a row that failed, an account is failing. */
+/** An account is failing once this many messages in a row have failed. */
 const failuresInARow = 5
-/** Where nobody says that a message arrived, so many in a row that were sent and did not fail mean that it recovered. */
+/** Where nothing reports that messages arrive, it has recovered once this many in a row were sent and did not fail. */
 const sentInARow = 3
-/** Failures that were counted, so that none counts twice when changes are handed out again. */
+/** How many counted failures are remembered, so that none counts twice when the stream repeats changes. */
 const remembered = 20
 
-/** What an account's last messages met. Kept while there is something to say: an account that does well has no item, or keeps its last. */
+/** How an account's last messages fared. An account that has always done well has no item. */
 const Health = z.object({
   pk: z.string(),
   version: z.number().default(0),
-  /** Messages that failed since one last went well. */
+  /** Messages that have failed since one last succeeded. */
   failures: z.number().default(0),
   /** The last messages whose failure was counted. */
   counted: z.array(z.string()).default([]),
-  /** Messages that were sent since, and have not failed. */
+  /** Messages that were sent since then, and have not failed. */
   sent: z.array(z.string()).default([]),
   /** Since when the account is failing, in ISO 8601. */
   failingSince: z.string().optional(),
@@ -29,20 +29,20 @@ const Health = z.object({
 })
 type Health = z.infer<typeof Health>
 
-/** What a message met, as far as it tells something about its account. */
+/** How a message fared, as far as that says something about its account. */
 export type Fate = 'arrived' | 'sent' | 'failed' | 'account error'
 
-/** What a change of a message tells about its account; undefined where that is nothing new. */
+/** What a change of a message says about its account; undefined where that is nothing new. */
 export function fateIn({ before, after }: MessageChange): Fate | undefined {
   const { known, waiting, send } = after
   if (waiting?.isAccountError && !before.waiting?.isAccountError) return 'account error'
   if (known === undefined || known === before.known) return undefined
   if (isFailure(known)) return 'failed'
-  // A provider that takes a message for sent at once has no more to say of it.
+  // A provider that reports a message as sent at once has nothing more to report.
   return known !== 'sent' || send?.result?.status === 'sent' ? 'arrived' : 'sent'
 }
 
-/** The health of an account after what one more of its messages met; the same object where nothing changes. */
+/** The health of an account after one more of its messages; the same object where nothing changes. */
 function afterFate(
   health: Health,
   { messageId, fate, code, at }: { messageId: string; fate: Fate; code?: string | undefined; at: string },
@@ -76,12 +76,12 @@ function recovered(health: Health, at: string): Health {
 export type AccountHealth = ReturnType<typeof createAccountHealth>
 
 /**
- * The health of accounts in the ledger's table, one item each. What begins or ends in it is itself a change of an item, so
- * it is published as surely as any other, and once.
+ * The health of accounts in the ledger's table, one item each. When an account starts or stops failing, its item changes, so
+ * that is published as reliably as any other change, and once.
  */
 export function createAccountHealth(table: Table, now: () => number) {
   return {
-    /** Records what one more message of an account met. */
+    /** Records how one more message of an account fared. */
     async record({ ids, after }: MessageChange, fate: Fate, at: string) {
       const pk = healthKey(ids)
       for (;;) {
@@ -97,7 +97,7 @@ export function createAccountHealth(table: Table, now: () => number) {
 const healthKey = ({ portalId, channelId, channelAccountId = '' }: MessageChange['ids']) =>
   `health#${portalId}#${channelId}#${channelAccountId}`
 
-/** What a change of an account's health is to others. */
+/** The events that a change of an account's health is published as. */
 export function eventsOfHealth(change: ItemChange, relay: string): RelayEvent[] {
   const [, portalId = '', channelId = '', channelAccountId = ''] = /^health#(\d+)#(\d+)#(.*)$/s.exec(change.pk) ?? []
   const after = Health.safeParse(change.after).data

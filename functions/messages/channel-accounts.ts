@@ -11,20 +11,20 @@ const ChannelAccount = z.object({
   state: z.enum(['created', 'updated', 'purged']),
   /** Whether it is authorised, where HubSpot says so. */
   authorised: z.boolean().optional(),
-  /** When HubSpot says that it came to this state, in ISO 8601. */
+  /** When it entered this state, by HubSpot's time, in ISO 8601. */
   at: z.string(),
   /** Seconds since 1970, for DynamoDB's TTL: a purged account is remembered for as long as its messages. */
   expiresAt: z.number().optional(),
 })
 type ChannelAccount = z.infer<typeof ChannelAccount>
 
-/** The channel accounts that HubSpot told of, and what became of them. */
+/** The channel accounts that HubSpot has sent events about, and what became of them. */
 export type ChannelAccounts = ReturnType<typeof createChannelAccounts>
 
 /** Channel accounts in the ledger's table, one item each. */
 export function createChannelAccounts(table: Table, now: () => number) {
   return {
-    /** Keeps what is newest, whatever order the events come in. */
+    /** Keeps the newest state, whatever order the events come in. */
     async record(change: ChannelAccountChanged) {
       for (;;) {
         const known = await read(change)
@@ -33,7 +33,7 @@ export function createChannelAccounts(table: Table, now: () => number) {
       }
     },
 
-    /** Whether an account is gone. One that HubSpot told nothing of is not. */
+    /** Whether an account is gone. One that HubSpot has said nothing about is not. */
     async isPurged(key: Partial<AccountKey>) {
       const { portalId, channelId, channelAccountId } = key
       if (portalId === undefined || channelId === undefined || channelAccountId === undefined) return false
@@ -71,6 +71,6 @@ const toState = ({ change, authorised, at }: ChannelAccountChanged): State => ({
   at: new Date(at).toISOString(),
 })
 
-/** Orders events by their time; what HubSpot dates alike, by what cannot be undone. */
+/** Orders events by their time; of those with the same time, the one that cannot be undone comes last. */
 const orderOf = ({ at, state, authorised }: State) =>
   `${at} ${['created', 'updated', 'purged'].indexOf(state)} ${authorised ?? ''}`

@@ -3,14 +3,13 @@ import type { Copy } from '../platform/envelope.ts'
 import { Superseded } from '../platform/retry.ts'
 import type { Decision, LedgerItem } from './record.ts'
 
-// More jobs of a message do not wait at once; what falls out is only not recognised.
+// A message never has more jobs waiting at once; a copy that falls out is just not recognised.
 const maxJobs = 8
 
 /**
- * The item once a copy of a job was received; undefined where a later one was, so that this one is to end. A job that waits
- * is sent again, and where the answer to that is lost, twice. The later of two copies has the higher count; of two with the
- * same, the one that was received first counts. The same copy may be handed out twice, and the first time have died: it
- * goes on. Why: docs/decisions/0013-copies-of-a-job.md.
+ * The item once a copy of a job was received; undefined if a later copy was, so that this one must end. A job that waits is
+ * sent again, and twice if the answer to that is lost. The later of two copies has the higher count; of two with the same
+ * count, the one that was received first wins. SQS may deliver the same copy twice, the first run having died: it goes on. Why: docs/decisions/0013-copies-of-a-job.md.
  */
 function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
   const last = item.received?.[job]
@@ -20,10 +19,10 @@ function received(item: LedgerItem, job: string, copy: Copy | undefined): Ledger
   return { ...item, received: Object.fromEntries([...others.slice(1 - maxJobs), [job, copy]]) }
 }
 
-/** Which of a message's jobs it is, and the run that it is in. */
+/** Which of a message's jobs it is, and its present run. */
 type CopyOfJob = { job: string; run: Run }
 
-/** Decides on the item once this run's copy was received; where a later one was, by `orElse`. The run notes which one was. */
+/** Decides on the item as this run's copy, or by `orElse` where a later copy was received. The run notes which one was. */
 export function asCopy<Answer>(
   { job, run }: CopyOfJob,
   decide: (item: LedgerItem) => Decision<Answer>,
@@ -36,5 +35,5 @@ export function asCopy<Answer>(
   }
 }
 
-/** What ends a run whose job goes on in a later copy. */
+/** The error that ends a run whose job goes on in a later copy. */
 export const superseded = () => new Superseded('A later copy of the job was received')

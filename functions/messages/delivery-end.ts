@@ -12,8 +12,8 @@ type Deps = { ledger: Ledger; outcomes: OutcomeQueue; now(): number }
 type DeliveryRun = Run<SendProgress & OutcomeProgress>
 
 /**
- * Tells what came of the sends of a message that may end here, and of those of which nothing is known, `why` they are not made.
- * Without that, the job is attempted once more: a verdict counts when that has surely come to an end.
+ * Tells what came of the sends of a message that may end here, and of those without an outcome, `why` they are not made.
+ * Without `why`, the job is attempted once more: the verdict counts once that attempt has certainly ended.
  */
 export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
   const { outcomes } = deps
@@ -25,7 +25,7 @@ export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: Deliver
   }
 }
 
-/** Tells what came of a message's sends so far, in their order. Answers which is the next, and of how many. */
+/** Tells the outcomes of a message's sends so far, in order. Answers which send is next, and of how many. */
 export async function tellOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun) {
   const item = await ledger.read(job)
   const { unrecorded } = run.progress
@@ -37,7 +37,7 @@ export async function tellOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob,
   return { item, of, next: known.length }
 }
 
-/** Notes that a message's delivery is given up. What only others want to know keeps no job from ending. */
+/** Notes that a message's delivery is given up. The note is for others only, so its failure does not keep the job from ending. */
 export async function noteGivenUp({ ledger, now }: Pick<Deps, 'ledger' | 'now'>, message: MessageKey) {
   const at = new Date(now()).toISOString()
   const note = (item: LedgerItem) => ({ next: withGivenUp(item, 'delivery', at), answer: undefined })
@@ -47,7 +47,7 @@ export async function noteGivenUp({ ledger, now }: Pick<Deps, 'ledger' | 'now'>,
 const isInDoubt = ({ send }: LedgerItem, run: DeliveryRun) =>
   send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
 
-/** Of the sends of another plan, what came of them stands, and the rest is not made. */
+/** Tells the outcomes of the sends that were made by another plan; the rest are not made. */
 export async function tellPlanChanged(
   { outcomes, telemetry }: Pick<Deps, 'outcomes'> & { telemetry: Telemetry },
   job: DeliveryJob,
@@ -60,7 +60,7 @@ export async function tellPlanChanged(
   telemetry.warn('What is left of the message is not sent: its account was changed meanwhile', about(job))
 }
 
-/** Tells what an earlier run, or this one, could not record: no ledger entry says it. `record`: and records it. */
+/** Tells an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */
 export async function tellUnrecorded(
   deps: Deps,
   job: DeliveryJob,

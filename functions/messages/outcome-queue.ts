@@ -10,23 +10,23 @@ import type { Part, SendOutcome } from './record.ts'
 import { statusFromOutcome } from './sending.ts'
 import type { StatusUpdate } from './status-update.ts'
 
-/** What the outcomes of sends are told with. */
+/** What queueing outcomes needs. */
 export type OutcomeDeps = {
   statusUpdates: Queue
   telemetry: Telemetry
   now(): number
-  /** How long a message may go without a word of its provider before a verdict stands in for it, in seconds. */
+  /** How long the provider may stay silent about a message before the relay's verdict counts, in seconds. */
   unconfirmedAfterSeconds: number
-  /** What that verdict is on a message that its provider took. Of one whose answer was lost, it is always that it is not confirmed. */
+  /** That verdict, for a message that the provider took. One whose answer was lost is always `unconfirmed`. */
   silenceMeans: 'sent' | 'failed'
 }
 
-/** What a run leaves to the next one of how far it has told the outcomes of a message's sends. */
+/** How far a run has queued the outcomes of a message's sends, for the next run to go on from. */
 export const OutcomeProgress = z.object({
-  /** Of how many sends it is queued what came of them, and by which provider they went. */
+  /** How many sends have had their outcome queued, and which provider they went through. */
   queued: z.number().optional().catch(undefined),
   provider: z.string().optional().catch(undefined),
-  /** Whether the last thing that the message met was that its provider does not accept the account. */
+  /** Whether the last attempt failed because the provider does not accept the account. */
   isAccountError: z.boolean().optional().catch(undefined),
 })
 export type OutcomeProgress = z.infer<typeof OutcomeProgress>
@@ -35,13 +35,13 @@ type Message = Pick<DeliveryJob, 'portalId' | 'channelId' | 'messageId' | 'creat
   channelAccountId?: string | undefined
 }
 
-/** Queues what came of sends, for HubSpot to be told. */
+/** Queues the outcomes of sends, for HubSpot to be told. */
 export type OutcomeQueue = ReturnType<typeof createOutcomeQueue>
 
 export function createOutcomeQueue(deps: OutcomeDeps) {
   const { statusUpdates, telemetry, now, unconfirmedAfterSeconds } = deps
 
-  /** Queues what a send lets us know; where that is nothing yet, a verdict for the case that no receipt comes. */
+  /** Queues the status that a send results in; where there is none yet, a verdict in case no receipt comes. */
   async function queue(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
     const word = statusFromOutcome(outcome)
     if (word) await send(statusUpdate(job, { source: provider, ...word }, part))
@@ -81,25 +81,25 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
       progress.queued = part.index + 1
     },
 
-    /** A verdict on a send of which nothing is known; it counts when the time has passed in which that may change. */
+    /** Queues a verdict on a send of which nothing is known; it counts once the time in which that may change has passed. */
     async queueVerdict(job: DeliveryJob, part: Part, reason: string | undefined, countsAfterMilliseconds: number) {
       const verdict = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmedReason } as const
       await send(statusUpdate(job, verdict, part), countsAfterMilliseconds / 1000)
     },
 
     /**
-     * HubSpot announced a message again that it was told is FAILED. Where it is not sent again, HubSpot is told so once more: it
-     * may show SENT by itself for the second attempt.
+     * HubSpot announced a message again after it was told that it FAILED. If it is not sent again, HubSpot is told so once
+     * more, since it may show SENT by itself for the second attempt.
      */
     async tellAgain(job: DeliveryJob, { firstEventId, becomes, item: { known, reason } }: Again) {
       if (becomes !== 'sent' && known)
         await send({ ...statusUpdate(job, { source: 'relay', status: known, reason }), id: job.eventId })
-      const sentence = `HubSpot announced a message again that it was told is FAILED. ${againSentences[becomes]}`
+      const sentence = `HubSpot announced a message again after it was told that it FAILED. ${againSentences[becomes]}`
       telemetry.warn(sentence, { ...about(job), firstEventId })
       telemetry.count('AnnouncedAgain')
     },
 
-    /** The agent's message stays SENT in HubSpot otherwise. Any later word replaces this one, of a redrive for instance. */
+    /** Otherwise the message would stay SENT in HubSpot. Any later status replaces this one, after a redrive for instance. */
     async queueUndeliverable(message: Message, reason: string) {
       await send(statusUpdate(message, { source: 'relay', status: 'unconfirmed', reason }))
       telemetry.info('Told that the message cannot be delivered', about(message))
@@ -107,7 +107,7 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
   }
 }
 
-/** What counts where no receipt comes. */
+/** The verdict that counts where no receipt comes. */
 function onceSilent({ outcome }: SendOutcome, { silenceMeans }: OutcomeDeps) {
   const isTaken = outcome === 'sent'
   const verdict =
@@ -117,7 +117,7 @@ function onceSilent({ outcome }: SendOutcome, { silenceMeans }: OutcomeDeps) {
   return { source: 'relay', ...verdict, ...(isTaken && { onSilence: true as const }) }
 }
 
-/** What an agent reads of a send whose fate nobody told. */
+/** What an agent reads of a send whose outcome is never reported. */
 export const unconfirmedReason = 'The messaging service did not confirm this message. It may or may not have arrived.'
 
 const againSentences = {

@@ -7,12 +7,12 @@ import { Status, Word } from './status.ts'
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
 
-/** When an item expires that is written now and kept for some days: seconds since 1970, for DynamoDB's TTL. `now`: milliseconds since then. */
+/** When an item that is written now expires, in seconds since 1970, for DynamoDB's TTL. `now`: milliseconds since then. */
 export const expiryOf = (now: number, days = keptForDays) => Math.ceil(now / 1000) + days * 86_400
 
 /** What came of a send. */
 export const SendOutcome = z.discriminatedUnion('outcome', [
-  /** The provider took it. `status` is what is known by that alone; `accepted` says nothing to HubSpot yet. */
+  /** The provider took it. `status` is what is known by that alone; of `accepted`, HubSpot is not told yet. */
   z.object({
     outcome: z.literal('sent'),
     status: z.enum(['accepted', 'sent', 'delivered', 'read']),
@@ -30,7 +30,7 @@ export const SendOutcome = z.discriminatedUnion('outcome', [
 ])
 export type SendOutcome = z.infer<typeof SendOutcome>
 
-/** Whose attempt it is, and until when (milliseconds since 1970) its effect may still come. Later, another may take over. */
+/** Whose attempt it is, and until when (milliseconds since 1970) it may still take effect. After that, another may take over. */
 const Claim = z.object({ by: z.string(), until: z.number() })
 export type Claim = z.infer<typeof Claim>
 
@@ -41,13 +41,13 @@ export type Claim = z.infer<typeof Claim>
 const SendClaim = z.object({ ...Claim.shape, idempotencyScope: z.string().optional(), inDoubt: z.boolean().optional() })
 export type SendClaim = z.infer<typeof SendClaim>
 
-/** How many sends a message takes, a digest of them, too short to tell what was in them, and what an agent may call them. */
+/** How many sends a message takes, a digest too short to reveal what is in them, and names for an agent to read. */
 const Plan = z.object({ of: z.number(), digest: z.string(), names: z.array(z.string()).optional() })
 export type Plan = z.infer<typeof Plan>
 
 /** What is known of a message, or of one of its sends. */
 const Knowledge = z.object({
-  /** The highest status heard of. */
+  /** The highest status known. */
   known: Status.optional(),
   reason: z.string().optional(),
   /** The provider's code for it. */
@@ -69,27 +69,27 @@ export const LedgerItem = z.object({
   traceId: z.string().optional(),
   /** HubSpot's ids of the events that announced it: of the first, and of those after which it was sent again. */
   eventIds: z.array(z.string()).optional(),
-  /** The provider's ids of sends that failed before it was sent again: what is said of them counts no more. */
+  /** The provider's ids of sends that failed before it was sent again: receipts for them no longer count. */
   earlierSends: z.array(z.string()).optional(),
-  /** HubSpot's channel account that the message goes out by. */
+  /** The channel account that the message goes out through. */
   channelAccountId: z.string().optional(),
   /** Whose receipts count for it, as of its announcement or its sends. */
   trustedSecrets: z.array(TrustedSecret).optional(),
-  /** HubSpot's word that HubSpot was told, and, where its answer says otherwise, how what it holds differs from that. */
+  /** HubSpot's word that it was told, and, where its answer says otherwise, how what it holds differs. */
   told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
-  /** HubSpot's word that HubSpot rejected for good, after another had been told. */
+  /** HubSpot's word that it rejected for good, after it had been told another. */
   rejected: Word.optional(),
   /** The marks of jobs that raised what is known: each tells HubSpot before it is done. */
   marks: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
-  /** The send: claimed by an attempt, and then its outcome. */
+  /** The send: its claim, and then its outcome. */
   send: z.object({ ...SendClaim.shape, result: SendOutcome.optional() }).optional(),
-  /** What the message takes, as the run that first claimed a send had planned it. */
+  /** The sends that the message takes, as planned by the run that first claimed one. */
   plan: Plan.optional(),
-  /** Where there are several sends: how many, and what came of those that were made, in their order. */
+  /** Where there are several sends: how many, and the outcomes of those that were made, in order. */
   sends: z.object({ of: z.number(), outcomes: z.array(SendOutcome) }).optional(),
-  /** Of jobs that wait again and again: the copy of each that was received last. */
+  /** For jobs that have waited repeatedly: the copy of each that was received last. */
   received: z.record(z.string(), z.object({ count: z.number(), token: z.string() })).optional(),
-  /** What a job of it waits for, and until when, as of its last attempt. */
+  /** What a job of the message is waiting for, and until when, as of its last attempt. */
   waiting: z
     .object({
       what: z.enum(['delivery', 'status']),
@@ -99,7 +99,7 @@ export const LedgerItem = z.object({
       isAccountError: z.boolean().optional(),
     })
     .optional(),
-  /** What was given up of it last, and when, in ISO 8601: it is among the dead letters, unless it was done after all. */
+  /** What was last given up, and when, in ISO 8601: it is among the dead letters, unless it was done after all. */
   givenUp: z.object({ what: z.enum(['delivery', 'status']), at: z.string() }).optional(),
   timeline: z.array(z.object({ at: z.string(), what: z.string(), source: z.string() })).default([]),
   /** Seconds since 1970, for DynamoDB's TTL. */
@@ -107,7 +107,7 @@ export const LedgerItem = z.object({
 })
 export type LedgerItem = z.infer<typeof LedgerItem>
 
-/** What a rule decides by an item: what is written in its place, if anything, and what came of it. */
+/** What a rule decides on an item: what to write in its place, if anything, and its answer. */
 export type Decision<Answer> = { next?: LedgerItem; answer: Answer }
 
 /** The key of a message's item. */
@@ -122,7 +122,7 @@ export function messageOf(pk: string): MessageKey {
 /** Which of a message's sends is meant: counted from 0, and of how many. */
 export type Part = { index: number; of: number }
 
-/** Names a send in the timeline, where there are several. */
+/** Names a send in the timeline where there are several. */
 export const partLabel = (part: Part | undefined) => (part && part.of > 1 ? ` ${part.index + 1} of ${part.of}` : '')
 
 // Long enough for any message's ordinary life, short enough that an item stays within one write unit.
@@ -141,13 +141,13 @@ export function withTimelineEntry(
   }
 }
 
-/** The item of a message of which something is given up. */
+/** The item of a message whose delivery or status is given up. */
 export const withGivenUp = (item: LedgerItem, what: 'delivery' | 'status', at: string): LedgerItem => ({
   ...item,
   givenUp: { what, at },
 })
 
-/** The item with a note of what a job of its message waits for; what happens to the message next takes the note away. */
+/** The item with a note of what a job of its message is waiting for; the next timeline entry removes it. */
 export function withWaitingNote(item: LedgerItem, waiting: NonNullable<LedgerItem['waiting']>): LedgerItem {
   return { ...item, waiting: { ...waiting, reason: sanitiseReason(waiting.reason) } }
 }

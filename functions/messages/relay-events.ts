@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { isFailure, Status, Word } from './status.ts'
 
-/** What stands in every event: ids and times, never a text or an address. */
+/** What every event has: ids and times, never a text or an address. */
 const Common = {
   v: z.literal(1),
-  /** The same each time that an event is repeated, which at least once means. */
+  /** The same each time an event is repeated: delivery is at least once. */
   id: z.string(),
   /** The relay's name: its stack's, as a rule. */
   relay: z.string(),
@@ -20,7 +20,7 @@ const OfMessage = {
   createdAt: z.string().optional(),
 }
 
-/** What is published of messages, accounts and portals: for each kind of event, what it says. */
+/** What is published about messages, accounts and portals: the detail of each type of event. */
 export const details = {
   /** HubSpot was told a status, which agents see from now on. */
   'message.told': z.object({ ...OfMessage, status: Word }),
@@ -33,9 +33,9 @@ export const details = {
     /** The provider's code for it, where it gave one. */
     code: z.string().optional(),
   }),
-  /** The relay tries no more by itself: a message's delivery, or HubSpot's being told, is among the dead letters. */
+  /** The relay no longer retries by itself: a message's delivery, or its status, is among the dead letters. */
   'message.given-up': z.object({ ...OfMessage, what: z.enum(['delivery', 'status']) }),
-  /** The last messages of an account all failed, or its provider does not accept it. Said once, until it recovers. */
+  /** The last messages of an account all failed, or its provider does not accept it. Published once, until it recovers. */
   'account.failing': z.object({
     ...OfAccount,
     /** The code of the last failure, where there was one. */
@@ -43,18 +43,18 @@ export const details = {
   }),
   /** Messages of an account that was failing reach customers again. */
   'account.recovered': z.object(OfAccount),
-  /** HubSpot refuses to refresh the tokens of a portal: the app was uninstalled there. */
+  /** HubSpot no longer refreshes the tokens of a portal: the app was uninstalled there. */
   'portal.revoked': z.object(Common),
 } as const
 
 type Details = { [Type in keyof typeof details]: z.infer<(typeof details)[Type]> }
 
-/** An event: its kind, and what it says. */
+/** An event: its type and its detail. */
 export type RelayEvent = { [Type in keyof Details]: { type: Type; detail: Details[Type] } }[keyof Details]
 
-/** An item of the ledger's table that came to be, or was changed. */
+/** An item of the ledger's table that was created or changed. */
 export type ItemChange = {
-  /** Unlike that of any other change, and the same each time that this one is handed out. */
+  /** Unique to this change, and the same each time the stream repeats it. */
   id: string
   pk: string
   before: unknown
@@ -63,7 +63,7 @@ export type ItemChange = {
   at: string
 }
 
-/** What is read of a message's item, whichever version wrote it. */
+/** What is read from a message's item, whichever version wrote it. */
 const MessageItem = z.object({
   known: Status.optional().catch(undefined),
   code: z.string().optional().catch(undefined),
@@ -93,7 +93,7 @@ export type MessageChange = {
   after: MessageItem
 }
 
-/** The message that a change is about; undefined for other items, and for one that was copied here, as a restored table is. */
+/** The message that a change is about; undefined for other items, and for one that was copied here, as by a restore. */
 export function messageChangeOf({ pk, before, after }: ItemChange): MessageChange | undefined {
   const [, portalId = '', channelId = '', messageId = ''] = /^(\d+)#(\d+)#(.+)$/s.exec(pk) ?? []
   const item = MessageItem.safeParse(after).data
@@ -103,7 +103,7 @@ export function messageChangeOf({ pk, before, after }: ItemChange): MessageChang
   return { ids, before: MessageItem.parse(MessageItem.safeParse(before).data ?? {}), after: item }
 }
 
-/** What a change of a message is to others: one event for each thing that happened in it. */
+/** The events that a change of a message is published as: one for each thing that happened in it. */
 export function eventsOfMessage(
   change: ItemChange,
   { ids, before, after }: MessageChange,
@@ -128,7 +128,7 @@ export function eventsOfMessage(
   return events
 }
 
-/** What every event says, made out of the change that it is about. */
+/** The common part of an event, from the change that it is about. */
 export function common(change: ItemChange, type: string, { relay, at }: { relay: string; at: string }) {
   const time = Number.isNaN(Date.parse(at)) ? change.at : at
   return { v: 1 as const, id: `${change.id}-${type}`, relay, at: new Date(time).toISOString() }

@@ -8,11 +8,11 @@ import type { StatusToTell } from './telling.ts'
 /** A status update, and its message's item as far as that is known. */
 type Subject = { update: StatusUpdate; item?: LedgerItem }
 
-/** Says what became of status updates, in the log and in metrics. */
+/** Logs and counts what became of status updates. */
 export type Report = ReturnType<typeof createReport>
 
 export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): number }) {
-  /** A receipt comes in a trace of its own, as a webhook's repetition does: it is named beside that in which the message began. */
+  /** A receipt, like a repeated webhook, has a trace of its own: both that and the message's are logged. */
   function logAndCount(message: string, metric: string, { update, item }: Subject, fields: object = {}) {
     const traceId = item?.traceId ?? update.traceId
     const updateTraceId = update.traceId === traceId ? undefined : update.traceId
@@ -47,14 +47,14 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       logAndCount('Nothing new', isHigher ? 'UpdatesCoalesced' : other, { update, item: before })
     },
 
-    /** A receipt was to come, and did not: its account may be set up wrongly. Counted when nothing was known before. */
+    /** A receipt was due and did not come: the account may be set up wrongly. Counted if nothing was known before. */
     silence(update: StatusUpdate, { decidedOn, item }: { decidedOn: LedgerItem; item: LedgerItem }) {
       if (!update.onSilence || knownOf(update, decidedOn) !== undefined) return
       const account = item.trustedSecrets?.at(-1)?.secret ?? update.channelAccountId ?? update.channelId
       telemetry.count('ReceiptsMissing', 1, { account })
     },
 
-    /** A team that sends statuses itself may see by this what it writes in another form. */
+    /** Shows a team that sends statuses itself which fields it writes in another form. */
     unexpected({ unexpected = [], ...update }: StatusUpdate) {
       if (unexpected.length === 0) return
       telemetry.warn('Not as documented, repaired or dropped', { ...about(update), unexpected })

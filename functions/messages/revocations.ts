@@ -3,8 +3,8 @@ import { expiryOf } from './record.ts'
 import type { ItemChange } from './relay-events.ts'
 
 /**
- * Notes that a portal took its consent back, in the ledger's table: what is published comes out of that table, and the
- * portals' own, which has their tokens, is nobody's to read for that.
+ * Notes that a portal withdrew its consent, in the ledger's table: events are published from that table, and nothing that
+ * publishes may read the portals' own, which holds their tokens.
  */
 export const createRevocations = (table: Table, now: () => number) => ({
   async note(portalId: string) {

@@ -22,9 +22,9 @@ import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend, sanit
 
 /** What a run knows of its sends, and leaves to the next one. */
 export const SendProgress = z.object({
-  /** Names of runs that certainly made no send that they claimed: the next goes on with it at once. The last few are enough. */
+  /** Names of runs that certainly did not make the send they claimed: the next run makes it at once. The last few are enough. */
   certainlyNotSent: z.array(z.string()).optional().catch(undefined),
-  /** What came of a send, where the ledger did not take it. */
+  /** The outcome of a send that could not be written to the ledger. */
   unrecorded: z
     .object({ part: z.object({ index: z.number(), of: z.number() }), outcome: SendOutcome })
     .optional()
@@ -34,21 +34,21 @@ export type SendProgress = z.infer<typeof SendProgress>
 
 type Deps = { ledger: Ledger; now(): number }
 type SendDeps = Deps & {
-  /** What is done with a message that was told FAILED, and comes again under another event id. */
+  /** What is done with a message that was told FAILED and is announced again under another event id. */
   resend: Resend
   outcomes: Pick<OutcomeQueue, 'tellAgain'>
 }
 type SendRun = Run<SendProgress>
 
-/** A send to be made: which of a message's it is, and what it is claimed with. */
+/** A send to make: which of the message's sends it is, and what it is claimed with. */
 export type SendToMake = { job: DeliveryJob; part: Part; claim: SendClaim; plan: Plan; trustedSecret: TrustedSecret }
 
-/** What came of a send; or why the message is not sent: some sends were made of another plan, or it is not sent again. */
+/** The outcome of a send; or why it is not made: others were made by another plan, or the message is not sent again. */
 type Made = { outcome: SendOutcome } | { planChanged: LedgerItem } | { notSentAgain: true }
 type Finding = { done: SendOutcome } | { changed: Plan } | { notSentAgain: Again } | 'superseded'
 type Claimed = Decision<'claimed' | { inProgressUntil: number } | Finding>
 
-/** Makes one send, unless it was made. What was made before stands, whatever becomes of this one. */
+/** Makes one send, unless it was made before. Earlier outcomes stand, whatever becomes of this one. */
 export async function sendOnce(
   { ledger, now, resend, outcomes }: SendDeps,
   { job, part, claim, plan, trustedSecret }: SendToMake,
@@ -57,7 +57,7 @@ export async function sendOnce(
 ): Promise<Made> {
   const earlier = certainlyNotSent(run)
   const time = () => new Date(now()).toISOString()
-  // Until the claim stands, this run certainly sends nothing: if the write fails, the next one may take it over.
+  // Until the claim is written, this run certainly sends nothing: if the write fails, the next run may take over.
   noteNothingSent(run)
   const againOf = (item: LedgerItem) => announcedAgain(item, job, { resend, at: time() })
   const seen = await ledger.read(job)
@@ -98,12 +98,12 @@ export async function sendOnce(
   return { outcome }
 }
 
-/** Makes a send that is claimed, and notes in the run's progress what is known of it. */
+/** Makes a claimed send, and keeps track in the run's progress of what is known of it. */
 async function makeTracked(part: Part, run: SendRun, make: () => Promise<SendOutcome>) {
   try {
     const outcome = sanitised(await make())
     run.progress.unrecorded = { part, outcome }
-    // The claim is on the next send as well, which is not made yet.
+    // The claim covers the next send as well, which is not made yet.
     noteNothingSent(run)
     return outcome
   } catch (error) {
@@ -114,7 +114,7 @@ async function makeTracked(part: Part, run: SendRun, make: () => Promise<SendOut
 
 const isInDoubt = (error: unknown) => error instanceof RetryableError && error.inDoubt
 
-/** An earlier run made a send, and could not record what came of it. */
+/** Records the outcome of a send that an earlier run could not record. */
 export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, { progress }: SendRun) {
   const { unrecorded } = progress
   if (!unrecorded) return
@@ -125,8 +125,8 @@ export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, 
 }
 
 /**
- * Decides on a message's item for a copy of its delivery. Where a later copy was received, what this one alone knows is left
- * to that: what came of a send, and what it claimed and certainly did not send.
+ * Decides on a message's item for a copy of its delivery. If a later copy was received, this one leaves it what it alone
+ * knows: the outcome of a send, and what it claimed but certainly did not send.
  */
 function asDelivery<Answer>(
   { run, now }: { run: SendRun; now(): number },
@@ -161,7 +161,7 @@ export async function changeAsDelivery(
   if (answer === 'superseded') throw superseded()
 }
 
-/** Runs of a job that certainly made no send that they claimed. */
+/** Runs of a job that certainly did not make the send they claimed. */
 export const certainlyNotSent = ({ progress }: SendRun) => (progress.certainlyNotSent ?? []).slice(-3)
 
 function noteNothingSent(run: SendRun) {

@@ -13,7 +13,7 @@ import {
 import { sanitiseReason } from './sanitise-reason.ts'
 import type { StatusUpdate } from './status-update.ts'
 
-/** What came of a message's sends so far, in their order. */
+/** The outcomes of a message's sends so far, in order. */
 export function outcomesOf({ send, sends }: LedgerItem): SendOutcome[] {
   return sends?.outcomes ?? (send?.result ? [send.result] : [])
 }
@@ -25,10 +25,10 @@ export const allSendsComplete = (item: LedgerItem) => outcomesOf(item).length ==
 type Attempt = { plan: Plan; index: number; job: Origin; trustedSecret: TrustedSecret; now: number; earlier: string[] }
 
 /**
- * Claims a send for one attempt, and those after it, which are made in their order. An attempt that died, or ended in doubt,
- * may have made it: in the same idempotency scope, the provider would recognise the repetition, so it is made
- * again; else it stays in doubt, for good. The first claim settles what the message takes. Where it would take something else
- * by now, because its account was changed, what was made stands and the rest is not made.
+ * Claims a send for one attempt, and the sends after it, which are made in order. An attempt that died, or ended in doubt, may
+ * have made it: in the same idempotency scope it is made again, since the provider would recognise the repetition; elsewhere
+ * it stays in doubt for good. The first claim settles which sends the message takes. If it would take others by now, because
+ * its account was changed, those that were made stand and the rest are not made.
  */
 export function claimSend(
   item: LedgerItem,
@@ -56,7 +56,7 @@ export function claimSend(
     // What was said of the sends of another plan counts for the message, and for none of these.
     ...(!fits(plan, item) && { parts: undefined }),
     plan,
-    // What was sent, or may have been, may have receipts by the secrets of earlier attempts as well.
+    // Receipts for what was sent, or may have been, may be signed with the secrets of earlier attempts as well.
     trustedSecrets: withTrustedSecret(outcomes.length > 0 || inDoubt ? (item.trustedSecrets ?? []) : [], trustedSecret),
     send: { ...claim, ...(inDoubt && { inDoubt }) },
   }
@@ -71,7 +71,7 @@ function fits({ of, digest }: Plan, { plan }: LedgerItem) {
   return plan === undefined || (plan.of === of && plan.digest === digest)
 }
 
-/** Ends a message whose plan does not hold any more: the send that may have been made is in doubt, those after it are not made. */
+/** Ends a message whose plan no longer holds: the send that may have been made is in doubt, and those after it are not made. */
 function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: string }): LedgerItem {
   const { of } = item.plan!
   let left = item
@@ -85,10 +85,10 @@ function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: st
 
 const planChanged = 'Not sent, because the account of this channel was changed meanwhile. Send it again.'
 
-/** What an item keeps of the first job that claims its send. */
+/** What an item keeps of the first job that claims a send. */
 type Origin = Pick<DeliveryJob, 'channelAccountId' | 'createdAt' | 'traceId'>
 
-/** Records what came of a send; the next one is its claimant's, too. */
+/** Records the outcome of a send. The next send belongs to the same claim. */
 export function completeSend(
   item: LedgerItem,
   outcome: SendOutcome,
@@ -107,11 +107,11 @@ export function completeSend(
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: { done: result } }
 }
 
-/** The outcome as it may be kept: what a provider says of a rejection may quote numbers and addresses. */
+/** The outcome as it may be kept: a provider's reason for a rejection may quote numbers and addresses. */
 export const sanitised = (outcome: SendOutcome): SendOutcome =>
   outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
 
-/** Records what the provider says, when asked, of a send that was in doubt. */
+/** Records what the provider said when asked about a send in doubt. */
 export function recordLookup(
   item: LedgerItem,
   outcome: SendOutcome,
@@ -121,7 +121,7 @@ export function recordLookup(
   return known && known.outcome !== 'in doubt' ? { answer: { done: known } } : completeSend(item, outcome, about)
 }
 
-/** What is known of a message by its send alone; undefined where that is nothing yet. */
+/** The status of a message that follows from its send alone; undefined where there is none yet. */
 export function statusFromOutcome(
   outcome: SendOutcome,
 ): Pick<StatusUpdate, 'status' | 'reason' | 'code' | 'providerMessageId'> | undefined {
@@ -136,12 +136,12 @@ export function statusFromOutcome(
   return { status: outcome.status, providerMessageId: outcome.providerMessageId }
 }
 
-/** What came of a send, where the ledger did not take it. */
+/** The outcome of a send that could not be written to the ledger. */
 type Unrecorded = { part: Part; outcome: SendOutcome }
 
 /**
- * What a job alone knows, where another copy of it goes on without that: what came of a send is recorded, and a claim by
- * which nothing was sent is given back.
+ * Leaves to a later copy of a job what this one alone knows: an outcome is recorded, and a claim under which nothing was sent
+ * is given back.
  */
 export function leaveToOther(
   item: LedgerItem,
@@ -155,7 +155,7 @@ export function leaveToOther(
   return { ...(next && { next }), answer: 'superseded' }
 }
 
-/** Frees the send for another attempt. Where this one, or one before it, ended in doubt, its claim stands, to be taken over at once. */
+/** Frees the send for another attempt. If this attempt or an earlier one ended in doubt, the claim stays, and may be taken over at once. */
 export function releaseSend(
   item: LedgerItem,
   { by }: Claim,

@@ -18,7 +18,7 @@ export const TellOnceProgress = z.object({
 })
 type TellRun = Run<z.infer<typeof TellOnceProgress>>
 
-/** What a status is told once with. */
+/** What telling a status once needs. */
 export type TellOnceDeps = {
   ledger: Ledger
   report: Report
@@ -27,7 +27,7 @@ export type TellOnceDeps = {
   lateEffectSeconds: number
   /** Whether messages are announced before their receipts count: then a receipt that overtakes the announcement waits. */
   awaitsAnnouncements: boolean
-  /** What HubSpot shows of a message before it is told anything, as far as that need not be told. */
+  /** What HubSpot shows of a message before it is told anything, if that need not be told. */
   shown: Status | undefined
 }
 
@@ -46,7 +46,7 @@ export async function tellOnce(deps: TellOnceDeps, update: StatusUpdate, run: Te
   const rules = rulesFor(deps, update, run)
   // Before the claim, so that a job which has to wait for HubSpot's rate limit writes nothing.
   if (rules.claim(seen).answer === 'claimed') await makeReady()
-  // Also where the answer to the claim's write is lost, the job knows its mark when it comes back.
+  // Even if the answer to the claim's write is lost, the job knows its mark when it comes back.
   run.progress.mayHaveTold = [...mayHaveTold(run), run.id]
   const attempt = new LedgerPersistence({ ledger, key: update, seen }, rules)
   const key = `${ledgerKey(update)}#${markOf(update)}`
@@ -66,7 +66,7 @@ function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): Attem
   return {
     claim: asCopy({ job: mark, run }, (item) => advance(item, update, claim, { now: now(), earlier, shown, mayWait })),
     complete: (item, told) => recordTold(item, told, { mark, at: new Date(now()).toISOString() }),
-    // Given up on HubSpot's word: whoever sends it again need not wait for this attempt.
+    // HubSpot's answer was final: whoever sends it again need not wait for this attempt.
     release: (item, error) => (error instanceof PermanentError ? endAttempt(item, mark, claim) : { answer: undefined }),
   }
 }

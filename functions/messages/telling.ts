@@ -8,7 +8,7 @@ import type { StatusUpdate } from './status-update.ts'
 /** What HubSpot is to be told: its word for the status that is known, and why the message failed. */
 export type StatusToTell = { status: Status; word: Word; errorMessage?: string | undefined }
 
-/** What HubSpot was told; `rejected`: would not be told, for good. `holds`: how what it holds differs from that. */
+/** What HubSpot was told, or `rejected` for good. `holds`: how what it holds differs from that. */
 export type TellResult = { told: StatusToTell; rejected: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
@@ -37,7 +37,7 @@ export function recordAnnouncement(
   return { next, answer: undefined }
 }
 
-/** The mark that a job leaves while HubSpot has not been told: equal for a job and its duplicates. */
+/** The mark that a job leaves until HubSpot has been told: the same for a job and its duplicates. */
 export const markOf = ({ status, part, id }: Marked) =>
   `${status}${part ? `/${part.index}.${part.of}` : ''}${id === undefined ? '' : `#${id}`}`
 
@@ -56,9 +56,8 @@ type Marked = Pick<StatusUpdate, 'status' | 'part' | 'id'>
 /**
  * Raises what is known. A job that changes what an agent reads leaves its mark and must tell HubSpot. So must one that
  * finds its own mark: an earlier attempt may have died before its PATCH, or its PATCH may have taken effect late. While the
- * attempt that left the mark may still be under way, its duplicates wait; the job itself shows the names of its `earlier` runs
- * and goes on. A job with an `id` tells what is known again. `shown` is what HubSpot is taken to show of a message before
- * it is told anything.
+ * attempt that left the mark may still be under way, its duplicates wait; the job itself names its `earlier` runs and goes on.
+ * A job with an `id` tells again what is known. `shown` is what HubSpot is assumed to show before it is told anything.
  */
 export function advance(
   item: LedgerItem,
@@ -91,7 +90,7 @@ export function advance(
   return { next: { ...item, ...claimed }, answer: 'claimed' }
 }
 
-/** Records what HubSpot was told and removes the job's mark, unless an agent would read something else by now. */
+/** Records what HubSpot was told and removes the job's mark, unless an agent should read something else by now. */
 export function recordTold(
   item: LedgerItem,
   { told, rejected, holds }: TellResult,
@@ -108,7 +107,7 @@ export function recordTold(
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 
-/** Keeps what an update lets us know, and its job's mark, where the job is given up without having told HubSpot. */
+/** Keeps what is known by an update, and its job's mark, when the job is given up without having told HubSpot. */
 export function remember(
   item: LedgerItem,
   update: StatusUpdate,
@@ -124,7 +123,7 @@ export function remember(
   return { next: withGivenUp(next, 'status', new Date(now).toISOString()), answer: undefined }
 }
 
-/** Leaves a mark to whoever comes next, where its attempt has certainly come to an end. */
+/** Leaves a mark to the next attempt, once its own has certainly ended. */
 export function endAttempt(item: LedgerItem, mark: string, { by }: Claim): Decision<undefined> {
   const marks = item.marks.map((one) => (one.mark === mark && one.by === by ? { ...one, until: 0 } : one))
   return { next: { ...item, marks }, answer: undefined }

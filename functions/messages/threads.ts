@@ -6,7 +6,7 @@ import { createLedger } from './ledger.ts'
 import { expiryOf } from './record.ts'
 import { allSendsComplete } from './sending.ts'
 
-/** How long a message waits at most for one that the agent sent before it, in milliseconds from when that was begun. */
+/** How long a message waits at most for one that the agent sent before it, in milliseconds since that one was begun. */
 const maxWait = 60_000
 
 /** A message of a thread whose delivery has begun. Times are in milliseconds since 1970. */
@@ -19,8 +19,8 @@ const ThreadItem = z.object({ pk: z.string(), version: z.number(), begun: z.arra
 export type Threads = ReturnType<typeof createThreads>
 
 /**
- * The messages of each thread that were begun lately, one item in the ledger's table for each thread. Whether they have
- * come to an end is what their own items say, so nothing has to be removed. Why so: docs/decisions/0008-order-of-a-thread.md.
+ * The messages of each thread that were begun recently, one item in the ledger's table for each thread. Their own items say
+ * whether they have ended, so nothing has to be removed. Why so: docs/decisions/0008-order-of-a-thread.md.
  */
 export function createThreads(table: Table, now: () => number) {
   const ledger = createLedger(table, now)
@@ -71,7 +71,7 @@ export function createThreads(table: Table, now: () => number) {
   return { begin, isWaiting }
 }
 
-/** What a run leaves to the next one of its turn in the thread. */
+/** What a run leaves to the next about its turn in the thread. */
 export const TurnProgress = z.object({
   /** Whether the message is registered in its thread, and how often it waited since. */
   isRegistered: z.boolean().optional().catch(undefined),
@@ -79,14 +79,14 @@ export const TurnProgress = z.object({
 })
 export type TurnProgress = z.infer<typeof TurnProgress>
 
-/** Lets those messages go first that the agent sent earlier in the same thread: throws Deferred while one is under way. */
+/** Lets messages that the agent sent earlier in the same thread go first: throws Deferred while one is under way. */
 export async function waitForTurn(threads: Threads, job: DeliveryJob, progress: TurnProgress, now: number) {
   const isWaiting = progress.isRegistered ? await threads.isWaiting(job) : await threads.begin(job)
   progress.isRegistered = true
   if (isWaiting) throw notItsTurn(progress, now)
 }
 
-/** What a message waits with for its turn, longer each time. */
+/** The error with which a message waits for its turn, longer each time. */
 export function notItsTurn(progress: TurnProgress, now: number) {
   const turns = progress.turnsWaited ?? 0
   progress.turnsWaited = turns + 1
@@ -99,5 +99,5 @@ type Moment = Pick<Begun, 'messageId' | 'createdAt'>
 const isBefore = (a: Moment, b: Moment) =>
   a.createdAt === b.createdAt ? a.messageId < b.messageId : a.createdAt < b.createdAt
 
-// In days: long after nobody waits any more.
+// In days: long after anybody still waits.
 const keptThreadForDays = 1

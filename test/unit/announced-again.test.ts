@@ -72,7 +72,7 @@ describe('with resend "ignore", the default', () => {
     expect(told()).toEqual(['FAILED', 'FAILED'])
     expect(warnings()).toMatchObject([
       {
-        message: expect.stringMatching(/told is FAILED.*not sent again.*resend/),
+        message: expect.stringMatching(/told that it FAILED.*not sent again.*resend/),
         ...{ messageId: ids.messageId, eventId: 'event-2', firstEventId: 'event-1' },
       },
     ])
