@@ -406,7 +406,7 @@ describe('dead letters', () => {
   })
 
   test('are deleted for good', async () => {
-    const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still not to be read', '--yes'])
+    const { printed } = await relay(['dead-letters', 'purge', '--reason', 'still unreadable', '--yes'])
 
     expect(printed).toMatch(/^Deleted: [1-9]\d*, skipped: 0, failed: 0\.$/)
     expect(await list()).toEqual([])

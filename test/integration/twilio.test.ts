@@ -173,7 +173,7 @@ test('with another auth token Twilio takes nothing, and the message waits for th
 
   expect(failure).toBeInstanceOf(RetryableError)
   expect(failure).toMatchObject({
-    message: 'Twilio does not accept this account as it is set up: error 20003, HTTP 401',
+    message: 'Twilio does not accept this account as it is set up (error 20003, HTTP 401)',
   })
   expect(simulator.deliveries).toEqual([])
 })
