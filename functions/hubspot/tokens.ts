@@ -90,7 +90,11 @@ export function createTokens(options: {
     if (answer.kind !== 'retryable') return denyAccess({ ...free, ...refreshed }, portalId, answer)
     const { retryAfter } = answer
     const asked =
-      retryAfter && retryAfterWait(retryAfter, { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random })
+      retryAfter &&
+      retryAfterWait(
+        { ...retryAfter, max: slowRetry / 1000 },
+        { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random },
+      )
     const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
     await table.putIfNextVersion(failed)
     telemetry?.count('TokenRefreshesFailed')

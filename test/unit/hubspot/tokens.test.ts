@@ -104,6 +104,21 @@ describe('ahead of its end', () => {
     expect(await warm.get(portalId)).toBe('access-1')
   })
 
+  test('HubSpot is asked again after a quarter of an hour, however often it says that it takes a day', async () => {
+    const world = createWorld()
+    const days = { ...unreachable, retryAfter: { seconds: 86_400 } }
+    world.answers.push(days, days)
+    const get = () => world.cold().get(portalId)
+
+    await expect(get()).rejects.toThrow(RetryableError)
+    world.pass(61_000)
+    await expect(get()).rejects.toThrow(RetryableError)
+    world.pass(880_000)
+    await expect(get()).rejects.toThrow(RetryableError)
+    world.pass(21_000)
+    expect(await get()).toMatch(/^access/)
+  })
+
   test('a token that HubSpot cannot renew just now is used while it lasts', async () => {
     const world = createWorld()
     world.portal({ accessToken: 'here already', accessTokenExpiresAt: world.now() + 45_000 })
