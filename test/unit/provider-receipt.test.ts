@@ -89,6 +89,20 @@ test('a receipt for a channel as a whole names no account, and a failure keeps i
   expect(everything()).not.toContain('No such number')
 })
 
+test.each([
+  ['ids that are numbers', '"portalId":243842089,"messageId":12345678901234567890', '12345678901234567890'],
+  ['a status in capitals', '"portalId":"243842089","messageId":"m","status":"FAILED"', 'm'],
+  ['a byte order mark', '"portalId":"243842089","messageId":"m"', 'm'],
+])('a receipt with %s is taken', async (name, fields, messageId) => {
+  const { post, updates } = setUp()
+  const mark = name.startsWith('a byte') ? '\ufeff' : ''
+
+  expect(await post({ body: `${mark}{"type":"message.status","data":{"status":"failed",${fields}}}` })).toEqual({
+    statusCode: 204,
+  })
+  expect(updates()).toMatchObject([{ portalId: '243842089', messageId, status: 'failed' }])
+})
+
 test.each<[string, unknown, unknown]>([
   ['a reason of thousands of characters', 'x'.repeat(20_000), `${'x'.repeat(499)}…`],
   [
@@ -325,7 +339,7 @@ test.each([undefined, '', 'channel', '1'.repeat(21), '../app', '२३'])(
 test.each([
   ['{"type":"message.status"', 'not JSON'],
   [body.replace('"delivered"', '"queued"'), 'data.status: invalid value'],
-  [body.replace('"243842089"', '243842089'), 'data.portalId: expected string'],
+  [body.replace('"243842089"', '243842089.5'), 'data.portalId: expected string'],
 ])('a signed receipt saying %s is answered with what is wrong', async (body, problem) => {
   const { post, updates, counts, lines } = setUp()
 

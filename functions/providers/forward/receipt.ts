@@ -1,7 +1,7 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import * as z from 'zod'
 import { Digits, Id } from '../../messages/ids.ts'
-import { parseJson } from '../../platform/json.ts'
+import { parseJsonExactly, wholeNumber } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
 import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
 import { ForwardAccount } from './account.ts'
@@ -51,10 +51,26 @@ function dropped(document: unknown, taken: object, prefix = '') {
   )
 }
 
+/** A receipt with its ids as texts, where they are whole numbers, and its status in small letters. */
+function inUsualForm(document: unknown) {
+  const { data, ...rest } = Object(document) as { data?: Record<string, unknown> }
+  if (typeof data !== 'object' || data === null) return document
+  const { portalId, messageId, status } = data
+  return {
+    ...rest,
+    data: {
+      ...data,
+      portalId: wholeNumber(portalId) ?? portalId,
+      messageId: wholeNumber(messageId) ?? messageId,
+      status: typeof status === 'string' ? status.trim().toLowerCase() : status,
+    },
+  }
+}
+
 function read(bytes: Uint8Array): Receipt {
-  const document = parseJson(Buffer.from(bytes).toString())
+  const document = parseJsonExactly(Buffer.from(bytes).toString())
   if (document === undefined) return { kind: 'unreadable', problem: 'not JSON' }
-  const body = ForwardReceipt.safeParse(document)
+  const body = ForwardReceipt.safeParse(inUsualForm(document))
   if (!body.success) return { kind: 'unreadable', problem: problems(body.error) }
   const { data, timestamp } = body.data
   const unknownFields = [...dropped(document, body.data), ...dropped(Object(document).data, data, 'data.')]

@@ -205,7 +205,7 @@ test.each([
 
 test.each([
   ['data', undefined],
-  ['data.portalId', 243842089],
+  ['data.portalId', 243842089.5],
   ['data.portalId', 'portal'],
   ['data.messageId', ''],
   ['data.status', 'unconfirmed'],
