@@ -3,13 +3,15 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { consume } from '../../../functions/platform/consume.ts'
 import type { Consumer, Run } from '../../../functions/platform/consumer.ts'
-import { Deferred, PermanentError, RetryableError } from '../../../functions/platform/retry.ts'
+import { Deferred, PermanentError, RetryableError, Superseded } from '../../../functions/platform/retry.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
 import { createMemoryQueue, workOff } from '../../support/world.ts'
 
 // What every consumer does with a batch, whatever its jobs are. How the relay's own end a job: consumer-exits.test.ts.
 
 type Job = { v: number; id: string }
+
+const job = { v: 1, id: 'a' }
 
 let relay: ReturnType<typeof setUp>
 beforeEach(() => {
@@ -33,6 +35,14 @@ describe('metrics are written out', () => {
   })
 })
 
+test('a batch goes on to the last moment: what it was at would else go on in the next invocation', async () => {
+  const { promise: over, resolve: end } = Promise.withResolvers<void>()
+  relay.work = () => over
+  setTimeout(end, 20)
+
+  expect(await relay.run({}, { remaining: 5 })).toEqual({ redelivered: 0, anew: [] })
+})
+
 describe('dead letters are counted by what happened', () => {
   test.each([
     ['unreadable', { id: 7 }, async () => {}],
@@ -54,7 +64,7 @@ describe('of a job whose run ends in a bug', () => {
     }
 
     expect(await relay.run({})).toEqual({ redelivered: 1, anew: [] })
-    expect(relay.unrecorded).toEqual([{ v: 1, id: 'a' }])
+    expect(relay.unrecorded).toEqual([{ job, record: false }])
   })
 
   test('nothing is told where it could not be read', async () => {
@@ -137,6 +147,13 @@ describe('a job that waits', () => {
     expect(relay.deadLetters.messages).toHaveLength(letters)
   })
 
+  test('lies in the queue until its time', async () => {
+    relay.work = () => Promise.reject(new RetryableError('busy', { notBefore: relay.now() + 7000 }))
+    await relay.run({})
+
+    expect(relay.queue.messages.map(({ visibleAt }) => visibleAt)).toEqual([relay.now() + 7000])
+  })
+
   test('says how long it has waited, in seconds', async () => {
     relay.work = busy
     await relay.run({ waiting: { attempt: 3, since: relay.now() - 60_000, notBefore: relay.now() } })
@@ -159,6 +176,33 @@ describe('a job that waits', () => {
   })
 })
 
+describe('where AWS does not take a job that is to wait, SQS redelivers it', () => {
+  const down = () => Promise.reject(Object.assign(new Error('no'), { $metadata: {} }))
+
+  test('and what only this run knows is told', async () => {
+    relay.work = busy
+    relay.queue.send = down
+
+    expect(await relay.run({})).toEqual({ redelivered: 1, anew: [] })
+    expect(relay.unrecorded).toEqual([{ job, record: false }])
+  })
+
+  test('and nothing is told of a job that only newer code can read', async () => {
+    relay.queue.send = down
+
+    expect(await relay.run({ v: 2 })).toEqual({ redelivered: 1, anew: [] })
+    expect(relay.unrecorded).toEqual([])
+  })
+})
+
+test('what only this run knows is told and recorded where a later copy goes on with the job', async () => {
+  relay.work = () => Promise.reject(new Superseded())
+
+  expect(await relay.run({})).toEqual({ redelivered: 0, anew: [] })
+  expect(relay.unrecorded).toEqual([{ job, record: true }])
+  expect(relay.telemetry.counts).toEqual({ CopiesEnded: 1 })
+})
+
 describe('whoever looks a job up reads why it waits', () => {
   const until = (seconds: number) => new RetryableError('busy', { notBefore: relay.now() + seconds * 1000 })
 
@@ -169,7 +213,8 @@ describe('whoever looks a job up reads why it waits', () => {
     relay.work = () => Promise.reject(until(seconds))
     await relay.run({})
 
-    expect(relay.notes).toHaveLength(notes)
+    const note = { reason: 'busy', until: new Date(relay.now() + 11_000).toISOString() }
+    expect(relay.notes).toEqual(notes === 1 ? [note] : [])
   })
 
   test('not where it only waits for its turn', async () => {
@@ -186,10 +231,15 @@ describe('whoever looks a job up reads why it waits', () => {
     expect(await relay.run({})).toMatchObject({ redelivered: 0, anew: [{ attempt: 1 }] })
   })
 
-  test('not where it is a body that nobody can read', async () => {
-    relay.deadLetters.send = () => Promise.reject(until(60))
+  test('not where it is for newer code to read', async () => {
+    const { send } = relay.queue
+    relay.queue.send = async () => {
+      relay.queue.send = send
+      throw Object.assign(new Error('no'), { $metadata: {} })
+    }
+    const { anew } = await relay.run({ v: 2, waiting: { attempt: 7, since: relay.now(), notBefore: relay.now() } })
 
-    expect(await relay.run({ id: 7 })).toMatchObject({ redelivered: 0, anew: [{ attempt: 1 }] })
+    expect(anew).toMatchObject([{ attempt: 8, notBefore: relay.now() + 128_000 }])
     expect(relay.notes).toEqual([])
   })
 })
@@ -206,6 +256,21 @@ describe('from the third wait on, a run first records which copy it received', (
     expect(relay.received).toHaveLength(received)
     expect(relay.jobs).toHaveLength(1)
   })
+})
+
+test('what nobody can read of its wait does not stop a job', async () => {
+  await relay.run({ waiting: { attempt: 'seven' } })
+
+  expect(relay.jobs).toEqual([job])
+})
+
+test('a job stays in the group of its tenant, waiting and among the dead letters', async () => {
+  relay.work = busy
+  await relay.run({})
+  relay.work = () => Promise.reject(new PermanentError('No'))
+  await relay.run({})
+
+  expect(relay.groups).toEqual(['tenant of a', 'tenant of a'])
 })
 
 describe('a job for newer code', () => {
@@ -246,7 +311,6 @@ describe('a job for newer code', () => {
 })
 
 describe('a dead letter', () => {
-  const job = { v: 1, id: 'a' }
   const copy = { count: 2, token: 'token' }
 
   test('says why, how often it was tried, since when, and goes on from there when it is redriven', async () => {
@@ -265,6 +329,16 @@ describe('a dead letter', () => {
         job,
       },
     ])
+  })
+
+  test('has no progress where the run left none', async () => {
+    relay.work = (_job, { progress }) => {
+      Object.assign(progress, { sent: undefined })
+      return Promise.reject(new PermanentError('No'))
+    }
+    await relay.run({})
+
+    expect(Object.keys(relay.deadLetters.jobs()[0]!)).toEqual(['deadLetter', 'job'])
   })
 
   test.each([
@@ -346,30 +420,39 @@ function busy(): Promise<never> {
 function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
   const now = () => 1e9
   const telemetry = collectTelemetry()
+  const groups: string[] = []
   const queue = createMemoryQueue(now)
   const deadLetters = createMemoryQueue(now)
-  const send = queue.send
+  const { send } = queue
+  for (const one of [queue, deadLetters]) {
+    const { send } = one
+    one.send = (job, options) => {
+      groups.push(options.group)
+      return send(job, options)
+    }
+  }
   const handler = (event: SQSEvent, context: never) =>
     consume(bare ? must : { ...must, ...may })(event, context) as Promise<SQSBatchResponse | undefined>
   const world = {
     telemetry,
     queue,
     deadLetters,
+    groups,
     now,
     work: (_job: Job, _run: Run) => Promise.resolve(),
     noteWait: async () => {},
     beforeEnding: async () => {},
     jobs: [] as Job[],
-    unrecorded: [] as Job[],
+    unrecorded: [] as { job: Job; record: boolean }[],
     received: [] as Job[],
     notes: [] as object[],
     /** Hands a job out once; says whether SQS is to redeliver it, and how it waits in the queue then. */
-    async run(fields: object, { receives = 0 } = {}) {
+    async run(fields: object, { receives = 0, remaining = 60_000 } = {}) {
       queue.messages.length = 0
       await send({ v: 1, id: 'a', ...fields }, { group: '1' })
       const message = queue.messages[0]!
       message.receives = receives
-      await workOff(queue, handler)
+      await workOff(queue, handler, 10, remaining)
       const anew = queue.jobs().flatMap(({ waiting }, index) => (queue.messages[index] === message ? [] : [waiting]))
       return { redelivered: queue.messages.includes(message) ? 1 : 0, anew: anew as Record<string, unknown>[] }
     },
@@ -379,7 +462,7 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
     version: 1,
     schema: z.object({ v: z.literal(1), id: z.string() }),
     progress: z.looseObject({}),
-    tenantOf: () => '1',
+    tenantOf: (body) => `tenant of ${(body as Job).id}`,
     about: () => ({}),
     giveUpAfterSeconds,
     maxReceives: 5,
@@ -394,8 +477,8 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
     },
   }
   const may: Partial<Consumer<Job, object>> = {
-    async tellUnrecorded(job) {
-      world.unrecorded.push(job)
+    async tellUnrecorded(job, _run, { record = false } = {}) {
+      world.unrecorded.push({ job, record })
     },
     beforeEnding: () => world.beforeEnding(),
     async receive(job) {
