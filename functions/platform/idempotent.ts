@@ -25,8 +25,8 @@ export async function once<Result>(
   { persistenceStore, context }: { persistenceStore: AttemptStore; context: Context },
   work: () => Promise<Result>,
 ): Promise<Result> {
-  // The key is the whole payload. No local cache: what counts is what the ledger holds now.
-  const config = new IdempotencyConfig({ useLocalCache: false })
+  // The key is the whole payload, and nothing is cached here: what counts is what the ledger holds now.
+  const config = new IdempotencyConfig({})
   config.registerLambdaContext(context)
   const watched = async (_key: string) => {
     try {

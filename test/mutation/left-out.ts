@@ -21,6 +21,7 @@ export const strykerPlugins = [
       if (isCall(called) && isTelemetry(called.callee!)) return 'a line of the log, or a metric'
       const isText = node.type === 'StringLiteral' || node.type === 'TemplateLiteral'
       if (isText && listKey === 'arguments' && parentPath?.node.type === 'NewExpression') return 'the text of an error'
+      if (isText && parentPath?.node.type === 'ClassProperty') return 'the name of an error'
       return undefined
     },
   }),

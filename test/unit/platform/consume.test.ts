@@ -264,6 +264,12 @@ test('what nobody can read of its wait does not stop a job', async () => {
   expect(relay.jobs).toEqual([job])
 })
 
+test('what only resembles a dead letter is none', async () => {
+  await relay.run({ deadLetter: {}, job: { v: 1, id: 'b' } })
+
+  expect(relay.jobs).toEqual([job])
+})
+
 test('a job stays in the group of its tenant, waiting and among the dead letters', async () => {
   relay.work = busy
   await relay.run({})
