@@ -483,7 +483,7 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
     },
   }
   const may: Partial<Consumer<Job, object>> = {
-    async tellUnrecorded(job, _run, { record = false } = {}) {
+    async tellUnrecorded(job, _run, { record } = { record: false }) {
       world.unrecorded.push({ job, record })
     },
     beforeEnding: () => world.beforeEnding(),
