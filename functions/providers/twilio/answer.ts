@@ -16,8 +16,10 @@ const Message = z.object({
   error_code: NumericCode.nullish().catch(undefined),
   error_message: z.string().nullish().catch(undefined),
 })
+// A message without a text has none: it is not the one that is looked for.
+const text = z.string().catch('')
 export const Listing = z.object({
-  messages: z.array(z.object({ ...Message.shape, body: z.string(), direction: z.string(), date_created: z.string() })),
+  messages: z.array(z.object({ ...Message.shape, body: text, direction: text, date_created: text })),
 })
 const Problem = z.object({
   code: NumericCode.optional().catch(undefined),

@@ -581,6 +581,27 @@ function receiveRaw(
 }
 
 /** Makes the first send of a message. */
+test('a message that ended in doubt is found among others that have no text', async () => {
+  const listed = { direction: 'outbound-api', date_created: 'Sun, 22 Nov 2026 12:00:03 +0000' }
+  const messages = [
+    { ...listed, sid: 'SM2', body: null, status: 'sent' },
+    { ...listed, sid: 'SM1', body: job.text, status: 'delivered' },
+    { sid: 'SM0', direction: 'inbound', date_created: null },
+  ]
+  const tools = {
+    fetchJson: async () => ({ status: 200, headers: {}, text: '', json: { messages } }),
+    now: () => now,
+    signForHubSpot: async () => '',
+  }
+  const part = { to: '+15550100002', text: job.text, media: [] }
+
+  expect(await sendAdapter.lookUp!({ job, part, index: 0, of: 1, receiptsUrl }, account, tools)).toEqual({
+    outcome: 'sent',
+    status: 'delivered',
+    providerMessageId: 'SM1',
+  })
+})
+
 async function sent(
   options: {
     account?: TwilioAccount
