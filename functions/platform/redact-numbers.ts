@@ -2,11 +2,11 @@
 const number = '[number]'
 
 /** A UUID, which is none. */
-export const uuid = /(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])/gi
+export const uuid = /(?<![\w-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w-])/g
 
 const currency = 'AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|THB|TRY|USD|ZAR'
 const amount = "[1-9]\\d{0,2}(?:[.,' \\u00a0\\u202f]?\\d{3}){0,3}(?:[.,]\\d{1,4})?"
-const notWithinNumber = '(?<![\\d+][^\\p{L}\\d]{0,3})'
+const notWithinNumber = '(?<![\\d+][^\\p{L}\\d<>]{0,3})'
 
 /** What has many digits and is no telephone number. */
 const harmless = new RegExp(
@@ -19,7 +19,7 @@ const harmless = new RegExp(
     '(?<![\\d:])(?:[01]?\\d|2[0-4]):[0-5]\\d(?::[0-5]\\d|:60)?(?:[.,]\\d{1,9})?(?:Z| ?[+-](?:0\\d|1[0-4]):?[0-5]\\d)?(?![\\d:])',
     // Sizes and durations with their unit, or after their name.
     `${notWithinNumber}[1-9](?:\\d{3,14}|\\d{0,2}(?: \\d{3}){1,4}) ?(?:[Bb]ytes?|octets|[KMGTkmgt]i?[Bb]|B|bits|milliseconds|microseconds|seconds|ms|characters|chars|pixels|px)(?![A-Za-z])`,
-    '(?<=(?:[Ss]ize|[Bb]ytes|[Ll]ength|[Ll]imit|[Mm]ax(?:imum)?)(?:["\' ]{0,2}[:=] ?| ))[1-9]\\d{6,9}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
+    '(?<=(?:[Ss]ize|[Bb]ytes|[Ll]ength|[Ll]imit|[Mm]ax(?:imum)?)(?:["\' ]{0,2}[:=] ?| ))[1-9]\\d{6,9}(?!\\d|[^\\p{L}\\d<>]{1,3}\\d)',
     // Codes of seven digits, such as Meta's, after their name; and in hexadecimal.
     '(?<=[Cc]ode(?:["\' ]{0,2}[:=] ?| #?))[1-9]\\d{6}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
     '(?<![\\w.])0[xX][0-9a-fA-F]{2,8}(?!\\w)',
@@ -53,7 +53,8 @@ export function withoutNumbers(text: string) {
       end()
       continue
     }
-    const gap = text.slice(run?.to ?? index, index).replace(/[\s\p{Cc}\p{Cf}\p{M}]+/gu, ' ')
+    const between = text.slice(run?.to ?? index, index).replaceAll('&nbsp;', ' ')
+    const gap = between.replace(/[\s\p{Cc}\p{Cf}\p{M}]+/gu, ' ')
     if (run && parted(run, gap, group)) end()
     const digits = (run?.digits ?? 0) + [...group].length
     const likePhone = run?.likePhone ?? (text[index - 1] === '+' || !/^[1-9]/.test(group))
@@ -70,6 +71,7 @@ function parted({ digits, last, gap: before, likePhone }: Run, gap: string, next
   if (/\p{L}/u.test(gap) || [...gap].length > 3) return true
   const areCodes = [last, next].every((group) => group.length >= 5 && !/^0./.test(group))
   if (/^(?:[,;|]| \| )$/.test(gap)) return !likePhone && areCodes
+  if (/^ [<>]=? $/.test(gap)) return true
   if (!/^[,;:.!?] [([]?$/.test(gap)) return false
   if (digits >= 7) return gap !== before
   return !likePhone && !/^0./.test(next) && Math.max(last.length, next.length) >= 3

@@ -28,7 +28,9 @@ function withoutSecrets(text: string) {
     .replace(scheme, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(calledSecret, (_, before: string) => before + secret)
     .replace(known, secret)
-    .replace(cutOff, (all, before: string, value: string) => (isProse(before, value) ? all : before + secret))
+    .replace(cutOff, (all, before: string, value: string) =>
+      / $/.test(before) && /^[A-Z]?[a-z]+$/.test(value) ? all : before + secret,
+    )
     .replace(word, (found) => (isRandom(found) ? secret : found))
 }
 

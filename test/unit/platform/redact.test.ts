@@ -40,6 +40,7 @@ describe('what goes', () => {
     '０９０－１２３４－５６７８',
     '๐๘๑ ๒๓๔ ๕๖๗๘',
     '⓪⑥⑨⑧⑦⑥⑤④',
+    '+1&nbsp;555&nbsp;010&nbsp;0123',
     '⁰⁶⁹⁸⁷⁶⁵⁴',
     '₀₆₉₈₇₆₅₄',
   ])('the number %j', (number) => {
@@ -160,6 +161,9 @@ describe('what stays', () => {
     '5 242 880 bytes',
     'at most 1 048 576 bytes',
     'limit 104857600',
+    'size 5242881 > 5242880 bytes',
+    'id=0F2C4A5E-1111-2222-3333-444455556666',
+    'the token expired... ask for another',
     'max: 16777216',
     'the token expired … ask for another',
     'CHANNEL_SPECIFIC_OPAQUE_ID and CLIENT_ERROR_4XX_OR_5XX_ANSWER',
