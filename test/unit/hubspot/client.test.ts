@@ -255,7 +255,26 @@ test("HubSpot's limit is read from an answer's headers, and only where it makes 
   })
   expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-max': 'many' })).toBeUndefined()
   expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-max': '0' })).toBeUndefined()
+  for (const remaining of ['few', '9 or so', 'about 9', '1234567890', '-1', '']) {
+    expect(await allowanceIn({ ...limits, 'x-hubspot-ratelimit-remaining': remaining })).toEqual({ max: 110 })
+  }
   expect(await allowanceIn({})).toBeUndefined()
+})
+
+test.each([
+  ['9', '10000', false],
+  ['10', '10000', true],
+  ['10000', '10000', true],
+  ['10001', '10000', false],
+  ['110', '999', false],
+  ['110', '1000', true],
+  ['110', '60000', true],
+  ['110', '60001', false],
+])('a limit of %s requests in %s milliseconds is believed: %o', async (max, interval, isBelieved) => {
+  const headers = { 'x-hubspot-ratelimit-max': max, 'x-hubspot-ratelimit-interval-milliseconds': interval }
+  const { allowance } = await setUp({ status: 200, headers }).update()
+
+  expect(allowance).toEqual(isBelieved ? { max: Number(max), intervalMilliseconds: Number(interval) } : undefined)
 })
 
 /** HubSpot's API before a server that always gives one answer, or none. */

@@ -132,6 +132,32 @@ describe('a slot that was kept', () => {
 
     expect(await rateLimit.takeSlot('1', slots.at(-1)!)).toBe(slots.at(-1))
   })
+
+  test.each([
+    ['a second after its time, it still holds', 1000, true],
+    ['later, it is taken again', 1001, false],
+  ])('%s', async (_, late, holds) => {
+    const rateLimit = limiter()
+    const slot = await rateLimit.takeSlot('1')
+    await take(rateLimit, 50)
+    time = slot + late
+
+    expect((await rateLimit.takeSlot('1', slot)) === slot).toBe(holds)
+  })
+
+  test('holds where the pause ends with it, or is over', async () => {
+    const rateLimit = limiter()
+    const slots = await take(rateLimit, 500)
+    const slot = slots.at(-1)!
+    await rateLimit.pause('1', slot)
+    expect(await rateLimit.takeSlot('1', slot)).toBe(slot)
+
+    time = slot + 500
+    await rateLimit.pause('1', time)
+    expect(await rateLimit.takeSlot('1', slot)).toBe(slot)
+    await rateLimit.pause('1', time + 1)
+    expect(await rateLimit.takeSlot('1', slot)).toBeGreaterThan(slot)
+  })
 })
 
 describe('what HubSpot says', () => {
@@ -188,6 +214,66 @@ describe('what HubSpot says', () => {
     time += 100
 
     expect((await rateLimit.exceeded('1', undefined)) - time).toBeLessThanOrEqual(1000)
+  })
+
+  test.each([
+    ['an hour after the pause, it is a first time', 3_600_000, 1000],
+    ['before that, it is a second time', 3_599_999, 2000],
+  ])('%s', async (_, later, longest) => {
+    const until = await limiter().exceeded('1', undefined)
+    time = until + later
+    const pause = (await limiter().exceeded('1', undefined)) - time
+
+    expect(pause).toBeGreaterThanOrEqual(longest / 2)
+    expect(pause).toBeLessThanOrEqual(longest)
+  })
+
+  test.each([
+    ['before the pause is over, it shows nothing', 0, 2000],
+    ['after it, it makes the next time a first time', 1, 1000],
+  ])('a success: %s', async (_, later, longest) => {
+    const rateLimit = limiter()
+    time = (await rateLimit.exceeded('1', undefined)) + later
+    rateLimit.succeeded('1')
+    const pause = (await rateLimit.exceeded('1', undefined)) - time
+
+    expect(pause).toBeGreaterThanOrEqual(longest / 2)
+    expect(pause).toBeLessThanOrEqual(longest)
+  })
+
+  test('a time that it names within a pause lengthens that, and is no further time', async () => {
+    const until = await limiter().exceeded('1', undefined)
+    expect(await limiter().exceeded('1', 30)).toBe(time + 30_000)
+    expect(await limiter().exceeded('1', 5)).toBe(time + 30_000)
+
+    expect(until).toBeLessThan(time + 30_000)
+    expect(table.items.get('rate-limit-exceeded#1')).toMatchObject({ times: 0, version: 3 })
+  })
+
+  test.each([
+    ['twice, it is noted at the third', 2, 3],
+    ['again and again, everybody pauses all the same after the fourth', 9, 4],
+  ])('where others write at the same time: %s', async (_, lost, tries) => {
+    const { putIfNextVersion } = table
+    let puts = 0
+    table.putIfNextVersion = async (item) => ++puts > lost && putIfNextVersion(item)
+    const until = await limiter().exceeded('1', undefined)
+
+    expect(puts).toBe(tries)
+    expect(await limiter().takeSlot('1')).toBeGreaterThanOrEqual(until)
+  })
+
+  test('a limit that is reached because others use it is left alone for a fifth of a second', async () => {
+    await limiter().observeLimit('1', { max: 110, remaining: 0 })
+
+    expect(table.items.get('rate-limit-pause#1')).toMatchObject({ value: time + 200 })
+  })
+
+  test('with something left of its limit, nobody pauses', async () => {
+    await limiter().observeLimit('1', { max: 110, remaining: 1 })
+    await limiter().observeLimit('1', { max: 110 })
+
+    expect(requests).toEqual([])
   })
 
   test.each([0, 7, 30_000, 86_400, 1e9])(

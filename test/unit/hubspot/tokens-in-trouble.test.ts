@@ -1,0 +1,221 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { NoAccess } from '../../../functions/hubspot/access-errors.ts'
+import type { TokenAnswer } from '../../../functions/hubspot/oauth.ts'
+import { createTokens } from '../../../functions/hubspot/tokens.ts'
+import { RetryableError } from '../../../functions/platform/retry.ts'
+import { createMemoryTable } from '../../support/memory-table.ts'
+import { collectTelemetry } from '../../support/telemetry.ts'
+
+// What becomes of a token where the table or the endpoint does not do what it is asked.
+
+const start = Date.parse('2026-11-22T12:00:00Z')
+const fresh: TokenAnswer = {
+  ...{ kind: 'tokens', accessToken: 'new', refreshToken: 'refresh', expiresInSeconds: 1800, portalId: '1' },
+  scopes: [],
+}
+let time: number
+let table: ReturnType<typeof createMemoryTable>
+let told: ReturnType<typeof collectTelemetry>
+let answer: TokenAnswer
+
+beforeEach(() => {
+  time = start
+  table = createMemoryTable()
+  told = collectTelemetry()
+  answer = fresh
+  portal({})
+})
+
+const portal = (fields: object) =>
+  table.items.set('portal#1', { pk: 'portal#1', version: 1, refreshToken: 'refresh', ...fields })
+const item = () => table.items.get('portal#1') as Record<string, number>
+const endsSoon = { accessToken: 'kept', accessTokenExpiresAt: start + 59_000 }
+const tokens = () =>
+  createTokens({
+    table,
+    source: { name: 'HubSpot', mendedBy: 'it is installed again', refreshesByToken: true, renew: async () => answer },
+    telemetry: told.telemetry,
+    now: () => time,
+    random: () => 0.5,
+  })
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: RetryableError) => error,
+  )
+
+/** The table's writes, one after another: each is refused, fails, or is done. */
+function writes(...fates: ('refused' | 'fails' | 'done')[]) {
+  const { putIfNextVersion } = table
+  const made: unknown[] = []
+  table.putIfNextVersion = async (item) => {
+    made.push(item)
+    const fate = fates[Math.min(made.length, fates.length) - 1]
+    if (fate === 'fails') throw new Error('AWS is down')
+    return fate === 'done' ? putIfNextVersion(item) : false
+  }
+  return made
+}
+
+describe('where a refresh cannot be claimed', () => {
+  test.each(['fails', 'refused'] as const)('a token that still lasts is used: the write %s', async (fate) => {
+    portal(endsSoon)
+    writes(fate)
+
+    expect(await tokens().get('1')).toBe('kept')
+  })
+
+  test('because AWS is down, that is the reason where there is no token', async () => {
+    writes('fails')
+
+    await expect(tokens().get('1')).rejects.toThrow('AWS is down')
+  })
+
+  test.each([
+    [0, 2000],
+    [1, 2000],
+    [2, 10_000],
+  ])('because another process was faster, it is waited for: after %i failures', async (failedRefreshes, wait) => {
+    portal({ failedRefreshes })
+    writes('refused')
+
+    expect(await failure(tokens().get('1'))).toMatchObject({
+      message: 'Another process is refreshing the access token',
+      notBefore: start + wait,
+    })
+  })
+})
+
+describe('where new tokens cannot be kept', () => {
+  test('they are kept at the third try', async () => {
+    writes('done', 'fails', 'fails', 'done')
+
+    expect(await tokens().get('1')).toBe('new')
+    expect(item()).toMatchObject({ accessToken: 'new', version: 3 })
+    expect(told.lines).toEqual([])
+  })
+
+  test('they serve in this process, and an operator reads it', async () => {
+    const made = writes('done', 'fails')
+    const one = tokens()
+
+    expect(await one.get('1')).toBe('new')
+    expect(made).toHaveLength(4)
+    expect(told.lines).toHaveLength(1)
+    expect(await one.get('1')).toBe('new')
+    expect(made).toHaveLength(4)
+  })
+
+  test('because the portal changed meanwhile, what stands there counts', async () => {
+    writes('done', 'refused')
+
+    expect(await failure(tokens().get('1'))).toMatchObject({
+      message: 'The portal changed while its access token was refreshed',
+      notBefore: start + 2000,
+    })
+  })
+})
+
+describe('where the endpoint asks for time', () => {
+  test.each([
+    ['none', undefined, 0, 1500],
+    ['less than our own pause', 1, 0, 1500],
+    ['ten minutes, for the first time', 600, 0, 60_000],
+    ['ten minutes, again', 600, 1, 600_000],
+  ])('%s', async (_, seconds, failedRefreshes, pause) => {
+    portal({ failedRefreshes })
+    answer = { kind: 'retryable', problem: 'HTTP 503', ...(seconds !== undefined && { retryAfter: { seconds } }) }
+    const error = await failure(tokens().get('1'))
+
+    expect(error).toBeInstanceOf(RetryableError)
+    expect(error).not.toBeInstanceOf(NoAccess)
+    expect(error?.message).toMatch(/HTTP 503$/)
+    expect(item()).toMatchObject({ failedRefreshes: failedRefreshes + 1, refreshAgainAt: start + pause })
+    expect(item()['lease']).toBeUndefined()
+    expect(told.counts).toEqual({ TokenRefreshesFailed: 1 })
+  })
+
+  test.each([
+    [1, 3000],
+    [6, 96_000],
+    [7, 192_000],
+    [8, 225_000],
+    [90, 225_000],
+  ])('not, ours grows to minutes: after %i failures', async (failedRefreshes, pause) => {
+    portal({ failedRefreshes })
+    answer = { kind: 'retryable', problem: 'HTTP 503' }
+    await failure(tokens().get('1'))
+
+    expect(item()).toMatchObject({ refreshAgainAt: start + pause })
+  })
+})
+
+describe('a portal gives no access', () => {
+  test.each<[string, (() => void) | undefined, RegExp]>([
+    ['that has no entry', () => table.items.clear(), /it has not installed the app$/],
+    ['without a refresh token', () => portal({ refreshToken: undefined }), /has no refresh token$/],
+    ['whose entry nobody can read', () => portal({ version: 'one' }), /has no refresh token$/],
+  ])('%s', async (_, set, message) => {
+    set?.()
+    const error = await failure(tokens().get('1'))
+
+    expect(error).toBeInstanceOf(NoAccess)
+    expect(error?.message).toMatch(message)
+  })
+
+  test('that revoked its consent, for a quarter of an hour; with a wrong app secret, for a minute', async () => {
+    answer = { kind: 'revoked', problem: 'HTTP 400' }
+    await failure(tokens().get('1'))
+    expect(item()).toMatchObject({ problemSince: start, askAgainAt: start + 810_000 })
+
+    portal({})
+    answer = { kind: 'rejected', problem: 'HTTP 400' }
+    await failure(tokens().get('1'))
+    expect(item()).toMatchObject({ problemSince: start, askAgainAt: start + 54_000 })
+  })
+})
+
+describe('a portal that refuses fresh tokens', () => {
+  test('is left alone for longer each time, and counted from the second on', async () => {
+    const pauses: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const one = tokens()
+      await one.get('1')
+      expect(await failure(one.refuse('1', 'a scope is missing'))).toBeInstanceOf(NoAccess)
+      pauses.push(item()['askAgainAt']! - time)
+      time = item()['askAgainAt']!
+    }
+
+    expect(pauses).toEqual([4500, 27_000, 108_000, 270_000, 810_000, 810_000])
+    expect(told.counts).toEqual({ AccessDenied: 5 })
+    expect(item()).toMatchObject({ problem: 'a scope is missing', problemSince: start })
+  })
+
+  test.each([
+    ['within an hour of the last time', 3_599_999, 27_000],
+    ['an hour after it, from the beginning', 3_600_000, 4500],
+  ])('%s', async (_, later, pause) => {
+    const one = tokens()
+    await one.get('1')
+    await failure(one.refuse('1', 'a scope is missing'))
+    time += later
+    const other = tokens()
+    await other.get('1')
+    await failure(other.refuse('1', 'a scope is missing'))
+
+    expect(item()['askAgainAt']! - time).toBe(pause)
+  })
+
+  test('which somebody has just said: nothing is written', async () => {
+    const [one, other] = [tokens(), tokens()]
+    await one.get('1')
+    await other.get('1')
+    await failure(one.refuse('1', 'a scope is missing'))
+    const before = item()
+
+    expect(await failure(other.refuse('1', 'another problem'))).toMatchObject({
+      message: 'No access to portal 1: a scope is missing',
+    })
+    expect(item()).toEqual(before)
+  })
+})
