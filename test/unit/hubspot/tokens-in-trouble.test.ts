@@ -33,7 +33,7 @@ const endsSoon = { accessToken: 'kept', accessTokenExpiresAt: start + 59_000 }
 const tokens = () =>
   createTokens({
     table,
-    source: { name: 'HubSpot', mendedBy: 'it is installed again', refreshesByToken: true, renew: async () => answer },
+    source: { name: 'HubSpot', restoredBy: 'it is installed again', refreshesByToken: true, renew: async () => answer },
     telemetry: told.telemetry,
     now: () => time,
     random: () => 0.5,
