@@ -47,15 +47,13 @@ const dynamoDb = connectDynamoDb(process.env)
 const ledger = createTable(dynamoDb, env.LEDGER_TABLE_NAME)
 const secrets = createSecrets(inSecretsManager(connectSecretsManager(process.env)), Date.now, telemetry)
 const credentials = createSecrets(inTable(dynamoDb, env.CREDENTIALS_TABLE_NAME), Date.now, telemetry)
-/** How long a provider is waited for, in milliseconds. */
-const timeout = 20_000
 const appSecret = () => secrets.require(env.APP_SECRET_ARN, AppSecret)
 
 /** What AWS runs. */
 export const handler = createHandler({
   accounts: createAccounts({ credentials, adapters: senders }),
   tools: {
-    fetchJson: createFetchJson({ timeout }),
+    fetchJson: createFetchJson({ timeout: 20_000 }),
     signForHubSpot: async (request) => sign(request, (await appSecret()).clientSecrets[0]),
     now: Date.now,
   },
@@ -65,7 +63,6 @@ export const handler = createHandler({
   circuits: createCircuitBreaker({
     table: ledger,
     postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
-    callMilliseconds: timeout,
     telemetry,
     now: Date.now,
     random: Math.random,

@@ -162,13 +162,13 @@ async function make(
   run: Run,
 ): Promise<SendOutcome> {
   if ('problem' in send) return { outcome: 'rejected', reason: send.problem }
-  if (run.context.getRemainingTimeInMillis() < timeForOneSend)
-    throw new Deferred('No time is left for another send', now())
+  const until = now() + run.context.getRemainingTimeInMillis()
+  if (until - now() < timeForOneSend) throw new Deferred('No time is left for another send', now())
   // An earlier one may have arrived since, in the same batch for instance.
   const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
   if (isFirst && (await threads?.isWaiting(send.job))) throw notItsTurn(run.progress, now())
   const call = () => adapter.send(send, account, { ...tools, noteUnknownCode: reporterOf(telemetry, provider) })
-  return circuits.call(circuitOf(send.job), call, ({ outcome }) => outcome !== 'in doubt')
+  return circuits.call(circuitOf(send.job), call, { until, isAnswer: ({ outcome }) => outcome !== 'in doubt' })
 }
 
 /** Asks the provider later what became of sends in doubt, where it can be asked. */

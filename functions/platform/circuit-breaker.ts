@@ -1,4 +1,4 @@
-import { CircuitState, closed, opened, patience, whenToLookAgain } from './circuit.ts'
+import { CircuitState, closed, missed, opened, patience, spread, whenToLookAgain } from './circuit.ts'
 import type { RetryableError } from './retry.ts'
 import type { Table } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -7,9 +7,9 @@ import type { Telemetry } from './telemetry.ts'
 export type CircuitBreaker = {
   /**
    * Makes a call, unless another one of its circuit has waited for a second, or waited in vain: then it throws
-   * an error. `isAnswer` says whether what came of a call shows that the other side works.
+   * an error.
    */
-  call<Answer>(circuit: Circuit, make: () => Promise<Answer>, isAnswer: (answer: Answer) => boolean): Promise<Answer>
+  call<Answer>(circuit: Circuit, make: () => Promise<Answer>, about: About<Answer>): Promise<Answer>
   /** Whether the last call of a circuit was not answered, or has not been for a second. */
   isOpen(circuit: Circuit): Promise<boolean>
 }
@@ -17,9 +17,12 @@ export type CircuitBreaker = {
 /** Whose calls stand and fall together: a key, and what a log line says of it. */
 export type Circuit = { key: string; about: object }
 
+/** When a call has surely ended, in milliseconds since 1970; and whether what came of it shows that the other side works. */
+type About<Answer> = { until: number; isAnswer(answer: Answer): boolean }
+
 /**
- * A circuit breaker that all processes share, in items of a table. A call that has waited for a second opens its circuit for
- * as long as it may last, and for a pause after that; an answer closes it. After the pause one call is a trial, of one circuit
+ * A circuit breaker that all processes share, in items of a table. A call that has waited for a second opens its circuit
+ * until it ends, and for a pause after that; an answer closes it. After the pause one call is a trial, of one circuit
  * at a time: whoever is down keeps one process waiting, not all of them. Calls that are answered within a second cost a read.
  * What cannot be read or written stops no call. Why: docs/decisions/0036-each-customer-alone.md.
  */
@@ -27,15 +30,13 @@ export function createCircuitBreaker(options: {
   table: Table
   /** What is thrown in the place of a call, which may be made at that time (milliseconds since 1970). */
   postponed(notBefore: number): RetryableError
-  /** How long a call lasts at most, in milliseconds. */
-  callMilliseconds: number
   telemetry: Pick<Telemetry, 'warn' | 'count'>
   now(): number
   random(): number
   /** Does something after so many milliseconds. Returns the way to call it off. */
   after?(milliseconds: number, act: () => void): () => void
 }): CircuitBreaker {
-  const { table, postponed, callMilliseconds, telemetry, now, random, after = afterTimeout } = options
+  const { table, postponed, telemetry, now, random, after = afterTimeout } = options
   /** By key, what this process wrote of circuits that it opened. */
   const own = new Map<string, Promise<CircuitState | undefined>>()
 
@@ -50,22 +51,19 @@ export function createCircuitBreaker(options: {
     return (await table.putIfNextVersion(next).catch(() => false)) ? next : undefined
   }
 
-  /** Written while nothing is known yet: if this process dies, its call was not answered. */
-  const open = (state: CircuitState, since: number) => write(opened(state, { since, lasting: callMilliseconds }))
-
   /** Takes the turn to find out whether the other side answers again. Returns the way to pass it on. */
-  async function beginTrial(state: CircuitState) {
+  async function beginTrial(state: CircuitState, until: number) {
     const turn = await read(trialKey)
-    if (now() < turn.until) throw postponed(turn.until + random() * callMilliseconds)
-    const taken = await write({ ...turn, until: now() + callMilliseconds })
-    const begun = taken && (await open(state, now()))
+    if (now() < turn.until) throw postponed(turn.until + random() * spread)
+    const taken = await write({ ...turn, until })
+    const begun = taken && (await write(opened(state, { since: now(), until })))
     const passOn = async () => void (taken && (await write({ ...taken, until: 0 })))
     if (begun) {
       own.set(state.pk, Promise.resolve(begun))
       return passOn
     }
     await passOn()
-    throw postponed(now() + random() * callMilliseconds)
+    throw postponed(now() + random() * spread)
   }
 
   async function close(pk: string) {
@@ -73,8 +71,9 @@ export function createCircuitBreaker(options: {
     if (state) await write(closed(state))
   }
 
-  async function report(pk: string, about: object) {
+  async function pause(pk: string, about: object) {
     const state = await own.get(pk)
+    if (state) await write(missed(state, now()))
     telemetry.warn('A call was not answered', { ...about, ...(state && { inARow: state.missed }) })
     telemetry.count('CallsUnanswered')
   }
@@ -82,14 +81,15 @@ export function createCircuitBreaker(options: {
   return {
     isOpen: async ({ key }) => (await read(keyOf(key))).missed > 0,
 
-    async call({ key, about }, make, isAnswer) {
+    async call({ key, about }, make, { until, isAnswer }) {
       const pk = keyOf(key)
       const state = await read(pk)
       if (now() < state.until) throw postponed(whenToLookAgain(state, { now: now(), random }))
-      const endTrial = state.missed > 0 ? await beginTrial(state) : undefined
+      const endTrial = state.missed > 0 ? await beginTrial(state, until) : undefined
       const since = now()
       const callOff = after(patience, () => {
-        if (!own.has(pk)) own.set(pk, open(state, since))
+        // If this process dies, its call was not answered.
+        if (!own.has(pk)) own.set(pk, write(opened(state, { since, until })))
       })
       let isWell = false
       try {
@@ -99,7 +99,7 @@ export function createCircuitBreaker(options: {
       } finally {
         callOff()
         // What comes to nothing at once holds up nobody.
-        await (isWell || now() - since < patience ? close(pk) : report(pk, about))
+        await (isWell || now() - since < patience ? close(pk) : pause(pk, about))
         own.delete(pk)
         await endTrial?.()
       }

@@ -16,14 +16,18 @@ export type CircuitState = z.infer<typeof CircuitState>
 /** Whoever takes longer to answer, in milliseconds, is waited for by one process. */
 export const patience = 1000
 
-/** A circuit whose call, begun at `since`, is not answered yet, and may last as long as it says. */
-export function opened(state: CircuitState, { since, lasting }: { since: number; lasting: number }): CircuitState {
-  const missed = state.missed + 1
-  return { ...state, missed, since, until: since + lasting + pauseAfter(missed) }
+/** What waits for the end of a pause comes within so many milliseconds, and not all at once. */
+export const spread = 10_000
+
+/** A circuit whose call, begun at `since`, is not answered yet; it has surely ended by `until`. */
+export function opened(state: CircuitState, { since, until }: { since: number; until: number }): CircuitState {
+  return { ...state, missed: state.missed + 1, since, until }
 }
 
-/** Ten seconds after the first, then twice as long each time, up to two minutes. */
-const pauseAfter = (missed: number) => Math.min(120_000, 5000 * 2 ** missed)
+/** A circuit whose call ended without an answer: a pause of ten seconds, then twice as long each time, up to two minutes. */
+export function missed(state: CircuitState, now: number): CircuitState {
+  return { ...state, until: now + Math.min(120_000, 5000 * 2 ** state.missed) }
+}
 
 /** A circuit whose call was answered. */
 export const closed = (state: CircuitState): CircuitState => ({ ...state, missed: 0, until: 0 })
@@ -38,6 +42,3 @@ export function whenToLookAgain(
   const soon = now + Math.max(patience, now - since) * (0.5 + random())
   return missed > 1 ? atItsEnd : Math.min(soon, atItsEnd)
 }
-
-// What waits for the end of a pause comes within so many milliseconds, and not all at once.
-const spread = 10_000

@@ -7,9 +7,10 @@ import { ids, type LocalRelay, startLocalRelay } from '../../infra/local/local-r
 const others = Array.from({ length: 10 }, (_, n) => String(1002 + n))
 const [many, silent] = ['2001', '2002']
 let relay: LocalRelay
+const lines: string[] = []
 
 beforeAll(async () => {
-  relay = await startLocalRelay()
+  relay = await startLocalRelay({ onLog: ({ line }) => lines.push(line) })
   for (const portalId of [...others, many, silent]) await relay.installApp(portalId)
   for (const portalId of others) await relay.addChannelAccount(portalId, { conduct: () => ({}) })
   await relay.addChannelAccount(many, { conduct: () => ({ answers: [{ delayMs: 500 }] }) })
@@ -51,10 +52,12 @@ test("while one customer's provider does not answer, one Lambda waits for it, an
   const messages = await Promise.all(others.map(send))
   await expect.poll(() => messages.every(isTold)).toBe(true)
   const calls = provider.deliveries.length
+  const ended = lines.filter((line) => line.includes('A call was not answered'))
   answer()
   await expect.poll(() => waiting.every(isTold)).toBe(true)
 
   expect(calls).toBe(1)
+  expect(ended).toEqual([])
   for (const { id } of waiting) expect(provider.receptions(id)).toBe(1)
 })
 

@@ -11,7 +11,7 @@ import type { Network, Process } from './processes.ts'
 import type { Fate, SendAnswer } from './scenario.ts'
 
 /** The relay's requests to a provider end after this many milliseconds. */
-export const requestTimeout = 20_000
+const requestTimeout = 20_000
 
 /** A request to send a message. */
 export type Send = {

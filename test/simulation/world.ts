@@ -40,7 +40,6 @@ import {
   inParts,
   phoneNumber,
   receiptsOfParts,
-  requestTimeout,
   signedReceipt,
   withoutKey,
 } from './provider.ts'
@@ -260,7 +259,6 @@ export function createWorld({ seed, variant = {}, kinds, onlyFaults, onlyMessage
     return createCircuitBreaker({
       table: remote(process, 'ledger', ledgerTable),
       postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
-      callMilliseconds: requestTimeout,
       telemetry,
       now: clockOf(process),
       random: randomOf(process),

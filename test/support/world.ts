@@ -183,7 +183,6 @@ export function createWorld(
           ...clock,
           table: ledgerTable,
           postponed: (notBefore) => new ProviderError('The provider does not answer', { notBefore }),
-          callMilliseconds: 20_000,
           telemetry,
           after,
         }),

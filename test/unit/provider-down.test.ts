@@ -88,7 +88,7 @@ describe('while a call has not been answered for a second', () => {
 
     await another()
     const before = called()
-    world.pass(40)
+    world.pass(70)
     await another()
 
     expect(before).toEqual(['first'])

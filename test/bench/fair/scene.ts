@@ -85,7 +85,10 @@ export async function measureSpeed({ customers, send, isTold }: Customers) {
   return (told / (Date.now() - since)) * 1000
 }
 
-/** The customers write at their pace, one after the other, and the neighbour begins when each has written once. */
+/**
+ * The customers write at their pace, one after the other. A neighbour who sends many at once has done so before, since its
+ * webhooks would take this machine's processors, which deployed they do not. Another begins when each has written once.
+ */
 export async function play(
   customers: Customers,
   load: Load,
@@ -95,6 +98,7 @@ export async function play(
   const sent: Promise<string>[] = []
   const neighbours: string[] = []
   let backlog = 0
+  if (neighbour?.atOnce !== undefined) await flood(neighbour.atOnce)
   const since = Date.now()
   const isOver = () => signal.aborted || Date.now() - since > load.seconds * 1000
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch(() => {})
@@ -106,29 +110,34 @@ export async function play(
       await pause(Math.max(0, next - Date.now()))
     }
   }
-  async function disturb({ atOnce }: Neighbour) {
-    const keepOn = async () => {
-      while (!isOver() && neighbours.length < (atOnce ?? Number.POSITIVE_INFINITY)) {
-        const place = neighbours.push('') - 1
-        neighbours[place] = await send(neighbourId)
-        if (atOnce === undefined) await pause(load.everySeconds * 1000)
+  async function flood(messages: number) {
+    const sendOn = async () => {
+      while (neighbours.length < messages && !signal.aborted) {
+        const place = neighbours.push('')
+        neighbours[place - 1] = await send(neighbourId)
+        if (place % 500 === 0) progress(`${place} of ${messages} are queued`)
       }
     }
-    // As many webhooks at once as HubSpot posts for one app.
-    await Promise.all(Array.from({ length: atOnce === undefined ? 1 : 10 }, keepOn))
+    // As many webhooks at once as HubSpot posts for an app.
+    await Promise.all(Array.from({ length: 10 }, sendOn))
+  }
+  async function disturb() {
+    while (!isOver()) {
+      await pause(load.everySeconds * 1000)
+      neighbours.push(await send(neighbourId))
+    }
   }
   async function watch() {
     for (let n = 1; !isOver(); n++) {
       await pause(1000)
-      const depths = Object.entries(await relay.stack.queueDepths())
-      const [, deliveries = 0] = depths.find(([name]) => name.endsWith('Deliveries/Queue')) ?? []
+      const { 'Relay/Deliveries': deliveries = 0 } = await relay.stack.queueDepths()
       backlog = Math.max(backlog, deliveries)
       if (n % 10 === 0)
         progress(`${n} s: ${sent.length} messages, ${neighbours.length} of the neighbour, ${deliveries} queued`)
     }
   }
 
-  await Promise.all([write(), watch(), neighbour && pause(load.everySeconds * 1000).then(() => disturb(neighbour))])
+  await Promise.all([write(), watch(), neighbour && neighbour.atOnce === undefined && disturb()])
   const quiet = await Promise.all(sent)
   await until(() => signal.aborted || quiet.every(isTold))
   return {
