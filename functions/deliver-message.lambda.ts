@@ -25,7 +25,7 @@ const Env = z.object({
   LEDGER_TABLE_NAME: z.string(),
   DELIVERIES_QUEUE_URL: z.url(),
   DELIVERIES_DEAD_LETTERS_URL: z.url(),
-  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  /** How often a job may be received before SQS makes it a dead letter. */
   MAX_RECEIVE_COUNT: z.string().regex(/^\d+$/),
   STATUS_UPDATES_QUEUE_URL: z.url(),
   /** `https://` and the host that providers call with receipts; absent where the relay takes none. */

@@ -13,7 +13,7 @@ const Env = z.object({
   CREDENTIALS_TABLE_NAME: z.string(),
   HAND_ONS_QUEUE_URL: z.url(),
   HAND_ONS_DEAD_LETTERS_URL: z.url(),
-  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  /** How often a job may be received before SQS makes it a dead letter. */
   MAX_RECEIVE_COUNT: z.string().regex(/^\d+$/),
   GIVE_UP_AFTER_SECONDS: z.string().regex(/^\d+$/),
 })

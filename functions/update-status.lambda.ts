@@ -37,7 +37,7 @@ const Env = z.object({
   PORTALS_TABLE_NAME: z.string(),
   STATUS_UPDATES_QUEUE_URL: z.url(),
   STATUS_UPDATES_DEAD_LETTERS_URL: z.url(),
-  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  /** How often a job may be received before SQS makes it a dead letter. */
   MAX_RECEIVE_COUNT: z.string().regex(/^\d+$/),
   HUBSPOT_BASE_URL: z.url(),
   HUBSPOT_API_VERSION: ApiVersion,

@@ -6,7 +6,7 @@ export class NoAccess extends RetryableError {
   override name = 'NoAccess'
 }
 
-/** For how long a portal that gives no access is left alone, in milliseconds. */
+/** How long a portal that gives no access is left alone, in milliseconds. */
 export const slowRetry = 15 * 60_000
 
 /** Why there is no access token now, and when it is asked for again: spread over time, since many jobs wait for the same. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 
-// What is pasted may end in a space or a line break, which no signature would survive.
+// Pasted text may end in a space or a line break, which would break every signature.
 const Pasted = z
   .string()
   .trim()
@@ -18,7 +18,7 @@ export type AppSecret = z.infer<typeof AppSecret>
 /** Reads the app's secret; `fresh` asks for it again. */
 export type ReadAppSecret = (options?: { fresh?: boolean }) => Promise<AppSecret>
 
-/** Asks HubSpot as the app; where the app is refused, once more if its secret was rotated since it was read. */
+/** Asks HubSpot as the app; if the app is rejected, once more where its secret was rotated since it was read. */
 export function askAsApp<Answer extends { kind: string }>(
   appSecret: ReadAppSecret,
   ask: (app: AppSecret) => Promise<Answer>,

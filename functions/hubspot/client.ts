@@ -3,7 +3,7 @@ import { type FetchJson, NoAnswer } from '../platform/fetch-json.ts'
 import { type Allowance, allowanceOf } from './rate-limit.ts'
 import { type UpdateAnswer, updateAnswerFrom } from './update-answer.ts'
 
-/** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version changes place in the path. */
+/** The versions of HubSpot's API that the relay speaks. The body is the same in all; the version moves within the path. */
 export const ApiVersion = z.enum(['v3', '2025-09', '2026-03', '2026-09'])
 export type ApiVersion = z.infer<typeof ApiVersion>
 
@@ -51,6 +51,6 @@ export function messagePath(version: string, { channelId, messageId }: { channel
   return `${channelsPath(version)}/${encodeURIComponent(channelId)}/messages/${encodeURIComponent(messageId)}`
 }
 
-/** The path below which channels are. */
+/** The path of channels. */
 export const channelsPath = (version: string) =>
   version === 'v3' ? '/conversations/v3/custom-channels' : `/conversations/custom-channels/${version}`

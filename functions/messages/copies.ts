@@ -9,7 +9,7 @@ const maxJobs = 8
 /**
  * The item once a copy of a job was received; undefined if a later copy was, so that this one must end. A job that waits is
  * sent again, and twice if the answer to that is lost. The later of two copies has the higher count; of two with the same
- * count, the one that was received first wins. SQS may deliver the same copy twice, the first run having died: it goes on. Why: docs/decisions/0013-copies-of-a-job.md.
+ * count, the one that was received first wins. The same copy may be received twice, the first run having died: it goes on. Why: docs/decisions/0013-copies-of-a-job.md.
  */
 function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
   const last = item.received?.[job]

@@ -13,7 +13,7 @@ type DeliveryRun = Run<SendProgress & OutcomeProgress>
 
 /**
  * Tells what came of the sends of a message that may end here, and of those without an outcome, `why` they are not made.
- * Without `why`, the job is attempted once more: the verdict counts once that attempt has certainly ended.
+ * Without `why`, the job is attempted once more: the conclusion counts once that attempt has certainly ended.
  */
 export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
   const { outcomes } = deps
@@ -21,7 +21,7 @@ export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: Deliver
   for (let index = next; index < of; index++) {
     const reason = index === next && isInDoubt(item, run) ? unconfirmedReason : why
     const countsAfter = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
-    await outcomes.queueVerdict(job, { index, of }, reason, countsAfter)
+    await outcomes.queueUnconfirmed(job, { index, of }, reason, countsAfter)
   }
 }
 

@@ -15,9 +15,9 @@ export type OutcomeDeps = {
   statusUpdates: Queue
   telemetry: Telemetry
   now(): number
-  /** How long the provider may stay silent about a message before the relay's verdict counts, in seconds. */
+  /** How long the provider may stay silent about a message before the relay's conclusion counts, in seconds. */
   unconfirmedAfterSeconds: number
-  /** That verdict, for a message that the provider took. One whose answer was lost is always `unconfirmed`. */
+  /** That conclusion, for a message that the provider took. One whose answer was lost is always `unconfirmed`. */
   silenceMeans: 'sent' | 'failed'
 }
 
@@ -41,7 +41,7 @@ export type OutcomeQueue = ReturnType<typeof createOutcomeQueue>
 export function createOutcomeQueue(deps: OutcomeDeps) {
   const { statusUpdates, telemetry, now, unconfirmedAfterSeconds } = deps
 
-  /** Queues the status that a send results in; where there is none yet, a verdict in case no receipt comes. */
+  /** Queues the status that a send results in; where there is none yet, a conclusion in case no receipt comes. */
   async function queue(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
     const word = statusFromOutcome(outcome)
     if (word) await send(statusUpdate(job, { source: provider, ...word }, part))
@@ -81,10 +81,10 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
       progress.queued = part.index + 1
     },
 
-    /** Queues a verdict on a send of which nothing is known; it counts once the time in which that may change has passed. */
-    async queueVerdict(job: DeliveryJob, part: Part, reason: string | undefined, countsAfterMilliseconds: number) {
-      const verdict = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmedReason } as const
-      await send(statusUpdate(job, verdict, part), countsAfterMilliseconds / 1000)
+    /** Queues a conclusion on a send of which nothing is known; it counts once the time in which that may change has passed. */
+    async queueUnconfirmed(job: DeliveryJob, part: Part, reason: string | undefined, countsAfterMilliseconds: number) {
+      const conclusion = { source: 'relay', status: 'unconfirmed', reason: reason ?? unconfirmedReason } as const
+      await send(statusUpdate(job, conclusion, part), countsAfterMilliseconds / 1000)
     },
 
     /**
@@ -107,14 +107,14 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
   }
 }
 
-/** The verdict that counts where no receipt comes. */
+/** The conclusion that counts where no receipt comes. */
 function onceSilent({ outcome }: SendOutcome, { silenceMeans }: OutcomeDeps) {
   const isTaken = outcome === 'sent'
-  const verdict =
+  const conclusion =
     isTaken && silenceMeans === 'sent'
       ? { status: 'sent' as const }
       : { status: 'unconfirmed' as const, reason: unconfirmedReason }
-  return { source: 'relay', ...verdict, ...(isTaken && { onSilence: true as const }) }
+  return { source: 'relay', ...conclusion, ...(isTaken && { onSilence: true as const }) }
 }
 
 /** What an agent reads of a send whose outcome is never reported. */

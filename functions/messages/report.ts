@@ -29,9 +29,9 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       { createdAt, holds }: { createdAt: number | undefined; holds: string | undefined },
     ) {
       const timeToTruth = createdAt === undefined ? undefined : now() - createdAt
-      // The relay's own verdict is queued long before it counts.
-      const isVerdict = update.status === 'unconfirmed' || update.onSilence
-      const tellingDelay = isVerdict ? undefined : now() - Date.parse(update.occurredAt)
+      // The relay's own conclusion is queued long before it counts.
+      const isOwnConclusion = update.status === 'unconfirmed' || update.onSilence
+      const tellingDelay = isOwnConclusion ? undefined : now() - Date.parse(update.occurredAt)
       if (holds) telemetry.count('HeldOtherwise')
       const fields = { statusType, reason, timeToTruth, tellingDelay, holds }
       logAndCount('HubSpot told', `Told${statusType}`, { update, item }, fields)

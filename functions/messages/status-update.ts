@@ -57,7 +57,7 @@ const InAnotherForm = z.preprocess(inUsualForm, z.looseObject(Needed)).transform
 })
 
 /**
- * A word about a message: what its provider says, or the relay's own verdict. Whoever sends it may write in another form
+ * A status of a message: what its provider reports, or the relay's own conclusion. Whoever sends it may write in another form
  * what is not needed, and no status is lost by that; `unexpected` says which fields those are.
  */
 export const StatusUpdate = z.union([DocumentedStatus, InAnotherForm])

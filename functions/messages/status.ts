@@ -2,7 +2,7 @@ import * as z from 'zod'
 
 /**
  * The status order. What is known of a message only rises through it: late, repeated and out-of-order receipts are normal.
- * `unconfirmed` is the relay's own verdict and yields to any word of the provider; `delivered` refutes `failed`.
+ * `unconfirmed` is the relay's own conclusion and yields to anything the provider reports; `delivered` refutes `failed`.
  */
 export const statusOrder = ['unconfirmed', 'sent', 'failed', 'delivered', 'read'] as const
 

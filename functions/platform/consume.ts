@@ -18,8 +18,8 @@ import { errorFields } from './telemetry.ts'
  */
 export function consume<Job, Progress extends object>(consumer: Consumer<Job, Progress>) {
   const { telemetry } = consumer
-  // Middy would end an invocation shortly before its deadline, and what it was at would go on in the next one, when its
-  // claims have run out. Lambda's own timeout ends the process.
+  // Middy would end an invocation shortly before its deadline, and its unfinished work would go on in the next invocation,
+  // after its claims have expired. Lambda's own timeout ends the process.
   return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
     .use({ after: () => telemetry.flush(), onError: () => telemetry.flush() })
     .handler((event: SQSEvent, context: Context) =>
@@ -46,7 +46,7 @@ async function processRecord<Job, Progress extends object>(
   const parcel = toParcel(consumer, record, envelope, context)
   let job: Job | undefined
   try {
-    // Newer code is left what this code cannot read, as it is.
+    // What this code cannot read is left to newer code, as it is.
     if (versionOf(body) === consumer.version + 1)
       return await leaveToNewerCode(consumer, withProgressAsWritten(parcel, envelope), envelope.waiting)
     job = parseJob(consumer.schema, body)
@@ -79,7 +79,7 @@ function toParcel<Job, Progress extends object>(
 }
 
 /**
- * Whether a job that waits was put into its queue after it was due: it lay among SQS's own dead letters, and its time begins
+ * Whether a waiting job was put into its queue after it was due: it was among SQS's own dead letters, and its time starts
  * again, as a redriven job's does. SQS takes a redriven message for a new one. `sentAt`: milliseconds since 1970.
  */
 const wasRedriven = ({ notBefore }: Waiting, sentAt: number) => sentAt - notBefore > clocksApart
@@ -107,12 +107,12 @@ async function doJob<Job, Progress extends object>(
   job: Job,
   { record, envelope: { waiting, copy } }: { record: SQSRecord; envelope: Envelope },
 ) {
-  // Until then the run's own writes are enough: a job that waits twice is no flood.
+  // Until then the run's own writes are enough: a job that has waited twice is no flood.
   if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, parcel.run)
   // What was held for newer code can be read now: there is nothing left to wait for.
   const isNotDue = waiting?.heldSince === undefined && (waiting?.notBefore ?? 0) - consumer.now() > 500
   if (waiting && isNotDue) return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
-  // If this process dies as well, SQS dead-letters the job without a word.
+  // If this process dies as well, SQS dead-letters the job silently.
   const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
   if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)
   await consumer.handle(job, parcel.run)
@@ -148,7 +148,7 @@ async function sendLater<Job, Progress extends object>(
   telemetry.count('Waiting')
   telemetry.measure('WaitedFor', (now() - since) / 1000, 'Seconds')
   const isWorthANote = !onlyItsTurn && next - now() > 10_000
-  // The job is safe in its queue by now, whether or not the note can be written.
+  // The job is safe in its queue by now, whether or not the note gets written.
   if (isWorthANote && job !== undefined)
     await consumer.noteWait?.(job, parcel.run, { reason: error.message, until }).catch(() => {})
 }
@@ -162,7 +162,7 @@ function countRetryAfters(error: RetryableError, before: number) {
   return error.retryAfter && before + 1
 }
 
-/** A later copy goes on with the job. What this one knows and that one may not is told first. */
+/** A later copy goes on with the job. What only this run knows is told first. */
 async function leaveToLaterCopy<Job, Progress extends object>(
   { about, telemetry, tellUnrecorded }: Consumer<Job, Progress>,
   { body, run }: Held<Progress>,

@@ -6,7 +6,7 @@ import type { Telemetry } from './telemetry.ts'
 
 /** How one Lambda consumes its queue. */
 export type Consumer<Job, Progress extends object> = {
-  /** The newest version of the queue's bodies that this code reads. Those of the next stay in the queue for days, for newer code. */
+  /** The newest version of job bodies that this code reads. Those of the next version stay in the queue for days, for newer code. */
   version: number
   schema: z.ZodType<Job>
   /** What a run leaves to the next run of its job. Reads whatever it is given. */
@@ -15,10 +15,10 @@ export type Consumer<Job, Progress extends object> = {
   handle(job: Job, run: Run<Progress>): Promise<void>
   /**
    * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this error, or
-   * without an error, because SQS hands it out for the last time. If it throws, the job does not end.
+   * without an error, because this is its last receive. If it throws, the job does not end.
    */
   beforeEnding?(job: Job, run: Run<Progress>, error?: Error): Promise<void>
-  /** Tells what this run alone knows, where its job cannot take that along; `record`: and writes it down. */
+  /** Tells what only this run knows, where its job cannot carry that; `record`: and writes it down. */
   tellUnrecorded?(job: Job, run: Run<Progress>, options?: { record: boolean }): Promise<void>
   /** Records that this run received its copy of the job; throws Superseded where a later one was received. */
   receive?(job: Job, run: Run<Progress>): Promise<void>
@@ -29,13 +29,13 @@ export type Consumer<Job, Progress extends object> = {
   about(body: unknown): object
 } & ConsumerDeps
 
-/** What every consumer is given from outside. */
+/** What every consumer needs. */
 export type ConsumerDeps = {
   queue: Queue
   deadLetters: Queue
   telemetry: Telemetry
   giveUpAfterSeconds: number
-  /** How often SQS hands a job out before it becomes a dead letter by itself. */
+  /** How often a job may be received before SQS makes it a dead letter. */
   maxReceives: number
   now(): number
   random(): number
@@ -44,18 +44,18 @@ export type ConsumerDeps = {
 /** What a job may know of its present run. */
 export type Run<Progress extends object = object> = {
   context: Context
-  /** A name for this run, unlike that of any other. */
+  /** The unique name of this run. */
   id: string
   /** When the job was first sent, in milliseconds since 1970. */
   since: number
   /** What the job's last run left, and what it carries if it has to wait now. */
   progress: Progress
-  /** Which copy of the job it was given; the one that is sent next counts on from it, or from a later one that it heard of. */
+  /** Which copy of the job it received; the next copy counts on from it, or from a later one that the item names. */
   copy?: Copy | undefined
   heardOf?: Copy | undefined
 }
 
-/** A job in the hands of a run, as it came. */
+/** A job as a run received it. */
 export type Parcel = {
   body: unknown
   attempt: number

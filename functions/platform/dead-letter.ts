@@ -24,7 +24,7 @@ export async function deadLetterJob<Job, Progress extends object>(
     await sendToDeadLetters(consumer, parcel, inFull, kind)
   } catch (failure) {
     if (!(failure instanceof RetryableError) && !isAwsError(failure)) throw failure
-    // What is no object can take nothing along, and would be something else when it is sent again.
+    // A body that is no object cannot carry anything, and would be something else when it is sent again.
     if (typeof parcel.body !== 'object' || parcel.body === null || Array.isArray(parcel.body)) throw failure
     const { since, progress } = run
     const notBefore = now() + backoff(attempt, random)
@@ -32,7 +32,7 @@ export async function deadLetterJob<Job, Progress extends object>(
   }
 }
 
-/** What the AWS SDK throws, be it throttling, an outage or a missing permission: it passes, and is no crash to be counted. */
+/** What AWS calls throw: throttling, an outage or a missing permission. It passes, and does not count as a crash. */
 export const isAwsError = (error: unknown): error is Error => error instanceof Error && '$metadata' in error
 
 async function sendToDeadLetters(
@@ -41,14 +41,14 @@ async function sendToDeadLetters(
   reason: string,
   kind: Ending,
 ) {
-  // It may quote what a remote said, and is logged, listed and kept.
+  // The reason may quote a remote, and is logged, listed and kept.
   const letter = deadLetter(body, { reason: redact(reason), attempts: attempt + 1, since, at: now(), progress, copy })
   await deadLetters.send(letter, { group: tenantOf(body) })
   telemetry.error('Dead-lettered', { ...about(body), ...letter.deadLetter })
   telemetry.count('DeadLettered', 1, { reason: kind })
 }
 
-/** A time span as an operator reads it, in the unit that fits it. */
+/** A time span for an operator to read, in a fitting unit. */
 function inWords(seconds: number) {
   const [unit, size] = seconds < 120 ? ['seconds', 1] : seconds < 7200 ? ['minutes', 60] : (['hours', 3600] as const)
   return `${Math.round((seconds / size) * 10) / 10} ${unit}`

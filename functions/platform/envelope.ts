@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { cutAtDepth } from './depth.ts'
 import { decodeBody } from './queue.ts'
 
-/** Which copy of a job it is, since each time it waits it is sent again: how often that was, and a token drawn for each time. */
+/** Which copy of a job it is, since a job is sent again each time it waits: how many times that was, and a random token for each. */
 const Copy = z.object({ count: z.number(), token: z.string() })
 export type Copy = z.infer<typeof Copy>
 
@@ -32,7 +32,7 @@ const Waiting = z.object({
 })
 export type Waiting = Omit<z.infer<typeof Waiting>, 'progress'> & { progress: object }
 
-/** What lies among the dead letters: the job as it was, why, how often it was attempted, since when, and its progress. */
+/** A dead letter: the job as it was, why it ended, how often it was attempted, since when, and its progress. */
 const DeadLetter = z.object({
   deadLetter: z.object({ reason: z.string(), attempts: z.number(), since: z.string(), at: z.string() }),
   progress: z.looseObject({}).optional(),
@@ -45,7 +45,7 @@ type DeadLetter = z.infer<typeof DeadLetter>
 export type Envelope = {
   body: unknown
   waiting?: Waiting | undefined
-  /** Why it lay among the dead letters: redriven, it is attempted again. */
+  /** Why it was a dead letter: redriven, it is attempted again. */
   deadLetter?: DeadLetter['deadLetter'] | undefined
   /** What its last run left, whether it waited or was redriven. */
   progress: object
@@ -75,15 +75,15 @@ export function openEnvelope(text: string): Envelope {
   return { body: job, waiting, progress: waiting?.progress ?? {}, copy: waiting?.copy }
 }
 
-// A job of ours is never nested half as deep.
+// Our jobs are never nested half as deep.
 const maxDepth = 250
 
-/** A job that is not to be done before a time (milliseconds since 1970). */
+/** A job that must not be done before a time (milliseconds since 1970). */
 export function notBefore<Job extends object>(job: Job, time: number): Job & { waiting: Waiting } {
   return { ...job, waiting: { attempt: 0, since: time, waitedMilliseconds: 0, notBefore: time, progress: {} } }
 }
 
-/** A job for the dead letters, with its progress, so that a redrive goes on from there. Times are in milliseconds since 1970. */
+/** A job for the dead letters, with its progress, so that a redrive resumes there. Times are in milliseconds since 1970. */
 export function deadLetter(
   job: unknown,
   {

@@ -6,11 +6,11 @@ export type BusEvent = { source: string; type: string; detail: object; at: Date 
 
 /** A bus of EventBridge. */
 export type EventBus = {
-  /** Publishes events, in their order. Answers the places of those that the bus did not take. Throws where it took none. */
+  /** Publishes events in order. Returns the indexes of those that failed. Throws where all of a request did. */
   publish(events: BusEvent[]): Promise<number[]>
 }
 
-/** What one request takes. */
+/** The most entries that a request takes. */
 const maxEntries = 10
 
 const Answer = z.object({ Entries: z.array(z.object({ EventId: z.string().optional() })) })

@@ -15,10 +15,10 @@ export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text:
 /** Makes an HTTP request. Throws NoAnswer; every status code is an answer. */
 export type FetchJson = (url: string, request: HttpRequest) => Promise<HttpResponse>
 
-/** Thrown where no whole answer came. */
+/** Thrown where no complete answer came. */
 export class NoAnswer extends Error {
   override name = 'NoAnswer'
-  /** Whether the other side may have taken the request: false only if no connection for it ever stood. */
+  /** Whether the other side may have received the request: false only if no connection was ever established. */
   readonly mayHaveArrived: boolean
 
   constructor(message: string, mayHaveArrived: boolean, options?: ErrorOptions) {
@@ -33,7 +33,7 @@ const maxAnswerBytes = 8 * 1024 * 1024
 /**
  * Requests over connections that stay open between invocations. `timeout` is for the whole of a request, in
  * milliseconds; a connection is used again unless it was idle for `maxIdle`, since servers keep one for a minute or
- * so. Redirects are answers: a signed or authorized request is not to wander off.
+ * so. Redirects are answers: a signed or authorized request must not be sent elsewhere.
  */
 export function createFetchJson({ timeout, maxIdle = 30_000 }: { timeout: number; maxIdle?: number }): FetchJson {
   // global fetch costs twice the CPU and drops its connections between invocations (docs/decisions/0004-http-client.md)
@@ -112,7 +112,7 @@ export function createFetchJson({ timeout, maxIdle = 30_000 }: { timeout: number
 }
 
 /**
- * The agent, rid of connections that have been idle for long. While Lambda is frozen a server closes its end unheard; a
+ * The agent without connections that have been idle for long. While Lambda is frozen, a server closes its end unnoticed; a
  * request over such a connection fails in a way that leaves open whether it arrived.
  */
 function withoutStaleSockets(agent: Agent, maxIdle: number) {

@@ -5,7 +5,7 @@ import { RetryableError } from './retry.ts'
 /** Thrown where a secret cannot be read, or is not what it should be. The message names the secret and the field, never a value. */
 export class SecretUnavailable extends RetryableError {
   override name = 'SecretUnavailable'
-  /** Whether AWS could not answer, or denied to, where either is known. */
+  /** Whether AWS could not answer or denied access, where either is known. */
   readonly why: 'down' | 'denied' | undefined
 
   constructor(reason: string, why?: 'down' | 'denied') {
@@ -39,8 +39,8 @@ async function within<Answer>(milliseconds: number, asked: Promise<Answer>) {
 }
 
 /**
- * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or denied to: access denied, a key
- * denied or disabled, a secret marked for deletion.
+ * Whether AWS could not answer (no answer in time, a throttle, an error of its own), or denied access: no permission, a key
+ * that is denied or disabled, a secret marked for deletion.
  */
 function whyUnreadable(error: unknown) {
   if (!(error instanceof Error)) return undefined

@@ -9,7 +9,7 @@ export type HttpAnswer = APIGatewayProxyStructuredResultV2
 
 /**
  * A Lambda behind the HTTP API. Middy writes the metrics out whatever happens, and answers 503 for what could not be
- * done just now, so that the sender tries again. No body parser: the body stays raw until its signature is verified.
+ * done now, so that the sender retries. No body parser: the body stays raw until its signature is verified.
  */
 export function httpHandler(telemetry: Telemetry, answer: (event: HttpEvent) => Promise<HttpAnswer>) {
   return middy<HttpEvent, HttpAnswer>()
@@ -31,7 +31,7 @@ export function rawBody(event: HttpEvent) {
   return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
 }
 
-/** A header by its name in lower case; API Gateway lower-cases names, tests and other fronts may not. */
+/** A header by its name in lower case; API Gateway lower-cases names, tests and other proxies may not. */
 export function header(event: HttpEvent, name: string) {
   const direct = event.headers[name]
   return direct ?? Object.entries(event.headers).find(([key]) => key.toLowerCase() === name)?.[1]

@@ -12,7 +12,7 @@ import { Deferred, RetryableError } from './retry.ts'
 export type AttemptStore = BasePersistenceLayer & {
   /** Until when another attempt may be in progress, where one is. */
   inProgressUntil: number | undefined
-  /** What the work threw. Powertools does not hand it over, and what is left behind may depend on it. */
+  /** What the work threw. Powertools does not pass it on, and what to leave behind may depend on it. */
   error: unknown
 }
 
@@ -45,7 +45,7 @@ export async function once<Result>(
   }
 }
 
-/** To wait for another attempt is no attempt: whoever has little time left to give up is not to lose it so. */
+/** Waiting for another attempt does not count as an attempt: a job that is nearly given up must not lose its time to that. */
 function inProgress({ inProgressUntil }: AttemptStore) {
   const reason = 'Another attempt is in progress'
   return inProgressUntil === undefined ? new RetryableError(reason) : new Deferred(reason, inProgressUntil)

@@ -1,7 +1,7 @@
 /** When the other side asks for the next attempt, in seconds. `max`: the most that it is granted when it repeats itself. */
 export type RetryAfter = { seconds: number; max?: number }
 
-/** Thrown by work that cannot go on now but will later; the job is sent again with a delay. Costs no receive count. */
+/** Thrown by work that cannot go on now but can later: the job is sent again with a delay. Costs no receive count. */
 export class RetryableError extends Error {
   override name = 'RetryableError'
   /** Not before this time (milliseconds since 1970); without it, exponential back-off with full jitter. */
@@ -26,7 +26,7 @@ export class RetryableError extends Error {
   }
 }
 
-/** Thrown by work whose turn has not come. That is no attempt, and time spent so does not count towards giving up. */
+/** Thrown by work whose turn has not come. That is not an attempt, and the time does not count towards giving up. */
 export class Deferred extends RetryableError {
   override name = 'Deferred'
 
@@ -35,12 +35,12 @@ export class Deferred extends RetryableError {
   }
 }
 
-/** Thrown where a later copy of the same job was received: that one goes on with it. */
+/** Thrown where a later copy of the same job was received, which goes on with it. */
 export class Superseded extends Error {
   override name = 'Superseded'
 }
 
-/** Thrown by work that no retry can help; the job goes to the dead letters with this reason. */
+/** Thrown by work that no retry can help: the job goes to the dead letters with this reason. */
 export class PermanentError extends Error {
   override name = 'PermanentError'
 }
@@ -53,7 +53,7 @@ export function backoff(attempt: number, random: () => number) {
   return random() * Math.min(900_000, 1000 * 2 ** attempt)
 }
 
-// In seconds. A first number may be a slip; only one that is repeated is granted more.
+// In seconds. A first number may be a mistake; only one that is repeated is granted more.
 const maxFirstRetryAfter = 60
 const maxRetryAfter = 3600
 

@@ -1,6 +1,6 @@
 /**
- * Uses a secret as it was read last, and where the answer is that it is wrong, as it is now: it may have been rotated since.
- * `read` with `fresh` asks for it again; what it has been is not used again.
+ * Uses a secret as it was last read, and if the answer is that it is wrong, as it is now: it may have been rotated since.
+ * `read` with `fresh` bypasses the cache.
  */
 export async function withRotatedSecret<Secret, Answer>(
   read: (options?: { fresh: boolean }) => Promise<Secret>,

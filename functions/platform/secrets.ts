@@ -3,14 +3,14 @@ import { fetchText, type SecretStore, SecretUnavailable } from './fetch-secret.t
 import { problems } from './problems.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** Who is told of a secret that could not be refreshed. */
+/** Where it is reported that a secret could not be refreshed. */
 type SecretsTelemetry = Pick<Telemetry, 'warn' | 'count'>
 
 /** Secrets kept as JSON documents, in Secrets Manager or in a table. */
 export type Secrets = {
   /**
    * The secret, or undefined where there is none of that name. Cached for five minutes, an absence for one; while
-   * AWS cannot answer, for a day. Where it refuses, nothing is served any more: that is a revocation. `fresh` asks again, at most every ten seconds, and takes no older answer. Throws SecretUnavailable.
+   * AWS cannot answer, for a day. Where it denies access, nothing is served any more: that is a revocation. `fresh` asks again, at most every ten seconds, and takes no older answer. Throws SecretUnavailable.
    */
   read<Schema extends z.ZodType>(
     id: string,
@@ -24,10 +24,10 @@ export type Secrets = {
 // In milliseconds.
 const servedWhileDown = 86_400_000
 const askedAgainAfter = 10_000
-// Whoever has an answer already, if an old one, does not keep a webhook waiting for a better one.
+// With an old answer at hand, a webhook is not kept waiting for a better one.
 const timeoutWithOldAnswer = 1500
 
-/** A store of secrets, with a memory. */
+/** A store of secrets, cached. */
 export function createSecrets(
   store: SecretStore,
   now: () => number = Date.now,
@@ -43,7 +43,7 @@ export function createSecrets(
     if (old && now() < old.askAgainAt) return old.text
     try {
       const text = await fetchText(store, id, old && timeoutWithOldAnswer)
-      // Whoever asks for ids that there are not must not fill the memory.
+      // Requests for ids that do not exist must not fill the memory.
       if (remembered.size >= 1000) remembered.clear()
       remembered.set(id, { text, at: now(), askAgainAt: 0 })
       return text
@@ -65,7 +65,7 @@ export function createSecrets(
       try {
         return parse(id, text, schema)
       } catch (error) {
-        // Somebody may have put it right since it was read.
+        // It may have been corrected since it was read.
         const latest = await readText(id, true)
         if (latest === undefined || latest === text) throw error
         return parse(id, latest, schema)

@@ -4,7 +4,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDb } from './dynamodb.ts'
 import { RetryableError } from './retry.ts'
 
-/** An item that carries the number of its version, so that nobody writes over a change that they have not seen. */
+/** An item with its version number, so that nobody overwrites a change that they have not seen. */
 type Versioned = { pk: string; version: number }
 
 /** A DynamoDB table with the key `pk`. */
@@ -42,7 +42,7 @@ export function createTable(dynamoDb: DynamoDb, name: string): Table {
     },
 
     async addFrom(pk, floor, add) {
-      // DynamoDB has no max(): one of two conditional writes applies. What stood there last tells the likelier one.
+      // DynamoDB has no max(): one of two conditional writes applies. The last value tells which is likelier.
       const above = { UpdateExpression: 'SET #value = #value + :add', ConditionExpression: '#value >= :floor' }
       const below = {
         UpdateExpression: 'SET #value = :sum',
@@ -76,7 +76,7 @@ export async function touchTable(dynamoDb: DynamoDb, name: string) {
   await readItems(dynamoDb, name, ['warm-up'])
 }
 
-/** Reads that are asked for at once, such as those of a batch's records, share a request. */
+/** Reads that are made at the same time, such as those of a batch's records, share a request. */
 function readTogether(dynamoDb: DynamoDb, name: string) {
   let gathering: { pks: Set<string>; items: Promise<Items> } | undefined
 
@@ -104,7 +104,7 @@ function readTogether(dynamoDb: DynamoDb, name: string) {
 // In one BatchGetItem.
 const maxBatchItems = 100
 
-/** Items by their keys, undefined where there is none. What DynamoDB left undone is not among them. */
+/** Items by key, undefined where there is none. Keys that DynamoDB left unprocessed are missing. */
 type Items = Map<string, Record<string, AttributeValue> | undefined>
 
 async function readItems(dynamoDb: DynamoDb, name: string, pks: string[]): Promise<Items> {
@@ -118,7 +118,7 @@ async function readItems(dynamoDb: DynamoDb, name: string, pks: string[]): Promi
     for (const item of Responses?.[name] ?? []) items.set(item['pk']!.S!, item)
     return items
   } catch (error) {
-    // A key that DynamoDB does not take is not to keep the others from being read.
+    // A key that DynamoDB rejects must not keep the others from being read.
     if (pks.length > 1 && isNamed(error, 'ValidationException')) return new Map()
     throw error
   }

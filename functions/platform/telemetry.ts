@@ -3,7 +3,7 @@ import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertool
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { PermanentError, RetryableError } from './retry.ts'
 
-/** Where a function says what came of its work: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
+/** A function's log and metrics: one line per outcome, and counts. Never text, tokens, secrets or phone numbers. */
 export type Telemetry = {
   info(message: string, fields?: object): void
   warn(message: string, fields?: object): void
@@ -43,8 +43,8 @@ export function createTelemetry(): Telemetry {
   }
 }
 
-// CloudWatch takes money for each byte: without the id of an X-Ray trace that there is not, and the rate of a sampling that
-// is off.
+// CloudWatch charges for each byte: without the id of an X-Ray trace that does not exist, and the rate of a sampling that is
+// off.
 class ShortLines extends LogFormatter {
   override formatAttributes(
     { logLevel: level, message, timestamp, serviceName: service }: UnformattedAttributes,

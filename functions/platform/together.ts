@@ -1,7 +1,7 @@
 // Records of a batch run side by side, and their reads are answered at once: within this each that needs a slot has asked.
 const gatheringMilliseconds = 1
 
-/** Asks once for all who want to know within a moment: each gets the answer, how many they were, and its position. */
+/** Asks once for all callers within a moment: each gets the answer, how many there were, and its position among them. */
 export function together<Answer>(
   sleep: (milliseconds: number) => Promise<unknown>,
   ask: (portalId: string, count: number) => Promise<Answer>,
