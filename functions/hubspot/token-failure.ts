@@ -31,11 +31,15 @@ export function failureFrom(status: number, json: unknown, retryAfter?: RetryAft
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
   const blames = blamed(status, { codes: [error, code].join(' '), sentences: [message, description].join(' ') })
   const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
-  if (error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB')
-    return { kind: 'revoked', ...said }
-  const isRetryable = status < 400 || status >= 500 || retryableStatuses.has(status)
-  return isRetryable ? { kind: 'retryable', ...said, retryAfter } : { kind: 'rejected', ...said }
+  const isTransient = error !== undefined && transient.has(error)
+  const isRetryable = isTransient || status < 400 || status >= 500 || retryableStatuses.has(status)
+  if (isRetryable) return { kind: 'retryable', ...said, retryAfter }
+  const isRevoked = error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB'
+  return { kind: isRevoked ? 'revoked' : 'rejected', ...said }
 }
+
+// Of RFC 6749 and its extensions, which come with a 400 as well.
+const transient: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])
 
 /** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */
 function blamed(status: number, { codes, sentences }: { codes: string; sentences: string }) {

@@ -46,6 +46,12 @@ test.each([
   [429, example('hubspot/error-rate-limit'), 'retryable', 'HTTP 429, error'],
   [500, '<html>Oops</html>', 'retryable', 'HTTP 500'],
   [503, '', 'retryable', 'HTTP 503'],
+  // A server that is down, or busy, knows nothing of a grant.
+  [503, '{"error":"invalid_grant"}', 'retryable', 'HTTP 503, invalid_grant'],
+  [429, '{"status":"BAD_REFRESH_TOKEN"}', 'retryable', 'HTTP 429, BAD_REFRESH_TOKEN'],
+  [200, '{"error":"invalid_grant"}', 'retryable', 'HTTP 200, invalid_grant'],
+  [400, '{"error":"temporarily_unavailable"}', 'retryable', 'HTTP 400, temporarily_unavailable'],
+  [400, '{"error":"server_error"}', 'retryable', 'HTTP 400, server_error'],
   [200, '<html>Maintenance</html>', 'retryable', 'HTTP 200'],
   [200, '{"access_token":"","refresh_token":"r","expires_in":1800}', 'retryable', 'HTTP 200'],
   [200, '{"access_token":"a b","refresh_token":"r","expires_in":1800}', 'retryable', 'HTTP 200'],
