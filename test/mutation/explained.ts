@@ -36,4 +36,22 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     mutant: '[] → ["Stryker was here"]',
     why: 'What has no time in which it was begun does not count.',
   },
+  {
+    file: 'functions/platform/consume.ts',
+    line: 'if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})',
+    mutant: 'consumer.tellUnrecorded?.(job, parcel.run) → consumer.tellUnrecorded(job, parcel.run)',
+    why: 'Where a consumer has none, another error ends the run in place of the first: SQS redelivers the job either way.',
+  },
+  {
+    file: 'functions/platform/envelope.ts',
+    line: 'token: randomUUID().slice(0, 8),',
+    mutant: 'randomUUID().slice(0, 8) → randomUUID()',
+    why: 'A longer token tells copies apart as well.',
+  },
+  {
+    file: 'functions/platform/requeue.ts',
+    line: 'const copy = nextCopy((run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) ? run.heardOf : run.copy)',
+    mutant: '(run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) → (run.heardOf?.count ?? 0) >= (run.copy?.count ?? 0)',
+    why: 'The next copy counts on from the count alone, which is the same for both.',
+  },
 ]

@@ -54,7 +54,7 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
     tsconfigFile: 'none',
     disableTypeChecks: false,
     concurrency: options.concurrency,
-    timeoutMS: 30_000,
+    timeoutMS: 15_000,
     dryRunTimeoutMinutes: 60,
     incremental: true,
     incrementalFile: `${kept}/units.json`,

@@ -5,6 +5,7 @@ import {
   allSendsComplete,
   claimSend,
   completeSend,
+  leaveToOther,
   outcomesOf,
   recordLookup,
   releaseSend,
@@ -273,6 +274,42 @@ describe('a try that ends without an outcome', () => {
 
   test('ends nothing where there is no claim', () => {
     expect(releaseSend(item(), claim, { inDoubt: true })).toEqual({ answer: undefined })
+  })
+})
+
+describe('a try whose job goes on in a later copy', () => {
+  const left = (fields: object, unrecorded?: SendOutcome) =>
+    leaveToOther(item(fields), {
+      runs: ['me', 'before'],
+      unrecorded: unrecorded && { part: { index: 0, of: 1 }, outcome: unrecorded },
+      at,
+    })
+
+  test.each(['me', 'before'])('gives a claim back under which nothing was sent: by %s', (by) => {
+    const { next, answer } = left({ plan: one, send: { by, until: 100 } })
+
+    expect(answer).toBe('superseded')
+    expect(next).toEqual({ ...item({ plan: one }), send: undefined })
+  })
+
+  test.each([
+    ["another run's claim", { send: { by: 'other', until: 100 } }],
+    ['a claim in doubt', { send: { ...claim, inDoubt: true } }],
+    ['a send that was made', { send: { ...claim, result: sent } }],
+    ['the claim of sends that have all been made', { send: claim, sends: { of: 1, outcomes: [sent] } }],
+    ['no claim', {}],
+  ])('leaves %s as it is', (_, fields) => {
+    expect(left(fields)).toEqual({ answer: 'superseded' })
+  })
+
+  test('records what it alone knows', () => {
+    const { next } = left({ send: claim }, { ...sent, providerMessageId: 'p1' })
+
+    expect(next).toMatchObject({ providerMessageId: 'p1', send: { result: sent }, timeline: [{ at }] })
+  })
+
+  test('records nothing of a send whose outcome is known', () => {
+    expect(left({ send: { by: 'other', until: 100, result: rejected } }, sent)).toEqual({ answer: 'superseded' })
   })
 })
 

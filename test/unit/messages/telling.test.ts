@@ -1,9 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LedgerItem, withWaitingNote } from '../../../functions/messages/record.ts'
+import { LedgerItem, ledgerKey, messageOf, withWaitingNote } from '../../../functions/messages/record.ts'
 import { type Status, statusOrder } from '../../../functions/messages/status.ts'
 import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
-import { advance, endAttempt, markOf, recordTold, statusToTell } from '../../../functions/messages/telling.ts'
+import {
+  advance,
+  endAttempt,
+  markOf,
+  ofMark,
+  recordTold,
+  remember,
+  statusToTell,
+} from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
 
 const item = (fields: Partial<LedgerItem> = {}): LedgerItem =>
@@ -378,3 +386,72 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       yield { ...state, hubspot: word, late: state.late.filter((_, at) => at !== index) }
   }
 }
+
+describe('names that are put together can be taken apart', () => {
+  const text = fc.string({ unit: 'binary' })
+  const number = fc.nat(1000)
+
+  test("a mark says whose it is: a status, a part, an operator's id", () => {
+    const marked = fc.record(
+      { status: fc.constantFrom(...statusOrder), part: fc.record({ index: number, of: number }), id: text },
+      { requiredKeys: ['status'] },
+    )
+
+    fc.assert(
+      fc.property(marked, (one) => {
+        expect(ofMark(markOf(one))).toEqual(one)
+      }),
+    )
+  })
+
+  test.each(['', 'x sent', 'sent/1', 'sent/1.x', 'sent!', 'gone'])('%j is no mark', (mark) => {
+    expect(() => ofMark(mark)).toThrow()
+  })
+
+  test("an item's key says whose it is, whatever the message's id", () => {
+    fc.assert(
+      fc.property(number, number, text, (portal, channel, messageId) => {
+        const key = { portalId: `${portal}`, channelId: `${channel}`, messageId }
+        expect(messageOf(ledgerKey(key))).toEqual(key)
+      }),
+    )
+    expect(messageOf('')).toEqual({ portalId: '', channelId: '', messageId: '' })
+    expect(messageOf('1')).toEqual({ portalId: '1', channelId: '', messageId: '' })
+  })
+})
+
+describe('a job that is given up', () => {
+  const given = { what: 'status', at: new Date(50).toISOString() }
+  const giveUp = (fields: Partial<LedgerItem>, status: StatusUpdate) =>
+    remember(item(fields), status, 'me', { now: 50, shown: undefined })
+
+  test('leaves what is known by it, and its mark, free for whoever comes next', () => {
+    const { next, answer } = giveUp({ known: 'sent' }, update('failed', { reason: 'No' }))
+
+    expect(answer).toBeUndefined()
+    expect(next).toMatchObject({ known: 'failed', reason: 'No', givenUp: given })
+    expect(next?.marks).toEqual([mark({ status: 'failed' }, 'me', 0)])
+  })
+
+  test('changes no mark that it has left already', () => {
+    const marks = [mark({ status: 'failed' }, 'other', 70), mark({ status: 'sent' }, 'other', 70)]
+    const before = item({ known: 'failed', marks })
+
+    expect(remember(before, update('failed'), 'me', { now: 50, shown: undefined }).next).toEqual({
+      ...before,
+      givenUp: given,
+    })
+  })
+
+  test('is noted also where it says nothing new', () => {
+    const before = item({ known: 'read' })
+
+    expect(giveUp({ known: 'read' }, update('sent')).next).toEqual({ ...before, givenUp: given })
+  })
+
+  test('says nothing of a message for which it does not count', () => {
+    expect(giveUp({ channelAccountId: '3' }, update('failed', { channelAccountId: '4' }))).toEqual({
+      answer: undefined,
+    })
+  })
+})

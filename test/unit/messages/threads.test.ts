@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createLedger } from '../../../functions/messages/ledger.ts'
 import { completeSend } from '../../../functions/messages/sending.ts'
-import { createThreads } from '../../../functions/messages/threads.ts'
+import { createThreads, notItsTurn, type TurnProgress, waitForTurn } from '../../../functions/messages/threads.ts'
 import { createMemoryTable } from '../../support/memory-table.ts'
 import { delivery } from '../../support/world.ts'
 
@@ -144,4 +144,25 @@ test('whatever order they come in, messages go out in the order in which the age
       expect(gone).toEqual([...seconds].sort((a, b) => a - b))
     }),
   )
+})
+
+test('whoever waits for its turn is back after 1, 2, 4, 8 and then 15 seconds', () => {
+  const progress: TurnProgress = {}
+  const waits = Array.from({ length: 6 }, () => notItsTurn(progress, now).notBefore! - now)
+
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000])
+  expect(progress).toEqual({ turnsWaited: 6 })
+})
+
+test('a message is registered once, and waits as long as another is under way', async () => {
+  const [a, b] = [message('a', 1), message('b', 2)]
+  const progress: TurnProgress = {}
+  await threads.begin(a)
+
+  await expect(waitForTurn(threads, b, progress, now)).rejects.toThrow('An earlier message of the thread goes first')
+  expect(progress).toEqual({ isRegistered: true, turnsWaited: 1 })
+  await expect(waitForTurn(threads, b, progress, now)).rejects.toThrow('An earlier message of the thread goes first')
+  await ends(a)
+  await waitForTurn(threads, b, progress, now)
+  expect(progress).toEqual({ isRegistered: true, turnsWaited: 2 })
 })
