@@ -84,7 +84,7 @@ describe('a line of the log', () => {
   })
 
   test('says which message it is about, and in which trace', () => {
-    const aboutNone = /refused$|^Failed, the sender|^Unreadable event|handed on$/i
+    const aboutNone = /rejected$|failed$|^Failed, the sender|^Unreadable event|handed on$/i
     const about = logs.lines.filter(({ message }) => !aboutNone.test(message))
     expect(logs.lines.filter(({ traceId }) => !traceId)).toEqual([])
 
