@@ -114,7 +114,7 @@ function withoutAddresses(text: string) {
     .replace(inWords, address)
     .replace(profile, address)
     .replace(handle, `$1${address}`)
-    .replace(whatsAppUser, (found) => (/\d|^[^a-z]*$/.test(found) ? address : found))
+    .replace(whatsAppUser, (found) => (/\d|[a-z][A-Z]|^[^a-z]*$/.test(found) ? address : found))
 }
 
 const at =

@@ -78,6 +78,8 @@ describe('what goes', () => {
     'BR.ABC123XYZ',
     'DE.1a2b3c4d5e',
     'US.ENT.11815799212886844830',
+    'US.AbCdEfGhIj',
+    'BR.ENT.aBcDeFgHi',
   ])('the address %j', (address) => {
     const rest = redact(`Mailbox ${address} unknown`)
 
