@@ -27,9 +27,8 @@ export const strykerPlugins = [
   }),
   declareFactoryPlugin(PluginKind.Reporter, 'survivors', () => ({
     onMutantTested({ status, fileName, location, replacement }: MutantResult) {
-      if (status === 'Survived' || status === 'NoCoverage' || status === 'Timeout')
+      if (status === 'Survived' || status === 'NoCoverage')
         console.log(`${status} ${fileName}:${location.start.line}:${location.start.column} → ${replacement}`)
-      else console.log(status[0])
     },
   })),
 ]

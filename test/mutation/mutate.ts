@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, relative } from 'node:path'
+import { join, matchesGlob, relative } from 'node:path'
 import type { PartialStrykerOptions } from '@stryker-mutator/api/core'
 import { Stryker } from '@stryker-mutator/core'
 import { Command } from 'commander'
@@ -64,7 +64,9 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
     // An ambient enum, of which nothing is there when the program runs.
     logLevel: 'error' as NonNullable<PartialStrykerOptions['logLevel']>,
   })
-  return stryker.runMutationTest()
+  const all = await stryker.runMutationTest()
+  // Stryker adds what it remembers of other files, which may have changed since.
+  return all.filter(({ fileName }) => mutate.some((glob) => matchesGlob(relative(process.cwd(), fileName), glob)))
 }
 
 /** What was noticed of mutants in worlds, by mutant. What is known of the same mutant in the same text is not tried again. */
