@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { serve } from '../loopback.ts'
+import { answerWhole, serve } from '../loopback.ts'
 
 /** The AWS services that are emulated, by their prefix of `X-Amz-Target`. */
 const services = {
@@ -71,7 +71,7 @@ export async function startAwsEndpoint(
       : errorAnswer({ error: 'UnknownOperationException', statusCode: 400 })
     onCall(call, answered)
     const { statusCode, headers, body } = answered
-    response.writeHead(statusCode, { 'content-type': 'application/x-amz-json-1.0', ...headers }).end(body)
+    answerWhole(response, statusCode, { 'content-type': 'application/x-amz-json-1.0', ...headers }, body)
   })
 
   return { url: server.url, faults, close: server.close }

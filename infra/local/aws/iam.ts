@@ -159,11 +159,20 @@ function demandsOf({ service, operation, body }: AwsCall, cloud: Cloud, keyOfTab
 
 /** Whether a text is one that a pattern of IAM's stands for. */
 export function matches(pattern: string, text: string) {
+  const expression = expressions.get(pattern) ?? toExpression(pattern)
+  expressions.set(pattern, expression)
+  return expression.test(text)
+}
+
+// Each call is held against every grant of its role: a template has some hundred patterns.
+const expressions = new Map<string, RegExp>()
+
+function toExpression(pattern: string) {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
     .replaceAll('?', '.')
-  return new RegExp(`^${source}$`, 's').test(text)
+  return new RegExp(`^${source}$`, 's')
 }
 
 const OneOrMore = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat())

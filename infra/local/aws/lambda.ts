@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
-import { serve } from '../loopback.ts'
+import { answerWhole, serve } from '../loopback.ts'
 import { afterLimit, slowness } from '../pace.ts'
 
 /** The properties of `AWS::Lambda::Function` that are run. */
@@ -192,15 +192,15 @@ function startEnvironment(
     run(invocation: Invocation) {
       current = invocation
       callOffTimeout = limitTo(properties.Timeout)
-      poll?.writeHead(200, {
+      const headers = {
         'content-type': 'application/json',
         'lambda-runtime-aws-request-id': invocation.requestId,
         'lambda-runtime-deadline-ms': Math.floor(Date.now() + properties.Timeout * 1000 * slowness()),
         'lambda-runtime-invoked-function-arn': arn,
         'lambda-runtime-trace-id': `Root=1-${Math.floor(Date.now() / 1000).toString(16)}-${randomUUID().replaceAll('-', '').slice(0, 24)};Sampled=0`,
         'local-slowness': slowness(),
-      })
-      poll?.end(invocation.event)
+      }
+      if (poll) answerWhole(poll, 200, headers, invocation.event)
       poll = undefined
     },
 
