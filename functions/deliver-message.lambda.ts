@@ -32,7 +32,7 @@ const Env = z.object({
   PUBLIC_BASE_URL: z.url().optional(),
   /** How long a message may go without a word of its provider, and what it counts as then if its provider took it. */
   UNCONFIRMED_AFTER_SECONDS: z.string().regex(/^\d+$/),
-  SILENCE_MEANS: z.enum(['sent', 'failed']),
+  ON_SILENCE: z.enum(['sent', 'failed']),
   /** How long a message is tried before it is given up. */
   DELIVER_WITHIN_SECONDS: z.string().regex(/^\d+$/),
   THREAD_ORDER: z.enum(['on', 'off']),
@@ -72,7 +72,7 @@ export const handler = createHandler({
   statusUpdates: createQueue(sqs, env.STATUS_UPDATES_QUEUE_URL),
   publicBaseUrl: env.PUBLIC_BASE_URL,
   unconfirmedAfterSeconds: Number(env.UNCONFIRMED_AFTER_SECONDS),
-  silenceMeans: env.SILENCE_MEANS,
+  silenceMeans: env.ON_SILENCE,
   resend: env.RESEND,
   giveUpAfterSeconds: Number(env.DELIVER_WITHIN_SECONDS),
   maxReceives: Number(env.MAX_RECEIVE_COUNT),

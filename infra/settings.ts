@@ -44,7 +44,7 @@ const Settings = z
       .partial(),
     deliverWithin: duration,
     unconfirmedAfter: duration,
-    silenceMeans: z.enum(['sent', 'failed']),
+    onSilence: z.enum(['sent', 'failed']),
     threadOrder: z.enum(['on', 'off']),
     resend: z.enum(['ignore', 'send']),
     giveUpAfter: duration,

@@ -19,7 +19,7 @@ function defaults({ domain, hubspot }: StatusRelayProps) {
     publicBaseUrl: domain && (`https://${domain.name}` as string),
     deliverWithin: Duration.minutes(15),
     unconfirmedAfter: Duration.minutes(10),
-    silenceMeans: 'sent' as NonNullable<StatusRelayProps['silenceMeans']>,
+    onSilence: 'sent' as NonNullable<StatusRelayProps['onSilence']>,
     threadOrder: 'on' as NonNullable<StatusRelayProps['threadOrder']>,
     resend: 'ignore' as NonNullable<StatusRelayProps['resend']>,
     giveUpAfter: Duration.hours(24),

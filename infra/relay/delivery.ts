@@ -20,7 +20,7 @@ export function createDelivery(scope: Construct, deliveries: WorkQueue, credenti
       STATUS_UPDATES_QUEUE_URL: statusUpdates.queue.queueUrl,
       PUBLIC_BASE_URL: chosen.receipts ? baseUrl : undefined,
       UNCONFIRMED_AFTER_SECONDS: String(chosen.unconfirmedAfter.toSeconds()),
-      SILENCE_MEANS: chosen.silenceMeans,
+      ON_SILENCE: chosen.onSilence,
       DELIVER_WITHIN_SECONDS: String(chosen.deliverWithin.toSeconds()),
       THREAD_ORDER: chosen.threadOrder,
       RESEND: chosen.resend,

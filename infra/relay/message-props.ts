@@ -11,7 +11,7 @@ export interface MessageProps {
   readonly deliverWithin?: Duration
   /**
    * How long to wait for the provider's receipt of a send. After that the message is "not confirmed" if the answer to the
-   * send was lost, and otherwise what `silenceMeans` says.
+   * send was lost, and otherwise what `onSilence` says.
    *
    * @default - 10 minutes
    */
@@ -21,7 +21,7 @@ export interface MessageProps {
    *
    * @default - sent
    */
-  readonly silenceMeans?: 'sent' | 'failed'
+  readonly onSilence?: 'sent' | 'failed'
   /**
    * Whether a message waits, for a minute at most, for the messages that were sent before it in its thread. `off` saves
    * one write for each delivery.

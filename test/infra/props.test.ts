@@ -78,7 +78,7 @@ const hostile: Record<string, unknown[]> = {
   deliverWithin: times,
   unconfirmedAfter: times,
   giveUpAfter: times,
-  silenceMeans: ['SENT', true, ''],
+  onSilence: ['SENT', true, ''],
   threadOrder: ['ON', true, ''],
   resend: ['always', true, ''],
   tellSent: ['never', true, ''],

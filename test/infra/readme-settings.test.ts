@@ -22,7 +22,7 @@ const tries: Record<string, string[]> = {
   'hubspot.scopes': ['["oauth","conversations.custom_channels.write","crm.objects.contacts.write"]'],
   'hubspot.appBaseUrl': ['"https://app-eu1.hubspot.com"'],
   deliverWithin: ['PT15M', 'PT2H'],
-  silenceMeans: ['sent', 'failed'],
+  onSilence: ['sent', 'failed'],
   threadOrder: ['on', 'off'],
   resend: ['ignore', 'send'],
   unconfirmedAfter: ['PT10M', 'P1D'],

@@ -363,7 +363,7 @@ describe('what can be chosen', () => {
     expect(functionsOf(relayTemplate())['deliver-message']!['Environment'].Variables).toMatchObject({
       DELIVER_WITHIN_SECONDS: '900',
       UNCONFIRMED_AFTER_SECONDS: '600',
-      SILENCE_MEANS: 'sent',
+      ON_SILENCE: 'sent',
       THREAD_ORDER: 'on',
       RESEND: 'ignore',
     })
@@ -374,7 +374,7 @@ describe('what can be chosen', () => {
       hubspot: { apiVersion: '2026-09', requestLimit: 190, requestShare: 0.5 },
       deliverWithin: Duration.minutes(5),
       unconfirmedAfter: Duration.minutes(20),
-      silenceMeans: 'failed',
+      onSilence: 'failed',
       threadOrder: 'off',
       resend: 'send',
       giveUpAfter: Duration.hours(6),
@@ -393,7 +393,7 @@ describe('what can be chosen', () => {
     expect(functionsOf(tuned)['deliver-message']!['Environment'].Variables).toMatchObject({
       DELIVER_WITHIN_SECONDS: '300',
       UNCONFIRMED_AFTER_SECONDS: '1200',
-      SILENCE_MEANS: 'failed',
+      ON_SILENCE: 'failed',
       THREAD_ORDER: 'off',
       RESEND: 'send',
     })

@@ -168,13 +168,9 @@ describe('what nobody can mistake is read, however it is written', () => {
   test.each([
     ['ids that are numbers', written({ portalId: 1, channelId: 2, channelAccountId: 3, messageId: 4 }), '4'],
     ['null for what may be absent', written({ type: null, channelAccountId: null, part: null, verifiedBy: null }), 'm'],
-    [
-      'null for all that may be',
-      written({ code: null, id: null, silenceMeans: null, traceId: null, source: null }),
-      'm',
-    ],
-    ['a silence that is none', written({ silenceMeans: false }), 'm'],
-    ['a silence in a text', written({ silenceMeans: 'yes' }), 'm'],
+    ['null for all that may be', written({ code: null, id: null, onSilence: null, traceId: null, source: null }), 'm'],
+    ['a silence that is none', written({ onSilence: false }), 'm'],
+    ['a silence in a text', written({ onSilence: 'yes' }), 'm'],
     ['a status in capitals', written({ status: 'FAILED' }), 'm'],
     ['a status with a space', written({ status: 'Failed ' }), 'm'],
     ['the only part of one', written({ part: { index: 0, of: 1 } }), 'm'],
