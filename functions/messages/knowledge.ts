@@ -1,5 +1,5 @@
 import { sentenceOf } from './part-names.ts'
-import type { Knowledge, LedgerItem } from './record.ts'
+import type { Knowledge, LedgerItem, Part } from './record.ts'
 import { sanitiseReason } from './sanitise-reason.ts'
 import { isAbove, isFailure, readsTheSame, statusOrder } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
@@ -52,6 +52,12 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
     code,
     reason: sanitiseReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`),
   }
+}
+
+/** Which of several sends what is known of the message follows from; undefined where it is known of the whole. */
+export function decidingPart({ known, parts }: LedgerItem): Part | undefined {
+  const index = parts?.findIndex((part) => part.known === known) ?? -1
+  return parts && index >= 0 ? { index, of: parts.length } : undefined
 }
 
 /** Whether an agent reads the same in HubSpot, down to the reason. */

@@ -6,6 +6,7 @@ import { about } from './about.ts'
 import type { Again } from './announced-again.ts'
 import { version } from './job-version.ts'
 import type { DeliveryJob } from './jobs.ts'
+import { decidingPart } from './knowledge.ts'
 import type { Part, SendOutcome } from './record.ts'
 import { statusFromOutcome } from './sending.ts'
 import type { StatusUpdate } from './status-update.ts'
@@ -91,9 +92,13 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
      * HubSpot announced a message again after it was told that it FAILED. If it is not sent again, HubSpot is told so once
      * more, since it may show SENT by itself for the second attempt.
      */
-    async tellAgain(job: DeliveryJob, { firstEventId, becomes, item: { known, reason } }: Again) {
-      if (becomes !== 'sent' && known)
-        await send({ ...statusUpdate(job, { source: 'relay', status: known, reason }), id: job.eventId })
+    async tellAgain(job: DeliveryJob, { firstEventId, becomes, item }: Again) {
+      const { known, reason } = item
+      if (becomes !== 'sent' && known) {
+        // Of several sends, said of the whole it would count for each.
+        const update = statusUpdate(job, { source: 'relay', status: known, reason }, decidingPart(item))
+        await send({ ...update, id: job.eventId })
+      }
       const sentence = `HubSpot announced a message again after it was told that it FAILED. ${againSentences[becomes]}`
       telemetry.warn(sentence, { ...about(job), firstEventId })
       telemetry.count('AnnouncedAgain')

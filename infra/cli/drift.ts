@@ -1,4 +1,5 @@
 import { version } from '../../functions/messages/job-version.ts'
+import { decidingPart } from '../../functions/messages/knowledge.ts'
 import { type LedgerItem, messageOf } from '../../functions/messages/record.ts'
 import { outcomesOf, statusFromOutcome } from '../../functions/messages/sending.ts'
 import type { StatusUpdate } from '../../functions/messages/status-update.ts'
@@ -54,13 +55,13 @@ export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: stri
 export function updateToTellAgain(item: LedgerItem, { now, id }: { now: number; id: string }): StatusUpdate {
   const { status } = statusToTell(item)!
   // Of several sends, one of which this is known already: all of them are not meant.
-  const index = item.parts?.findIndex(({ known }) => known === status) ?? -1
+  const part = decidingPart(item)
   return {
     v: version,
     type: 'status',
     ...messageOf(item.pk),
     status,
-    ...(item.parts && index >= 0 && { part: { index, of: item.parts.length } }),
+    ...(part && { part }),
     source: 'relay',
     id,
     occurredAt: new Date(now).toISOString(),

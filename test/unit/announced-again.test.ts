@@ -182,6 +182,18 @@ describe('with resend "send"', () => {
     expect(held()).toMatchObject({ statusType: 'FAILED' })
   })
 
+  test('of one that arrived in part, the agent goes on reading which part to send again', async () => {
+    const named = ['text', 'picture'].map((what) => ({ what, to: 'one' }))
+    const { announce, answering, held } = setUp({ resend: 'send', named })
+    answering({ outcome: 'sent', status: 'sent' }, refused)
+    await announce('event-1')
+    const reason = 'The text arrived, the picture did not. Send only that again. The number does not exist'
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: reason })
+    await announce('event-2')
+
+    expect(held()).toEqual({ statusType: 'FAILED', errorMessage: reason })
+  })
+
   test('an event that comes twice is one try', async () => {
     const { announce, answering, sends, again } = setUp({ resend: 'send' })
     answering(refused, refused)
