@@ -363,6 +363,18 @@ describe('a dead letter', () => {
   })
 
   test.each([
+    ['a week beyond its own time waits on', 0, []],
+    ['more than that says how long', 1, ['Given up after 168.3 hours: its turn']],
+  ])('of a job that waited for its turn: %s', async (_, more, reasons) => {
+    relay.work = () => Promise.reject(new Deferred('its turn', relay.now() + 1000))
+    const since = relay.now() - 7 * 86_400_000 - 900_000 - more
+    await relay.run({ waiting: { attempt: 3, since, notBefore: relay.now() } })
+
+    const letters = relay.deadLetters.jobs() as { deadLetter: { reason: string } }[]
+    expect(letters.map(({ deadLetter }) => deadLetter.reason)).toEqual(reasons)
+  })
+
+  test.each([
     ['before which something cannot be told yet', () => new RetryableError('later')],
     ['that AWS does not take', () => Object.assign(new Error('no'), { $metadata: {} })],
   ])('%s is no end yet: the job is tried again', async (_, error) => {
