@@ -66,9 +66,10 @@ export function createCircuitBreaker(options: {
     throw postponed(now() + random() * spread)
   }
 
-  async function close(pk: string) {
-    const state = await own.get(pk)
-    if (state) await write(closed(state))
+  /** `isLate`: another call of this process may have ended in vain by now, and be noted in the table alone. */
+  async function close(pk: string, isLate: boolean) {
+    const state = (await own.get(pk)) ?? (isLate ? await read(pk) : undefined)
+    if (state && state.missed > 0) await write(closed(state))
   }
 
   async function pause(pk: string, about: object) {
@@ -98,8 +99,9 @@ export function createCircuitBreaker(options: {
         return answer
       } finally {
         callOff()
+        const isLate = now() - since >= patience
         // What comes to nothing at once holds up nobody.
-        await (isWell || now() - since < patience ? close(pk) : pause(pk, about))
+        await (isWell || !isLate ? close(pk, isLate) : pause(pk, about))
         own.delete(pk)
         await endTrial?.()
       }

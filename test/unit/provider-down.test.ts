@@ -226,6 +226,35 @@ test('a provider that is slow, and answers, has its messages called one batch af
   expect(world.counts).not.toHaveProperty('CallsUnanswered')
 })
 
+test('an answer closes the circuit, too, after another call of its batch came to nothing', async () => {
+  let end: (value: unknown) => void
+  const firstHasEnded = new Promise((resolve) => {
+    end = resolve
+  })
+  world.provider.send = async ({ messageId }) => {
+    if (messageId !== 'first') {
+      if (messageId === 'second') await firstHasEnded
+      return taken
+    }
+    world.pass(2)
+    await settled()
+    world.pass(8)
+    setImmediate(() => {
+      world.pass(1)
+      end(undefined)
+    })
+    return { outcome: 'in doubt' }
+  }
+  await send('first')
+  await send('second')
+  await world.step()
+  await send('third')
+
+  await world.step()
+
+  expect(called()).toEqual(['first', 'second', 'third'])
+})
+
 test('what a provider refuses at once, as for now, holds up nobody and opens nothing', async () => {
   world.provider.send = async () => ({ outcome: 'in doubt' })
   await send('first')
