@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { RetryableError, retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-
 import { createAccessErrors, NoAccess, slowRetry } from './access-errors.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
 import type { TokenFailure } from './token-failure.ts'
@@ -180,19 +179,22 @@ export function createTokens(options: {
     },
     async refuse(portalId, problem) {
       const used = remembered.get(keyOf(portalId))?.accessToken
-      remembered.delete(keyOf(portalId))
-      const portal = await readPortal(portalId)
-      if (portal.accessToken !== used) throw inProgress('The portal has got another access token meanwhile', 1000)
-      // Somebody else has just said so.
-      if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
-      const { refusals } = portal
-      const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
-      const pause = pausesWhenRefused[before] ?? slowRetry
-      const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
-      const { askAgainAt } = await markPortal(refused, problem, pause)
-      // One that passes within seconds is nobody's business.
-      if (before > 0) telemetry?.count('AccessDenied')
-      throw stillNoAccess(portalId, { problem, askAgainAt })
+      try {
+        const portal = await readPortal(portalId)
+        // Somebody else has just said so, in the same batch for instance.
+        if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
+        if (portal.accessToken !== used) throw inProgress('The portal has got another access token meanwhile', 1000)
+        const { refusals } = portal
+        const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
+        const pause = pausesWhenRefused[before] ?? slowRetry
+        const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
+        const { isMarked, askAgainAt } = await markPortal(refused, problem, pause)
+        // One that passes within seconds is nobody's business.
+        if (isMarked && before > 0) telemetry?.count('AccessDenied')
+        throw stillNoAccess(portalId, { problem, askAgainAt })
+      } finally {
+        remembered.delete(keyOf(portalId))
+      }
     },
   }
 }

@@ -206,6 +206,19 @@ describe('a portal that refuses fresh tokens', () => {
     expect(item()['askAgainAt']! - time).toBe(pause)
   })
 
+  test('is the reason for each record of a batch, together and afterwards, and counts once', async () => {
+    portal({ refusals: { times: 1, at: start } })
+    const one = tokens()
+    await one.get('1')
+    const refuse = () => failure(one.refuse('1', 'a scope is missing'))
+
+    const errors = [...(await Promise.all([refuse(), refuse()])), await refuse()]
+
+    for (const error of errors) expect(error).toBeInstanceOf(NoAccess)
+    expect(told.counts).toEqual({ AccessDenied: 1 })
+    expect(item()).toMatchObject({ refusals: { times: 2 } })
+  })
+
   test('which somebody has just said: nothing is written', async () => {
     const [one, other] = [tokens(), tokens()]
     await one.get('1')
