@@ -34,12 +34,13 @@ export type Fate = 'arrived' | 'sent' | 'failed' | 'account error'
 
 /** What a change of a message says about its account; undefined where that is nothing new. */
 export function fateIn({ before, after }: MessageChange): Fate | undefined {
-  const { known, waiting, send } = after
+  const { known, waiting, send, sends } = after
   if (waiting?.isAccountError && !before.waiting?.isAccountError) return 'account error'
   if (known === undefined || known === before.known) return undefined
   if (isFailure(known)) return 'failed'
   // A provider that reports a message as sent at once has nothing more to report.
-  return known !== 'sent' || send?.result?.status === 'sent' ? 'arrived' : 'sent'
+  const outcomes = sends?.outcomes ?? [send?.result]
+  return known !== 'sent' || outcomes.every((outcome) => outcome?.status === 'sent') ? 'arrived' : 'sent'
 }
 
 /** The health of an account after one more of its messages; the same object where nothing changes. */

@@ -63,6 +63,8 @@ export type ItemChange = {
   at: string
 }
 
+const Outcome = z.object({ status: z.string().optional() })
+
 /** What is read from a message's item, whichever version wrote it. */
 const MessageItem = z.object({
   known: Status.optional().catch(undefined),
@@ -75,8 +77,9 @@ const MessageItem = z.object({
     .optional()
     .catch(undefined),
   waiting: z.object({ isAccountError: z.boolean().optional() }).optional().catch(undefined),
-  send: z
-    .object({ result: z.object({ status: z.string().optional() }).optional() })
+  send: z.object({ result: Outcome.optional() }).optional().catch(undefined),
+  sends: z
+    .object({ outcomes: z.array(Outcome) })
     .optional()
     .catch(undefined),
   timeline: z

@@ -127,6 +127,20 @@ describe('an account', () => {
     expect(relay.published.map(([type]) => type)).toEqual(['account.failing', 'account.recovered'])
   })
 
+  test.each([
+    ['recovers at once where it takes all sends of a message for sent', 'sent', 2],
+    ['does not where a receipt of one of them is due', 'accepted', 1],
+  ])('%s', async (_, status, events) => {
+    await relay.fail()
+    const outcomes = [
+      { outcome: 'sent', status: 'sent' },
+      { outcome: 'sent', status },
+    ]
+    await relay.meet('n1', 'sent', { send: { by: '', until: 0 }, sends: { of: 2, outcomes } })
+
+    expect(relay.published).toHaveLength(events)
+  })
+
   test('that its provider does not accept fails with the first message that waits for it', async () => {
     const waiting = { what: 'delivery', reason: 'x', until: time(9), isAccountError: true }
     await relay.change({}, { waiting })
