@@ -15,7 +15,7 @@ import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record
 import { createReport } from './messages/report.ts'
 import type { StatusUpdate } from './messages/status-update.ts'
 import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
-import { markOf, recordAnnouncement, remember, statusToTell, type TellResult } from './messages/telling.ts'
+import { jobOf, recordAnnouncement, remember, statusToTell, type TellResult } from './messages/telling.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { Deferred, PermanentError } from './platform/retry.ts'
@@ -174,7 +174,7 @@ async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */
 async function noteAsCopy({ ledger }: Deps, job: StatusJob, run: Run, note: (item: LedgerItem) => LedgerItem) {
   if (job.type !== 'status') return
-  const decide = asCopy({ job: markOf(job), run }, (item) => ({ next: note(item), answer: 'noted' }))
+  const decide = asCopy({ job: jobOf(job), run }, (item) => ({ next: note(item), answer: 'noted' }))
   const { answer } = await ledger.change(job, decide)
   if (answer === 'superseded') throw superseded()
 }

@@ -9,7 +9,7 @@ import { type LedgerItem, ledgerKey } from './record.ts'
 import type { Report } from './report.ts'
 import type { Status } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
-import { advance, endAttempt, markOf, recordTold, type TellResult } from './telling.ts'
+import { advance, endAttempt, jobOf, markOf, recordTold, type TellResult } from './telling.ts'
 
 /** What a run knows of what it told, and leaves to the next one. */
 export const TellOnceProgress = z.object({
@@ -64,7 +64,9 @@ function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): Attem
   const earlier = mayHaveTold(run)
   const mayWait = deps.awaitsAnnouncements && now() - run.since < timeToAnnounce
   return {
-    claim: asCopy({ job: mark, run }, (item) => advance(item, update, claim, { now: now(), earlier, shown, mayWait })),
+    claim: asCopy({ job: jobOf(update), run }, (item) =>
+      advance(item, update, claim, { now: now(), earlier, shown, mayWait }),
+    ),
     complete: (item, told) => recordTold(item, told, { mark, at: new Date(now()).toISOString() }),
     // HubSpot's answer was final: whoever sends it again need not wait for this attempt.
     release: (item, error) => (error instanceof PermanentError ? endAttempt(item, mark, claim) : { answer: undefined }),

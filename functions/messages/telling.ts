@@ -41,6 +41,9 @@ export function recordAnnouncement(
 export const markOf = ({ status, part, id }: Marked) =>
   `${status}${part ? `/${part.index}.${part.of}` : ''}${id === undefined ? '' : `#${id}`}`
 
+/** A job among its message's, whose copies are counted: the conclusion on silence waits beside a receipt that says the same. */
+export const jobOf = (update: StatusUpdate) => `${markOf(update)}${update.onSilence ? ' on silence' : ''}`
+
 /** Whose mark it is: what `markOf` was given. */
 export function ofMark(mark: string): Marked {
   const [, status, index, of, id] = /^(\w+)(?:\/(\d+)\.(\d+))?(?:#(.*))?$/s.exec(mark) ?? []

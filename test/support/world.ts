@@ -36,6 +36,7 @@ export function createWorld(
     looksUp?: boolean
     giveUpAfterSeconds?: number
     silenceMeans?: 'sent' | 'failed'
+    unconfirmedAfterSeconds?: number
     threadOrder?: 'off'
     resend?: 'ignore' | 'send'
     tellSent?: 'always' | 'corrections'
@@ -190,7 +191,7 @@ export function createWorld(
         queue: deliveries,
         deadLetters: deliveriesDeadLetters,
         publicBaseUrl: 'https://relay.test',
-        unconfirmedAfterSeconds: 3600,
+        unconfirmedAfterSeconds: options.unconfirmedAfterSeconds ?? 3600,
         silenceMeans: options.silenceMeans ?? 'sent',
         resend: options.resend ?? 'ignore',
         giveUpAfterSeconds: options.giveUpAfterSeconds ?? 900,

@@ -240,3 +240,26 @@ describe('a copy of a waiting job', () => {
     expect(world.provider.sends.length).toBe(made)
   })
 })
+
+test('a receipt that waits is not ended by the conclusion that counts where none comes', async () => {
+  world = createWorld({ unconfirmedAfterSeconds: 86_400 })
+  const { items } = world.portalsTable
+  const portal = items.get('portal#1')!
+  world.provider.send = async () => ({ outcome: 'sent', status: 'accepted' })
+  await world.deliveries.send(delivery(), { group: '1' })
+  for (let minute = 0; minute < 120; minute++) {
+    // It waits for access as the conclusion is received and sent again.
+    if (minute === 74) {
+      await world.statusUpdates.send(update('sent'), { group: '1' })
+      items.delete('portal#1')
+    }
+    if (minute === 76) items.set('portal#1', portal)
+    await world.step()
+    world.pass(60)
+  }
+  const told = held()
+  await world.rest()
+
+  expect(told).toEqual({ statusType: 'SENT' })
+  expect(world.counts).not.toHaveProperty('ReceiptsMissing')
+})
