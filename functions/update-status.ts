@@ -172,8 +172,9 @@ async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
 }
 
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */
-async function noteAsCopy({ ledger }: Deps, job: StatusJob, run: Run, note: (item: LedgerItem) => LedgerItem) {
-  if (job.type !== 'status') return
+async function noteAsCopy(deps: Deps, job: StatusJob, run: Run, note: (item: LedgerItem) => LedgerItem) {
+  if (job.type !== 'status' || (await isForgotten(deps, job))) return
+  const { ledger } = deps
   const decide = asCopy({ job: jobOf(job), run }, (item) => ({ next: note(item), answer: 'noted' }))
   const { answer } = await ledger.change(job, decide)
   if (answer === 'superseded') throw superseded()

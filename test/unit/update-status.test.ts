@@ -141,6 +141,22 @@ describe('the usual order', () => {
     expect(world.counts['UpdatesIgnored']).toBe(1)
   })
 
+  test('and stay so, however long the ledger cannot be read at first', async () => {
+    const { get } = world.ledgerTable
+    let reads = 0
+    world.ledgerTable.get = async (pk) => {
+      if (++reads <= 4) throw Object.assign(new Error(), { name: 'InternalServerError', $metadata: {} })
+      return get(pk)
+    }
+    await send('read', { messageCreatedAt: '2026-05-01T00:00:00Z' })
+    await world.rest()
+
+    expect(reads).toBeGreaterThan(4)
+    expect(told()).toEqual([])
+    expect(world.counts['UpdatesIgnored']).toBe(1)
+    expect(item()).toBeUndefined()
+  })
+
   test('of a message that is in the ledger none is too old, whatever time it bears', async () => {
     await send('sent')
     await world.step()
