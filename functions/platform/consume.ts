@@ -8,7 +8,7 @@ import { deadLetterJob, isAwsError } from './dead-letter.ts'
 import { type Envelope, openEnvelope, type Waiting } from './envelope.ts'
 import { problems } from './problems.ts'
 import { redact } from './redact.ts'
-import { leaveToNewerCode, sendAgain } from './requeue.ts'
+import { isEarly, leaveToNewerCode, sendAgain } from './requeue.ts'
 import { Deferred, nextTry, PermanentError, RetryableError, Superseded } from './retry.ts'
 import { errorFields } from './telemetry.ts'
 
@@ -109,9 +109,8 @@ async function doJob<Job, Progress extends object>(
 ) {
   // Until then the run's own writes are enough: a job that has waited twice is no flood.
   if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, parcel.run)
-  // What was held for newer code can be read now: there is nothing left to wait for.
-  const isNotDue = waiting?.heldSince === undefined && (waiting?.notBefore ?? 0) - consumer.now() > 500
-  if (waiting && isNotDue) return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
+  if (waiting && isEarly(waiting, consumer.now()))
+    return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
   // If this process dies as well, SQS dead-letters the job silently.
   const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
   if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)

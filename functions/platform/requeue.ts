@@ -14,6 +14,10 @@ export async function sendAgain({ queue, tenantOf, now }: Requeuer, { body, run 
   )
 }
 
+/** Whether a job's own time has not come. One that was held for newer code has no other to wait for. */
+export const isEarly = ({ heldSince, notBefore }: Waiting, now: number) =>
+  heldSince === undefined && notBefore - now > 500
+
 const maxHeld = 4 * 86_400_000
 
 /** Holds a job for newer code, which finds its earlier attempts again, and for which this time does not count towards giving up. */
@@ -30,6 +34,6 @@ export async function leaveToNewerCode(consumer: Requeuer, parcel: Parcel, waiti
     waitedMilliseconds: waitedMilliseconds + maxDelaySeconds * 1000,
     notBefore: now() + maxDelaySeconds * 1000,
   }
-  await sendAgain(consumer, parcel, held)
+  await sendAgain(consumer, parcel, waiting && isEarly(waiting, now()) ? waiting : held)
   telemetry.warn('Written by a newer version: left in the queue', about(body))
 }

@@ -301,6 +301,15 @@ describe('a job for newer code', () => {
     expect(relay.queue.messages[0]?.visibleAt).toBe(relay.now() + 900_000)
   })
 
+  test('whose own time has not come waits for that first, which newer code must not take for the end of its wait', async () => {
+    const [due, progress] = [relay.now() + 86_400_000, { later: true }]
+    const waiting = { attempt: 0, since: due, waitedMilliseconds: 0, notBefore: due, progress }
+    const { anew } = await relay.run({ v: 2, waiting })
+
+    expect(anew).toEqual([{ ...waiting, copy: expect.objectContaining({ count: 1 }) }])
+    expect(relay.telemetry.counts).toEqual({ WrittenByNewerVersion: 1 })
+  })
+
   test('is kept for four days', async () => {
     const { anew } = await relay.run(heldFor(4 * 86_400_000))
 
