@@ -27,6 +27,7 @@ function withoutSecrets(text: string) {
     .replace(namedSecret, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(scheme, (all, name: string, value: string) => (isProse(name, value) ? all : name + secret))
     .replace(calledSecret, (_, before: string) => before + secret)
+    .replace(wholeWord, (found) => (isRandom(found) ? secret : found))
     .replace(known, secret)
     .replace(cutOff, (all, before: string, value: string) =>
       / $/.test(before) && /^[A-Z]?[a-z]+$/.test(value) ? all : before + secret,
@@ -88,6 +89,8 @@ const known = new RegExp(
 const cutOff = /((?:token|secret|key)s?(?:\s{0,3}[("'[<]{1,3}|: {1,3}| {1,3}))([^\s()"'[\]<>]{1,500})(?:…|\.\.\.)/gi
 
 const word = /[A-Za-z0-9_+/~-]{10,}={0,2}/g
+// Looked at before `known`, which may find the beginning of a token in the middle of another one.
+const wholeWord = new RegExp(`(?<![\\w+/~.:-])${word.source}(?![\\w+/~-]|\\.\\w|:)`, 'g')
 
 /** Whether a word looks drawn at random rather than written: hexadecimal at length, or letters and digits that change often. */
 function isRandom(found: string) {

@@ -272,6 +272,14 @@ test('a token drawn at random goes, whatever stands before it', () => {
 })
 
 test.each([
+  'the token (2HPWELNFKPrFyhE+CLHn0vLYMxIO8yEAAb1SgOzAhB6=',
+  'the token (GE+GMjCqss+axZ6/CX8aAlYMxIO8yEAb1SgOzAhB6Q=',
+  'got "q8Zr4TqPHLuyQ/EAAb1SgOzAhB6YbWk3vNf2x9R0mT5cLsDpE=',
+])('a token goes whole, where what looks like the beginning of one stands within: %s', (text) => {
+  expect(redact(`${text} refused`)).toMatch(/^(the token \(|got ")\[secret\] refused$/)
+})
+
+test.each([
   ['@token: token: 0', '[address]: token: [secret]'],
   ['US.0token: token: 0', '[address]: token: [secret]'],
   ['02026-11-22US.0Bearer ', '[number][address] '],
