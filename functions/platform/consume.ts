@@ -52,17 +52,29 @@ async function processRecord<Job, Progress extends object>(
     job = parseJob(consumer.schema, body)
     return await doJob(consumer, parcel, job, { record, envelope })
   } catch (error) {
-    if (error instanceof Superseded) return leaveToLaterCopy(consumer, parcel, job!)
-    if (error instanceof RetryableError) return sendLater(consumer, parcel, job, error)
-    if (isAwsError(error)) return sendLater(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
-    if (error instanceof PermanentError) {
-      const kind = job === undefined ? 'unreadable' : 'permanent'
-      return deadLetterJob(consumer, parcel, job, { error, kind })
+    try {
+      return await endRun(consumer, parcel, job, error)
+    } catch (failure) {
+      consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(failure) })
+      if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
+      throw failure
     }
-    consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(error) })
-    if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
-    throw error
   }
+}
+
+/** Ends a run that threw: the job is sent again, goes on elsewhere, or is a dead letter. Throws where SQS must redeliver it. */
+async function endRun<Job, Progress extends object>(
+  consumer: Consumer<Job, Progress>,
+  parcel: Held<Progress>,
+  job: Job | undefined,
+  error: unknown,
+) {
+  if (error instanceof Superseded) return leaveToLaterCopy(consumer, parcel, job!)
+  if (error instanceof RetryableError) return sendLater(consumer, parcel, job, error)
+  if (isAwsError(error)) return sendLater(consumer, parcel, job, new RetryableError(`AWS answered ${error.name}`))
+  if (!(error instanceof PermanentError)) throw error
+  const kind = job === undefined ? 'unreadable' : 'permanent'
+  return deadLetterJob(consumer, parcel, job, { error, kind })
 }
 
 function toParcel<Job, Progress extends object>(
@@ -138,10 +150,7 @@ async function sendLater<Job, Progress extends object>(
     ...{ attempt, since, waitedMilliseconds, notBefore: next, progress },
     retryAftersInARow: countRetryAfters(error, retryAftersInARow),
   }
-  await sendAgain(consumer, parcel, waiting).catch(async (failure) => {
-    if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
-    throw failure
-  })
+  await sendAgain(consumer, parcel, waiting)
   const until = new Date(next).toISOString()
   telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: redact(error.message), attempt, until })
   telemetry.count('Waiting')

@@ -214,6 +214,7 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     of(which).queue.send = refusing
 
     expect(await run(which, waitingSince(86_401))).toEqual({ ...nothing, isRedelivered: true })
+    expectFailureSaid()
   })
 
   test('that is to wait, and that AWS does not take again: SQS redelivers it', async () => {
@@ -221,6 +222,7 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     of(which).queue.send = refusing
 
     expect(await run(which)).toEqual({ ...nothing, isRedelivered: true })
+    expectFailureSaid()
   })
 
   test('that SQS hands out for the last time: what is known is told before anything is tried', async () => {
@@ -259,6 +261,12 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(world.hubspot.held.size).toBe(0)
   })
 })
+
+/** A line names the job that SQS redelivers, and why. */
+function expectFailureSaid() {
+  const line = { level: 'error', message: 'Failed, SQS will redeliver it', messageId: 'm', error: 'TimeoutError' }
+  expect(world.lines).toContainEqual(expect.objectContaining(line))
+}
 
 /** Of a delivery, a verdict is on its way to HubSpot; of a status, it is in the ledger, with its job's mark. */
 function expectKnown(which: Which) {
