@@ -58,18 +58,20 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
     telemetry.count(metrics[outcome.outcome], 1, { channelId: job.channelId })
   }
 
-  async function send(update: StatusUpdate, delaySeconds = 0) {
-    const job = delaySeconds > 0 ? notBefore(update, now() + delaySeconds * 1000) : update
-    await statusUpdates.send(job, { group: update.portalId, delaySeconds })
+  /** Queues an update. One that counts later happens when it does. */
+  async function send(update: Omit<StatusUpdate, 'occurredAt'>, delaySeconds = 0) {
+    const at = now() + delaySeconds * 1000
+    const job = { ...update, occurredAt: new Date(at).toISOString() }
+    await statusUpdates.send(delaySeconds > 0 ? notBefore(job, at) : job, { group: update.portalId, delaySeconds })
   }
 
   function statusUpdate(
     { portalId, channelId, channelAccountId, messageId, traceId, createdAt: messageCreatedAt }: Message,
     word: Pick<StatusUpdate, 'source' | 'status' | 'reason' | 'code' | 'providerMessageId' | 'onSilence'>,
     part?: Part,
-  ): StatusUpdate {
+  ): Omit<StatusUpdate, 'occurredAt'> {
     const ids = { portalId, channelId, channelAccountId, messageId, traceId, ...(part && part.of > 1 && { part }) }
-    return { v: version, type: 'status', ...ids, ...word, occurredAt: new Date(now()).toISOString(), messageCreatedAt }
+    return { v: version, type: 'status', ...ids, ...word, messageCreatedAt }
   }
 
   return {

@@ -104,6 +104,16 @@ describe('what came of the send', () => {
     expect(held()).toMatchObject({ statusType: 'FAILED' })
   })
 
+  test('what counts from a deadline on happened then, not when it was queued', async () => {
+    world.provider.send = async () => ({ outcome: 'in doubt' })
+    const at = new Date(world.now() + 3_600_000).toISOString()
+    await deliver()
+    await world.rest()
+
+    const { timeline } = world.ledgerTable.items.get('1#2#m') as { timeline: object[] }
+    expect(timeline).toContainEqual({ at, what: 'unconfirmed', source: 'relay' })
+  })
+
   test('a receipt outranks the verdict of the deadline, before and after it', async () => {
     world.provider.send = async () => ({ outcome: 'in doubt' })
     await deliver()
