@@ -68,7 +68,7 @@ export function createHandler(deps: Deps) {
   }
 
   async function accept(
-    { statuses, ignored, failures = [], strangers = [], unknownFields = [] }: Statuses,
+    { statuses, ignored, failures = [], unmatched = [], unknownFields = [] }: Statuses,
     common: Common,
   ) {
     const updates = statuses.map((status) => inOurForm({ v: version, type: 'status', ...status, ...common }))
@@ -78,10 +78,10 @@ export function createHandler(deps: Deps) {
       )
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     noteFailures(failures, common)
-    if (strangers.length > 0)
-      telemetry.info('Failed messages without our ids', {
+    if (unmatched.length > 0)
+      telemetry.info('Failure receipts for unknown messages', {
         ...channelOf(common),
-        providerMessageIds: strangers.slice(0, 20),
+        providerMessageIds: unmatched.slice(0, 20),
       })
     telemetry.count('ReceiptsAccepted', updates.length)
     telemetry.count('ReceiptsIgnored', ignored)
@@ -139,7 +139,7 @@ export function createHandler(deps: Deps) {
     const account = channelAccountId ?? channelId
     if (withoutEndpoint.has(account)) return
     withoutEndpoint.add(account)
-    const message = 'What is no receipt comes here, and the account names no endpoint to forward it to'
+    const message = 'Received something other than a receipt, and the account has no hand-on endpoint'
     telemetry.warn(message, { channelId, channelAccountId })
   }
 

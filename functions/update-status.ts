@@ -92,7 +92,7 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   if (!run.progress.isCounted) report.unexpected(update)
   if (update.unexpected?.length) run.progress.isCounted = true
   if (await isForgotten(deps, update))
-    return report.logAndCount('Ignored, the message is older than the ledger', 'UpdatesIgnored', { update })
+    return report.logAndCount("Ignored, the message is older than the ledger's retention", 'UpdatesIgnored', { update })
   for (;;) {
     const attempt = await tellOnce(deps, update, run, {
       makeReady: () => makeReady(deps, update.portalId, run.progress),

@@ -57,7 +57,7 @@ export async function tellPlanChanged(
   const known = outcomesOf(item)
   const of = item.plan?.of ?? known.length
   for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
-  telemetry.warn('What is left of the message is not sent: its account was changed meanwhile', about(job))
+  telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
 }
 
 /** Tells an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */

@@ -8,7 +8,7 @@ export const Id = z
   .string()
   .min(1)
   .max(512)
-  .refine((id) => id.isWellFormed() && !/^\.{1,2}$/.test(id), 'no id that can be sent')
+  .refine((id) => id.isWellFormed() && !/^\.{1,2}$/.test(id), 'unusable id')
 
 /** Somebody who sends or receives a message. */
 export const Party = z.object({

@@ -47,7 +47,7 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
     const word = statusFromOutcome(outcome)
     if (word) await send(statusUpdate(job, { source: provider, ...word }, part))
     else await send(statusUpdate(job, onceSilent(outcome, deps), part), unconfirmedAfterSeconds)
-    telemetry.info('Handed to the provider', {
+    telemetry.info('Send outcome queued', {
       ...about(job),
       ...(part.of > 1 && { part }),
       provider,
@@ -109,7 +109,7 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
     /** Otherwise the message would stay SENT in HubSpot. Any later status replaces this one, after a redrive for instance. */
     async queueUndeliverable(message: Message, reason: string) {
       await send(statusUpdate(message, { source: 'relay', status: 'unconfirmed', reason }))
-      telemetry.info('Told that the message cannot be delivered', about(message))
+      telemetry.info('Queued: message cannot be delivered', about(message))
     },
   }
 }

@@ -57,7 +57,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
     /** Shows a team that sends statuses itself which fields it writes in another form. */
     unexpected({ unexpected = [], ...update }: StatusUpdate) {
       if (unexpected.length === 0) return
-      telemetry.warn('Not as documented, repaired or dropped', { ...about(update), unexpected })
+      telemetry.warn('Undocumented field formats: repaired or dropped', { ...about(update), unexpected })
       for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
     },
   }

@@ -143,7 +143,7 @@ function asDelivery<Answer>(
   return (item: LedgerItem) => asCopy({ job: jobOf(item, eventId), run }, decideOnIt, leave)(item)
 }
 
-/** Another event's job is another one: its copies are no earlier ones of the first event's. */
+/** Each event has its own job; copies are counted per job. */
 const jobOf = ({ eventIds: [first] = [] }: LedgerItem, eventId: string | undefined) =>
   eventId === undefined || first === undefined || eventId === first ? 'delivery' : `delivery#${eventId}`
 

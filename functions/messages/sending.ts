@@ -83,7 +83,7 @@ function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: st
   return left
 }
 
-const planChanged = 'Not sent, because the account of this channel was changed meanwhile. Send it again.'
+const planChanged = 'Not sent, because the account of this channel was changed in the meantime. Send it again.'
 
 /** What an item keeps of the first job that claims a send. */
 type Origin = Pick<DeliveryJob, 'channelAccountId' | 'createdAt' | 'traceId'>

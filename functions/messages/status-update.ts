@@ -11,10 +11,10 @@ export const maxSends = 100
 
 const Part = z
   .object({ index: z.int().min(0), of: z.int().min(2).max(maxSends) })
-  .refine(({ index, of }) => index < of, 'there is no such part')
+  .refine(({ index, of }) => index < of, 'index must be below of')
 
 // The first moment of somebody's calendar, which programs write for "none", is no time.
-const Time = z.iso.datetime({ offset: true }).refine(isLikelyTime, 'no time in this century')
+const Time = z.iso.datetime({ offset: true }).refine(isLikelyTime, 'implausible time')
 
 /** Without these, what is said of which message is unknown: they are never guessed. */
 const Needed = {

@@ -13,7 +13,7 @@ export const CircuitState = z.object({
 })
 export type CircuitState = z.infer<typeof CircuitState>
 
-/** Whoever takes longer to answer, in milliseconds, is waited for by one process. */
+/** A call that is unanswered for this long, in milliseconds, opens its circuit. */
 export const patience = 1000
 
 /** What waits for the end of a pause comes within so many milliseconds, and not all at once. */

@@ -34,7 +34,7 @@ export function consume<Job, Progress extends object>(consumer: Consumer<Job, Pr
     )
 }
 
-type Held<Progress extends object> = Parcel & { run: Run<Progress> }
+type TypedParcel<Progress extends object> = Parcel & { run: Run<Progress> }
 
 async function processRecord<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
@@ -82,7 +82,7 @@ function toParcel<Job, Progress extends object>(
   record: SQSRecord,
   { body, waiting, progress, copy }: Envelope,
   context: Context,
-): Held<Progress> {
+): TypedParcel<Progress> {
   const sentAt = Number(record.attributes.SentTimestamp) || consumer.now()
   const goesOn = waiting !== undefined && !wasRedriven(waiting, sentAt)
   const { attempt = 0, since = sentAt, waitedMilliseconds = 0, retryAftersInARow } = goesOn ? waiting : {}
@@ -115,7 +115,7 @@ function parseJob<Job>(schema: z.ZodType<Job>, body: unknown) {
 
 async function doJob<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
-  parcel: Held<Progress>,
+  parcel: TypedParcel<Progress>,
   job: Job,
   { record, envelope: { waiting, copy } }: { record: SQSRecord; envelope: Envelope },
 ) {
@@ -131,21 +131,21 @@ async function doJob<Job, Progress extends object>(
 
 async function sendLater<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
-  parcel: Held<Progress>,
+  parcel: TypedParcel<Progress>,
   job: Job | undefined,
   error: RetryableError,
 ) {
   const { telemetry, now, random, giveUpAfterSeconds } = consumer
   const { since, progress } = parcel.run
-  const onlyItsTurn = error instanceof Deferred
+  const isDeferred = error instanceof Deferred
   const giveUpAt = since + parcel.waitedMilliseconds + giveUpAfterSeconds * 1000
-  const turnEndsAt = since + longestTurn + giveUpAfterSeconds * 1000
-  if (now() > (onlyItsTurn ? turnEndsAt : giveUpAt))
+  const deferralEndsAt = since + longestDeferral + giveUpAfterSeconds * 1000
+  if (now() > (isDeferred ? deferralEndsAt : giveUpAt))
     return deadLetterJob(consumer, parcel, job, { error, kind: 'too late' })
-  const attempt = parcel.attempt + (onlyItsTurn ? 0 : 1)
+  const attempt = parcel.attempt + (isDeferred ? 0 : 1)
   const { retryAftersInARow = 0 } = parcel
   const next = nextTry(error, { attempt, retryAftersInARow, end: giveUpAt, now: now(), random })
-  const waitedMilliseconds = parcel.waitedMilliseconds + (onlyItsTurn ? next - now() : 0)
+  const waitedMilliseconds = parcel.waitedMilliseconds + (isDeferred ? next - now() : 0)
   const waiting = {
     ...{ attempt, since, waitedMilliseconds, notBefore: next, progress },
     retryAftersInARow: countRetryAfters(error, retryAftersInARow),
@@ -155,28 +155,28 @@ async function sendLater<Job, Progress extends object>(
   telemetry.info('Waiting', { ...consumer.about(parcel.body), reason: redact(error.message), attempt, until })
   telemetry.count('Waiting')
   telemetry.measure('WaitedFor', (now() - since) / 1000, 'Seconds')
-  const isWorthANote = !onlyItsTurn && next - now() > 10_000
+  const isWorthANote = !isDeferred && next - now() > 10_000
   // The job is safe in its queue by now, whether or not the note gets written.
   if (isWorthANote && job !== undefined)
     await consumer.noteWait?.(job, parcel.run, { reason: error.message, until }).catch(() => {})
 }
 
-// In milliseconds. Waiting for one's turn is no attempt, and ends all the same.
-const longestTurn = 7 * 86_400_000
+// In milliseconds. Deferring is no attempt, and ends all the same.
+const longestDeferral = 7 * 86_400_000
 
-/** How many attempts in a row the other side has answered with a time by now; waiting for one's turn is no attempt. */
+/** How many attempts in a row the other side has answered with a time by now; deferring is no attempt. */
 function countRetryAfters(error: RetryableError, before: number) {
   if (error instanceof Deferred) return before || undefined
   return error.retryAfter && before + 1
 }
 
-/** A later copy goes on with the job. What only this run knows is told first. */
+/** A later copy goes on with the job. What only this run knows is queued or recorded first. */
 async function leaveToLaterCopy<Job, Progress extends object>(
   { about, telemetry, tellUnrecorded }: Consumer<Job, Progress>,
-  { body, run }: Held<Progress>,
+  { body, run }: TypedParcel<Progress>,
   job: Job,
 ) {
   await tellUnrecorded?.(job, run, { record: true })
-  telemetry.info('A later copy of the job goes on with it', about(body))
+  telemetry.info('Superseded by a later copy', about(body))
   telemetry.count('CopiesEnded')
 }

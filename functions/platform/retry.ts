@@ -26,7 +26,10 @@ export class RetryableError extends Error {
   }
 }
 
-/** Thrown by work whose turn has not come. That is not an attempt, and the time does not count towards giving up. */
+/**
+ * Thrown by work that is postponed: its turn has not come, a rate limit is reached, another attempt is under way, no time is
+ * left. That does not count as an attempt, nor the time towards giving up.
+ */
 export class Deferred extends RetryableError {
   override name = 'Deferred'
 
@@ -70,7 +73,7 @@ export function retryAfterWait(
 }
 
 /**
- * When work is tried again, in milliseconds since 1970: when it asks for, when the other side asks for, or after a
+ * When work is tried again, in milliseconds since 1970: at `notBefore`, else at the other side's Retry-After, else after a
  * back-off. `retryAftersInARow`: how many attempts in a row before this one it asked for a time. Its time does not reach beyond
  * `end`, when the work is given up.
  */

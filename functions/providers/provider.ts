@@ -104,7 +104,7 @@ export type Receipt =
       handOn?: HandOn
       failures?: Failure[]
       /** The provider's ids of messages that failed and carry no ids of ours: the log has them, to be compared with what was sent. */
-      strangers?: string[]
+      unmatched?: string[]
     }
   /** A question whether this URL is ours, with the answer to it. */
   | { kind: 'handshake'; answer: string }

@@ -97,7 +97,7 @@ describe('a line of the log', () => {
         messageId: expect.stringMatching(/^[0-9a-f]{32}$/),
         traceId: expect.any(String),
       })
-    for (const line of [...logs.saying('Message queued'), ...logs.saying('Handed to the provider')])
+    for (const line of [...logs.saying('Message queued'), ...logs.saying('Send outcome queued')])
       expect(line['eventId']).toBe(relay.hubspot.message(String(line['messageId']))?.eventId)
   })
 
@@ -134,7 +134,7 @@ describe('an outcome', () => {
     ['hubspot-webhook', 'Webhook rejected', 'WebhooksRejected'],
     ['hubspot-webhook', 'Unreadable event, kept among the dead letters', 'UnreadableEvents'],
     ['hubspot-webhook', 'Failed, the sender is asked to retry', 'RequestsFailed'],
-    ['deliver-message', 'Handed to the provider', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesInDoubt'],
+    ['deliver-message', 'Send outcome queued', 'DeliveriesSent', 'DeliveriesRejected', 'DeliveriesInDoubt'],
     ['deliver-message', 'Waiting', 'Waiting'],
     ['provider-receipt', 'Receipt queued', 'ReceiptsAccepted'],
     ['provider-receipt', 'Receipt rejected', 'ReceiptsRejected'],

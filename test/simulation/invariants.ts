@@ -194,7 +194,7 @@ function possibleTruths(world: World, { id, kind }: Fate, part: number): Truth[]
   ]
 }
 
-const notSent = 'Not sent, because the account of this channel was changed meanwhile. Send it again.'
+const notSent = 'Not sent, because the account of this channel was changed in the meantime. Send it again.'
 
 /**
  * What came of a send is lost where the process died in that run, or where AWS, after the answer, took neither the record of

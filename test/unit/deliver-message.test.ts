@@ -1028,7 +1028,9 @@ describe('an account that is changed while a message is on its way', () => {
     })
     expect(held()).toEqual({
       statusType: 'FAILED',
-      errorMessage: expect.stringMatching(/^2 of 3 sends failed: Not sent, .*changed meanwhile\. Send it again\.$/),
+      errorMessage: expect.stringMatching(
+        /^2 of 3 sends failed: Not sent, .*changed in the meantime\. Send it again\.$/,
+      ),
     })
     expect(world.deliveriesDeadLetters.messages).toEqual([])
   })

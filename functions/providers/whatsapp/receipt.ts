@@ -72,7 +72,7 @@ export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
     const items = values.flatMap((value) => value?.statuses ?? [])
     const told = items.flatMap((item) => statusOf(item, request, account) ?? [])
     const statuses: ReceivedStatus[] = told
-    const strangers = items.flatMap((item) => strangerOf(item) ?? [])
+    const unmatched = items.flatMap((item) => unmatchedFailure(item) ?? [])
     const failures = told.flatMap(({ code }) => (code === undefined ? [] : { code, verdict: verdicts.get(code) }))
     const entries = values.filter((value) => !value || 'messages' in value || 'errors' in value).length
     const handOn = { entries, headers: handedOn }
@@ -81,7 +81,7 @@ export const whatsapp: ReceiptAdapter<WhatsAppAccount> = {
       statuses,
       ignored: items.length - statuses.length,
       ...(failures.length > 0 && { failures }),
-      ...(strangers.length > 0 && { strangers }),
+      ...(unmatched.length > 0 && { unmatched }),
       ...(entries > 0 && { handOn }),
     }
   },
@@ -140,7 +140,7 @@ function signatureProblem({ header, body }: ReceiptRequest, account: WhatsAppAcc
 }
 
 /** The id of a message that failed and names no reference: another system's, or one whose reference Meta left out. */
-function strangerOf(item: unknown) {
+function unmatchedFailure(item: unknown) {
   const { id, status, biz_opaque_callback_data } = Stranger.safeParse(item).data ?? {}
   return status === 'failed' && biz_opaque_callback_data === undefined && id !== undefined ? keptId(id) : undefined
 }

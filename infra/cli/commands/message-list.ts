@@ -93,7 +93,7 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
 }
 
 /** The log lines that say how far a message has come, up to what HubSpot was told. */
-const milestones = ['HubSpot told', 'Waiting', 'Handed to the provider', 'Nothing new', 'Dead-lettered']
+const milestones = ['HubSpot told', 'Waiting', 'Send outcome queued', 'Nothing new', 'Dead-lettered']
 
 /** What is asked of Logs Insights. Nothing but numbers and fixed words gets into it. */
 export function queryFor({ failed, status, waiting, portal, channel, account }: Partial<Options>) {

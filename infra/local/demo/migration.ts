@@ -146,7 +146,7 @@ export async function playMigration(relay: LocalRelay, print: (line: string) => 
     print(pc.red(String(error)))
   })
   const letters = (await relay.deadLetters()).map((letter) => about(letter).messageId)
-  const handedOver = stack.functionLogs('deliver-message').filter((line) => line.includes('Handed to the provider'))
+  const handedOver = stack.functionLogs('deliver-message').filter((line) => line.includes('Send outcome queued'))
 
   return steps.map(({ name }): StepOutcome => {
     const ofStep = messages.flatMap(({ step, message }) => (step === name ? [message] : []))

@@ -119,7 +119,7 @@ export function ofLine({ functionName, line }: LogEntry): Happening | undefined 
       return about(entry.messageId, { ...step, component: 'deliveries', what: 'Queued for delivery' })
     case 'Receipt queued':
       return about(entry.messageId, { ...step, component: 'status-updates', what: `Status queued: ${status}` })
-    case 'Handed to the provider': {
+    case 'Send outcome queued': {
       const known = outcome === 'sent' ? (status ?? 'accepted, no word yet') : outcome
       return about(entry.messageId, { ...step, component, what: `Outcome: ${known}`, ...(outcome !== 'sent' && bad) })
     }

@@ -118,7 +118,7 @@ function percentile(values: number[], percent: number) {
 }
 
 const maxSteps = 100
-const learningLines = new Set(['Handed to the provider', 'Receipt queued'])
+const learningLines = new Set(['Send outcome queued', 'Receipt queued'])
 
 function viewOf({ id, channelAccountId, text, to, createdAt }: Message): MessageView {
   return {

@@ -5,7 +5,7 @@ test('Logs Insights is asked for the last status of each message, and by ids tha
   expect(queryFor({ failed: true, portal: '1001', channel: '5', account: '30' })).toBe(
     [
       'fields @timestamp',
-      'filter message in ["HubSpot told","Waiting","Handed to the provider","Nothing new","Dead-lettered"] and ispresent(messageId) and portalId = "1001" and channelId = "5"',
+      'filter message in ["HubSpot told","Waiting","Send outcome queued","Nothing new","Dead-lettered"] and ispresent(messageId) and portalId = "1001" and channelId = "5"',
       'stats max(@timestamp) as at, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
       'filter ispresent(word) or last = "Waiting"',
       'filter word = "FAILED" and last != "Waiting"',
@@ -20,11 +20,11 @@ test('Logs Insights is asked for the last status of each message, and by ids tha
 test('a message whose last line says that it waits is one that waits, by the account that an earlier line names', async () => {
   const ids = { portalId: '1', channelId: '2' }
   const lines = [
-    { at: 1, message: 'Handed to the provider', ...ids, messageId: 'a', channelAccountId: '30' },
+    { at: 1, message: 'Send outcome queued', ...ids, messageId: 'a', channelAccountId: '30' },
     { at: 3, message: 'HubSpot told', ...ids, messageId: 'b', statusType: 'SENT', channelAccountId: '31' },
     { at: 2, message: 'Waiting', ...ids, messageId: 'a', reason: 'No access' },
     { at: 2, message: 'Waiting', ...ids, messageId: 'b', reason: 'No access' },
-    { at: 4, message: 'Handed to the provider', ...ids, messageId: 'c' },
+    { at: 4, message: 'Send outcome queued', ...ids, messageId: 'c' },
     { at: 5, message: 'Something else', ...ids, messageId: 'd' },
   ]
 

@@ -145,7 +145,7 @@ test('a failure without our ids is in the log by the id by which the ledger know
     { ...stranger, biz_opaque_callback_data: 'of another system' },
   ]
 
-  expect(receive(webhook([stranger, ...others]))).toMatchObject({ ignored: 3, strangers: [keptId(wamid)] })
+  expect(receive(webhook([stranger, ...others]))).toMatchObject({ ignored: 3, unmatched: [keptId(wamid)] })
 })
 
 test("the team's own sentence stands in for ours", () => {
