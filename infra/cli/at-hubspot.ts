@@ -4,7 +4,7 @@ import { statusToTell } from '../../functions/messages/telling.ts'
 import { createQueue } from '../../functions/platform/queue.ts'
 import { CommandError } from './command-error.ts'
 import type { Deployment } from './deployment.ts'
-import { updateToTellAgain, verdictOn } from './drift.ts'
+import { driftOf, updateToTellAgain } from './drift.ts'
 import { createAccess, type MessageAnswer } from './hubspot-access.ts'
 import { scanTable } from './scan.ts'
 import type { Terminal } from './terminal.ts'
@@ -41,7 +41,7 @@ export async function reconcileAtHubSpot(deployment: Deployment, terminal: Termi
   for (const item of await itemsSince(deployment, terminal, options)) {
     if (terminal.signal.aborted) break
     const toTell = statusToTell(item)!
-    if (verdictOn(item, { now: Date.now(), id }).kind === 'under way') {
+    if (driftOf(item, { now: Date.now(), id }).kind === 'under way') {
       counts.underWay++
       continue
     }

@@ -9,7 +9,7 @@ import { ofMark, statusToTell } from '../../functions/messages/telling.ts'
 const leftBehindAfter = 3_600_000
 
 /** Whether HubSpot holds what is known of a message; where it does not and nobody is working on it, what to queue. */
-export type Verdict =
+export type Drift =
   | { kind: 'nothing known' }
   | { kind: 'told' }
   /** A job has left its mark and may still be in progress. */
@@ -20,7 +20,7 @@ export type Verdict =
  * Compares what is known of a message with what HubSpot was told. A mark that was left behind is taken over in the name
  * of its job, so that it is removed once HubSpot is told; where there is none, `id` makes the update one of its own.
  */
-export function verdictOn(item: LedgerItem, { now, id }: { now: number; id: string }): Verdict {
+export function driftOf(item: LedgerItem, { now, id }: { now: number; id: string }): Drift {
   const update = (word: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
     v: version,
     type: 'status',

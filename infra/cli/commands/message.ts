@@ -9,7 +9,7 @@ import { digits, messageId, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import { verdictOn } from '../drift.ts'
+import { driftOf } from '../drift.ts'
 import { dynamoDbBySdk } from '../dynamodb-by-sdk.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Letter } from '../letter.ts'
@@ -202,8 +202,10 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
         : `a send began and did not end; ${jobIs('deliveries')}`,
     )
   if (send && allSendsComplete(item) && item.known === undefined)
-    waiting.push('a word of the provider; without one, a verdict stands in for it when unconfirmedAfter is over')
-  if (verdictOn(item, { now, id: 'look' }).kind === 'untold')
+    waiting.push(
+      'a word of the provider; without one, the status for silence stands in for it when unconfirmedAfter is over',
+    )
+  if (driftOf(item, { now, id: 'look' }).kind === 'untold')
     waiting.push('HubSpot was not told: npm run relay -- reconcile')
   return waiting
 }

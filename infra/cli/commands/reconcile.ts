@@ -6,7 +6,7 @@ import { reconcileAtHubSpot } from '../at-hubspot.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
-import { type Verdict, verdictOn } from '../drift.ts'
+import { type Drift, driftOf } from '../drift.ts'
 import { isOfMessage, scanTable } from '../scan.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -51,7 +51,7 @@ type Options = {
   fix?: boolean
 }
 
-type Account = Record<Verdict['kind'] | 'unreadable', number> & {
+type Account = Record<Drift['kind'] | 'unreadable', number> & {
   /** Those that HubSpot was not told of. */
   messages: {
     portalId: string
@@ -79,13 +79,13 @@ async function scan(deployment: Deployment, terminal: Terminal, { yes, portal, s
     const now = Date.now()
     // DynamoDB deletes what has expired within days.
     if (data.expiresAt * 1000 < now) return
-    const verdict = verdictOn(data, { now, id })
-    account[verdict.kind]++
-    if (verdict.kind !== 'untold') return
-    if (yes) for (const update of verdict.updates) await queue.send(update, { group: update.portalId })
+    const drift = driftOf(data, { now, id })
+    account[drift.kind]++
+    if (drift.kind !== 'untold') return
+    if (yes) for (const update of drift.updates) await queue.send(update, { group: update.portalId })
     account.messages.push({
       ...messageOf(data.pk),
-      known: data.known ?? verdict.updates[0]?.status,
+      known: data.known ?? drift.updates[0]?.status,
       told: data.told?.word,
     })
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LedgerItem } from '../../../functions/messages/record.ts'
 import { markOf, ofMark } from '../../../functions/messages/telling.ts'
-import { verdictOn } from '../../../infra/cli/drift.ts'
+import { driftOf } from '../../../infra/cli/drift.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const id = 'reconcile-2026-11-22'
@@ -19,11 +19,11 @@ test.each<[string, Partial<LedgerItem>, string]>([
   ['that failed, and HubSpot was told nothing', { known: 'failed' }, 'untold'],
   ['with a mark left behind', { known: 'sent', told: told('SENT'), marks: [mark('sent', hourAgo)] }, 'untold'],
 ])('a message %s', (_what, item, kind) => {
-  expect(verdictOn(itemWith(item), { now, id })).toMatchObject({ kind })
+  expect(driftOf(itemWith(item), { now, id })).toMatchObject({ kind })
 })
 
 test('what is known is told again, as an update of its own', () => {
-  expect(verdictOn(itemWith({ known: 'read', told: told('SENT') }), { now, id })).toEqual({
+  expect(driftOf(itemWith({ known: 'read', told: told('SENT') }), { now, id })).toEqual({
     kind: 'untold',
     updates: [
       {
@@ -44,7 +44,7 @@ test('what is known is told again, as an update of its own', () => {
 test('marks left behind are taken over in the name of their jobs', () => {
   const marks = [mark('sent', hourAgo), mark('failed#reconcile-2026-11-20', hourAgo), mark('read', now)]
 
-  expect(verdictOn(itemWith({ known: 'read', marks }), { now, id })).toMatchObject({
+  expect(driftOf(itemWith({ known: 'read', marks }), { now, id })).toMatchObject({
     updates: [{ status: 'sent' }, { status: 'failed', id: 'reconcile-2026-11-20' }],
   })
 })
@@ -53,7 +53,7 @@ test('of a message that took several sends, what is told again is known of one o
   const parts = [{ known: 'sent' as const }, { known: 'failed' as const, reason: 'No such number' }]
   const reason = '1 of 2 sends failed: No such number'
 
-  expect(verdictOn(itemWith({ parts, known: 'failed', reason, told: told('SENT') }), { now, id })).toMatchObject({
+  expect(driftOf(itemWith({ parts, known: 'failed', reason, told: told('SENT') }), { now, id })).toMatchObject({
     kind: 'untold',
     updates: [{ status: 'failed', part: { index: 1, of: 2 }, id }],
   })
@@ -64,7 +64,7 @@ test('outcomes of several sends that nobody passed on are told, each as its own'
   const sends = { of: 3, outcomes: [sent, { outcome: 'in doubt' as const }, sent] }
   const item = itemWith({ send: { by: 'run', until: hourAgo }, sends, parts: [{ known: 'sent' }, {}, {}] })
 
-  expect(verdictOn(item, { now, id })).toMatchObject({
+  expect(driftOf(item, { now, id })).toMatchObject({
     kind: 'untold',
     updates: [{ status: 'sent', part: { index: 2, of: 3 } }],
   })
@@ -73,13 +73,13 @@ test('outcomes of several sends that nobody passed on are told, each as its own'
 test('an outcome of the send that nobody passed on is told', () => {
   const send = { by: 'run', result: { outcome: 'rejected' as const, reason: 'The customer has opted out' } }
 
-  expect(verdictOn(itemWith({ send: { ...send, until: now } }), { now, id })).toEqual({ kind: 'under way' })
-  expect(verdictOn(itemWith({ send: { ...send, until: hourAgo } }), { now, id })).toMatchObject({
+  expect(driftOf(itemWith({ send: { ...send, until: now } }), { now, id })).toEqual({ kind: 'under way' })
+  expect(driftOf(itemWith({ send: { ...send, until: hourAgo } }), { now, id })).toMatchObject({
     kind: 'untold',
     updates: [{ status: 'failed', reason: 'The customer has opted out' }],
   })
   expect(
-    verdictOn(itemWith({ send: { by: 'run', until: hourAgo, result: { outcome: 'in doubt' } } }), { now, id }),
+    driftOf(itemWith({ send: { by: 'run', until: hourAgo, result: { outcome: 'in doubt' } } }), { now, id }),
   ).toEqual({ kind: 'nothing known' })
 })
 
