@@ -3,9 +3,9 @@ import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
 import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
 import { type ChannelAccounts, circuitOf } from './messages/channel-accounts.ts'
-import { noteGivenUp, tellOutcomes, tellPlanChanged, tellUnrecorded, tellWhatIsKnown } from './messages/delivery-end.ts'
+import { noteGivenUp, queueConclusions, queueMade, queueOutcomes, queueUnrecorded } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
-import { Delivery, type DeliveryJob } from './messages/jobs.ts'
+import { type DeliveryJob, DeliveryQueueJob } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
@@ -48,23 +48,23 @@ export type Deps = ConsumerDeps &
  */
 export function createHandler(given: Deps) {
   const deps = { ...given, outcomes: createOutcomeQueue(given) }
-  return consume<Delivery, Progress>({
+  return consume<DeliveryQueueJob, Progress>({
     ...deps,
     version,
-    schema: Delivery,
+    schema: DeliveryQueueJob,
     progress: Progress,
     handle: (job, run) => handle(deps, job, run),
-    async beforeEnding(job, run, error) {
+    async onPossibleEnd(job, run, error) {
       const event = eventIfReadable(job, run.since)
       if (event?.kind === 'undeliverable') await deps.outcomes.queueUndeliverable(event.message, event.reason)
-      if (event?.kind === 'message') await tellWhatIsKnown(deps, event.job, run, error && whyNotSent(error))
+      if (event?.kind === 'message') await queueConclusions(deps, event.job, run, error && whyNotSent(error))
       if (event && event.kind !== 'account') await noteGivenUp(deps, 'job' in event ? event.job : event.message)
     },
-    async tellUnrecorded(job, run, options) {
+    async queueUnrecorded(job, run, options) {
       const message = messageIn(job, run)
-      if (message) await tellUnrecorded(deps, message, run, options)
+      if (message) await queueUnrecorded(deps, message, run, options)
     },
-    async receive(job, run) {
+    async claimCopy(job, run) {
       const message = messageIn(job, run)
       if (message) await changeAsDelivery(deps, message, run, (item) => item)
     },
@@ -91,7 +91,7 @@ type AllDeps = Deps & { outcomes: OutcomeQueue }
 /** How a message goes out, and the id of its secret. */
 type Found = Route & { id: string }
 
-async function handle(deps: AllDeps, job: Delivery, run: Run) {
+async function handle(deps: AllDeps, job: DeliveryQueueJob, run: Run) {
   const { channelAccounts, telemetry } = deps
   const event = eventOf(job, run.since)
   if (event.kind === 'account') return channelAccounts.record(event.job)
@@ -104,11 +104,11 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
     if (error instanceof AccountError) {
       telemetry.warn('The provider does not accept the account', { ...about(message), reason: redact(error.message) })
       telemetry.count('AccountErrors')
-      await tellOutcomes(deps, message, run).catch(() => {})
+      await queueOutcomes(deps, message, run).catch(() => {})
     }
     const isToBeTried = error instanceof RetryableError && !(error instanceof Deferred)
     if (!isToBeTried || !(await channelAccounts.isPurged(message))) throw error
-    await tellWhatIsKnown(deps, message, run, 'Not sent: The channel account was disconnected in HubSpot.')
+    await queueConclusions(deps, message, run, 'Not sent: The channel account was disconnected in HubSpot.')
     telemetry.warn('Given up, its channel account was disconnected', {
       ...about(message),
       reason: redact(error.message),
@@ -119,7 +119,7 @@ async function handle(deps: AllDeps, job: Delivery, run: Run) {
 
 /** Waits for the message's turn, plans its sends, makes them one by one, and looks up those in doubt later. */
 async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
-  await tellUnrecorded(deps, job, run, { record: true })
+  await queueUnrecorded(deps, job, run, { record: true })
   const isFirst = run.progress.queued === undefined && job.conversationsThreadId !== undefined
   if (deps.threads && isFirst) await waitForTurn(deps.threads, job, run.progress, deps.now())
   const found = await deps.accounts.find(job)
@@ -127,7 +127,7 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   const sends = planSends(job, found, deps)
   run.progress.provider = found.provider
   const made = await makeOneByOne(deps, job, { sends, found }, run)
-  if ('planChanged' in made) return tellPlanChanged(deps, job, made.planChanged, run)
+  if ('planChanged' in made) return queueMade(deps, job, made.planChanged, run)
   if ('outcomes' in made) await lookUpDoubts(deps, job, { sends, found, outcomes: made.outcomes }, run)
 }
 
@@ -191,7 +191,7 @@ async function lookUpDoubts(
 }
 
 /** The message that a job is to deliver; undefined where there is none. */
-function messageIn(job: Delivery, run: Run) {
+function messageIn(job: DeliveryQueueJob, run: Run) {
   const event = eventIfReadable(job, run.since)
   return event?.kind === 'message' ? event.job : undefined
 }

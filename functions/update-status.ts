@@ -3,7 +3,7 @@ import { toAnnouncement } from './hubspot/events.ts'
 import { parseRawEvent } from './hubspot/queued-events.ts'
 import { type TellDeps, tellHubSpot } from './hubspot/tell.ts'
 import { makeReady } from './hubspot/update-message.ts'
-import { Attempts } from './hubspot/update-outcome.ts'
+import { UpdateHistory } from './hubspot/update-outcome.ts'
 import { about, tenantOf } from './messages/about.ts'
 import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
@@ -15,7 +15,7 @@ import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record
 import { createReport } from './messages/report.ts'
 import type { StatusUpdate } from './messages/status-update.ts'
 import { type TellOnceDeps, TellOnceProgress, tellOnce } from './messages/tell-once.ts'
-import { jobOf, recordAnnouncement, remember, statusToTell, type TellResult } from './messages/telling.ts'
+import { jobOf, recordAnnouncement, recordGivenUp, statusToTell, type TellResult } from './messages/telling.ts'
 import { consume } from './platform/consume.ts'
 import type { ConsumerDeps, Run as RunOf } from './platform/consumer.ts'
 import { Deferred, PermanentError } from './platform/retry.ts'
@@ -51,8 +51,8 @@ export function createHandler(given: Deps) {
     schema: StatusJob,
     progress: Progress,
     handle: (job, run) => handle(deps, job, run),
-    beforeEnding: (job, run) => keepUntold(deps, job, run),
-    receive: (job, run) => noteAsCopy(deps, job, run, (item) => item),
+    onPossibleEnd: (job, run) => keepUntold(deps, job, run),
+    claimCopy: (job, run) => noteAsCopy(deps, job, run, (item) => item),
     noteWait: (job, run, wait) =>
       noteAsCopy(deps, job, run, (item) => withWaitingNote(item, { what: 'status', ...wait })),
     tenantOf,
@@ -64,7 +64,7 @@ export function createHandler(given: Deps) {
 const Progress = z.looseObject({
   ...TellOnceProgress.shape,
   /** What HubSpot answered so far. */
-  attempts: Attempts.optional().catch(undefined),
+  attempts: UpdateHistory.optional().catch(undefined),
   /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
   slot: z.number().optional().catch(undefined),
   /** Whether the job's unexpected fields were counted. */
@@ -168,7 +168,7 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Mes
 async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
   if (job.type !== 'status' || (await isForgotten(deps, job))) return
   const { ledger, now, shown } = deps
-  await ledger.change(job, (item) => remember(item, job, run.id, { now: now(), shown }))
+  await ledger.change(job, (item) => recordGivenUp(item, job, run.id, { now: now(), shown }))
 }
 
 /** Notes something in the item of a status's message. Throws Superseded where a later copy of the job was received. */

@@ -1,5 +1,5 @@
 import { version } from '../messages/job-version.ts'
-import type { ChannelAccountChanged, Delivery, DeliveryJob, RawEvent } from '../messages/jobs.ts'
+import type { ChannelAccountChanged, DeliveryJob, DeliveryQueueJob, RawEvent } from '../messages/jobs.ts'
 import { gunzip, gzip } from '../platform/queue.ts'
 import { PermanentError } from '../platform/retry.ts'
 import { type ParsedEvent, parseEvent } from './events.ts'
@@ -59,7 +59,7 @@ const tooLarge =
   'The message was not sent: it is too large. Send it in several messages, and pictures as files instead of within the text.'
 
 /** The event that a job carries, raw or parsed. Throws PermanentError as `parseRawEvent` does. */
-export function eventOf(job: Delivery, receivedAt: number): EventToHandle {
+export function eventOf(job: DeliveryQueueJob, receivedAt: number): EventToHandle {
   switch (job.type) {
     case 'message':
       return { kind: 'message', job }
@@ -71,7 +71,7 @@ export function eventOf(job: Delivery, receivedAt: number): EventToHandle {
 }
 
 /** The same; undefined where it cannot be read. */
-export function eventIfReadable(job: Delivery, receivedAt: number): EventToHandle | undefined {
+export function eventIfReadable(job: DeliveryQueueJob, receivedAt: number): EventToHandle | undefined {
   try {
     return eventOf(job, receivedAt)
   } catch (error) {

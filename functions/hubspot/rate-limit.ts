@@ -17,7 +17,7 @@ export type RateLimit = {
    * HubSpot answers that its limit is reached, and perhaps for how many seconds: nobody is to call it for this portal before
    * the time that is returned, further away each time that this happens again without a success.
    */
-  exceeded(portalId: string, seconds: number | undefined): Promise<number>
+  noteLimitReached(portalId: string, seconds: number | undefined): Promise<number>
   /** HubSpot did what it was asked: the next time that its limit is reached is a first time. */
   succeeded(portalId: string): void
   /** What is rejected over and over wastes the limit. */
@@ -39,14 +39,14 @@ export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
   }
   const max = numberIn('x-hubspot-ratelimit-max')
   const intervalMilliseconds = numberIn('x-hubspot-ratelimit-interval-milliseconds')
-  if (max === undefined || !isWithin(max, likelyMax) || !isWithin(intervalMilliseconds ?? 10_000, likelyInterval))
+  if (max === undefined || !isWithin(max, plausibleMax) || !isWithin(intervalMilliseconds ?? 10_000, plausibleInterval))
     return undefined
   return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
 }
 
 // HubSpot documents 100 to 250 requests in ten seconds. By an odd number the portal would be silent, or flooded.
-const likelyMax = [10, 10_000] as const
-const likelyInterval = [1000, 60_000] as const
+const plausibleMax = [10, 10_000] as const
+const plausibleInterval = [1000, 60_000] as const
 const isWithin = (number: number, [min, max]: readonly [number, number]) => number >= min && number <= max
 
 /**
@@ -92,7 +92,7 @@ export function createRateLimit(options: {
     return Math.min(maxPause, 1000 * 2 ** times) * (0.5 + random() / 2)
   }
 
-  async function exceeded(portalId: string, seconds: number | undefined) {
+  async function noteLimitReached(portalId: string, seconds: number | undefined) {
     const pk = exceededKey(portalId)
     for (let attempt = 0; ; attempt++) {
       const before = Exceeded.safeParse(await table.get(pk)).data
@@ -112,7 +112,7 @@ export function createRateLimit(options: {
 
   return {
     rejections: createRejections({ table, now }),
-    exceeded,
+    noteLimitReached,
     succeeded: (portalId) => void successes.set(portalId, now()),
 
     async takeSlot(portalId, kept) {

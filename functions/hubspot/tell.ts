@@ -5,7 +5,7 @@ import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { UpdateAnswer } from './update-answer.ts'
 import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
-import { Attempts, isNotThere, isYetToAppear, type UpdateOutcome, updateOutcomeOf } from './update-outcome.ts'
+import { isNotThere, isYetToAppear, UpdateHistory, type UpdateOutcome, updateOutcomeOf } from './update-outcome.ts'
 
 /** What telling HubSpot needs. */
 export type TellDeps = UpdateDeps & {
@@ -32,7 +32,7 @@ export type TellRequest = {
 }
 
 /** What one run of telling leaves to the next. */
-export type TellProgress = KeptSlot & { attempts?: Attempts | undefined }
+export type TellProgress = KeptSlot & { attempts?: UpdateHistory | undefined }
 
 /** HubSpot was told, though it `holds` something else; or it rejected the word for good, after another. */
 export type TellAnswer = { rejected: false; holds: string | undefined } | { rejected: true; problem: string }
@@ -65,7 +65,7 @@ export async function tellHubSpot(
         return deps.tokens.refuse(message.portalId, outcome.problem)
       case 'pause portal':
         deps.telemetry.count('RateLimited')
-        throw new Deferred(outcome.reason, await deps.rateLimit.exceeded(message.portalId, outcome.seconds))
+        throw new Deferred(outcome.reason, await deps.rateLimit.noteLimitReached(message.portalId, outcome.seconds))
       case 'retry':
         throw new RetryableError(outcome.reason, outcome)
       case 'give up':
@@ -76,7 +76,7 @@ export async function tellHubSpot(
 
 async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgress) {
   const { message, word, toldBefore } = request
-  const attempts = progress.attempts ?? Attempts.parse({})
+  const attempts = progress.attempts ?? UpdateHistory.parse({})
   const errorMessage = worded(request.reason, attempts.wording)
   const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
   const age = deps.now() - request.createdAt
@@ -105,7 +105,7 @@ function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
 async function whenRejected(
   { channelAccounts, rateLimit, telemetry }: TellDeps,
   answer: UpdateAnswer,
-  { message, age, attempts }: { message: Message; age: number; attempts: Attempts },
+  { message, age, attempts }: { message: Message; age: number; attempts: UpdateHistory },
 ) {
   if (answer.kind !== 'rejected') return { isPurged: false, isSystematic: false }
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
@@ -118,13 +118,13 @@ async function whenRejected(
 }
 
 /** Whoever tells it again starts over. */
-function attemptsAfter(outcome: UpdateOutcome, before: Attempts | undefined) {
+function attemptsAfter(outcome: UpdateOutcome, before: UpdateHistory | undefined) {
   if (['told', 'correction rejected', 'give up'].includes(outcome.kind)) return undefined
   return 'attempts' in outcome && outcome.attempts ? outcome.attempts : before
 }
 
 /** What HubSpot is told of a reason: all of it; a short one, where that is rejected; or none. */
-function worded(reason: string | undefined, wording: Attempts['wording']) {
+function worded(reason: string | undefined, wording: UpdateHistory['wording']) {
   if (reason === undefined || wording === 'none') return undefined
   if (wording === 'whole') return reason
   const short = reason.slice(0, shortReason).toWellFormed()

@@ -29,7 +29,7 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   const { status } = response
   if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response) }
   const said = problemIn(response)
-  const problem = inALine(response, said)
+  const problem = describeError(response, said)
   const retryAfterSeconds =
     parseRetryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
   if (status === 401) return { kind: 'unauthorized' }
@@ -92,7 +92,7 @@ type Problem = z.infer<typeof Problem>
 const problemIn = ({ json }: HttpResponse): Partial<Problem> => Problem.safeParse(json).data ?? {}
 
 /** HubSpot's error in a line: status, category, message and the id to quote to HubSpot's support. Not redacted. */
-function inALine({ status, headers }: HttpResponse, said: Partial<Problem>) {
+function describeError({ status, headers }: HttpResponse, said: Partial<Problem>) {
   const { message, category, subCategory, policyName, correlationId = headers['x-hubspot-correlation-id'] } = said
   return [
     `HTTP ${status}`,

@@ -7,14 +7,14 @@ import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
  * What an update remembers of its attempts, and takes along while it waits: since when HubSpot rejects it, how often it did,
  * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
  */
-export const Attempts = z.object({
+export const UpdateHistory = z.object({
   rejected: z
     .object({ since: z.number(), at: z.number(), times: z.number(), alike: z.string(), timesAlike: z.number() })
     .optional(),
   wording: z.enum(['whole', 'short', 'none']).default('whole'),
   heldOther: z.boolean().default(false),
 })
-export type Attempts = z.infer<typeof Attempts>
+export type UpdateHistory = z.infer<typeof UpdateHistory>
 
 /** What becomes of an update, by HubSpot's answer to it. Times are in milliseconds since 1970. */
 export type UpdateOutcome =
@@ -23,7 +23,7 @@ export type UpdateOutcome =
   /** HubSpot does not accept this word, and keeps the one that it was told before. */
   | { kind: 'correction rejected'; problem: string }
   /** The same again at once, with less of a reason. */
-  | { kind: 'reword'; problem: string; attempts: Attempts }
+  | { kind: 'reword'; problem: string; attempts: UpdateHistory }
   /** The portal gives no access, whatever is asked. */
   | { kind: 'no access'; problem: string }
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
@@ -34,7 +34,7 @@ export type UpdateOutcome =
       reason: string
       notBefore?: number | undefined
       retryAfter?: RetryAfter | undefined
-      attempts?: Attempts
+      attempts?: UpdateHistory
     }
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
@@ -53,7 +53,7 @@ export type Asked = {
   isPurged: boolean
   /** Whether HubSpot rejects message after message of the channel in this way. */
   isSystematic: boolean
-  attempts: Attempts
+  attempts: UpdateHistory
   /** Over how long the same rejection makes it final, in seconds: five minutes, unless somebody only tries that out. */
   rejectedForSeconds?: number
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
@@ -115,11 +115,13 @@ function otherThanAsked(held: HeldStatus | undefined, { word, errorMessage }: As
   if (!held) return undefined
   if (held.word !== word) return `holds ${held.word} after ${word}`
   const isOther =
-    word === 'FAILED' && held.errorMessage !== undefined && inALine(held.errorMessage) !== inALine(errorMessage)
+    word === 'FAILED' &&
+    held.errorMessage !== undefined &&
+    collapseWhitespace(held.errorMessage) !== collapseWhitespace(errorMessage)
   return isOther ? 'holds another reason' : undefined
 }
 
-const inALine = (text = '') => text.normalize().replace(/\s+/g, ' ').trim()
+const collapseWhitespace = (text = '') => text.normalize().replace(/\s+/g, ' ').trim()
 
 // What HubSpot answers where a message is not there yet, or not any more; it documents neither.
 const notThere = new Set([403, 404, 409])
@@ -177,16 +179,16 @@ const forgottenAfter = 3_600_000
 const steps = [5, 30, 120, 300]
 
 function nextAfterRejection(
-  { since, times }: NonNullable<Attempts['rejected']>,
+  { since, times }: NonNullable<UpdateHistory['rejected']>,
   { now, random, isSystematic, rejectedForSeconds, isYoung }: Asked & { isYoung: boolean; rejectedForSeconds: number },
 ) {
-  const second = (rejectedForSeconds * 1000 * (1 + random() / 20)) / 300
-  const soonest = now + 5 * second
-  const end = since + 300 * second
+  const scaledSecond = (rejectedForSeconds * 1000 * (1 + random() / 20)) / 300
+  const soonest = now + 5 * scaledSecond
+  const end = since + 300 * scaledSecond
   if (isSystematic) return Math.max(end, soonest)
   // A message that was just created may appear any moment.
   if (isYoung) return Math.min(Math.max(end, soonest), now + Math.min(60_000, 1000 * 2 ** times) * (0.5 + random() / 2))
   const step = steps[times - 1]
-  if (step === undefined) return now + 300 * second
-  return Math.max(since + step * second, soonest)
+  if (step === undefined) return now + 300 * scaledSecond
+  return Math.max(since + step * scaledSecond, soonest)
 }

@@ -27,9 +27,9 @@ export function createChannelAccounts(table: Table, now: () => number) {
     /** Keeps the newest state, whatever order the events come in. */
     async record(change: ChannelAccountChanged) {
       for (;;) {
-        const known = await read(change)
-        if (known && orderOf(known) >= orderOf(toState(change))) return
-        if (await table.putIfNextVersion({ ...toItem(change), version: (known?.version ?? 0) + 1 })) return
+        const kept = await read(change)
+        if (kept && orderOf(kept) >= orderOf(toState(change))) return
+        if (await table.putIfNextVersion({ ...toItem(change), version: (kept?.version ?? 0) + 1 })) return
       }
     },
 
@@ -37,8 +37,8 @@ export function createChannelAccounts(table: Table, now: () => number) {
     async isPurged(key: Partial<AccountKey>) {
       const { portalId, channelId, channelAccountId } = key
       if (portalId === undefined || channelId === undefined || channelAccountId === undefined) return false
-      const known = await read({ portalId, channelId, channelAccountId })
-      return known?.state === 'purged'
+      const kept = await read({ portalId, channelId, channelAccountId })
+      return kept?.state === 'purged'
     },
   }
 

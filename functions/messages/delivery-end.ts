@@ -12,12 +12,12 @@ type Deps = { ledger: Ledger; outcomes: OutcomeQueue; now(): number }
 type DeliveryRun = Run<SendProgress & OutcomeProgress>
 
 /**
- * Tells what came of the sends of a message that may end here, and of those without an outcome, `why` they are not made.
+ * Queues what came of the sends of a message that may end here, and of those without an outcome, `why` they are not made.
  * Without `why`, the job is attempted once more: the conclusion counts once that attempt has certainly ended.
  */
-export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
+export async function queueConclusions(deps: Deps, job: DeliveryJob, run: DeliveryRun, why?: string) {
   const { outcomes } = deps
-  const { item, of, next } = await tellOutcomes(deps, job, run)
+  const { item, of, next } = await queueOutcomes(deps, job, run)
   for (let index = next; index < of; index++) {
     const reason = index === next && isInDoubt(item, run) ? unconfirmedReason : why
     const countsAfter = reason === undefined ? run.context.getRemainingTimeInMillis() : 0
@@ -25,16 +25,16 @@ export async function tellWhatIsKnown(deps: Deps, job: DeliveryJob, run: Deliver
   }
 }
 
-/** Tells the outcomes of a message's sends so far, in order. Answers which send is next, and of how many. */
-export async function tellOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun) {
+/** Queues the outcomes of a message's sends so far, in order. Answers which send is next, and of how many. */
+export async function queueOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob, run: DeliveryRun) {
   const item = await ledger.read(job)
   const { unrecorded } = run.progress
-  const known = [...outcomesOf(item)]
-  const isNews = unrecorded && (known[unrecorded.part.index]?.outcome ?? 'in doubt') === 'in doubt'
-  if (isNews) known[unrecorded.part.index] = unrecorded.outcome
+  const made = [...outcomesOf(item)]
+  const isNews = unrecorded && (made[unrecorded.part.index]?.outcome ?? 'in doubt') === 'in doubt'
+  if (isNews) made[unrecorded.part.index] = unrecorded.outcome
   const of = unrecorded?.part.of ?? item.plan?.of ?? 1
-  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
-  return { item, of, next: known.length }
+  for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  return { item, of, next: made.length }
 }
 
 /** Notes that a message's delivery is given up. The note is for others only, so its failure does not keep the job from ending. */
@@ -47,21 +47,21 @@ export async function noteGivenUp({ ledger, now }: Pick<Deps, 'ledger' | 'now'>,
 const isInDoubt = ({ send }: LedgerItem, run: DeliveryRun) =>
   send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
 
-/** Tells the outcomes of the sends that were made by another plan; the rest are not made. */
-export async function tellPlanChanged(
+/** Queues the outcomes of the sends that were made by another plan; the rest are not made. */
+export async function queueMade(
   { outcomes, telemetry }: Pick<Deps, 'outcomes'> & { telemetry: Telemetry },
   job: DeliveryJob,
   item: LedgerItem,
   run: DeliveryRun,
 ) {
-  const known = outcomesOf(item)
-  const of = item.plan?.of ?? known.length
-  for (const [index, outcome] of known.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  const made = outcomesOf(item)
+  const of = item.plan?.of ?? made.length
+  for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
   telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
 }
 
-/** Tells an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */
-export async function tellUnrecorded(
+/** Queues an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */
+export async function queueUnrecorded(
   deps: Deps,
   job: DeliveryJob,
   run: DeliveryRun,

@@ -100,8 +100,8 @@ export const StatusJob = z.union([StatusUpdate, MessageAnnounced, ChannelAccount
 export type StatusJob = z.infer<typeof StatusJob>
 
 /** What `deliver-message` does. */
-export const Delivery = z.union([DeliveryJob, ChannelAccountChanged, RawEvent])
-export type Delivery = z.infer<typeof Delivery>
+export const DeliveryQueueJob = z.union([DeliveryJob, ChannelAccountChanged, RawEvent])
+export type DeliveryQueueJob = z.infer<typeof DeliveryQueueJob>
 
 /** The message that a job is about. */
 export type MessageKey = Pick<StatusUpdate, 'portalId' | 'channelId' | 'messageId'>

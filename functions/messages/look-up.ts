@@ -6,7 +6,7 @@ import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import type { OutcomeQueue } from './outcome-queue.ts'
 import type { Part, SendOutcome } from './record.ts'
-import { recordLookup, sanitised } from './sending.ts'
+import { sanitised, settleOutcome } from './sending.ts'
 
 /** What a run leaves to the next one of its look-ups: how often the provider was asked what became of sends in doubt. */
 export const LookUpProgress = z.object({ lookUps: z.number().optional().catch(undefined) })
@@ -31,7 +31,7 @@ export async function lookUp(
     // Told first: once it is recorded, nobody asks for it or tells it again.
     await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()
-    await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
+    await ledger.change(job, (item) => settleOutcome(item, outcome, { part, at }))
     telemetry.count('LookUpsFound')
     left = left.filter((other) => other !== part)
   }

@@ -44,15 +44,15 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
 
   /** Queues the status that a send results in; where there is none yet, a conclusion in case no receipt comes. */
   async function queue(job: DeliveryJob, part: Part, provider: string, outcome: SendOutcome) {
-    const word = statusFromOutcome(outcome)
-    if (word) await send(statusUpdate(job, { source: provider, ...word }, part))
+    const result = statusFromOutcome(outcome)
+    if (result) await send(statusUpdate(job, { source: provider, ...result }, part))
     else await send(statusUpdate(job, onceSilent(outcome, deps), part), unconfirmedAfterSeconds)
     telemetry.info('Send outcome queued', {
       ...about(job),
       ...(part.of > 1 && { part }),
       provider,
       outcome: outcome.outcome,
-      status: word?.status,
+      status: result?.status,
       ...('providerMessageId' in outcome && { providerMessageId: outcome.providerMessageId }),
     })
     telemetry.count(metrics[outcome.outcome], 1, { channelId: job.channelId })
@@ -94,7 +94,7 @@ export function createOutcomeQueue(deps: OutcomeDeps) {
      * HubSpot announced a message again after it was told that it FAILED. If it is not sent again, HubSpot is told so once
      * more, since it may show SENT by itself for the second attempt.
      */
-    async tellAgain(job: DeliveryJob, { firstEventId, becomes, item }: Again) {
+    async queueAgain(job: DeliveryJob, { firstEventId, becomes, item }: Again) {
       const { known, reason } = item
       if (becomes !== 'sent' && known) {
         // Of several sends, said of the whole it would count for each.

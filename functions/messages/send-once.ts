@@ -18,7 +18,7 @@ import {
   type SendClaim,
   SendOutcome,
 } from './record.ts'
-import { claimSend, completeSend, leaveToOther, recordLookup, releaseSend, sanitised } from './sending.ts'
+import { claimSend, completeSend, leaveToOther, releaseSend, sanitised, settleOutcome } from './sending.ts'
 
 /** What a run knows of its sends, and leaves to the next one. */
 export const SendProgress = z.object({
@@ -36,7 +36,7 @@ type Deps = { ledger: Ledger; now(): number }
 type SendDeps = Deps & {
   /** What is done with a message that was told FAILED and is announced again under another event id. */
   resend: Resend
-  outcomes: Pick<OutcomeQueue, 'tellAgain'>
+  outcomes: Pick<OutcomeQueue, 'queueAgain'>
 }
 type SendRun = Run<SendProgress>
 
@@ -84,14 +84,14 @@ export async function sendOnce(
   const outcome = await once(key, { persistenceStore: attempt, context: run.context }, async () => {
     run.progress.certainlyNotSent = []
     const again = againOf(attempt.decidedOn)
-    if (again) await outcomes.tellAgain(job, again)
+    if (again) await outcomes.queueAgain(job, again)
     return makeTracked(part, run, make)
   })
   const { finding } = attempt
   if (finding === 'superseded') throw superseded()
   if (finding && 'changed' in finding) return { planChanged: attempt.item }
   if (finding && 'notSentAgain' in finding) {
-    await outcomes.tellAgain(job, finding.notSentAgain)
+    await outcomes.queueAgain(job, finding.notSentAgain)
     return { notSentAgain: true }
   }
   run.progress.unrecorded = undefined
@@ -120,7 +120,7 @@ export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, 
   if (!unrecorded) return
   const { part, outcome } = unrecorded
   const at = new Date(now()).toISOString()
-  await ledger.change(job, (item) => recordLookup(item, outcome, { part, at }))
+  await ledger.change(job, (item) => settleOutcome(item, outcome, { part, at }))
   progress.unrecorded = undefined
 }
 

@@ -111,8 +111,8 @@ export function completeSend(
 export const sanitised = (outcome: SendOutcome): SendOutcome =>
   outcome.outcome === 'rejected' ? { ...outcome, reason: sanitiseReason(outcome.reason) } : outcome
 
-/** Records what the provider said when asked about a send in doubt. */
-export function recordLookup(
+/** Records an outcome that became known later than its send: one that is already certain stands. */
+export function settleOutcome(
   item: LedgerItem,
   outcome: SendOutcome,
   about: { part: Part; at: string },
@@ -147,11 +147,11 @@ export function leaveToOther(
   item: LedgerItem,
   { runs, unrecorded, at }: { runs: string[]; unrecorded: Unrecorded | undefined; at: string },
 ): { next?: LedgerItem; answer: 'superseded' } {
-  const recorded = unrecorded && recordLookup(item, unrecorded.outcome, { part: unrecorded.part, at }).next
-  const known = recorded ?? item
-  const { send } = known
-  const isTheirs = send && !send.result && !send.inDoubt && !allSendsComplete(known) && runs.includes(send.by)
-  const next = isTheirs ? { ...known, send: undefined } : recorded
+  const recorded = unrecorded && settleOutcome(item, unrecorded.outcome, { part: unrecorded.part, at }).next
+  const current = recorded ?? item
+  const { send } = current
+  const isTheirs = send && !send.result && !send.inDoubt && !allSendsComplete(current) && runs.includes(send.by)
+  const next = isTheirs ? { ...current, send: undefined } : recorded
   return { ...(next && { next }), answer: 'superseded' }
 }
 

@@ -9,7 +9,7 @@ import { type LedgerItem, ledgerKey } from './record.ts'
 import type { Report } from './report.ts'
 import type { Status } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
-import { advance, endAttempt, jobOf, markOf, recordTold, type TellResult } from './telling.ts'
+import { claimTelling, endAttempt, jobOf, markOf, recordTold, type TellResult } from './telling.ts'
 
 /** What a run knows of what it told, and leaves to the next one. */
 export const TellOnceProgress = z.object({
@@ -65,7 +65,7 @@ function rulesFor(deps: TellOnceDeps, update: StatusUpdate, run: TellRun): Attem
   const mayWait = deps.awaitsAnnouncements && now() - run.since < timeToAnnounce
   return {
     claim: asCopy({ job: jobOf(update), run }, (item) =>
-      advance(item, update, claim, { now: now(), earlier, shown, mayWait }),
+      claimTelling(item, update, claim, { now: now(), earlier, shown, mayWait }),
     ),
     complete: (item, told) => recordTold(item, told, { mark, at: new Date(now()).toISOString() }),
     // HubSpot's answer was final: whoever sends it again need not wait for this attempt.

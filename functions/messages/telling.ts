@@ -12,7 +12,7 @@ export type StatusToTell = { status: Status; word: Word; errorMessage?: string |
 export type TellResult = { told: StatusToTell; rejected: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
-type Advanced = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | { inProgressUntil: number }
+type Finding = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | { inProgressUntil: number }
 
 /** Records what HubSpot's announcement says of a message, whenever it comes, as far as it is not known yet. */
 export function recordAnnouncement(
@@ -62,7 +62,7 @@ type Marked = Pick<StatusUpdate, 'status' | 'part' | 'id'>
  * attempt that left the mark may still be under way, its duplicates wait; the job itself names its `earlier` runs and goes on.
  * A job with an `id` tells again what is known. `shown` is what HubSpot is assumed to show before it is told anything.
  */
-export function advance(
+export function claimTelling(
   item: LedgerItem,
   update: StatusUpdate,
   claim: Claim,
@@ -72,7 +72,7 @@ export function advance(
     shown,
     mayWait = false,
   }: { now: number; earlier: string[]; shown?: Status | undefined; mayWait?: boolean },
-): Decision<Advanced> {
+): Decision<Finding> {
   const authority = authorityOf(item, update, { mayWait })
   if (authority !== 'authorised') return { answer: authority }
   if (update.providerMessageId && item.earlierSends?.includes(update.providerMessageId))
@@ -111,7 +111,7 @@ export function recordTold(
 }
 
 /** Keeps what is known by an update, and its job's mark, when the job is given up without having told HubSpot. */
-export function remember(
+export function recordGivenUp(
   item: LedgerItem,
   update: StatusUpdate,
   by: string,
@@ -120,7 +120,7 @@ export function remember(
   const isMarked = item.marks.some(({ mark }) => mark === markOf(update))
   const { next = item, answer } = isMarked
     ? { answer: 'claimed' as const }
-    : advance(item, update, { by, until: 0 }, { now, earlier: [], shown })
+    : claimTelling(item, update, { by, until: 0 }, { now, earlier: [], shown })
   // An update that does not count says nothing of this message.
   if (answer === 'not authorised') return { answer: undefined }
   return { next: withGivenUp(next, 'status', new Date(now).toISOString()), answer: undefined }

@@ -56,7 +56,7 @@ async function processRecord<Job, Progress extends object>(
       return await endRun(consumer, parcel, job, error)
     } catch (failure) {
       consumer.telemetry.error('Failed, SQS will redeliver it', { ...consumer.about(body), ...errorFields(failure) })
-      if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})
+      if (job !== undefined) await consumer.queueUnrecorded?.(job, parcel.run).catch(() => {})
       throw failure
     }
   }
@@ -65,7 +65,7 @@ async function processRecord<Job, Progress extends object>(
 /** Ends a run that threw: the job is sent again, goes on elsewhere, or is a dead letter. Throws where SQS must redeliver it. */
 async function endRun<Job, Progress extends object>(
   consumer: Consumer<Job, Progress>,
-  parcel: Held<Progress>,
+  parcel: TypedParcel<Progress>,
   job: Job | undefined,
   error: unknown,
 ) {
@@ -120,12 +120,12 @@ async function doJob<Job, Progress extends object>(
   { record, envelope: { waiting, copy } }: { record: SQSRecord; envelope: Envelope },
 ) {
   // Until then the run's own writes are enough: a job that has waited twice is no flood.
-  if ((copy?.count ?? 0) >= 3) await consumer.receive?.(job, parcel.run)
+  if ((copy?.count ?? 0) >= 3) await consumer.claimCopy?.(job, parcel.run)
   if (waiting && isEarly(waiting, consumer.now()))
     return sendAgain(consumer, parcel, { ...waiting, progress: parcel.run.progress })
   // If this process dies as well, SQS dead-letters the job silently.
   const isLastTime = Number(record.attributes.ApproximateReceiveCount) >= consumer.maxReceives
-  if (isLastTime) await consumer.beforeEnding?.(job, parcel.run)
+  if (isLastTime) await consumer.onPossibleEnd?.(job, parcel.run)
   await consumer.handle(job, parcel.run)
 }
 
@@ -172,11 +172,11 @@ function countRetryAfters(error: RetryableError, before: number) {
 
 /** A later copy goes on with the job. What only this run knows is queued or recorded first. */
 async function leaveToLaterCopy<Job, Progress extends object>(
-  { about, telemetry, tellUnrecorded }: Consumer<Job, Progress>,
+  { about, telemetry, queueUnrecorded }: Consumer<Job, Progress>,
   { body, run }: TypedParcel<Progress>,
   job: Job,
 ) {
-  await tellUnrecorded?.(job, run, { record: true })
+  await queueUnrecorded?.(job, run, { record: true })
   telemetry.info('Superseded by a later copy', about(body))
   telemetry.count('CopiesEnded')
 }

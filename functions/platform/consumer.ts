@@ -14,14 +14,14 @@ export type Consumer<Job, Progress extends object> = {
   /** Does the job; throws RetryableError, PermanentError, or anything else to have SQS redeliver it. */
   handle(job: Job, run: Run<Progress>): Promise<void>
   /**
-   * Tells whatever is known of a job that may end here without being done: because it is dead-lettered for this error, or
-   * without an error, because this is its last receive. If it throws, the job does not end.
+   * Keeps or passes on what is known of a job that may end here without being done: because it is dead-lettered for this
+   * error, or without an error, because this is its last receive, and is attempted after that. If it throws, the job does not end.
    */
-  beforeEnding?(job: Job, run: Run<Progress>, error?: Error): Promise<void>
-  /** Tells what only this run knows, where its job cannot carry that; `record`: and writes it down. */
-  tellUnrecorded?(job: Job, run: Run<Progress>, options?: { record: boolean }): Promise<void>
-  /** Records that this run received its copy of the job; throws Superseded where a later one was received. */
-  receive?(job: Job, run: Run<Progress>): Promise<void>
+  onPossibleEnd?(job: Job, run: Run<Progress>, error?: Error): Promise<void>
+  /** Queues what only this run knows, where its job cannot carry that; `record`: and writes it down. */
+  queueUnrecorded?(job: Job, run: Run<Progress>, options?: { record: boolean }): Promise<void>
+  /** Records that this run received its copy of the job, from the third copy on; throws Superseded where a later one was received. */
+  claimCopy?(job: Job, run: Run<Progress>): Promise<void>
   /** Notes that a job waits for something other than its turn, for whoever looks it up. `until` is in ISO 8601. */
   noteWait?(job: Job, run: Run<Progress>, wait: { reason: string; until: string }): Promise<unknown>
   /** The tenant of a body and what a log line says of it; must not throw, whatever the body is. */

@@ -18,7 +18,7 @@ export async function deadLetterJob<Job, Progress extends object>(
   const { message: reason } = error
   const { attempt, waitedMilliseconds, run } = parcel
   try {
-    if (job !== undefined) await consumer.beforeEnding?.(job, run, error)
+    if (job !== undefined) await consumer.onPossibleEnd?.(job, run, error)
     const after = error instanceof Deferred ? (now() - run.since) / 1000 : giveUpAfterSeconds
     const inFull = kind === 'too late' ? `Given up after ${inWords(after)}: ${reason}` : reason
     await sendToDeadLetters(consumer, parcel, inFull, kind)

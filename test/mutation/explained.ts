@@ -38,8 +38,8 @@ export const explained: { file: string; line: string; mutant: string; why: strin
   },
   {
     file: 'functions/platform/consume.ts',
-    line: 'if (job !== undefined) await consumer.tellUnrecorded?.(job, parcel.run).catch(() => {})',
-    mutant: 'consumer.tellUnrecorded?.(job, parcel.run) → consumer.tellUnrecorded(job, parcel.run)',
+    line: 'if (job !== undefined) await consumer.queueUnrecorded?.(job, parcel.run).catch(() => {})',
+    mutant: 'consumer.queueUnrecorded?.(job, parcel.run) → consumer.queueUnrecorded(job, parcel.run)',
     why: 'Where a consumer has none, another error ends the run in place of the first: SQS redelivers the job either way.',
   },
   {

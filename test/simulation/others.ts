@@ -99,7 +99,7 @@ function allKnowing(world: World, { hubspot, tokens, rateLimit, sleep, now, rand
     if (answer.kind === 'taken') return
     if (answer.kind === 'unauthorized') return void (await tokens.renew('1', token))
     if (answer.kind === 'retryable' && answer.status === 429)
-      throw new RetryableError('', { notBefore: await rateLimit.exceeded('1', answer.retryAfterSeconds) })
+      throw new RetryableError('', { notBefore: await rateLimit.noteLimitReached('1', answer.retryAfterSeconds) })
     throw new RetryableError(answer.kind, {
       retryAfter:
         'retryAfterSeconds' in answer && answer.retryAfterSeconds !== undefined

@@ -1,6 +1,11 @@
 import { createHubSpot } from '../../functions/hubspot/client.ts'
 import type { UpdateAnswer } from '../../functions/hubspot/update-answer.ts'
-import { type Asked, Attempts, type UpdateOutcome, updateOutcomeOf } from '../../functions/hubspot/update-outcome.ts'
+import {
+  type Asked,
+  UpdateHistory,
+  type UpdateOutcome,
+  updateOutcomeOf,
+} from '../../functions/hubspot/update-outcome.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
@@ -16,7 +21,7 @@ export const answers = [
 /** What becomes of an update, by the code: by the age of its message, and by whether it was answered so before. */
 export async function becomesOf(answered: (typeof answers)[number]) {
   const answer = await understood(answered)
-  const attempts = (fields: object) => Attempts.parse(fields)
+  const attempts = (fields: object) => UpdateHistory.parse(fields)
   const first = attempts({})
   const alike = 'alike' in answer ? answer.alike : ''
   const rejected = (since: number, timesAlike: number) =>

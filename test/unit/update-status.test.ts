@@ -98,7 +98,7 @@ describe('the usual order', () => {
     expect(world.hubspot.patches[0]).not.toHaveProperty('errorMessage')
   })
 
-  test("the provider's refusal replaces the relay's own verdict", async () => {
+  test("the provider's refusal replaces the status that the relay gave for silence", async () => {
     await send('unconfirmed', { reason: 'No receipt came' })
     await world.step()
     await send('failed', { reason: 'No such number' })

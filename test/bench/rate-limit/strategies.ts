@@ -49,7 +49,7 @@ function bucketPerLambda({ clock, sleep }: World, { hubspot }: Shared): Ports {
 const unlimited = (now: () => number) => ({
   pause: async () => {},
   observeLimit: async () => {},
-  exceeded: async () => now(),
+  noteLimitReached: async () => now(),
   succeeded: () => {},
   rejections: { note: async () => ({ isSystematic: false }), recovered: async () => {} },
 })

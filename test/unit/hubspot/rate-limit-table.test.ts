@@ -14,7 +14,7 @@ async function lastPause(named: (number | undefined)[], random = () => 0.5) {
   let pause = 0
   for (const seconds of named) {
     const limit = createRateLimit({ table, limit: 110, share: 1, now: () => time, sleep: async () => {}, random })
-    pause = (await limit.exceeded('1', seconds)) - time
+    pause = (await limit.noteLimitReached('1', seconds)) - time
     time += pause
   }
   return pause

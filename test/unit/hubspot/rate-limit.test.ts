@@ -187,7 +187,7 @@ describe('what HubSpot says', () => {
   test('when its limit is reached again and again, the pause grows, for all Lambdas together', async () => {
     const pauses: number[] = []
     for (let i = 0; i < 12; i++) {
-      const until = await limiter().exceeded('1', undefined)
+      const until = await limiter().noteLimitReached('1', undefined)
       pauses.push(until - time)
       time = until
     }
@@ -199,30 +199,30 @@ describe('what HubSpot says', () => {
   })
 
   test('requests that were refused together are refused once', async () => {
-    const first = await limiter().exceeded('1', undefined)
-    for (let i = 0; i < 10; i++) expect(await limiter().exceeded('1', undefined)).toBe(first)
+    const first = await limiter().noteLimitReached('1', undefined)
+    for (let i = 0; i < 10; i++) expect(await limiter().noteLimitReached('1', undefined)).toBe(first)
     time = first
 
-    expect((await limiter().exceeded('1', undefined)) - time).toBeLessThanOrEqual(2000)
+    expect((await limiter().noteLimitReached('1', undefined)) - time).toBeLessThanOrEqual(2000)
   })
 
   test('a success makes the next time a first time', async () => {
     const rateLimit = limiter()
-    for (let i = 0; i < 8; i++) time = await rateLimit.exceeded('1', undefined)
+    for (let i = 0; i < 8; i++) time = await rateLimit.noteLimitReached('1', undefined)
     time += 100
     rateLimit.succeeded('1')
     time += 100
 
-    expect((await rateLimit.exceeded('1', undefined)) - time).toBeLessThanOrEqual(1000)
+    expect((await rateLimit.noteLimitReached('1', undefined)) - time).toBeLessThanOrEqual(1000)
   })
 
   test.each([
     ['an hour after the pause, it is a first time', 3_600_000, 1000],
     ['before that, it is a second time', 3_599_999, 2000],
   ])('%s', async (_, later, longest) => {
-    const until = await limiter().exceeded('1', undefined)
+    const until = await limiter().noteLimitReached('1', undefined)
     time = until + later
-    const pause = (await limiter().exceeded('1', undefined)) - time
+    const pause = (await limiter().noteLimitReached('1', undefined)) - time
 
     expect(pause).toBeGreaterThanOrEqual(longest / 2)
     expect(pause).toBeLessThanOrEqual(longest)
@@ -233,18 +233,18 @@ describe('what HubSpot says', () => {
     ['after it, it makes the next time a first time', 1, 1000],
   ])('a success: %s', async (_, later, longest) => {
     const rateLimit = limiter()
-    time = (await rateLimit.exceeded('1', undefined)) + later
+    time = (await rateLimit.noteLimitReached('1', undefined)) + later
     rateLimit.succeeded('1')
-    const pause = (await rateLimit.exceeded('1', undefined)) - time
+    const pause = (await rateLimit.noteLimitReached('1', undefined)) - time
 
     expect(pause).toBeGreaterThanOrEqual(longest / 2)
     expect(pause).toBeLessThanOrEqual(longest)
   })
 
   test('a time that it names within a pause lengthens that, and is no further time', async () => {
-    const until = await limiter().exceeded('1', undefined)
-    expect(await limiter().exceeded('1', 30)).toBe(time + 30_000)
-    expect(await limiter().exceeded('1', 5)).toBe(time + 30_000)
+    const until = await limiter().noteLimitReached('1', undefined)
+    expect(await limiter().noteLimitReached('1', 30)).toBe(time + 30_000)
+    expect(await limiter().noteLimitReached('1', 5)).toBe(time + 30_000)
 
     expect(until).toBeLessThan(time + 30_000)
     expect(table.items.get('rate-limit-exceeded#1')).toMatchObject({ times: 0, version: 3 })
@@ -257,7 +257,7 @@ describe('what HubSpot says', () => {
     const { putIfNextVersion } = table
     let puts = 0
     table.putIfNextVersion = async (item) => ++puts > lost && putIfNextVersion(item)
-    const until = await limiter().exceeded('1', undefined)
+    const until = await limiter().noteLimitReached('1', undefined)
 
     expect(puts).toBe(tries)
     expect(await limiter().takeSlot('1')).toBeGreaterThanOrEqual(until)
@@ -279,9 +279,9 @@ describe('what HubSpot says', () => {
   test.each([0, 7, 30_000, 86_400, 1e9])(
     'of %i seconds that it names, a minute is given at first, then a quarter of an hour',
     async (seconds) => {
-      const first = (await limiter().exceeded('1', seconds)) - time
+      const first = (await limiter().noteLimitReached('1', seconds)) - time
       time += first
-      const second = (await limiter().exceeded('1', seconds)) - time
+      const second = (await limiter().noteLimitReached('1', seconds)) - time
 
       expect(first).toBeLessThanOrEqual(60_000)
       expect(first).toBeGreaterThanOrEqual(Math.min(seconds * 1000, 60_000))

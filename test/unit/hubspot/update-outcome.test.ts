@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { UpdateAnswer } from '../../../functions/hubspot/update-answer.ts'
-import { type Asked, Attempts, updateOutcomeOf } from '../../../functions/hubspot/update-outcome.ts'
+import { type Asked, UpdateHistory, updateOutcomeOf } from '../../../functions/hubspot/update-outcome.ts'
 
 const now = Date.parse('2026-11-22T12:00:00Z')
 const asked = (fields: Partial<Asked> = {}): Asked => ({
@@ -12,7 +12,7 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
   age: 3_600_000,
   isPurged: false,
   isSystematic: false,
-  attempts: Attempts.parse({}),
+  attempts: UpdateHistory.parse({}),
   lateEffectSeconds: 120,
   ...fields,
 })
@@ -21,7 +21,7 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
 function rejectedForTheFourthTime(status: number) {
   const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
   const answer: UpdateAnswer = { kind: 'rejected', problem: `HTTP ${status}`, status, alike: 'the same' }
-  return updateOutcomeOf(answer, asked({ attempts: Attempts.parse({ rejected }) }))
+  return updateOutcomeOf(answer, asked({ attempts: UpdateHistory.parse({ rejected }) }))
 }
 
 test.each([400, 422])(
@@ -47,7 +47,7 @@ function rejectedAgain(
   const { status = 400, ...others } = fields
   return updateOutcomeOf(
     rejection({ status }),
-    asked({ random: () => 0, attempts: Attempts.parse({ rejected }), ...others }),
+    asked({ random: () => 0, attempts: UpdateHistory.parse({ rejected }), ...others }),
   )
 }
 
@@ -57,7 +57,7 @@ describe('a rejection is tried again', () => {
       kind: 'retry',
       reason: 'HubSpot rejects the status (HTTP 400)',
       notBefore: now + 5000,
-      attempts: Attempts.parse({
+      attempts: UpdateHistory.parse({
         rejected: { since: now, at: now, times: 1, alike: 'the same', timesAlike: 1 },
       }),
     })
@@ -139,7 +139,7 @@ describe('a rejection is final', () => {
 
   test('only where it is alike: another begins its own count', () => {
     const rejected = { since: now - 300_000, at: now - 1000, times: 5, alike: 'another', timesAlike: 3 }
-    const outcome = updateOutcomeOf(rejection(), asked({ ...fields, attempts: Attempts.parse({ rejected }) }))
+    const outcome = updateOutcomeOf(rejection(), asked({ ...fields, attempts: UpdateHistory.parse({ rejected }) }))
 
     expect(outcome).toMatchObject({
       kind: 'retry',
@@ -170,8 +170,8 @@ describe('a rejection is final', () => {
 
   test('after its reason was shortened, and then left out', () => {
     const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
-    const wordedAs = (wording: Attempts['wording']) =>
-      updateOutcomeOf(rejection(), asked({ attempts: Attempts.parse({ rejected, wording }) }))
+    const wordedAs = (wording: UpdateHistory['wording']) =>
+      updateOutcomeOf(rejection(), asked({ attempts: UpdateHistory.parse({ rejected, wording }) }))
 
     expect(wordedAs('whole')).toMatchObject({ kind: 'reword', problem: 'HTTP 400', attempts: { wording: 'short' } })
     expect(wordedAs('short')).toMatchObject({ kind: 'reword', attempts: { wording: 'none', rejected: { times: 4 } } })
@@ -204,7 +204,7 @@ describe('what HubSpot holds is compared with what it was asked to hold', () => 
     ],
     ['a reason of another time, of what is read', { word: 'READ', errorMessage: 'No' }, { word: 'READ' }, undefined],
   ])('%s', (_, held, fields, holds) => {
-    const heldOther = Attempts.parse({ heldOther: true })
+    const heldOther = UpdateHistory.parse({ heldOther: true })
     expect(taken(held, { ...fields, attempts: heldOther })).toEqual({ kind: 'told', holds })
     if (holds === undefined) expect(taken(held, fields)).toEqual({ kind: 'told', holds: undefined })
     else

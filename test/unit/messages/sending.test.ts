@@ -7,8 +7,8 @@ import {
   completeSend,
   leaveToOther,
   outcomesOf,
-  recordLookup,
   releaseSend,
+  settleOutcome,
   statusFromOutcome,
 } from '../../../functions/messages/sending.ts'
 
@@ -238,18 +238,18 @@ describe('a provider that is asked what became of a send', () => {
   test('ends the doubt', () => {
     const doubtful = item({ send: { ...claim, result: inDoubt } })
 
-    expect(recordLookup(doubtful, sent, about)).toMatchObject({
+    expect(settleOutcome(doubtful, sent, about)).toMatchObject({
       answer: { done: sent },
       next: { send: { result: sent } },
     })
   })
 
   test.each([sent, rejected])('changes nothing of what is known: %j', (result) => {
-    expect(recordLookup(item({ send: { ...claim, result } }), inDoubt, about)).toEqual({ answer: { done: result } })
+    expect(settleOutcome(item({ send: { ...claim, result } }), inDoubt, about)).toEqual({ answer: { done: result } })
   })
 
   test('is believed where nothing was recorded', () => {
-    expect(recordLookup(item({ send: claim }), sent, about).next!.send!.result).toEqual(sent)
+    expect(settleOutcome(item({ send: claim }), sent, about).next!.send!.result).toEqual(sent)
   })
 })
 

@@ -4,12 +4,12 @@ import { LedgerItem, ledgerKey, messageOf, withWaitingNote } from '../../../func
 import { type Status, statusOrder } from '../../../functions/messages/status.ts'
 import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import {
-  advance,
+  claimTelling,
   endAttempt,
   markOf,
   ofMark,
+  recordGivenUp,
   recordTold,
-  remember,
   statusToTell,
 } from '../../../functions/messages/telling.ts'
 import { update } from '../../support/world.ts'
@@ -41,7 +41,7 @@ describe('a job that comes with a status', () => {
     ['delivered', 'read', 'claimed', 'read'],
     ['read', 'failed', 'nothing new', 'read'],
   ] as const)('known %s, comes %s: %s, and %s is known', (known, status, answer, after) => {
-    const decided = advance(item({ known }), update(status), claim, when)
+    const decided = claimTelling(item({ known }), update(status), claim, when)
 
     expect(decided.answer).toBe(answer)
     expect((decided.next ?? item({ known })).known).toBe(after)
@@ -57,7 +57,7 @@ describe('a job that comes with a status', () => {
     ["another part's", mark({ status: 'sent', part: { index: 0, of: 2 } }, 'other'), [], 'nothing new'],
     ['that of the same status told on purpose', mark({ status: 'sent', id: 'again' }, 'other'), [], 'nothing new'],
   ] as const)('and finds what is known already, with a mark that is %s', (_, marks, earlier, answer) => {
-    const decided = advance(item({ known: 'sent', marks: [marks] }), update('sent'), claim, {
+    const decided = claimTelling(item({ known: 'sent', marks: [marks] }), update('sent'), claim, {
       ...when,
       earlier: [...earlier],
     })
@@ -69,17 +69,17 @@ describe('a job that comes with a status', () => {
   test('leaves the marks of others as they are', () => {
     const others = [mark({ status: 'failed' }, 'a', 7), mark({ status: 'sent' }, 'b', 8)]
 
-    const { next } = advance(item({ known: 'failed', marks: others }), update('read'), claim, when)
+    const { next } = claimTelling(item({ known: 'failed', marks: others }), update('read'), claim, when)
 
     expect(next?.marks).toEqual([...others, mark({ status: 'read' })])
   })
 
   test('tells again on purpose what is known, and nothing where nothing is', () => {
-    expect(advance(item({ known: 'read' }), update('sent', { id: 'again' }), claim, when)).toMatchObject({
+    expect(claimTelling(item({ known: 'read' }), update('sent', { id: 'again' }), claim, when)).toMatchObject({
       answer: 'claimed',
       next: { known: 'read', marks: [mark({ status: 'sent', id: 'again' })] },
     })
-    const nothing = advance(
+    const nothing = claimTelling(
       item({ parts: [{}, {}] }),
       update('sent', { id: 'x', part: { index: 0, of: 2 } }),
       claim,
@@ -92,7 +92,7 @@ describe('a job that comes with a status', () => {
   test('tells nothing of a message whose parts it knows nothing of yet, not even on purpose', () => {
     const known = item({ parts: [{ known: 'sent' }, {}] })
 
-    expect(advance(known, update('sent', { part: { index: 0, of: 2 }, id: 'again' }), claim, when)).toEqual({
+    expect(claimTelling(known, update('sent', { part: { index: 0, of: 2 }, id: 'again' }), claim, when)).toEqual({
       answer: 'nothing new',
     })
   })
@@ -104,17 +104,24 @@ describe('a job that comes with a status', () => {
     ['failed', undefined, 'claimed'],
     ['sent', 'unconfirmed', 'claimed'],
   ] as const)('where HubSpot shows SENT by itself: %s after %s is %s', (status, known, answer) => {
-    expect(advance(item({ known }), update(status), claim, { ...when, shown: 'sent' }).answer).toBe(answer)
+    expect(claimTelling(item({ known }), update(status), claim, { ...when, shown: 'sent' }).answer).toBe(answer)
   })
 
   test("keeps the provider's id that an earlier one brought, until another brings one", () => {
-    const first = advance(item(), update('sent', { providerMessageId: 'p1' }), claim, when).next!
-    const second = advance(first, update('read'), claim, when).next!
-    const parted = advance(item(), update('sent', { providerMessageId: 'p1', part: { index: 1, of: 2 } }), claim, when)
-    const later = advance(parted.next!, update('read', { part: { index: 1, of: 2 } }), claim, when)
+    const first = claimTelling(item(), update('sent', { providerMessageId: 'p1' }), claim, when).next!
+    const second = claimTelling(first, update('read'), claim, when).next!
+    const parted = claimTelling(
+      item(),
+      update('sent', { providerMessageId: 'p1', part: { index: 1, of: 2 } }),
+      claim,
+      when,
+    )
+    const later = claimTelling(parted.next!, update('read', { part: { index: 1, of: 2 } }), claim, when)
 
     expect(second.providerMessageId).toBe('p1')
-    expect(advance(first, update('read', { providerMessageId: 'p2' }), claim, when).next!.providerMessageId).toBe('p2')
+    expect(claimTelling(first, update('read', { providerMessageId: 'p2' }), claim, when).next!.providerMessageId).toBe(
+      'p2',
+    )
     expect(later.next!.parts).toMatchObject([{}, { known: 'read', providerMessageId: 'p1' }])
   })
 
@@ -122,7 +129,7 @@ describe('a job that comes with a status', () => {
     const timeline = Array.from({ length: 12 }, (_, index) => ({ at, what: `entry ${index}`, source: 'relay' }))
     const waiting = { what: 'status', reason: 'HubSpot is busy', until: at } as const
 
-    const { next } = advance(item({ timeline, waiting }), update('read', { source: 'twilio' }), claim, when)
+    const { next } = claimTelling(item({ timeline, waiting }), update('read', { source: 'twilio' }), claim, when)
 
     expect(next!.timeline.map(({ what }) => what)).toEqual([
       ...Array.from({ length: 11 }, (_, index) => `entry ${index + 1}`),
@@ -140,13 +147,13 @@ describe('a job that comes with a status', () => {
     ['sent', 'whatever', undefined],
     ['read', 'whatever', undefined],
   ] as const)('%s with the reason %j is kept with %j', (status, reason, kept) => {
-    expect(advance(item(), update(status, { reason }), claim, when).next!.reason).toBe(kept)
+    expect(claimTelling(item(), update(status, { reason }), claim, when).next!.reason).toBe(kept)
   })
 
   test('a reason that was told goes with the word', () => {
     const failed = item({ known: 'failed', reason: 'No such number' })
 
-    expect(advance(failed, update('delivered'), claim, when).next!.reason).toBeUndefined()
+    expect(claimTelling(failed, update('delivered'), claim, when).next!.reason).toBeUndefined()
   })
 })
 
@@ -246,7 +253,7 @@ describe('of several sends', () => {
     for (const [index, status] of statuses.entries())
       if (status)
         now =
-          advance(now, update(status, { ...part(index, statuses.length), reason: `reason ${index}` }), claim, when)
+          claimTelling(now, update(status, { ...part(index, statuses.length), reason: `reason ${index}` }), claim, when)
             .next ?? now
 
     expect(now.known).toBe(known)
@@ -270,7 +277,7 @@ describe('of several sends', () => {
         const knownBy = (list: typeof whole) =>
           list.reduce((now, { status, index, reason }) => {
             const named = index === undefined ? {} : part(index, 3)
-            return advance(now, update(status, { ...named, reason }), claim, when).next ?? now
+            return claimTelling(now, update(status, { ...named, reason }), claim, when).next ?? now
           }, item())
 
         const [one, other] = [knownBy(whole), knownBy(shuffled.map(({ one }) => one))]
@@ -285,7 +292,7 @@ describe('of several sends', () => {
   })
 
   test('the parts are named in their marks and in the timeline', () => {
-    const { next } = advance(item(), update('failed', { ...part(1, 3), id: 'x#y' }), claim, when)
+    const { next } = claimTelling(item(), update('failed', { ...part(1, 3), id: 'x#y' }), claim, when)
 
     expect(next!.marks.map(({ mark }) => mark)).toEqual(['failed/1.3#x#y'])
     expect(next!.timeline.map(({ what }) => what)).toEqual(['failed 2 of 3'])
@@ -358,7 +365,7 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       const dies = { step: 'advance', runs: job.runs + 1 } as const
       const message = update(job.status, { reason: `it ${job.status}` })
       if (job.step === 'advance') {
-        const decided = advance(state.item, message, { by, until: Number.POSITIVE_INFINITY }, { now: 0, earlier })
+        const decided = claimTelling(state.item, message, { by, until: Number.POSITIVE_INFINITY }, { now: 0, earlier })
         const item = decided.next ? keep(decided.next) : state.item
         yield changed({ item }, { step: decided.answer === 'claimed' ? 'tell' : 'done' })
       }
@@ -423,7 +430,7 @@ describe('names that are put together can be taken apart', () => {
 describe('a job that is given up', () => {
   const given = { what: 'status', at: new Date(50).toISOString() }
   const giveUp = (fields: Partial<LedgerItem>, status: StatusUpdate) =>
-    remember(item(fields), status, 'me', { now: 50, shown: undefined })
+    recordGivenUp(item(fields), status, 'me', { now: 50, shown: undefined })
 
   test('leaves what is known by it, and its mark, free for whoever comes next', () => {
     const { next, answer } = giveUp({ known: 'sent' }, update('failed', { reason: 'No' }))
@@ -437,7 +444,7 @@ describe('a job that is given up', () => {
     const marks = [mark({ status: 'failed' }, 'other', 70), mark({ status: 'sent' }, 'other', 70)]
     const before = item({ known: 'failed', marks })
 
-    expect(remember(before, update('failed'), 'me', { now: 50, shown: undefined }).next).toEqual({
+    expect(recordGivenUp(before, update('failed'), 'me', { now: 50, shown: undefined }).next).toEqual({
       ...before,
       givenUp: given,
     })

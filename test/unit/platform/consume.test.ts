@@ -388,7 +388,7 @@ describe('a dead letter', () => {
     ['that AWS does not take', () => Object.assign(new Error('no'), { $metadata: {} })],
   ])('%s is no end yet: the job is tried again', async (_, error) => {
     relay.work = () => Promise.reject(new PermanentError('No'))
-    relay.beforeEnding = () => Promise.reject(error())
+    relay.onPossibleEnd = () => Promise.reject(error())
     const since = relay.now() - 60_000
     const left = await relay.run({
       waiting: { attempt: 2, since, waitedMilliseconds: 7, notBefore: relay.now(), copy, progress: { sent: true } },
@@ -409,14 +409,14 @@ describe('a dead letter', () => {
 
   test('that fails by a bug is no end: SQS redelivers the job', async () => {
     relay.work = () => Promise.reject(new PermanentError('No'))
-    relay.beforeEnding = () => Promise.reject(new TypeError('a bug'))
+    relay.onPossibleEnd = () => Promise.reject(new TypeError('a bug'))
 
     expect(await relay.run({})).toEqual({ redelivered: 1, anew: [] })
     expect(relay.deadLetters.messages).toEqual([])
   })
 
   test('of a body that nobody can read comes without a word before', async () => {
-    relay.beforeEnding = () => Promise.reject(new TypeError('a bug'))
+    relay.onPossibleEnd = () => Promise.reject(new TypeError('a bug'))
 
     expect(await relay.run({ id: 7 })).toEqual({ redelivered: 0, anew: [] })
     expect(relay.deadLetters.messages).toHaveLength(1)
@@ -468,7 +468,7 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
     now,
     work: (_job: Job, _run: Run) => Promise.resolve(),
     noteWait: async () => {},
-    beforeEnding: async () => {},
+    onPossibleEnd: async () => {},
     jobs: [] as Job[],
     unrecorded: [] as { job: Job; record: boolean }[],
     received: [] as Job[],
@@ -504,11 +504,11 @@ function setUp({ bare = false, giveUpAfterSeconds = 900 } = {}) {
     },
   }
   const may: Partial<Consumer<Job, object>> = {
-    async tellUnrecorded(job, _run, { record } = { record: false }) {
+    async queueUnrecorded(job, _run, { record } = { record: false }) {
       world.unrecorded.push({ job, record })
     },
-    beforeEnding: () => world.beforeEnding(),
-    async receive(job) {
+    onPossibleEnd: () => world.onPossibleEnd(),
+    async claimCopy(job) {
       world.received.push(job)
     },
     async noteWait(_job, _run, wait) {
