@@ -183,8 +183,7 @@ export function createTokens(options: {
         const portal = await readPortal(portalId)
         // Somebody else has just said so, in the same batch for instance.
         if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
-        if (portal.accessToken !== used)
-          throw inProgress('The portal has got another access token in the meantime', 1000)
+        if (portal.accessToken !== used) throw inProgress('The portal has got another access token since', 1000)
         const { refusals } = portal
         const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
         const pause = pausesWhenRefused[before] ?? slowRetry
