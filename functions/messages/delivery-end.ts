@@ -3,10 +3,11 @@ import type { Telemetry } from '../platform/telemetry.ts'
 import { about } from './about.ts'
 import type { DeliveryJob, MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
+import type { LookUpProgress } from './look-up.ts'
 import { type OutcomeProgress, type OutcomeQueue, unconfirmedReason } from './outcome-queue.ts'
 import { type LedgerItem, withGivenUp } from './record.ts'
 import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
-import { outcomesOf } from './sending.ts'
+import { isLeftOut, outcomesOf } from './sending.ts'
 
 type Deps = { ledger: Ledger; outcomes: OutcomeQueue; now(): number }
 type DeliveryRun = Run<SendProgress & OutcomeProgress>
@@ -52,12 +53,16 @@ export async function queueMade(
   { outcomes, telemetry }: Pick<Deps, 'outcomes'> & { telemetry: Telemetry },
   job: DeliveryJob,
   item: LedgerItem,
-  run: DeliveryRun,
+  run: Run<SendProgress & OutcomeProgress & LookUpProgress>,
 ) {
   const made = outcomesOf(item)
   const of = item.plan?.of ?? made.length
   for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
-  telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
+  if (made.some(isLeftOut))
+    telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
+  // Only the sends of the new plan could be asked for, and those are others.
+  else if (run.progress.lookUps !== undefined)
+    telemetry.warn('The provider is not asked what became of it: its account was changed in the meantime', about(job))
 }
 
 /** Queues an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */

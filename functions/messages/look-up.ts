@@ -10,6 +10,7 @@ import { sanitised, settleOutcome } from './sending.ts'
 
 /** What a run leaves to the next one of its look-ups: how often the provider was asked what became of sends in doubt. */
 export const LookUpProgress = z.object({ lookUps: z.number().optional().catch(undefined) })
+export type LookUpProgress = z.infer<typeof LookUpProgress>
 
 type Deps = { ledger: Ledger; outcomes: OutcomeQueue; telemetry: Telemetry; now(): number }
 

@@ -83,6 +83,9 @@ function leaveRest(item: LedgerItem, { inDoubt, at }: { inDoubt: boolean; at: st
   return left
 }
 
+/** Whether a send was not made because the plan it was part of no longer holds. */
+export const isLeftOut = (outcome: SendOutcome) => outcome.outcome === 'rejected' && outcome.reason === planChanged
+
 const planChanged = 'Not sent, because the account of this channel was changed in the meantime. Send it again.'
 
 /** What an item keeps of the first job that claims a send. */

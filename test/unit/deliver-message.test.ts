@@ -998,6 +998,8 @@ describe('of several sends, the reason says what arrived', () => {
 })
 
 describe('an account that is changed while a message is on its way', () => {
+  const warnings = () =>
+    world.lines.flatMap((line) => ('level' in line && line.level === 'warn' && 'message' in line ? [line.message] : []))
   const taken: { index: number; parts: number }[] = []
   beforeEach(() => {
     taken.length = 0
@@ -1085,6 +1087,21 @@ describe('an account that is changed while a message is on its way', () => {
 
     expect(sends()).toBe(1)
     expect(told()).toEqual(['SENT'])
+    expect(warnings()).toEqual([])
+  })
+
+  test('of a send in doubt, its provider is not asked about a send of the new plan, which is another one', async () => {
+    world = createWorld({ looksUp: true })
+    world.provider.send = async () => ({ outcome: 'in doubt' })
+    world.provider.lookUp = async () => ({ outcome: 'sent', status: 'delivered' })
+    await deliver()
+    await world.step()
+    world.provider.content = 'other'
+    await world.rest()
+
+    expect(world.provider.lookUps).toEqual([])
+    expect(held()).toMatchObject({ statusType: 'FAILED', errorMessage: expect.stringContaining('did not confirm') })
+    expect(warnings()).toEqual([expect.stringMatching(/not asked what became of it: its account was changed/)])
   })
 
   test('what the ledger did not take of an earlier plan is recorded before anything else', async () => {
