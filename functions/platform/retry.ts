@@ -73,9 +73,9 @@ export function retryAfterWait(
 }
 
 /**
- * When work is tried again, in milliseconds since 1970: at `notBefore`, else at the other side's Retry-After, else after a
- * back-off. `retryAftersInARow`: how many attempts in a row before this one it asked for a time. Its time does not reach beyond
- * `end`, when the work is given up.
+ * When work is tried again, in milliseconds since 1970: at its `notBefore` or the other side's Retry-After, whichever is later,
+ * else after a back-off. `retryAftersInARow`: how many attempts in a row before this one had a Retry-After. It does not reach
+ * beyond `end`, when the work is given up.
  */
 export function nextTry(
   { notBefore, retryAfter }: RetryableError,
