@@ -135,7 +135,7 @@ export const isYetToAppear = (answer: { status: number }, age: number) => isNotT
 type Rejection = Extract<UpdateAnswer, { kind: 'rejected' }>
 
 /**
- * Nothing says what a rejection by this endpoint means, so one is no verdict: final is what is answered alike four times, over
+ * Nothing says what a rejection by this endpoint means, so one is not final: final is what is answered alike four times, over
  * at least five minutes. Where message after message is rejected so, two times are enough, to spare the portal's limit.
  */
 function afterRejection({ problem, status, alike }: Rejection, asked: Asked): UpdateOutcome {

@@ -127,7 +127,7 @@ function isHeld(world: World, { id }: Fate, truths: Truth[]) {
   if (held.statusType !== 'FAILED' || wasRefused(world, id)) return true
   const reason = sanitiseReason(failed[0]?.reason ?? reasonFor(id))
   const whole = truths.length > 1 ? `${failed.length} of ${truths.length} sends failed: ${reason}` : reason
-  // A verdict may have been given on as many sends as another plan had.
+  // A conclusion may have been drawn on as many sends as another plan had.
   const isToldSo = world.arrangement() > 0 ? held.errorMessage?.endsWith(reason) : held.errorMessage === whole
   return isToldSo === (status === 'failed')
 }
@@ -171,7 +171,7 @@ function sendsPlanned(world: World, { id, kind, parts }: Fate): number[] {
 /**
  * The highest status that the world produced. What came of a send counts where the relay heard it. Where the process then
  * died, or AWS took neither the record of it nor the job that carries it nor the word of it, that is lost: the relay's own
- * verdict may stand in its place. What a changed account would send otherwise is not sent.
+ * conclusion may stand in its place. What a changed account would send otherwise is not sent.
  */
 function possibleTruths(world: World, { id, kind }: Fate, part: number): Truth[] {
   const { sends, issued } = world.provider

@@ -28,7 +28,7 @@ export async function compare(options: WorldOptions, relay: World): Promise<Lies
   return { nobody: liesOf(relay, []), plain: liesOf(plain), relay: liesOf(relay), allKnowing: liesOf(told) }
 }
 
-/** What anybody would write first. Its own verdict that no receipt came it cannot give: it does not know whether one did. */
+/** What anybody would write first. Its own conclusion that no receipt came it cannot give: it does not know whether one did. */
 function plainRelay({ hubspot, tokens, queue, now, random }: updateStatus.Deps) {
   return async ({ Records }: SQSEvent) => {
     const failed = await Promise.all(

@@ -91,10 +91,10 @@ export const variants: Variant[] = [
     handlers: { deliver: announceOnlyOwnSends },
   },
   {
-    wrong: 'it queues no verdict for the case that no receipt comes',
+    wrong: 'it queues no conclusion for the case that no receipt comes',
     breaks: 'no event is missing',
     handlers: {
-      deliver: (deps) => deliver({ ...deps, statusUpdates: only(deps.statusUpdates, isNoVerdict) }),
+      deliver: (deps) => deliver({ ...deps, statusUpdates: only(deps.statusUpdates, isNoConclusion) }),
     },
   },
   {
@@ -521,7 +521,7 @@ function dropWhatIsNotRecorded(deps: Parameters<typeof deliver>[0]) {
   const send: Queue['send'] = async (job, options) => {
     const { send, sends } = await deps.ledger.read(job as MessageKey)
     const isRecorded = send?.result !== undefined || sends !== undefined
-    if (isRecorded || !isNoVerdict(job as Job)) await statusUpdates.send(job, options)
+    if (isRecorded || !isNoConclusion(job as Job)) await statusUpdates.send(job, options)
   }
   // What has to wait is given up.
   const impatient = { giveUpAfterSeconds: 0, deadLetters: changing(deadLetters, { progress: {} }) }
@@ -574,7 +574,7 @@ const changing = (queue: Queue, change: object): Queue => ({
 })
 
 type Job = { messageId: string; status?: string }
-const isNoVerdict = ({ status }: Job) => status !== 'unconfirmed'
+const isNoConclusion = ({ status }: Job) => status !== 'unconfirmed'
 
 /** A queue that takes only some jobs. */
 const only = (queue: Queue, takes: (job: Job) => boolean): Queue => ({

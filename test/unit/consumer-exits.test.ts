@@ -268,7 +268,7 @@ function expectFailureSaid() {
   expect(world.lines).toContainEqual(expect.objectContaining(line))
 }
 
-/** Of a delivery, a verdict is on its way to HubSpot; of a status, it is in the ledger, with its job's mark. */
+/** Of a delivery, a conclusion is on its way to HubSpot; of a status, it is in the ledger, with its job's mark. */
 function expectKnown(which: Which) {
   if (which === 'deliver-message') expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'unconfirmed' }])
   else expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ known: 'sent', marks: [{ mark: 'sent' }] })

@@ -316,7 +316,7 @@ describe('a message that took several sends', () => {
     })
   })
 
-  test('a verdict on all that comes before the parts reads as one that comes after them', async () => {
+  test('a conclusion on all that comes before the parts reads as one that comes after them', async () => {
     await send('unconfirmed', { reason: 'Given up' })
     await world.rest()
     for (const index of [0, 1, 2]) await send('unconfirmed', { ...part(index), reason: 'Given up' })
@@ -769,7 +769,7 @@ describe('a refusal that HubSpot does not document', () => {
     },
   )
 
-  test('answers that differ are no verdict: the fourth of the last kind is', async () => {
+  test('answers that differ are not final: the fourth of the last kind is', async () => {
     const answers = [400, 400, 400, 405, 400, 400, 400, 400]
     let tries = 0
     world.hubspot.answer = async () => ({ status: answers[tries++] ?? 400 })
