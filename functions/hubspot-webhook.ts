@@ -8,6 +8,7 @@ import { about, tenantOf } from './messages/about.ts'
 import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
 import type { ChannelAccountChanged, DeliveryJob, MessageAnnounced, RawEvent } from './messages/jobs.ts'
+import { allOf } from './platform/all-of.ts'
 import { deadLetter } from './platform/envelope.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
@@ -153,11 +154,6 @@ export function createHandler(deps: Deps) {
 }
 
 type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
-
-/** Waits for all, even if one fails. */
-async function allOf(work: Promise<unknown>[]) {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
-}
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 

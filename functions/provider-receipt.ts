@@ -4,6 +4,7 @@ import { version } from './messages/job-version.ts'
 import type { HandOnJob } from './messages/jobs.ts'
 import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { StatusUpdate } from './messages/status-update.ts'
+import { allOf } from './platform/all-of.ts'
 import {
   calledUrl,
   type HttpAnswer,
@@ -55,7 +56,8 @@ export function createHandler(deps: Deps) {
     if (receipt.kind === 'handshake') return shakeHands(receipt.answer, ids)
     const verifiedBy = verifierOf(request, found, telemetry)
     if (receipt.kind === 'unreadable') return reject(400, receipt.problem)
-    await Promise.all([
+    // Lambda freezes the process at the answer.
+    await allOf([
       accept(receipt, { ...ids, source: found.provider, traceId, verifiedBy }),
       receipt.handOn && handOn(receipt.handOn, event, { ...found.ids, traceId }, found),
     ])
@@ -73,7 +75,7 @@ export function createHandler(deps: Deps) {
   ) {
     const updates = statuses.map((status) => inOurForm({ v: version, type: 'status', ...status, ...common }))
     for (let from = 0; from < updates.length; from += sentAtOnce)
-      await Promise.all(
+      await allOf(
         updates.slice(from, from + sentAtOnce).map((update) => statusUpdates.send(update, { group: update.portalId })),
       )
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })

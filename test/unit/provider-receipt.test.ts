@@ -612,6 +612,20 @@ describe("what is no receipt: customers' messages, for instance", () => {
     expect(await post(request)).toMatchObject({ statusCode: 503 })
   })
 
+  test('is safe before the answer, also where SQS does not take what stands beside it', async () => {
+    const { post, sqs, handOns } = setUp({ receive, handOnTo: 'https://app.example.com/' })
+    const { send } = sqs.client
+    const slowly: typeof send = async (command: Parameters<typeof send>[0]) => {
+      if (JSON.stringify(command).includes('status-updates')) throw new Error('SQS is down')
+      await new Promise((resolve) => setImmediate(resolve))
+      return send(command)
+    }
+    sqs.client.send = slowly
+
+    expect(await post(request)).not.toMatchObject({ statusCode: 204 })
+    expect(handOns()).toHaveLength(1)
+  })
+
   test('is counted each time, and said once for each account, where the account names no endpoint for it', async () => {
     const { post, handOns, lines, counts } = setUp({ receive })
 
