@@ -115,8 +115,10 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
         })
       case 'not announced':
         throw new Deferred('HubSpot has not announced the message yet', now() + timeBetweenLooks)
-      default:
+      case 'superseded':
         throw superseded()
+      default:
+        throw new Error('Told without a claim')
     }
   }
 }

@@ -123,6 +123,17 @@ describe('the usual order', () => {
     expect(world.hubspot.held.get('unannounced')).toEqual({ statusType: 'READ' })
   })
 
+  test('a status that is told without a claim fails aloud, and ends in no queue unseen', async () => {
+    await send('sent')
+    await world.step()
+    await send('read')
+    process.env['POWERTOOLS_IDEMPOTENCY_DISABLED'] = 'true'
+    await world.step().finally(() => delete process.env['POWERTOOLS_IDEMPOTENCY_DISABLED'])
+
+    expect(world.statusUpdates.jobs()).toHaveLength(1)
+    expect(world.lines).toContainEqual(expect.objectContaining({ message: 'Failed, SQS will redeliver it' }))
+  })
+
   test('telling again on purpose tells what is known, not what the update says', async () => {
     await send('read')
     await world.step()
