@@ -47,7 +47,7 @@ export async function tellOnce(deps: TellOnceDeps, update: StatusUpdate, run: Te
   // Before the claim, so that a job which has to wait for HubSpot's rate limit writes nothing.
   if (rules.claim(seen).answer === 'claimed') await makeReady()
   // Even if the answer to the claim's write is lost, the job knows its mark when it comes back.
-  run.progress.mayHaveTold = [...mayHaveTold(run), run.id]
+  run.progress.mayHaveTold = [...mayHaveTold(run).filter((id) => id !== run.id), run.id]
   const attempt = new LedgerPersistence({ ledger, key: update, seen }, rules)
   const key = `${ledgerKey(update)}#${markOf(update)}`
   await once(key, { persistenceStore: attempt, context: run.context }, () => {
