@@ -24,7 +24,7 @@ type About<Answer> = { until: number; isAnswer(answer: Answer): boolean }
  * A circuit breaker that all processes share, in items of a table. A call that has waited for a second opens its circuit
  * until it ends, and for a pause after that; an answer closes it. After the pause one call is a trial, of one circuit
  * at a time: whoever is down keeps one process waiting, not all of them. Calls that are answered within a second cost a read.
- * What cannot be read or written stops no call. Why: docs/decisions/0036-each-customer-alone.md.
+ * What cannot be read stops no call; where a trial cannot be written down, its call waits. Why: docs/decisions/0036-each-customer-alone.md.
  */
 export function createCircuitBreaker(options: {
   table: Table
