@@ -26,6 +26,7 @@ import { createMemoryTable } from './memory-table.ts'
 import { sqsEvent } from './sqs-event.ts'
 
 const visibilityTimeout = 360_000
+const maxReceives = 5
 
 /** The consumers' real code in a world of its own: a clock that only moves when told, queues, tables, a HubSpot, a provider. */
 export function createWorld(
@@ -50,10 +51,10 @@ export function createWorld(
   const random = () => 0.5
   const giveUpAfterSeconds = options.giveUpAfterSeconds ?? 86_400
 
-  const deliveries = createMemoryQueue(now)
   const deliveriesDeadLetters = createMemoryQueue(now)
-  const statusUpdates = createMemoryQueue(now)
+  const deliveries = createMemoryQueue(now, { maxReceives, deadLetters: deliveriesDeadLetters })
   const statusUpdatesDeadLetters = createMemoryQueue(now)
+  const statusUpdates = createMemoryQueue(now, { maxReceives, deadLetters: statusUpdatesDeadLetters })
 
   const ledgerTable = createMemoryTable()
   const portalsTable = createMemoryTable()
@@ -195,7 +196,7 @@ export function createWorld(
         silenceMeans: options.silenceMeans ?? 'sent',
         resend: options.resend ?? 'ignore',
         giveUpAfterSeconds: options.giveUpAfterSeconds ?? 900,
-        maxReceives: 5,
+        maxReceives,
         telemetry,
       }),
       update: updateStatus.createHandler({
@@ -219,7 +220,7 @@ export function createWorld(
         tellSent: options.tellSent ?? 'always',
         lateEffectSeconds: 120,
         giveUpAfterSeconds,
-        maxReceives: 5,
+        maxReceives,
       }),
     }
   }
@@ -299,8 +300,11 @@ export async function workOff(queue: MemoryQueue, handler: unknown, limit = 10, 
   for (const message of messages) if (!failed.has(message.id)) queue.remove(message)
 }
 
-/** A standard queue in memory: delays, receive counts, a visibility timeout of six minutes. */
-export function createMemoryQueue(now: () => number) {
+/** A standard queue in memory: delays, receive counts, a visibility timeout of six minutes; what was received too often is a dead letter. */
+export function createMemoryQueue(
+  now: () => number,
+  redrive?: { maxReceives: number; deadLetters: { messages: Message[] } },
+) {
   const messages: Message[] = []
   const queue: Queue = {
     async send(job, { delaySeconds = 0 }) {
@@ -317,7 +321,12 @@ export function createMemoryQueue(now: () => number) {
     ...queue,
     messages,
     receive(limit: number) {
-      const due = messages.filter(({ visibleAt }) => visibleAt <= now()).slice(0, limit)
+      const isDue = ({ visibleAt }: Message) => visibleAt <= now()
+      for (const message of messages.filter((one) => isDue(one) && redrive && one.receives >= redrive.maxReceives)) {
+        messages.splice(messages.indexOf(message), 1)
+        redrive?.deadLetters.messages.push({ ...message, receives: 0 })
+      }
+      const due = messages.filter(isDue).slice(0, limit)
       for (const message of due)
         Object.assign(message, { visibleAt: now() + visibilityTimeout, receives: message.receives + 1 })
       return due
