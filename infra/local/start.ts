@@ -148,11 +148,19 @@ async function start(): Promise<{
   } catch (error) {
     // A terminal's Ctrl-C reaches the processes that build, too.
     if (interrupted.aborted) process.exit(130)
-    const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    if (isPortTaken)
-      program.error('The port is in use. Choose another one with --port, --inbox-port or --hubspot-port.')
-    throw error
+    const port = takenPort(error)
+    if (port === undefined) throw error
+    if ([options.port, options.inboxPort, options.hubspotPort].includes(port))
+      program.error(`Port ${port} is in use. Choose another one with --port, --inbox-port or --hubspot-port.`)
+    // Free when it was looked at, and somebody was quicker.
+    return start()
   }
+}
+
+/** The port that an error of listening is about. */
+function takenPort(error: unknown) {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+  return code === 'EADDRINUSE' ? port : undefined
 }
 
 /** The port that was asked for, or else the usual one, if it is free. */

@@ -1,9 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { usualPorts } from '../../infra/local/ports.ts'
 import { createLinkBrowser } from '../support/link-browser.ts'
 import { runRelay } from '../support/relay-terminal.ts'
 
@@ -81,6 +83,22 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       exitCode: 0,
       printed: expect.stringMatching(/HubSpot was told that message \w+ is SENT\./),
     })
+  })
+
+  test('goes on where somebody takes a port of its own while it builds', async () => {
+    const other = createServer()
+    try {
+      // With what other tests have built, it would be ready at once.
+      run(['start', '--', '--no-messages'], { SHARED_ASSEMBLIES: undefined })
+      await expect.poll(() => printed).toContain('Building and starting the relay …')
+      await once(other.listen(usualPorts.relay, '127.0.0.1'), 'listening').catch(() => {})
+
+      await expect.poll(() => printed).toContain('Ready after')
+
+      expect(printed).not.toContain(`http://127.0.0.1:${usualPorts.relay}/`)
+    } finally {
+      other.close()
+    }
   })
 
   test('says in its first second what it does, and ends while it does it', async () => {
