@@ -114,7 +114,7 @@ function judge(
 ): Finding {
   if (!answer)
     return skipped(
-      `${who} does not answer: whether it accepts the ${what} of ${id} is not known.`,
+      `${who} could not be asked, for it does not answer: whether it accepts the ${what} of ${id} is not known.`,
       'Try again in a while.',
     )
   const { status } = answer

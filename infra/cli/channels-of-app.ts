@@ -27,7 +27,7 @@ export type ChannelsOfApp = {
 
 /** The developer API key, from the environment or else asked for. */
 export const developerApiKey = async ({ askHidden }: Terminal) =>
-  process.env['HUBSPOT_DEVELOPER_API_KEY'] || askHidden('HubSpot developer API key (hidden):')
+  process.env['HUBSPOT_DEVELOPER_API_KEY'] || askHidden('HubSpot developer API key:')
 
 /** Said in the help of each command that takes the key. */
 export const aboutTheKey =

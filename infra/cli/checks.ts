@@ -305,7 +305,7 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
   let signed = await send()
   // For ten seconds the function remembers a secret that was no good, for up to as long one that was rotated.
   if (!signed.startsWith('HTTP 2')) {
-    progress('Seconds until the function reads its secret again', 0, 11)
+    progress('Waiting eleven seconds, until the function reads its secret again')
     await sleep(11_000, undefined, { signal }).catch(() => {})
     signed = await send()
   }

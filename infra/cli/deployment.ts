@@ -53,6 +53,8 @@ export type Deployment = {
   secretsManager: SecretsManagerClient
   /** Where a relay on this machine is made to do something. */
   controlUrl?: string | undefined
+  /** Where the providers that are simulated beside it are called, by provider. */
+  providerUrls?: Record<string, string> | undefined
   /** What its functions have logged. */
   logs: Logs
   /** The stage that the command line names. */
@@ -85,6 +87,7 @@ function localDeployment(note: string | undefined): Deployment {
     logs,
     isLocal: true,
     controlUrl: running.controlUrl,
+    providerUrls: running.providerUrls,
   }
 }
 

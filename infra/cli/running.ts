@@ -15,6 +15,8 @@ const Running = z.object({
   outputs: z.record(z.string(), z.string()),
   /** Where it can be made to do something. */
   controlUrl: z.url().optional(),
+  /** Where the simulated providers are called, by provider. */
+  providerUrls: z.record(z.string(), z.url()).optional(),
   /** What an AWS SDK needs to talk to it. */
   aws: z.object({ endpoint: z.url(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
 })
@@ -24,14 +26,20 @@ type Noted = {
   stack: { outputs: Record<string, string>; environment: Record<string, string> }
   hubspot: { url: string }
   controlUrl?: string
+  /** The accounts at simulated providers. */
+  accounts?: object[]
 }
 
 /** Leaves the note for a relay that runs in this process. Returns the way to remove it. */
-export function noteRunning({ stack: { outputs, environment }, hubspot, controlUrl }: Noted, note = runningNote) {
+export function noteRunning(
+  { stack: { outputs, environment }, hubspot, controlUrl, accounts = [] }: Noted,
+  note = runningNote,
+) {
   const running: z.input<typeof Running> = {
     pid: process.pid,
     outputs: { ...outputs, HubSpotBaseUrl: hubspot.url },
     ...(controlUrl && { controlUrl }),
+    providerUrls: Object.fromEntries(accounts.map(urlOf)),
     aws: {
       endpoint: environment['AWS_ENDPOINT_URL'] ?? '',
       region: environment['AWS_REGION'] ?? '',
@@ -44,6 +52,12 @@ export function noteRunning({ stack: { outputs, environment }, hubspot, controlU
     // A relay that was started later has left its own note here.
     if (findRunning(note)?.pid === process.pid) rmSync(note)
   }
+}
+
+/** Nothing else of an account belongs in the note. */
+function urlOf(account: object) {
+  const { provider, baseUrl, url = baseUrl } = account as Record<string, string | undefined>
+  return [provider, url]
 }
 
 /** What the note says; undefined where there is none, or its process is gone. */

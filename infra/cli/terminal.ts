@@ -8,11 +8,11 @@ import { CommandError } from './command-error.ts'
 export type Terminal = {
   print(text: string): void
   note(text: string): void
-  /** Shows how far something is that takes over a second; silent where nobody watches. */
-  progress(what: string, done: number, total?: number): void
+  /** Shows how far something is that takes over a second, or that it is waited for; silent where nobody watches. */
+  progress(what: string, done?: number, total?: number): void
   /** Asks for something that may be seen. Throws CommandError where nobody can answer. */
   ask(question: string, suggestion?: string): Promise<string>
-  /** Asks for something that nobody may see. */
+  /** Asks for something that nobody may see: each sign of it is shown as a dot. */
   askHidden(question: string): Promise<string>
   /** All of the standard input. */
   readInput(): Promise<string>
@@ -30,11 +30,11 @@ export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
   const signal = interruption()
   const isInteractive = stdin.isTTY === true && stderr.isTTY === true
-  let progressShown = false
+  let progressShown = ''
 
   function clearProgress() {
     if (progressShown) stderr.write('\r\u001b[K')
-    progressShown = false
+    progressShown = ''
   }
   function nobodyToAsk(question: string): never {
     throw new CommandError(`"${question}" cannot be asked without a terminal.`, '--help says how to give it otherwise.')
@@ -50,17 +50,19 @@ export function processTerminal(): Terminal {
       stderr.write(`${text}\n`)
     },
     progress(what, done, total) {
-      if (!stderr.isTTY) return
+      const line = progressLine(what, done, total)
+      if (!stderr.isTTY || line === progressShown) return
       clearProgress()
-      const line = `${total ? `${bar(done / total)} ` : ''}${what}: ${done}${total ? ` of ${total}` : ''}`
       // What wraps cannot be cleared.
       stderr.write(line.slice(0, Math.max(1, (stderr.columns || 80) - 1)))
-      progressShown = true
+      progressShown = line
     },
     ask: (message, suggestion = '') =>
       isInteractive ? input({ message, default: suggestion }, { signal, output: stderr }) : nobodyToAsk(message),
     askHidden: (message) =>
-      isInteractive ? password({ message, toggleMask: false }, { signal, output: stderr }) : nobodyToAsk(message),
+      isInteractive
+        ? password({ message, mask: '•', toggleMask: false }, { signal, output: stderr })
+        : nobodyToAsk(message),
     readInput: () => readAll(stdin),
     isInteractive,
     // Results and what is said beside them may go to different places.
@@ -97,6 +99,12 @@ function interruption() {
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 /** That of a program which SIGPIPE ends. */
 const readerGone = 141
+
+/** `Jobs that wait: 3`, with a bar where it is known how many there are; without a number, what is waited for. */
+export function progressLine(what: string, done?: number, total?: number) {
+  if (done === undefined) return `${what} …`
+  return total ? `${bar(done / total)} ${what}: ${done} of ${total}` : `${what}: ${done}`
+}
 
 function bar(part: number) {
   const filled = Math.round(Math.min(1, part) * 20)

@@ -109,6 +109,9 @@ const forget = noteRunning({
   ...relay,
   hubspot: { url: options.hubspot ?? relay.hubspot.url },
   controlUrl: triggers.url,
+  accounts: unconnected
+    ? unconnected.credentials.map(({ account }) => account)
+    : (inbox?.providers.map(({ simulator }) => simulator.account) ?? []),
 })
 console.log(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n\n${said}\n`)
 narrate(relay, (channelAccountId) => accounts[channelAccountId]?.name ?? channelAccountId)

@@ -69,7 +69,7 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
       answers: [
         ...[given('client id'), given('client secret'), ''],
         ...[given('app id'), given('developer API key'), 'Chat'],
-        ...['telegram', telegram.botToken, 'accepted', telegram.baseUrl],
+        ...['telegram', telegram.botToken, 'accepted', ''],
         ...['', 'Our bot', ''],
       ],
       onPrint: (text) => {

@@ -127,8 +127,8 @@ async function capabilitiesFrom(terminal: Terminal, { capabilities, identifiers,
 
 /** Whether HubSpot lists a new channel, which it does not at once. */
 async function isListed(channels: ChannelsOfApp, id: string, { progress, signal }: Terminal) {
-  for (const [tried, seconds] of [0, 1, 2, 4, 8, 16].entries()) {
-    progress('Waiting until HubSpot lists it', tried)
+  for (const seconds of [0, 1, 2, 4, 8, 16]) {
+    progress('Waiting until HubSpot lists it')
     await sleep(seconds * 1000, undefined, { signal }).catch(() => {})
     if (signal.aborted) return false
     if ((await channels.list()).some((channel) => channel.id === id)) return true

@@ -37,7 +37,7 @@ export function addImportCommand(portal: Command, { terminal, deployment }: Cont
       const source = options.file ?? (terminal.isInteractive ? undefined : '-')
       if (portalId === undefined) return importMany(found, terminal, { ...options, source })
       const given =
-        source === undefined ? await terminal.askHidden('Refresh token (hidden):') : await readGiven(terminal, source)
+        source === undefined ? await terminal.askHidden('Refresh token:') : await readGiven(terminal, source)
       const refreshToken = given.trim()
       if (!RefreshToken.safeParse(refreshToken).success)
         throw new CommandError('That is no refresh token: it must be one word. Nothing was changed.')

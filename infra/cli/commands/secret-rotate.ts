@@ -77,7 +77,7 @@ async function addCurrent(terminal: Terminal, secrets: string[], { file }: Optio
       'The rotation before is not finished: there is a previous secret. Nothing was changed.',
       'First the same command with --finish.',
     )
-  const given = file === undefined ? terminal.askHidden('New secret (hidden):') : readGiven(terminal, file)
+  const given = file === undefined ? terminal.askHidden('New secret:') : readGiven(terminal, file)
   const current = (await given).trim()
   if (current === '' || secrets.includes(current)) throw new CommandError('That is no new secret. Nothing was changed.')
   return [current, ...secrets]

@@ -56,7 +56,8 @@ export function addSecretCommands(program: Command, context: Context) {
       const found = await deployment()
       if (id === undefined) return setMany(found, terminal, options)
       const kept = await readCredentials(found, id)
-      const document = file === undefined ? await askForAccount(terminal, provider) : await readDocument(terminal, file)
+      const document =
+        file === undefined ? await askForAccount(terminal, found, provider) : await readDocument(terminal, file)
       const named = checked(Named, document)
       const account = strictlyChecked(senders[named.provider].account, document)
       const made = await putCredentials(found, id, account, kept)
@@ -119,10 +120,18 @@ async function setMany(found: Deployment, terminal: Terminal, options: SetOption
   })
 }
 
-/** Asks for what a provider's account holds, and for the provider first, unless it is given. */
-export async function askForAccount(terminal: Terminal, given: Provider | undefined) {
-  const provider = given ?? ((await terminal.ask(`Provider (${Provider.options.join(', ')}):`, 'forward')) || 'forward')
-  return askFor(senders[checked(Named, { provider }).provider].account, terminal)
+/**
+ * Asks for what a provider's account holds, and for the provider first, unless it is given. Beside a relay on this machine,
+ * the provider that is simulated there is suggested.
+ */
+export async function askForAccount(
+  terminal: Terminal,
+  { providerUrls = {} }: Pick<Deployment, 'providerUrls'>,
+  given: Provider | undefined,
+) {
+  const provider = given ?? Provider.parse(await askFor(Provider.default('forward'), terminal, ['provider']))
+  const url = providerUrls[provider]
+  return askFor(senders[provider].account, terminal, [], url === undefined ? {} : { url, baseUrl: url })
 }
 
 const Named = z.looseObject({ provider: Provider })

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import type * as z from 'zod'
 import { AppSecret } from '../../../functions/hubspot/app-secret.ts'
 import { Digits } from '../../../functions/messages/ids.ts'
+import { problems } from '../../../functions/platform/problems.ts'
 import { Provider } from '../../../functions/providers/accounts.ts'
 import { senders } from '../../../functions/providers/senders.ts'
 import { accountsOfChannel, DeliveryIdentifier } from '../accounts-of-channel.ts'
@@ -19,7 +21,7 @@ import { createAccess } from '../hubspot-access.ts'
 import { readPortals, severalPortals } from '../portals.ts'
 import { askFor } from '../questions.ts'
 import { scopeOf } from '../scope.ts'
-import { checked, put } from '../secret-values.ts'
+import { put } from '../secret-values.ts'
 import type { Terminal } from '../terminal.ts'
 import { inOrder, report } from './doctor.ts'
 import { askForAccount } from './secret.ts'
@@ -41,10 +43,11 @@ export function addSetupCommand(program: Command, { terminal, deployment }: Cont
       const portalId = await waitForPortal(work)
       const channels = await channelsOf(work)
       const channelId = await pointChannel(work, channels)
-      await fillInChannelSecret(work, channelId)
+      const unchecked = await fillInChannelSecret(work, channelId)
       await connectAccount(work, { portalId, channelId })
       terminal.print('\nChecking everything:')
       await report(terminal, work.found, inOrder({ channels, scope: await scopeOf(work.found, terminal, {}) }), {})
+      for (const sentence of unchecked) terminal.print(`\n– ${sentence}`)
       if (options.message) await waitForTruth(work, channelId)
     })
 }
@@ -69,10 +72,17 @@ async function fillInAppSecret({ terminal, found }: Work) {
     const [wrong] = wrongOnes(await checkAppSecret(found))
     if (!wrong) return done(terminal, "The app's secret is filled in.")
     terminal.note(`${wrong.sentence} Both are on the app's page at HubSpot, under Auth.`)
-    const app = checked(AppSecret, await askFor(AppSecret, terminal))
-    const { isTaken, problem } = await createAccess(found).tryCredentials(app)
-    if (isTaken === false) terminal.note(`HubSpot rejects them (${problem}). Once more:`)
-    else await put(found.secretsManager, found.outputs.AppSecretArn, app)
+    let known = {}
+    for (;;) {
+      const app = checkedHere(AppSecret, await askFor(AppSecret, terminal, [], known))
+      const { isTaken, problem } = await createAccess(found).tryCredentials(app)
+      if (isTaken !== false) {
+        await put(found.secretsManager, found.outputs.AppSecretArn, app)
+        break
+      }
+      known = { clientId: app.clientId }
+      terminal.note(`HubSpot rejects them (${problem}), and they are not kept. Once more:`)
+    }
   }
 }
 
@@ -95,7 +105,7 @@ async function waitForPortal({ terminal, found, options }: Work) {
       terminal.print(`An administrator of the HubSpot account opens this link and consents:\n  ${InstallUrl}`)
       terminal.note(`The app has to have this redirect URL: ${InstallUrl.replace(/install$/, 'callback')}`)
     }
-    terminal.progress('Waiting for the consent', 0)
+    terminal.progress('Waiting for the consent')
     await sleep(found.isLocal ? 200 : 3000, undefined, { signal: terminal.signal }).catch(() => {})
     if (terminal.signal.aborted) throw new CommandError('Interrupted.')
   }
@@ -151,23 +161,54 @@ async function pointChannel({ terminal, found, options }: Work, channels: Channe
   return channel.id
 }
 
-/** The provider's credentials, until the provider does not refuse them. */
-async function fillInChannelSecret({ terminal, found, options }: Work, channelId: string) {
+/**
+ * The provider's credentials: those that it rejects are not kept, and are asked for again. Returns a sentence for each that
+ * is kept though nobody could say whether it is accepted.
+ */
+async function fillInChannelSecret({ terminal, found, options }: Work, channelId: string): Promise<string[]> {
   const { CredentialsTableName, ReceiptsUrl } = found.outputs
-  if (!CredentialsTableName) return
-  for (;;) {
-    const kept = await readCredentials(found, channelId)
-    const provider = Provider.safeParse(Object(kept?.document).provider).data
-    const account = provider && senders[provider].account.safeParse(kept?.document).data
-    if (provider && account) {
-      const [wrong] = wrongOnes(await askProvider(provider, account, { id: channelId, receiptsUrl: ReceiptsUrl }))
-      if (!wrong) return done(terminal, `The secret of channel ${channelId} is complete (${provider}).`)
-      terminal.note(`${wrong.sentence} Once more:`)
+  if (!CredentialsTableName) return []
+  const kept = await readCredentials(found, channelId)
+  let held = accountIn(kept?.document)
+  for (let isNew = false; ; isNew = true) {
+    if (held) {
+      const { provider, account } = held
+      const findings = await askProvider(provider, account, { id: channelId, receiptsUrl: ReceiptsUrl })
+      const rejection = findings.find(isRejection)
+      if (!rejection) {
+        if (isNew) await putCredentials(found, channelId, account, kept)
+        const unchecked = findings
+          .filter(({ result }) => result === 'skipped')
+          .map(({ sentence }) => `${sentence} The secret of channel ${channelId} is kept, not checked.`)
+        for (const sentence of unchecked) terminal.print(`– ${sentence}`)
+        if (unchecked.length === 0) done(terminal, `The secret of channel ${channelId} is complete (${provider}).`)
+        return unchecked
+      }
+      terminal.note(`${rejection.sentence} ${isNew ? 'They are not kept. ' : ''}Once more:`)
     }
-    const asked = await askForAccount(terminal, options.provider)
-    const { provider: named } = asked as { provider: Provider }
-    await putCredentials(found, channelId, checked(senders[named].account, asked), kept)
+    const asked = await askForAccount(terminal, found, options.provider)
+    held = accountIn(checkedHere(senders[Provider.parse(Object(asked).provider)].account, asked))
   }
+}
+
+/** An account that the functions could read. */
+function accountIn(document: unknown) {
+  const provider = Provider.safeParse(Object(document).provider).data
+  const account: unknown = provider && senders[provider].account.safeParse(document).data
+  return provider && account ? { provider, account } : undefined
+}
+
+/** What other credentials would mend; all else that is wrong at the provider, the closing check names. */
+const isRejection = ({ result, remedy }: Finding) => result === 'wrong' && remedy?.includes('secret set channel')
+
+/** What was answered, as the functions could read it. Throws CommandError, which names the field and never the value. */
+function checkedHere<Schema extends z.ZodType>(schema: Schema, document: unknown): z.infer<Schema> {
+  const result = schema.safeParse(document)
+  if (result.success) return result.data
+  throw new CommandError(
+    `The secret is not complete, and not kept: ${problems(result.error)}.`,
+    'What was set up before stays, and this goes on from there: npm run relay -- setup',
+  )
 }
 
 /** An account of the channel, connected to an inbox. */
@@ -205,7 +246,7 @@ async function waitForTruth({ terminal, found }: Work, channelId: string) {
       done(terminal, `HubSpot was told that message ${messageId} is ${statusType}${reason ? `: ${reason}` : ''}.`)
       return
     }
-    terminal.progress('Waiting for a message', 0)
+    terminal.progress('Waiting for a message')
     await sleep(found.isLocal ? 200 : 3000, undefined, { signal: terminal.signal }).catch(() => {})
   }
 }

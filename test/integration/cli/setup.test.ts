@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { noteRunning } from '../../../infra/cli/running.ts'
 import { type LocalStack, startLocalStack } from '../../../infra/local/aws/stack.ts'
+import { putCredentials, readCredentials } from '../../../infra/local/credentials.ts'
 import { type HubSpot, startHubSpot } from '../../../infra/local/hubspot/simulator.ts'
 import { startTelegram } from '../../../infra/local/providers/telegram.ts'
 import { createLinkBrowser } from '../../support/link-browser.ts'
@@ -30,7 +31,7 @@ beforeAll(async () => {
     }),
   })
   telegram = await startTelegram()
-  noteRunning({ stack, hubspot }, note)
+  noteRunning({ stack, hubspot, accounts: [telegram.account] }, note)
 })
 
 afterAll(async () => {
@@ -41,14 +42,14 @@ afterAll(async () => {
 })
 
 test('from nothing to the first true status, by questions and one link', async () => {
-  const { botToken, baseUrl } = telegram.account as { botToken: string; baseUrl: string }
+  const { botToken } = telegram.account as { botToken: string }
   const running = runRelay(note, ['setup'], {
-    // A wrong client secret, an app id that is none, and a wrong token are among the answers.
+    // A wrong client secret, an app id that is none, a misspelt provider and a wrong token are among the answers.
     answers: [
-      ...['client', 'a-wrong-secret', '', 'client', secret, ''],
+      ...['client', 'a-wrong-secret', '', '', secret, ''],
       ...['my app', '77', developerApiKey, 'Chat'],
-      ...['telegram', '110201543:a-wrong-token', 'accepted', baseUrl],
-      ...['telegram', botToken, 'accepted', baseUrl],
+      ...['telgram', 'telegram', '110201543:a-wrong-token', 'accepted', ''],
+      ...['telegram', botToken, 'accepted', ''],
       ...['', 'Our bot', ''],
     ],
     onPrint: (text) => {
@@ -61,7 +62,8 @@ test('from nothing to the first true status, by questions and one link', async (
 
   expect(said).toContain('HubSpot rejects them')
   expect(said).toContain('It must be a number')
-  expect(said).toContain('Telegram rejects the bot token')
+  expect(said).toContain('Did you mean telegram? There are: forward, line, telegram, twilio, whatsapp.')
+  expect(said).toMatch(/Telegram rejects the bot token of .* They are not kept\./)
   expect(printed).toContain('Portal 1002 gives access.')
   expect(printed).toMatch(/Channel 24\d+ is registered/)
   expect(printed).toMatch(/Our bot is connected, as channel account 31\d+\./)
@@ -70,6 +72,42 @@ test('from nothing to the first true status, by questions and one link', async (
   expect(exitCode).toBe(0)
   expect([...hubspot.channels.values()]).toMatchObject([{ name: 'Chat', webhookUrl: stack.outputs['WebhookUrl'] }])
   expect(telegram.messages).toMatchObject([{ text: 'The first one' }])
+})
+
+describe('a channel without credentials', () => {
+  let channelId: string
+  beforeEach(async () => {
+    channelId = [...hubspot.channels.keys()][0]!
+    const kept = await readCredentials(stack, channelId)
+    await runRelay(note, ['secret', 'remove', 'channel', channelId, '--yes'])
+    return () => putCredentials(stack, channelId, kept!)
+  })
+  const setUp = (...answers: string[]) =>
+    runRelay(note, ['setup', '--app-id', '77', '--no-message'], { answers: [developerApiKey, ...answers] })
+
+  test('keeps nothing that its provider rejects', async () => {
+    const { exitCode } = await setUp('telegram', '110201543:a-wrong-token', 'accepted', '', 'telegram', '')
+
+    expect(exitCode).toBe(1)
+    expect(await readCredentials(stack, channelId)).toBeUndefined()
+  })
+
+  test('keeps what its provider could not be asked about, and setup ends by saying so', async () => {
+    const { printed } = await setUp('telegram', '110201543:some-token', 'accepted', 'http://127.0.0.1:1')
+
+    const sentence = /– Telegram could not be asked, .* The secret of channel 24\d+ is kept, not checked\./
+    expect(printed.split('\n').at(-1)).toMatch(sentence)
+    expect(printed).not.toMatch(/The secret of channel \d+ is complete/)
+    expect(await readCredentials(stack, channelId)).toMatchObject({ botToken: '110201543:some-token' })
+  })
+
+  test('says what is missing, and that setup goes on from there', async () => {
+    const { exitCode, said } = await setUp('telegram', '', 'accepted', '')
+
+    expect(exitCode).toBe(1)
+    expect(said).toContain('The secret is not complete, and not kept: botToken')
+    expect(said).toContain('What was set up before stays')
+  })
 })
 
 test('what is there already is recognised: nothing is asked but the key, and nothing was changed', async () => {

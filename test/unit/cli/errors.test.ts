@@ -66,7 +66,7 @@ test('where the input ends at a prompt, the command ends as after Ctrl-C, withou
   command.stdin.end()
   const [said, [exitCode]] = await Promise.all([text(command.stderr), once(command, 'exit')])
 
-  expect(said).toContain('Client id:')
+  expect(said).toContain('Client ID:')
   expect(said).not.toContain('Warning')
   expect(exitCode).toBe(130)
 })
