@@ -1,6 +1,6 @@
-import { sentenceOf } from './part-names.ts'
+import { sentencesOf } from './part-names.ts'
 import type { Knowledge, LedgerItem, Part } from './record.ts'
-import { sanitiseReason } from './sanitise-reason.ts'
+import { maxReasonLength, sanitiseReason } from './sanitise-reason.ts'
 import { isAbove, isFailure, readsTheSame, statusOrder } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
@@ -44,7 +44,7 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
   const code = these.find((part) => part.code)?.code
   if (names?.length === parts.length) {
     const fates = parts.map(({ known }) => known && (isFailure(known) ? known : 'arrived'))
-    return { known, code, reason: sanitiseReason(`${sentenceOf(names, fates)} ${these[0]!.reason}`) }
+    return { known, code, reason: reasonOf(sentencesOf(names, fates), these[0]!.reason) }
   }
   const what = known === 'failed' ? 'failed' : 'not confirmed'
   return {
@@ -52,6 +52,14 @@ function knownOfAll(parts: Knowledge[], names?: string[]): Pick<Knowledge, 'know
     code,
     reason: sanitiseReason(`${these.length} of ${parts.length} sends ${what}: ${these[0]!.reason}`),
   }
+}
+
+/** Why a message of several sends failed; what to do stays, however long the provider's own reason is. */
+function reasonOf({ whatArrived, advice }: ReturnType<typeof sentencesOf>, reason = '') {
+  const text = `${whatArrived} ${reason}`
+  if (advice === undefined) return sanitiseReason(text)
+  const why = sanitiseReason(text, maxReasonLength - advice.length - 2)
+  return `${why}${/[.!?…]$/.test(why) ? '' : '.'} ${advice}`
 }
 
 /** Which of several sends what is known of the message follows from; undefined where it is known of the whole. */

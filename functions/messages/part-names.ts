@@ -21,34 +21,44 @@ export function namesOf(sends: Described[]): string[] {
 type Fate = 'arrived' | 'failed' | 'unconfirmed' | undefined
 
 /**
- * What an agent reads of several sends of which one failed, or is not confirmed: what arrived, what did not, and what to do.
- * `The text arrived, picture 2 of 3 did not. Send only that again.`
+ * What an agent reads of several sends of which one failed, or is not confirmed: what arrived and what did not, and, to be
+ * read after the reason, what to send again, if anything: that it helps, only the reason can say.
+ * `The text arrived, picture 2 of 3 did not.` `If you send again, send only that.`
  */
-export function sentenceOf(names: string[], fates: Fate[]) {
+export function sentencesOf(names: string[], fates: Fate[]): { whatArrived: string; advice?: string } {
   const those = (fate: Fate) => names.filter((_, index) => fates[index] === fate)
   const [arrived, failed, unconfirmed] = [those('arrived'), those('failed'), those('unconfirmed')]
-  const again = failed.length === 1 ? 'that' : 'those'
-  const sentences =
+  const [lost, didNot, alone] =
     failed.length > 0
-      ? [
-          arrived.length > 0
-            ? `${listOf(arrived)} arrived, ${listOf(failed)} did not.`
-            : `${listOf(failed)} did not arrive.`,
-          `Send ${failed.length < names.length ? 'only ' : ''}${again} again.`,
-        ]
-      : [
-          arrived.length > 0
-            ? `${listOf(arrived)} arrived, ${listOf(unconfirmed)} may not have arrived.`
-            : `${listOf(unconfirmed)} may not have arrived.`,
-        ]
-  return sentences.map((sentence) => sentence[0]!.toUpperCase() + sentence.slice(1)).join(' ')
+      ? [failed, 'did not', 'did not arrive']
+      : [unconfirmed, 'may not have arrived', 'may not have arrived']
+  const sentence =
+    arrived.length > 0 ? `${listOf(arrived)} arrived, ${listOf(lost)} ${didNot}.` : `${listOf(lost)} ${alone}.`
+  const whatArrived = sentence[0]!.toUpperCase() + sentence.slice(1)
+  if (failed.length === 0 || failed.length === names.length) return { whatArrived }
+  return { whatArrived, advice: `If you send again, send only ${failed.length === 1 ? 'that' : 'those'}.` }
+}
+
+/** Names as a list in words; what went to several recipients is named once. */
+function listOf(names: string[]) {
+  const alike = Map.groupBy(names, (name) => name.replace(ofRecipient, ' for recipient $2'))
+  return inWords([...alike.values()].map((these) => ({ name: together(these), count: these.length })))
+}
+
+const ofRecipient = / for recipient (\d+) of (\d+)$/
+
+function together(names: string[]) {
+  const [first = ''] = names
+  if (names.length === 1) return first
+  const numbers = names.map((name) => ({ name: ofRecipient.exec(name)?.[1] ?? name, count: 1 }))
+  return first.replace(ofRecipient, (_, __, of) => ` for recipients ${inWords(numbers)} of ${of}`)
 }
 
 const maxListed = 4
 
-function listOf(names: string[]) {
-  const some = names.length > maxListed ? names.slice(0, maxListed - 1) : names
-  const rest = names.length - some.length
-  const all = rest > 0 ? [...some, `${rest} more`] : some
-  return all.length < 2 ? (all[0] ?? '') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`
+function inWords(all: { name: string; count: number }[]) {
+  const some = all.length > maxListed ? all.slice(0, maxListed - 1) : all
+  const rest = all.slice(some.length).reduce((sum, { count }) => sum + count, 0)
+  const words = [...some.map(({ name }) => name), ...(rest > 0 ? [`${rest} more`] : [])]
+  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 }

@@ -7,13 +7,13 @@ export const maxReasonLength = 500
  * A reason as an agent may read it: one line, without what a remote's text should not tell, and cut at a character's end.
  * Empty where there is nothing to be seen.
  */
-export function sanitiseReason(reason: string) {
+export function sanitiseReason(reason: string, maxLength = maxReasonLength) {
   const whole = oneLine(redact(oneLine(reason.slice(0, maxUnitsRead))))
   const line = whole.slice(0, characters.segment(whole).containing(maxUnitsShown)?.index)
   const segments = [...characters.segment(line)].map(({ segment }) => segment)
-  const isWhole = reason.length <= maxUnitsRead && line === whole && segments.length <= maxReasonLength
+  const isWhole = reason.length <= maxUnitsRead && line === whole && segments.length <= maxLength
   if (!/[^\p{C}\p{Z}\p{M}\u115f\u1160\u3164\uffa0]/u.test(line)) return ''
-  return isWhole ? line : `${segments.slice(0, maxReasonLength - 1).join('')}…`
+  return isWhole ? line : `${segments.slice(0, maxLength - 1).join('')}…`
 }
 
 const oneLine = (text: string) =>

@@ -187,7 +187,8 @@ describe('with resend "send"', () => {
     const { announce, answering, held } = setUp({ resend: 'send', named })
     answering({ outcome: 'sent', status: 'sent' }, refused)
     await announce('event-1')
-    const reason = 'The text arrived, the picture did not. Send only that again. The number does not exist'
+    const reason =
+      'The text arrived, the picture did not. The number does not exist. If you send again, send only that.'
     expect(held()).toEqual({ statusType: 'FAILED', errorMessage: reason })
     await announce('event-2')
 

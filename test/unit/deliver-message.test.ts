@@ -948,25 +948,39 @@ describe('of several sends, the reason says what arrived', () => {
       'one of them failed',
       pictures,
       { 2: { outcome: 'rejected', reason: 'Too large' } },
-      'The text, picture 1 of 3 and picture 3 of 3 arrived, picture 2 of 3 did not. Send only that again. Too large',
+      'The text, picture 1 of 3 and picture 3 of 3 arrived, picture 2 of 3 did not. Too large. If you send again, send only that.',
     ],
     [
       'two of them failed',
       pictures,
       { 1: { outcome: 'rejected', reason: 'Too large' }, 3: { outcome: 'rejected', reason: 'Gone' } },
-      'The text and picture 2 of 3 arrived, picture 1 of 3 and picture 3 of 3 did not. Send only those again. Too large',
+      'The text and picture 2 of 3 arrived, picture 1 of 3 and picture 3 of 3 did not. Too large. If you send again, send only those.',
     ],
     [
       'all of them failed',
       [ours('text'), ours('file')],
       { 0: { outcome: 'rejected', reason: 'Opted out' }, 1: { outcome: 'rejected', reason: 'Opted out' } },
-      'The text and the file did not arrive. Send those again. Opted out',
+      'The text and the file did not arrive. Opted out',
     ],
     [
       'one recipient of several did not get it',
       [ours('text'), theirs('text')],
       { 1: { outcome: 'rejected', reason: 'Opted out' } },
-      'The text for recipient 1 of 2 arrived, the text for recipient 2 of 2 did not. Send only that again. Opted out',
+      'The text for recipient 1 of 2 arrived, the text for recipient 2 of 2 did not. Opted out. If you send again, send only that.',
+    ],
+    [
+      'it arrived at several recipients',
+      ['1', '2', '3'].flatMap((recipient) => [to(recipient)('text'), to(recipient)('file')]),
+      { 2: { outcome: 'rejected', reason: 'Opted out (21610)' } },
+      'The text for recipients 1 and 3 of 3 and the file for recipients 1, 2 and 3 of 3 arrived, the text for recipient 2 of 3 did not. Opted out (21610). If you send again, send only that.',
+    ],
+    [
+      'its reason is long',
+      [ours('text'), ours('file')],
+      { 1: { outcome: 'rejected', reason: 'Too large! '.repeat(60) } },
+      `The text arrived, the file did not. ${'Too large! '.repeat(60)}`
+        .slice(0, 498 - ' If you send again, send only that.'.length)
+        .concat('… If you send again, send only that.'),
     ],
     [
       'one is not confirmed',
@@ -992,7 +1006,7 @@ describe('of several sends, the reason says what arrived', () => {
     await world.rest()
 
     expect(held()?.errorMessage).toBe(
-      'File 1 of 9, file 2 of 9, file 3 of 9 and 5 more arrived, file 9 of 9 did not. Send only that again. Gone',
+      'File 1 of 9, file 2 of 9, file 3 of 9 and 5 more arrived, file 9 of 9 did not. Gone. If you send again, send only that.',
     )
   })
 })

@@ -205,7 +205,7 @@ export const scenarios: Scenario[] = [
     expected: {
       told: 'FAILED',
       errorMessage:
-        'The text for recipient 1 of 3 and the text for recipient 3 of 3 arrived, the text for recipient 2 of 3 did not. Send only that again. The customer has opted out of messages from this number. They can reply START to get them again (21610)',
+        'The text for recipients 1 and 3 of 3 arrived, the text for recipient 2 of 3 did not. The customer has opted out of messages from this number. They can reply START to get them again (21610). If you send again, send only that.',
       patches: race.ofThree,
       receptions: 1,
     },
