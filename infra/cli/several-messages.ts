@@ -47,7 +47,7 @@ const asTable = (lines: Line[], { columns }: Terminal) =>
   tableOf(
     ['Sent', 'Portal', 'Channel', 'Message', 'Told', 'Reason'],
     lines.map(({ at, portalId, channelId, messageId, told, waiting, reason = '' }) => [
-      new Date(at).toISOString().slice(0, 19).replace('T', ' '),
+      `${new Date(at).toISOString().slice(0, 19)}Z`,
       portalId,
       channelId,
       messageId,

@@ -27,7 +27,10 @@ export function addMessageListCommand(message: Command, { terminal, deployment }
     .option('--reason <text>', 'only those whose reason contains this')
     .addOption(new Option('--limit <number>', 'so many at most').default(50).argParser(positive))
     .option('--json', 'print them as JSON')
-    .addHelpText('after', '\nWhat HubSpot could not be told of is among the dead letters: relay dead-letters list.')
+    .addHelpText(
+      'after',
+      '\nWhat HubSpot could not be told of is among the dead letters:\nnpm run relay -- dead-letters list',
+    )
     .action(async (options: Options) => {
       const { told, bytes, isAll } = await messagesTold(await deployment(), terminal, options)
       const found = told.filter((told) => isMeant(told, options))
@@ -62,6 +65,7 @@ const words = ['sent', 'failed', 'read']
 
 /** What HubSpot was told last of a message, or WAITING where a job of it waits. */
 type ToldMessage = {
+  /** When it was told; of one that waits, when that was noted last. In milliseconds since 1970. */
   at: number
   portalId: string
   channelId: string
@@ -76,20 +80,23 @@ async function messagesTold({ logs }: Deployment, terminal: Terminal, options: O
   const since = Date.now() - options.since
   if (!logs.query) return { told: await lastOfEach(logs.linesSince(since)), bytes: undefined, isAll: true }
   const { rows, bytes } = await logs.query(queryFor(options), { since, signal: terminal.signal })
-  const told = rows.map((row): ToldMessage => {
-    const { at = '', portalId = '', channelId = '', messageId = '', account, last, word = '', why, by } = row
-    return {
-      at: timeOfRow(at),
-      portalId,
-      channelId,
-      channelAccountId: account || undefined,
-      messageId,
-      statusType: last === 'Waiting' ? 'WAITING' : word,
-      reason: why || undefined,
-      source: by || undefined,
-    }
-  })
-  return { told, bytes, isAll: rows.length < maxRows }
+  return { told: rows.map(toldMessageFrom), bytes, isAll: rows.length < maxRows }
+}
+
+/** A row of what Logs Insights finds. */
+export function toldMessageFrom(row: Record<string, string>): ToldMessage {
+  const { at = '', told, portalId = '', channelId = '', messageId = '', account, last, word = '', why, by } = row
+  const isWaiting = last === 'Waiting'
+  return {
+    at: (!isWaiting && Number(told)) || timeOfRow(at),
+    portalId,
+    channelId,
+    channelAccountId: account || undefined,
+    messageId,
+    statusType: isWaiting ? 'WAITING' : word,
+    reason: why || undefined,
+    source: by || undefined,
+  }
 }
 
 /** The log lines that say how far a message has come, up to what HubSpot was told. */
@@ -100,9 +107,9 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
   const word = failed ? 'FAILED' : status?.toUpperCase()
   const ids = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
   return [
-    'fields @timestamp',
+    'fields @timestamp, toMillis(@timestamp) * strcontains(message, "HubSpot told") as toldAt',
     `filter ${[`message in ${JSON.stringify(milestones)}`, 'ispresent(messageId)', ...ids].join(' and ')}`,
-    'stats max(@timestamp) as at, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
+    'stats max(@timestamp) as at, max(toldAt) as told, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
     waiting ? 'filter last = "Waiting"' : 'filter ispresent(word) or last = "Waiting"',
     ...(word ? [`filter word = "${word}" and last != "Waiting"`] : []),
     ...(account ? [`filter account = "${account}"`] : []),
@@ -113,7 +120,7 @@ export function queryFor({ failed, status, waiting, portal, channel, account }: 
 
 /** The same out of lines, where there is no Logs Insights. */
 export async function lastOfEach(lines: AsyncIterable<{ at: number; message: string } & Partial<ToldMessage>>) {
-  const found = new Map<string, ToldMessage & { last: string }>()
+  const found = new Map<string, ToldMessage & { last: string; toldAt: number | undefined }>()
   const all: ({ at: number; message: string } & Partial<ToldMessage>)[] = []
   for await (const line of lines) if (milestones.includes(line.message)) all.push(line)
   for (const { message, at, portalId, channelId, messageId, ...line } of all.toSorted((a, b) => a.at - b.at)) {
@@ -122,11 +129,13 @@ export async function lastOfEach(lines: AsyncIterable<{ at: number; message: str
     const before = found.get(key)
     const { channelAccountId = before?.channelAccountId, statusType = before?.statusType ?? '' } = line
     const { reason = before?.reason, source = before?.source } = line
-    found.set(key, { at, portalId, channelId, channelAccountId, messageId, statusType, reason, source, last: message })
+    const toldAt = message === 'HubSpot told' ? at : before?.toldAt
+    const ids = { portalId, channelId, channelAccountId, messageId }
+    found.set(key, { at, ...ids, statusType, reason, source, last: message, toldAt })
   }
-  return [...found.values()].flatMap(({ last, ...told }) => {
+  return [...found.values()].flatMap(({ last, toldAt, ...told }) => {
     if (last === 'Waiting') return [{ ...told, statusType: 'WAITING' }]
-    return told.statusType === '' ? [] : [told]
+    return told.statusType === '' ? [] : [{ ...told, at: toldAt ?? told.at }]
   })
 }
 
@@ -145,7 +154,7 @@ const table = (messages: ToldMessage[], { columns }: Terminal) =>
   tableOf(
     ['Told', 'Portal', 'Channel', 'Message', 'Status', 'Reason'],
     messages.map(({ at, portalId, channelId, messageId, statusType, reason }) => [
-      new Date(at).toISOString().slice(0, 19).replace('T', ' '),
+      `${new Date(at).toISOString().slice(0, 19)}Z`,
       portalId,
       channelId,
       messageId,
