@@ -66,7 +66,10 @@ export const triggers: Record<string, Trigger> = {
   'rate-limited': { says: 'HubSpot answers 429 at first', hubspot: { faults: [patch(429, { 'retry-after': '1' })] } },
   'hubspot-down': { says: 'HubSpot answers 500, twice', hubspot: { faults: [patch(500), patch(503)] } },
   'not-found': { says: 'HubSpot does not know its own message at first', hubspot: { faults: [patch(404)] } },
-  'status-refused': { says: 'HubSpot rejects the status for good: a dead letter', hubspot: { faults: [patch(400)] } },
+  'status-refused': {
+    says: 'HubSpot rejects the status for good: a dead letter',
+    hubspot: { faults: [{ ...patch(400), times: 'always' }] },
+  },
   twice: { says: 'a webhook that comes twice', hubspot: { times: 2 } },
   forged: { says: 'a webhook that somebody else signed: refused with 401', hubspot: { signing: 'forged' } },
   'account-created': { says: 'a channel account is connected', event: accountEvent('CREATED') },
@@ -82,14 +85,14 @@ export const triggers: Record<string, Trigger> = {
 async function trigger(
   { relay, player, idsOf }: Running,
   { name, channelAccountId, text }: { name: string; channelAccountId: string; text: string },
-): Promise<{ messageId: string } | { answered: unknown }> {
+): Promise<{ messageId: string; isForged?: true } | { answered: unknown }> {
   const { conduct, hubspot, event } = triggers[name]!
   const about = { ...ids, ...idsOf?.(channelAccountId), channelAccountId }
   if (event) return { answered: await relay.hubspot.sendEvent(event(about), { channelId: about.channelId }) }
   const sent = player
     ? await player.play(channelAccountId, text, conduct ?? { receipts: [{ status: 'sent' }] }, hubspot)
     : await relay.hubspot.sendMessage({ ...ids, channelAccountId, text, ...hubspot })
-  return { messageId: sent.id }
+  return { messageId: sent.id, ...(hubspot?.signing === 'forged' && { isForged: true }) }
 }
 
 /** Where the command line reaches a relay that runs on this machine, to make something happen. */

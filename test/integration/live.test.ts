@@ -85,11 +85,23 @@ describe('trigger', () => {
     await expect.poll(() => relay.hubspot.message(messageId)?.told).toBe(told)
   })
 
+  test('a status that HubSpot rejects for good ends among the dead letters', async () => {
+    const { messageId } = JSON.parse((await local('trigger', 'status-refused', '--json')).printed)
+    const letters = async () =>
+      JSON.parse((await local('dead-letters', 'list', '--message', messageId, '--json')).printed)
+
+    await expect.poll(letters).toMatchObject([{ queue: 'status-updates', reason: expect.stringContaining('HTTP 400') }])
+    expect(relay.hubspot.message(messageId)?.told).toBeUndefined()
+  })
+
   test('sends events that are no messages, and forged ones', async () => {
     expect((await local('trigger', 'account-created')).printed).toContain('answered HTTP 204')
     expect((await local('trigger', 'unknown')).printed).toContain('answered HTTP 204')
     const { messageId } = JSON.parse((await local('trigger', 'forged', '--json')).printed)
     await expect.poll(() => relay.hubspot.message(messageId)?.webhooks[0]?.answered).toBe(401)
+    const { printed } = await local('trigger', 'forged')
+    expect(printed).toContain('answers HTTP 401, as it has to')
+    expect(printed).not.toContain('message show')
   })
 })
 

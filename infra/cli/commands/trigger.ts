@@ -42,7 +42,11 @@ export function addTriggerCommand(program: Command, { terminal, deployment }: Co
       const answer = await call(controlUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
       if (answer.status !== 200) throw new CommandError(Refused.parse(answer.json).message)
       if (json) return terminal.print(JSON.stringify(answer.json, undefined, 2))
-      const { messageId, answered } = Happened.parse(answer.json)
+      const { messageId, isForged, answered } = Happened.parse(answer.json)
+      if (isForged)
+        return terminal.print(
+          `Somebody else sends message ${messageId} in HubSpot's name. The relay answers HTTP 401, as it has to, and keeps nothing of it.`,
+        )
       terminal.print(
         messageId
           ? `HubSpot sends message ${messageId}. What becomes of it: npm run relay -- message show ${shellWord(messageId)}`
@@ -60,4 +64,8 @@ const fetchJson = createFetchJson({ timeout: 30_000 })
 
 const Known = z.object({ triggers: z.array(z.object({ name: z.string(), says: z.string() })) })
 const Refused = z.object({ message: z.string() })
-const Happened = z.object({ messageId: z.string().optional(), answered: z.unknown().optional() })
+const Happened = z.object({
+  messageId: z.string().optional(),
+  isForged: z.boolean().optional(),
+  answered: z.unknown().optional(),
+})
