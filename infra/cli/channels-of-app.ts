@@ -31,7 +31,7 @@ export const developerApiKey = async ({ askHidden }: Terminal) =>
 
 /** Said in the help of each command that takes the key. */
 export const aboutTheKey =
-  '\nThe developer API key is taken from HUBSPOT_DEVELOPER_API_KEY, or asked for. HubSpot shows it under Development, Keys.'
+  '\nThe developer API key is taken from HUBSPOT_DEVELOPER_API_KEY, or\nasked for. HubSpot shows it under Development, Keys.'
 
 /** The channels of an app. What goes wrong is said without HubSpot's words, which may quote the request, and the key with it. */
 export function channelsOfApp(

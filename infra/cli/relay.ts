@@ -54,6 +54,7 @@ export async function relay(args: string[], { note, ...options }: { terminal: Te
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.note(text.trimEnd()),
     })
+    .configureHelp({ minWidthToWrap: 20 })
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
   const context: Context = { terminal, deployment: () => findDeployment(program.opts<Which>(), note) }

@@ -29,7 +29,7 @@ function describe(
     case 'webhook':
       return [nameOfMessage(event.message?.id), 'HubSpot → relay: webhook,', event.answered]
     case 'call': {
-      const { method, messageId, statusType = '', errorMessage, answered } = event.call
+      const { method, messageId, statusType = 'the message', errorMessage, answered } = event.call
       if (messageId === undefined) return ['', 'Relay → HubSpot: refresh the access token,', answered]
       const reason = errorMessage === undefined ? '' : ` “${errorMessage}”`
       return [nameOfMessage(messageId), `Relay → HubSpot: ${method} ${statusType}${reason},`, answered]

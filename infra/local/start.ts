@@ -82,12 +82,15 @@ const liveAccount = '3000000001'
 const liveSecret = whsecFor(liveAccount)
 
 const { settings } = forms[options.form]
+/** What could not have its usual port. */
+const moved = new Set<keyof typeof usualPorts>()
 let isReady = false
 const interrupted = interruption()
 const startedAt = Date.now()
 const stopSaying = showProgress('Building and starting the relay', console.log)
 const { relay, inbox, unconnected } = await start()
 stopSaying()
+for (const name of moved) console.log(elsewhere(name))
 isReady = true
 await using running = new AsyncDisposableStack()
 running.use(relay)
@@ -170,8 +173,18 @@ function takenPort(error: unknown) {
 async function portFor(name: keyof typeof usualPorts, given: number | undefined) {
   if (given !== undefined) return given
   const port = await freeOrAny(usualPorts[name])
-  if (port === 0) console.log(`Port ${usualPorts[name]} is taken, so the ${name}'s is another one.`)
+  if (port === 0) moved.add(name)
   return port
+}
+
+/** Where something is that could not have its usual port. */
+function elsewhere(name: keyof typeof usualPorts) {
+  const [who, url] = {
+    relay: ['the relay', relay.stack.outputs['WebhookUrl']],
+    inbox: ['the inbox', inbox?.url],
+    hubspot: ['the simulated HubSpot', relay.hubspot.url],
+  }[name]
+  return `Port ${usualPorts[name]} is taken: ${who} listens on port ${new URL(url ?? '').port}.`
 }
 
 function sendMessages({ hubspot }: LocalRelay) {
@@ -244,7 +257,9 @@ function whatToFillIn({ stack, hubspot }: LocalRelay, credentials: { name: strin
 
 function inColumns(rows: (string | undefined)[][]) {
   const width = Math.max(...rows.map(([name = '']) => name.length)) + 2
-  return rows.map(([name = '', where = '', what = '']) => `${pc.bold(name.padEnd(width))}${where}  ${pc.dim(what)}`)
+  return rows.map(([name = '', where = '', what = '']) =>
+    [`${pc.bold(name.padEnd(width))}${where}`, what && pc.dim(what)].filter(Boolean).join('  '),
+  )
 }
 
 /** What a live service needs to know: what signs its calls, and its receipts, and where they go. */

@@ -59,8 +59,14 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
   })
 
   test('with --empty is as just deployed: by what it prints, setup leads to the first true status', async () => {
+    // Somebody else has this port, if not this test.
+    await using holder = createServer()
+    await once(holder.on('error', () => holder.emit('listening')).listen(4712, '127.0.0.1'), 'listening')
     run(['start', '--', '--empty'])
     await expect.poll(() => printed).toContain('Nothing is filled in.')
+    const [, port] = /^Port 4712 is taken: the simulated HubSpot listens on port (\d+)\.$/m.exec(printed) ?? []
+    expect(printed).toMatch(new RegExp(`^HubSpot +http://127\\.0\\.0\\.1:${port}  simulated$`, 'm'))
+    expect(printed.split('\n').filter((line) => /\s$/.test(line))).toEqual([])
     const given = (name: string) => new RegExp(`${name}  (\\S+)`).exec(printed)?.[1] ?? ''
     const telegram = JSON.parse(/Telegram +({.*})/.exec(printed)?.[1] ?? '{}')
     const doctor = await runRelay(note, ['doctor'])

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { ageInMilliseconds, digits } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import type { LogLine } from '../logs.ts'
@@ -10,7 +10,11 @@ export function addTailCommand(program: Command, { terminal, deployment }: Conte
   program
     .command('tail')
     .description('follows what the functions log, until Ctrl-C')
-    .option('--since <age>', 'from this long ago on: 90s, 15m, 2h', ageInMilliseconds, 10_000)
+    .addOption(
+      new Option('--since <age>', 'from this long ago on: 90s, 15m, 2h')
+        .default(10_000, '10s')
+        .argParser(ageInMilliseconds),
+    )
     .option('--portal <id>', 'only lines about one HubSpot account', digits)
     .option('--message <id>', "only lines about one message, by HubSpot's id")
     .option('--problems', 'only warnings and errors')
