@@ -64,13 +64,23 @@ type Work = { terminal: Terminal; found: Deployment; options: Options }
 
 const done = ({ print, colors }: Terminal, sentence: string) => print(`${colors.green('✓')} ${sentence}`)
 
-const wrongOnes = (findings: Finding[]) => findings.filter(({ result }) => result === 'wrong')
+/** What nobody could say of a secret that is kept all the same. */
+const notChecked = (findings: Finding[], secret: string) =>
+  findings
+    .filter(({ result }) => result === 'skipped')
+    .map(({ sentence }) => `${sentence} ${secret} is kept, not checked.`)
 
 /** The app's secret, until HubSpot does not refuse it. */
 async function fillInAppSecret({ terminal, found }: Work) {
   for (;;) {
-    const [wrong] = wrongOnes(await checkAppSecret(found))
-    if (!wrong) return done(terminal, "The app's secret is filled in.")
+    const findings = await checkAppSecret(found)
+    const wrong = findings.find(({ result }) => result === 'wrong')
+    if (!wrong) {
+      const unchecked = notChecked(findings, "The app's secret")
+      for (const sentence of unchecked) terminal.print(`– ${sentence}`)
+      if (unchecked.length === 0) done(terminal, "The app's secret is filled in.")
+      return
+    }
     terminal.note(`${wrong.sentence} Both are on the app's page at HubSpot, under Auth.`)
     let known = {}
     for (;;) {
@@ -177,9 +187,7 @@ async function fillInChannelSecret({ terminal, found, options }: Work, channelId
       const rejection = findings.find(isRejection)
       if (!rejection) {
         if (isNew) await putCredentials(found, channelId, account, kept)
-        const unchecked = findings
-          .filter(({ result }) => result === 'skipped')
-          .map(({ sentence }) => `${sentence} The secret of channel ${channelId} is kept, not checked.`)
+        const unchecked = notChecked(findings, `The secret of channel ${channelId}`)
         for (const sentence of unchecked) terminal.print(`– ${sentence}`)
         if (unchecked.length === 0) done(terminal, `The secret of channel ${channelId} is complete (${provider}).`)
         return unchecked

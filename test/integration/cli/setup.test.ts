@@ -126,6 +126,14 @@ test('what is there already is recognised: nothing is asked but the key, and not
   expect(hubspot.channels.size).toBe(1)
 })
 
+test("an app's secret that HubSpot could not be asked about is said to be kept, not checked", async () => {
+  hubspot.faults.push({ method: 'POST', answer: { status: 503 } })
+
+  const { printed } = await runRelay(note, ['setup', '--app-id', '77', '--no-message'], { answers: [developerApiKey] })
+
+  expect(printed.split('\n')[0]).toMatch(/^– HubSpot does not say .* The app's secret is kept, not checked\.$/)
+})
+
 test('accounts are connected in bulk, again without harm, and what fails is said', async () => {
   const channelId = [...hubspot.channels.keys()][0]!
   const file = JSON.stringify([
