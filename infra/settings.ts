@@ -79,7 +79,7 @@ const Settings = z
 export function readSettings(node: Node) {
   const context: Record<string, unknown> = node.getAllContext()
   const strays = Object.keys(context).flatMap(strayed)
-  if (strays.length > 0) throw new Error(`The relay's settings are not right.\n${strays.join('\n')}`)
+  if (strays.length > 0) throw new SettingsError(strays)
   const fromCommandLine = Object.entries(context)
     .filter(([key]) => key.startsWith('relay.'))
     .map(([key, value]) => ({ path: key.split('.').slice(1), value: fromJson(value) }))
@@ -90,12 +90,17 @@ export function readSettings(node: Node) {
     // On the command line, the whole object is a text in JSON.
     fromJson(node.tryGetContext('relay') ?? {}),
   )
-  const result = Settings.safeParse(chosenOf(given))
-  if (!result.success)
-    throw new Error(
-      `The relay's settings are not right.\n${z.prettifyError({ issues: result.error.issues.map(suggesting) })}`,
-    )
+  const result = Settings.safeParse(chosenOf(given), { error: asObjection })
+  if (!result.success) throw new SettingsError(result.error.issues.flatMap(inSentences))
   return result.data
+}
+
+/** Settings that are not as they have to be, with a sentence for each. */
+export class SettingsError extends Error {
+  override name = 'SettingsError'
+  constructor(sentences: string[]) {
+    super(`The relay's settings are not right.\n${sentences.map((sentence) => `- ${sentence}`).join('\n')}`)
+  }
 }
 
 /** What a key of the context that is not the relay's was probably meant to be; empty for CDK's own, and for others. */
@@ -114,18 +119,32 @@ function strayed(key: string) {
   return setting ? sentence(setting, ...rest) : []
 }
 
-/** An issue of zod's about names that are not known, with those that are meant. */
-function suggesting(issue: z.core.$ZodIssue): z.core.$ZodIssue {
-  if (issue.code !== 'unrecognized_keys') return issue
-  const fields = issue.keys.map((name) => [...issue.path, name].join('.'))
-  const known = unknownFields(
-    Settings,
-    nested(issue.path.map(String), Object.fromEntries(issue.keys.map((key) => [key, 0]))),
-  )
-  const suggestions = known.flatMap(({ path, meant }) => (meant && fields.includes(path) ? [`"${meant}"`] : []))
-  return suggestions.length === 0
-    ? issue
-    : { ...issue, message: `${issue.message}. Did you mean ${suggestions.join(', ')}?` }
+/** What zod objects to, as the rest of a sentence, where nothing else is said of it. */
+function asObjection(issue: z.core.$ZodRawIssue) {
+  if (issue.code === 'invalid_type') return `must be ${kinds[issue.expected] ?? `of type ${issue.expected}`}`
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`
+  return undefined
+}
+
+const kinds: Record<string, string> = {
+  array: 'a list, like ["…"]',
+  boolean: 'true or false',
+  number: 'a number',
+  object: 'an object',
+  string: 'a text',
+}
+
+/** An issue of zod's, as sentences that name the settings; of names that are not known, with those that are meant. */
+function inSentences({ path, ...issue }: z.core.$ZodIssue): string[] {
+  if (issue.code !== 'unrecognized_keys') return [`${path.join('.') || 'relay'} ${issue.message}.`]
+  const unknown = nested(path.map(String), Object.fromEntries(issue.keys.map((key) => [key, 0])))
+  const known = unknownFields(Settings, unknown)
+  return issue.keys.map((key) => {
+    const name = [...path, key].join('.')
+    const meant = known.find((field) => field.path === name)?.meant
+    const suggestion = meant ? ` Did you mean "${['relay', ...path, meant].join('.')}"?` : ''
+    return `"relay.${name}" is no setting.${suggestion}`
+  })
 }
 
 const nested = (path: string[], value: unknown): unknown =>

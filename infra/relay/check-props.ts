@@ -3,7 +3,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { arns, objectionToArn, objectionToKey, objectionToTopic } from './arn.ts'
 import type { Domain } from './http-api.ts'
-import { objectionsToKinds } from './prop-kinds.ts'
+import { objectionsToKinds, PropsError } from './prop-kinds.ts'
 import type { StatusRelayProps } from './props.ts'
 
 /** What is wrong with one prop, as the rest of a sentence: `must be …`. */
@@ -16,7 +16,7 @@ export function checkProps(scope: Construct, props: StatusRelayProps) {
   const objections = ofKind.length > 0 ? ofKind : present(objectionsTo(scope, props))
   if (objections.length === 0) return
   const sentences = objections.map(([prop, objection]) => `- ${prop} ${objection}.`)
-  throw new Error(`${scope.node.path} cannot be made of these props:\n${sentences.join('\n')}`)
+  throw new PropsError(`${scope.node.path} cannot be made of these props:\n${sentences.join('\n')}`)
 }
 
 const present = (objections: Record<string, Objection>) => Object.entries(objections).filter(([, one]) => one)

@@ -45,3 +45,8 @@ export function objectionsToKinds(props: object): Record<string, string> {
   })
   return Object.fromEntries(wrong)
 }
+
+/** Props of which no relay can be made. */
+export class PropsError extends Error {
+  override name = 'PropsError'
+}

@@ -76,9 +76,12 @@ test.each([
 })
 
 test.each([
-  [{ 'relay.stgae': 'beta' }, 'Unrecognized key: "stgae". Did you mean "stage"?'],
-  [{ 'relay.hubspot.requestshare': '0.5' }, 'Unrecognized key: "requestshare". Did you mean "requestShare"?'],
-  [{ relay: { hubspot: { apiVersio: 'v3' } } }, 'Did you mean "apiVersion"?'],
+  [{ 'relay.stgae': 'beta' }, '"relay.stgae" is no setting. Did you mean "relay.stage"?'],
+  [
+    { 'relay.hubspot.requestshare': '0.5' },
+    '"relay.hubspot.requestshare" is no setting. Did you mean "relay.hubspot.requestShare"?',
+  ],
+  [{ relay: { hubspot: { apiVersio: 'v3' } } }, 'Did you mean "relay.hubspot.apiVersion"?'],
 ])('a misspelt name is told with the one that is meant: %j', (context, sentence) => {
   expect(() => settingsFrom(context)).toThrow(sentence)
 })
@@ -88,7 +91,7 @@ test('the whole of them may be given in one, and a part over it', () => {
     delivery: false,
     stage: 'beta',
   })
-  expect(() => settingsFrom({ relay: 'delivery=false', 'relay.stage': 'beta' })).toThrow('expected object')
+  expect(() => settingsFrom({ relay: 'delivery=false', 'relay.stage': 'beta' })).toThrow('relay must be an object')
 })
 
 test('a stage may be a number', () => {
@@ -113,10 +116,10 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /hubspot\.requestShare must be .* 0\.01 to 1/,
   ],
   ['half a request', { relay: { hubspot: { requestLimit: 0.5 } } }, /hubspot\.requestLimit must be a whole number/],
-  ['a duration in words', { relay: { giveUpAfter: 'a day' } }, /ISO 8601.*PT1H[\s\S]*giveUpAfter/],
-  ['a duration in years', { 'relay.unconfirmedAfter': 'P1Y' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
-  ['a duration in weeks', { 'relay.unconfirmedAfter': 'P2W' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
-  ['half a second', { 'relay.unconfirmedAfter': 'PT0.5S' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['a duration in words', { relay: { giveUpAfter: 'a day' } }, /- giveUpAfter must be an ISO 8601.*PT1H/],
+  ['a duration in years', { 'relay.unconfirmedAfter': 'P1Y' }, /- unconfirmedAfter must be an ISO 8601.*PT1H/],
+  ['a duration in weeks', { 'relay.unconfirmedAfter': 'P2W' }, /- unconfirmedAfter must be an ISO 8601.*PT1H/],
+  ['half a second', { 'relay.unconfirmedAfter': 'PT0.5S' }, /- unconfirmedAfter must be an ISO 8601.*PT1H/],
   ['no time at all', { 'relay.unconfirmedAfter': 'PT0S' }, /unconfirmedAfter must be .*at least one/],
   ['no time to deliver', { 'relay.deliverWithin': 'PT0S' }, /deliverWithin must be .*at least one/],
   ['weeks to deliver', { 'relay.deliverWithin': 'P15D' }, /deliverWithin must be .*at most 14 days/],
@@ -127,7 +130,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { 'relay.hubspot.baseUrl': 'http://api.hubapi.com' },
     /hubspot\.baseUrl must be an https/,
   ],
-  ['a duration of nothing', { 'relay.unconfirmedAfter': 'PT' }, /ISO 8601.*PT1H[\s\S]*unconfirmedAfter/],
+  ['a duration of nothing', { 'relay.unconfirmedAfter': 'PT' }, /- unconfirmedAfter must be an ISO 8601.*PT1H/],
   ['a duration beyond what queues keep', { relay: { giveUpAfter: 'P400D' } }, /giveUpAfter must be .*at most 14 days/],
   ['a retention that CloudWatch does not offer', { relay: { logRetention: 31 } }, /logRetention/],
   ['more concurrency than SQS event sources offer', { 'relay.maxConcurrency': '1001' }, /maxConcurrency .*2 to 1000/],
@@ -152,22 +155,22 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { 'relay.eventBus': 'arn:aws:sns:eu-west-1:123456789012:ops' },
     /eventBus must be a bus of EventBridge/,
   ],
-  ['a bus with a space', { 'relay.eventBus': 'my bus' }, /must be `default`[\s\S]*eventBus/],
-  ['a topic that is none', { 'relay.alarmTopicArn': 'arn:hello' }, /must be a standard topic[\s\S]*alarmTopicArn/],
+  ['a bus with a space', { 'relay.eventBus': 'my bus' }, /- eventBus must be `default`/],
+  ['a topic that is none', { 'relay.alarmTopicArn': 'arn:hello' }, /- alarmTopicArn must be a standard topic/],
   [
     'a queue for a topic',
     { 'relay.alarmTopicArn': 'arn:aws:sqs:eu-west-1:123456789012:ops' },
-    /must be a standard topic[\s\S]*alarmTopicArn/,
+    /- alarmTopicArn must be a standard topic/,
   ],
   [
     'a subscription for its topic',
     { 'relay.alarmTopicArn': 'arn:aws:sns:eu-west-1:123456789012:ops:0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0' },
-    /must be a standard topic[\s\S]*alarmTopicArn/,
+    /- alarmTopicArn must be a standard topic/,
   ],
   [
     'a topic in order, which no alarm notifies',
     { 'relay.alarmTopicArn': 'arn:aws:sns:eu-west-1:123456789012:ops.fifo' },
-    /must be a standard topic[\s\S]*alarmTopicArn/,
+    /- alarmTopicArn must be a standard topic/,
   ],
   [
     'a subscriber without TLS',
@@ -175,7 +178,15 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /alarmSubscribers must be/,
   ],
   ['a subscriber that is nobody', { 'relay.alarmSubscribers': '["ops"]' }, /alarmSubscribers must be/],
-  ['a stage with a quote', { 'relay.stage': "it's" }, /letters[\s\S]*stage/],
+  [
+    'one subscriber in no list',
+    { 'relay.alarmSubscribers': 'ops@example.com' },
+    /- alarmSubscribers must be a list, like \["…"\]\./,
+  ],
+  ['a number in words', { 'relay.maxConcurrency': 'many' }, /- maxConcurrency must be a number\./],
+  ['a word that is no answer', { 'relay.delivery': 'no' }, /- delivery must be true or false\./],
+  ['a word that is none of them', { 'relay.onSilence': 'ok' }, /- onSilence must be one of sent, failed\./],
+  ['a stage with a quote', { 'relay.stage': "it's" }, /- stage must be letters/],
   [
     'a base URL with a path, which no route has',
     { relay: { publicBaseUrl: 'https://example.com/relay' } },

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,6 +39,23 @@ test('the smallest form of another stage is a stack of its own, explained as wel
     'HubSpotStatusRelay-beta',
   )
   expectExplained(second)
+})
+
+test.each([
+  [
+    'relay.hubspot.requestShar',
+    '"relay.hubspot.requestShar" is no setting. Did you mean "relay.hubspot.requestShare"?',
+  ],
+  ['relay.maxConcurrency', '- maxConcurrency must be a whole number from 2 to 1000.'],
+])('a wrong setting, %s, is answered by a sentence, and not by where in the code', (name, sentence) => {
+  const { status, stderr } = spawnSync(process.execPath, [app], {
+    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ [name]: '1' }) },
+    encoding: 'utf8',
+  })
+
+  expect(status).toBe(1)
+  expect(stderr).toContain(sentence)
+  expect(stderr).not.toMatch(/^ +at |file:/m)
 })
 
 function expectExplained(folder: string) {
