@@ -303,8 +303,7 @@ export const variants: Variant[] = [
     wrong: 'copies of a job that waits do not end',
     needs: 'many attempts',
     breaks: 'copies of a job do not multiply',
-    kinds: ["SQS's answers are lost for a while", 'the provider is busy for a while'],
-    handlers: { deliver: (deps) => deliver({ ...deps, queue: withoutCopy(deps.queue) }) },
+    handlers: { update: (deps) => update({ ...deps, queue: withoutCopy(deps.queue) }) },
   },
   {
     wrong: 'a copy of a job counts from when it is sent',
