@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { eventIfReadable, eventOf } from './hubspot/queued-events.ts'
+import { eventIfReadable, eventOf, messageIfReadable } from './hubspot/queued-events.ts'
 import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
 import { type ChannelAccounts, circuitOf } from './messages/channel-accounts.ts'
@@ -61,15 +61,15 @@ export function createHandler(given: Deps) {
       if (event && event.kind !== 'account') await noteGivenUp(deps, 'job' in event ? event.job : event.message)
     },
     async queueUnrecorded(job, run, options) {
-      const message = messageIn(job, run)
+      const message = messageIfReadable(job, run.since)
       if (message) await queueUnrecorded(deps, message, run, options)
     },
     async claimCopy(job, run) {
-      const message = messageIn(job, run)
+      const message = messageIfReadable(job, run.since)
       if (message) await changeAsDelivery(deps, message, run, (item) => item)
     },
     async noteWait(job, run, wait) {
-      const message = messageIn(job, run)
+      const message = messageIfReadable(job, run.since)
       const waiting = { what: 'delivery' as const, ...wait, isAccountError: run.progress.isAccountError }
       if (message) await changeAsDelivery(deps, message, run, (item) => withWaitingNote(item, waiting))
     },
@@ -140,8 +140,11 @@ async function makeOneByOne(
 ) {
   const described = describeAll(found, sends)
   const plan = { of: sends.length, digest: digestOf(found, sends), names: described && namesOf(described) }
-  const until = deps.now() + run.context.getRemainingTimeInMillis()
-  const claim = { by: run.id, until, idempotencyScope: idempotencyScopeOf(found, { job, now: deps.now() }) }
+  const claim = {
+    by: run.id,
+    until: endOf(run, deps.now()),
+    idempotencyScope: idempotencyScopeOf(found, { job, now: deps.now() }),
+  }
   const attempt = { job, claim, plan, trustedSecret: trustedSecretOf(found) }
   const outcomes: SendOutcome[] = []
   for (const [index, send] of sends.entries()) {
@@ -162,7 +165,7 @@ async function make(
   run: Run,
 ): Promise<SendOutcome> {
   if ('problem' in send) return { outcome: 'rejected', reason: send.problem }
-  const until = now() + run.context.getRemainingTimeInMillis()
+  const until = endOf(run, now())
   if (until - now() < timeForOneSend) throw new Deferred('No time is left for another send', now())
   // An earlier one may have arrived since, in the same batch for instance.
   const isFirst = send.index === 0 && send.job.conversationsThreadId !== undefined
@@ -184,17 +187,14 @@ async function lookUpDoubts(
   const ask = async ({ index }: Part) => {
     const send = inDoubt.find((one) => one.index === index)
     if (!send || run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
-    if (await deps.circuits.isOpen(circuitOf(job))) return undefined
-    return adapter.lookUp?.(send, account, deps.tools)
+    const about = { until: endOf(run, deps.now()), isAnswer: (said?: SendOutcome) => said !== undefined }
+    return deps.circuits.call(circuitOf(job), async () => adapter.lookUp?.(send, account, deps.tools), about)
   }
   await lookUp(deps, job, { inDoubt: inDoubt.map(({ index, of }) => ({ index, of })), provider, ask }, run)
 }
 
-/** The message that a job is to deliver; undefined where there is none. */
-function messageIn(job: DeliveryQueueJob, run: Run) {
-  const event = eventIfReadable(job, run.since)
-  return event?.kind === 'message' ? event.job : undefined
-}
+/** When the run has surely ended, in milliseconds since 1970. */
+const endOf = (run: Run, now: number) => now + run.context.getRemainingTimeInMillis()
 
 // Milliseconds: a provider's timeout, and time to write afterwards.
 const timeForOneSend = 25_000

@@ -79,3 +79,9 @@ export function eventIfReadable(job: DeliveryQueueJob, receivedAt: number): Even
     throw error
   }
 }
+
+/** The message that a job is to deliver; undefined where it is none that can be read. */
+export function messageIfReadable(job: DeliveryQueueJob, receivedAt: number) {
+  const event = eventIfReadable(job, receivedAt)
+  return event?.kind === 'message' ? event.job : undefined
+}

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Run } from '../platform/consumer.ts'
-import { Deferred } from '../platform/retry.ts'
+import { Deferred, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { DeliveryJob } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
@@ -16,7 +16,8 @@ type Deps = { ledger: Ledger; outcomes: OutcomeQueue; telemetry: Telemetry; now(
 
 /**
  * Asks the provider what became of sends that ended in doubt, some time later: at first, the job only waits for that. What is
- * found is told; it never leads to another send. `ask` answers with undefined where it found nothing, or had no time to.
+ * found is told; it never leads to another send. `ask` answers with undefined where it found nothing, or had no time to; a
+ * RetryableError, where the provider does not answer at all, says as little.
  */
 export async function lookUp(
   { ledger, outcomes, telemetry, now }: Deps,
@@ -26,7 +27,7 @@ export async function lookUp(
 ) {
   let left = inDoubt
   for (const part of progress.lookUps === undefined ? [] : inDoubt) {
-    const said = await ask(part)
+    const said = await ask(part).catch(nothingFound)
     if (!said || said.outcome === 'in doubt') continue
     const outcome = sanitised(said)
     // Told first: once it is recorded, nobody asks for it or tells it again.
@@ -41,6 +42,11 @@ export async function lookUp(
   if (wait === undefined || left.length === 0) return
   progress.lookUps = next
   throw new Deferred('The provider is asked later what became of the message', now() + wait * 1000)
+}
+
+function nothingFound(error: unknown) {
+  if (error instanceof RetryableError) return undefined
+  throw error
 }
 
 const lookUpAfterSeconds = [30, 120, 600]

@@ -10,8 +10,6 @@ export type CircuitBreaker = {
    * an error.
    */
   call<Answer>(circuit: Circuit, make: () => Promise<Answer>, about: About<Answer>): Promise<Answer>
-  /** Whether the last call of a circuit was not answered, or has not been for a second. */
-  isOpen(circuit: Circuit): Promise<boolean>
 }
 
 /** Whose calls stand and fall together: a key, and what a log line says of it. */
@@ -80,8 +78,6 @@ export function createCircuitBreaker(options: {
   }
 
   return {
-    isOpen: async ({ key }) => (await read(keyOf(key))).missed > 0,
-
     async call({ key, about }, make, { until, isAnswer }) {
       const pk = keyOf(key)
       const state = await read(pk)

@@ -503,7 +503,7 @@ const retryUnknown = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
 })
 
 /** A circuit breaker that would do in its place what the relay itself is to do. */
-const neverOpen: CircuitBreaker = { call: (_circuit, make) => make(), isOpen: async () => false }
+const neverOpen: CircuitBreaker = { call: (_circuit, make) => make() }
 
 const againAtOnce = (adapter: SendAdapter<unknown>): SendAdapter<unknown> => ({
   ...adapter,

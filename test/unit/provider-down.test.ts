@@ -294,13 +294,28 @@ test('of several accounts whose providers do not answer, one at a time is tried'
   expect(waiting()).toHaveLength(2)
 })
 
-test('a send in doubt is not asked for while its provider does not answer', async () => {
+test('a send in doubt is asked for once its provider may answer again, be there no other message', async () => {
   world = createWorld({ looksUp: true })
+  world.provider.lookUp = async () => ({ outcome: 'sent', status: 'delivered' })
   hang()
   await send('first')
 
+  await world.rest()
+
+  expect(world.provider.lookUps).toHaveLength(1)
+  expect(world.hubspot.patches.at(-1)).toMatchObject({ statusType: 'SENT' })
+})
+
+test('a send in doubt is not asked for while its provider is not to be called', async () => {
+  world = createWorld({ looksUp: true })
+  hang()
+  await send('first')
   await world.step()
-  world.pass(40)
+  world.pass(12)
+  for (const missed of ['second', 'third', 'fourth']) await send(missed)
+  await world.step()
+
+  world.pass(10)
   await world.step()
 
   expect(world.provider.lookUps).toEqual([])
