@@ -43,7 +43,7 @@ export function bundle(name: string, outdir: string, root = projectRoot): Metafi
     mainFields: ['module', 'main'],
     alias: {
       '@aws-sdk/credential-provider-node': './functions/platform/environment-credentials.ts',
-      ...Object.fromEntries(unbundled.map((name) => [name, './infra/relay/unbundled.ts'])),
+      ...Object.fromEntries(unbundled.map((name) => [name, `${projectRoot}infra/relay/unbundled.ts`])),
     },
     // CommonJS packages call `require`, which ES modules do not have.
     banner: { js: `import{createRequire}from'node:module';const require=createRequire(import.meta.url);` },

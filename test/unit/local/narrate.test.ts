@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import type { LocalRelay, LocalRelayEvent } from '../../../infra/local/local-relay.ts'
 import { narrate } from '../../../infra/local/narrate.ts'
@@ -14,7 +15,7 @@ function said(call: Partial<Extract<LocalRelayEvent, { type: 'call' }>['call']>)
     () => 'Ann',
     (line) => void lines.push(line),
   )
-  return lines.join('\n')
+  return stripVTControlCharacters(lines.join('\n'))
 }
 
 test('each call to HubSpot is a sentence: what it tells, or that it looks a message up', () => {
