@@ -1069,6 +1069,21 @@ describe('an account that is changed while a message is on its way', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test('what was concluded of sends of the earlier plan, and comes after, says nothing of those made since', async () => {
+    world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    world.provider.parts = 1
+    await deliver()
+    await world.rest()
+    for (const index of [0, 1])
+      await world.statusUpdates.send(
+        update('unconfirmed', { part: { index, of: 2 }, source: 'relay', reason: 'Not confirmed' }),
+        { group: '1' },
+      )
+    await world.rest()
+
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
   test('a send that may have been made is unknown, and only those after it are told as not sent', async () => {
     world.provider.send = async (_job, index) => {
       if (index === 1) throw new Error('the process dies')
