@@ -29,6 +29,12 @@ const { quick, markdown } = program
   .parse()
   .opts<{ quick: boolean; markdown: boolean }>()
 
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code))
+
 const roundCount = quick ? 3 : 15
 const startedAt = Date.now()
 const rows: Row[] = []

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { selfSignedCertificate } from '../../support/certificate.ts'
+import { temporaryFolder } from './temporary.ts'
 
 /** A call of an AWS service, `DynamoDB_20120810.PutItem` for instance, with its input. */
 export type AwsCall = { target: string; body: string; request: IncomingMessage }
@@ -25,7 +25,7 @@ export async function startCloud({
   aws?: (call: AwsCall) => Answer | Promise<Answer>
   hubspot?: (request: IncomingMessage, body: string) => Answer
 } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'cloud-'))
+  const { folder, remove } = temporaryFolder('cloud-')
   const certificate = selfSignedCertificate()
   const certificateFile = join(folder, 'certificate.pem')
   await writeFile(certificateFile, certificate.cert)
@@ -48,7 +48,8 @@ export async function startCloud({
     /** TLS handshakes so far. */
     handshakes: { aws: amazon.handshakes, hubspot: hub.handshakes },
     async close() {
-      await Promise.all([amazon.close(), hub.close(), rm(folder, { recursive: true })])
+      await Promise.all([amazon.close(), hub.close()])
+      remove()
     },
   }
 }

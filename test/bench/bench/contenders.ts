@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { bundle } from '../../../infra/relay/bundle.ts'
 import type { Cloud } from './cloud.ts'
+import { temporaryFolder } from './temporary.ts'
 
 /** Who is compared: the relay, what a competent team writes by following the documentation, and Node alone. */
 export const contenders = ['ours', 'peer', 'floor'] as const
@@ -17,7 +16,7 @@ export type Built = Awaited<ReturnType<typeof buildContenders>>
 
 /** Builds the functions of all three. */
 export async function buildContenders() {
-  const root = await mkdtemp(join(tmpdir(), 'contenders-'))
+  const { folder: root, remove } = temporaryFolder('contenders-')
   const folder = (contender: string, name: string) => join(root, contender, name)
   const packages: Record<string, { name: string; bytes: number }[]> = {}
   for (const name of ['hubspot-webhook', 'update-status'] satisfies FunctionName[]) {
@@ -30,7 +29,7 @@ export async function buildContenders() {
     /** Of the relay's functions: how many bytes of which packages, or of which of our folders, the most first. */
     packages,
     folder: folder as (contender: Contender, name: FunctionName) => string,
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
+    [Symbol.asyncDispose]: async () => remove(),
   }
 }
 
