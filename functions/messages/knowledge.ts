@@ -7,8 +7,9 @@ import type { StatusUpdate } from './status-update.ts'
 /** The item with what an update lets us know; undefined where that was known. Each of several sends rises by itself. */
 export function raiseKnown(item: LedgerItem, update: StatusUpdate): LedgerItem | undefined {
   const { part } = update
-  // Nothing was heard of a send of an earlier plan, which was made anew since nothing was sent by it.
-  if (update.status === 'unconfirmed' && part && item.plan && part.of !== item.plan.of) return undefined
+  // Of an earlier plan, by which nothing was sent: it says nothing of the sends that were made since, if any were.
+  if (update.status === 'unconfirmed' && part && item.plan && part.of !== item.plan.of)
+    return item.parts || item.known ? undefined : { ...item, ...knownBy(update, item) }
   if (!item.parts && !part)
     return isAbove(update.status, item.known) ? { ...item, ...knownBy(update, item) } : undefined
   const { known, reason, code } = item

@@ -1084,6 +1084,29 @@ describe('an account that is changed while a message is on its way', () => {
     expect(held()).toEqual({ statusType: 'SENT' })
   })
 
+  test('what was concluded of sends of the earlier plan is told where none was made since, and yields to one', async () => {
+    let isDown = true
+    world.provider.send = async () => {
+      if (isDown) throw new RetryableError('down')
+      return { outcome: 'sent', status: 'sent' }
+    }
+    world.provider.parts = 1
+    await deliver()
+    await world.step()
+    for (const index of [0, 1])
+      await world.statusUpdates.send(
+        update('unconfirmed', { part: { index, of: 2 }, source: 'relay', reason: 'Not confirmed' }),
+        { group: '1' },
+      )
+    await world.step()
+    const before = held()
+    isDown = false
+    await world.rest()
+
+    expect(before).toEqual({ statusType: 'FAILED', errorMessage: 'Not confirmed' })
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
   test('a send that may have been made is unknown, and only those after it are told as not sent', async () => {
     world.provider.send = async (_job, index) => {
       if (index === 1) throw new Error('the process dies')
