@@ -5,7 +5,7 @@ import type { DeliveryJob, MessageKey } from './jobs.ts'
 import type { Ledger } from './ledger.ts'
 import type { LookUpProgress } from './look-up.ts'
 import { type OutcomeProgress, type OutcomeQueue, unconfirmedReason } from './outcome-queue.ts'
-import { type LedgerItem, withGivenUp } from './record.ts'
+import { type LedgerItem, type SendOutcome, withGivenUp } from './record.ts'
 import { certainlyNotSent, recordUnrecorded, type SendProgress } from './send-once.ts'
 import { isLeftOut, outcomesOf } from './sending.ts'
 
@@ -34,7 +34,7 @@ export async function queueOutcomes({ ledger, outcomes }: Deps, job: DeliveryJob
   const isNews = unrecorded && (made[unrecorded.part.index]?.outcome ?? 'in doubt') === 'in doubt'
   if (isNews) made[unrecorded.part.index] = unrecorded.outcome
   const of = unrecorded?.part.of ?? item.plan?.of ?? 1
-  for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  await queueInOrder(outcomes, job, { made, of }, run)
   return { item, of, next: made.length }
 }
 
@@ -57,12 +57,21 @@ export async function queueMade(
 ) {
   const made = outcomesOf(item)
   const of = item.plan?.of ?? made.length
-  for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, run.progress)
+  await queueInOrder(outcomes, job, { made, of }, run)
   if (made.some(isLeftOut))
     telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
   // Only the sends of the new plan could be asked for, and those are others.
   else if (run.progress.lookUps !== undefined)
     telemetry.warn('The provider is not asked what became of it: its account was changed in the meantime', about(job))
+}
+
+async function queueInOrder(
+  outcomes: OutcomeQueue,
+  job: DeliveryJob,
+  { made, of }: { made: SendOutcome[]; of: number },
+  { progress }: DeliveryRun,
+) {
+  for (const [index, outcome] of made.entries()) await outcomes.queueOnce(job, { index, of }, outcome, progress)
 }
 
 /** Queues an outcome that this run or an earlier one could not record in the ledger. `record`: and records it. */
