@@ -1,5 +1,6 @@
 import type { MessageKey } from '../../functions/messages/jobs.ts'
 import { type Logs, maxRows, monthInMilliseconds, timeOfRow } from './logs.ts'
+import { isWithin, type Narrow } from './narrow.ts'
 
 /** A message that log lines name, and when the first of those was written, in milliseconds since 1970. */
 export type NamedMessage = MessageKey & {
@@ -11,20 +12,18 @@ export type NamedMessage = MessageKey & {
 /** Whose id it is: a message's, a thread's of HubSpot's or a channel account's; and the messages that it stands for, the latest first. */
 export type Named = { by: 'message' | 'thread' | 'channel account'; messages: NamedMessage[] }
 
-type Where = { portal?: string | undefined; channel?: string | undefined }
-
 /** What an id stands for by the logs of the last 30 days; undefined where they do not name it. No table is read. */
 export async function messagesInLogs(
   logs: Logs,
   id: string,
-  where: Where,
+  narrow: Narrow,
   signal: AbortSignal,
 ): Promise<Named | undefined> {
   if (!canBeAskedFor.test(id)) return undefined
   const since = Date.now() - monthInMilliseconds
   const found = logs.query
-    ? fromRows((await logs.query(queryForId(id, where), { since, signal })).rows)
-    : await fromLines(logs.linesSince(since), id, where)
+    ? fromRows((await logs.query(queryForId(id, narrow), { since, signal })).rows)
+    : await fromLines(logs.linesSince(since), id, narrow)
   const by = kinds.find((kind) => found.some((message) => idOf(message, kind) === id))
   if (!by) return undefined
   const messages = found.filter((message) => idOf(message, by) === id)
@@ -42,11 +41,11 @@ function idOf({ messageId, threadId, channelAccountId }: NamedMessage, kind: Nam
 }
 
 /** What Logs Insights is asked. */
-export function queryForId(id: string, { portal, channel }: Where) {
-  const narrow = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
+export function queryForId(id: string, { portal, channel }: Narrow) {
+  const within = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
   const named = `(${idFields.map((name) => `${name} = "${id}"`).join(' or ')})`
   return [
-    `filter ${[named, 'ispresent(messageId)', ...narrow].join(' and ')}`,
+    `filter ${[named, 'ispresent(messageId)', ...within].join(' and ')}`,
     'stats min(@timestamp) as at, latest(channelAccountId) as account, latest(threadId) as thread by portalId, channelId, messageId',
     'sort at desc',
     `limit ${maxRows}`,
@@ -69,12 +68,12 @@ function fromRows(rows: Record<string, string>[]): NamedMessage[] {
   )
 }
 
-async function fromLines(lines: ReturnType<Logs['linesSince']>, id: string, { portal, channel }: Where) {
+async function fromLines(lines: ReturnType<Logs['linesSince']>, id: string, narrow: Narrow) {
   const found = new Map<string, NamedMessage>()
   for await (const line of lines) {
     const { portalId, channelId, messageId, at, channelAccountId, threadId } = line
     if (!portalId || !channelId || !messageId || !idFields.some((name) => line[name] === id)) continue
-    if ((portal ?? portalId) !== portalId || (channel ?? channelId) !== channelId) continue
+    if (!isWithin({ portalId, channelId }, narrow)) continue
     const key = JSON.stringify([portalId, channelId, messageId])
     const before = found.get(key)
     found.set(key, {

@@ -5,8 +5,9 @@ import { confirm } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
+import type { Narrow } from '../narrow.ts'
 import { look } from './dead-letters.ts'
-import { type Narrow, narrowed, requireMessage } from './message.ts'
+import { narrowed, requireMessage } from './message.ts'
 
 type Options = Narrow & { force?: boolean; dryRun?: boolean; yes?: boolean; json?: boolean }
 

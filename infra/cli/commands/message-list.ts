@@ -3,6 +3,7 @@ import { ageInMilliseconds, digits, positive } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import type { Deployment } from '../deployment.ts'
 import { lookedThrough, maxRows, monthInMilliseconds, timeOfRow } from '../logs.ts'
+import { isWithin } from '../narrow.ts'
 import { tableOf } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -142,8 +143,7 @@ export async function lastOfEach(lines: AsyncIterable<{ at: number; message: str
 function isMeant({ portalId, channelId, channelAccountId, statusType, reason = '' }: ToldMessage, options: Options) {
   const word = options.failed ? 'FAILED' : options.waiting ? 'WAITING' : options.status?.toUpperCase()
   return (
-    (options.portal ?? portalId) === portalId &&
-    (options.channel ?? channelId) === channelId &&
+    isWithin({ portalId, channelId }, options) &&
     (options.account ?? channelAccountId) === channelAccountId &&
     (word ?? statusType) === statusType &&
     reason.toLowerCase().includes((options.reason ?? '').toLowerCase())

@@ -14,6 +14,7 @@ import { dynamoDbBySdk } from '../dynamodb-by-sdk.ts'
 import { createAccess } from '../hubspot-access.ts'
 import type { Letter } from '../letter.ts'
 import { messagesInLogs, type Named } from '../messages-in-logs.ts'
+import { isWithin, type Narrow } from '../narrow.ts'
 import type { QueueName } from '../queues.ts'
 import { isOfMessage, scanTable } from '../scan.ts'
 import { printSeveral } from '../several-messages.ts'
@@ -58,9 +59,6 @@ export function addMessageCommands(program: Command, { terminal, deployment }: C
     })
   return message
 }
-
-/** Where a message is looked for; with both, its entry is read without reading the whole ledger. */
-export type Narrow = { portal?: string; channel?: string }
 
 /** The arguments by which a command finds a message. */
 export const narrowed = (
@@ -118,14 +116,13 @@ async function itemOf({ outputs, dynamodb }: Deployment, key: MessageKey) {
   return item === undefined ? undefined : LedgerItem.parse(item)
 }
 
-/** The item that is named in full. */
+/** The item that is named in full: its entry is read without reading the whole ledger. */
 async function atOnce(deployment: Deployment, messageId: string, { portal, channel }: Narrow) {
   return portal && channel ? itemOf(deployment, { portalId: portal, channelId: channel, messageId }) : undefined
 }
 
 async function findMessage(deployment: Deployment, terminal: Terminal, given: string, narrow: Narrow) {
   const { outputs } = deployment
-  const { portal, channel } = narrow
   const id = keptId(given)
   const item = await atOnce(deployment, given, narrow)
   if (item) return item
@@ -148,12 +145,7 @@ async function findMessage(deployment: Deployment, terminal: Terminal, given: st
         key.messageId,
         ...[message, ...(message.parts ?? [])].map(({ providerMessageId }) => providerMessageId),
       ]
-      if (
-        !names.includes(id) ||
-        (portal ?? key.portalId) !== key.portalId ||
-        (channel ?? key.channelId) !== key.channelId
-      )
-        return
+      if (!names.includes(id) || !isWithin(key, narrow)) return
       found = message
       return 'enough'
     },

@@ -9,7 +9,8 @@ import { confirm } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import { createAccess, type MessageAnswer } from '../hubspot-access.ts'
-import { type Narrow, narrowed, requireMessage } from './message.ts'
+import type { Narrow } from '../narrow.ts'
+import { narrowed, requireMessage } from './message.ts'
 
 /** `probe <messageId>`: what this HubSpot account does with statuses, which HubSpot documents nowhere. */
 export function addProbeCommand(program: Command, { terminal, deployment }: Context) {

@@ -7,7 +7,8 @@ import type { StatusUpdate } from '../../../functions/messages/status-update.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
-import { type Narrow, narrowed, requireMessage } from './message.ts'
+import type { Narrow } from '../narrow.ts'
+import { narrowed, requireMessage } from './message.ts'
 
 /** `status set <messageId>`: an operator's word about a message, through the queue like any other. */
 export function addStatusCommands(program: Command, { terminal, deployment }: Context) {
