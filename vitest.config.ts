@@ -20,8 +20,8 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/setup.ts',
     pool: 'forks',
-    // Much of each file is waiting: three of them keep two processors busy. By itself, Vitest would start one.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Much of each file is waiting: four of them keep two processors busy. By itself, Vitest would start one.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     isolate: false,
     // Tests that run side by side in a file wait for most of their time.
     maxConcurrency: 8,

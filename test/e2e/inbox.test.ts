@@ -515,8 +515,9 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     async (colorScheme, width) => {
       await page.setViewportSize({ width, height: 900 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      // What began to move before: a message of the test before may still be on its way.
-      await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished))')
+      // What began to move before, for a message of the test before, would change the colours.
+      await page.reload()
+      await page.getByRole('button', { name: 'Send' }).waitFor()
       await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8'))
       const text = `Plain to see, ${colorScheme} ${width}`
       const isPhone = width < 720
