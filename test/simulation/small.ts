@@ -168,6 +168,7 @@ const usual = {
   patience: 86_400,
   limit: 110,
   trouble: 3_600_000,
+  'refuses for': 1_800_000,
   // The operator comes when the trouble is over.
   'deliveries is redriven': false,
   'status updates is redriven': false,
