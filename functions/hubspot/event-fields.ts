@@ -77,12 +77,7 @@ export function createFieldReader(receivedAt: number) {
 
     /** A number in HubSpot's documents, in digits. */
     digits: (field: EventField, value: unknown) =>
-      read(
-        field,
-        value,
-        (value) => asDigits(textId(value)),
-        (value) => asDigits(wholeNumber(value)),
-      ),
+      read(field, value, asDigits, (value) => asDigits(wholeNumber(value))),
 
     /** A time in ISO 8601. One that is yet to come is no time at which something happened. */
     time(field: EventField, value: unknown) {

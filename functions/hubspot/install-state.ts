@@ -33,4 +33,4 @@ export function readState(state: string, clientSecrets: string[], now: number): 
 const purpose = 'hubspot-status-relay: state of an installation\n'
 
 const signature = (nonce: string, expiresAt: string, clientSecret: string) =>
-  hmac('sha256', clientSecret, purpose, `${nonce}.${expiresAt}`).toString('base64url')
+  hmac({ algorithm: 'sha256', encoding: 'base64url' }, clientSecret, purpose, `${nonce}.${expiresAt}`)

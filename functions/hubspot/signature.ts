@@ -12,7 +12,7 @@ const maxClockDifference = 5 * 60 * 1000
  * Rule: developers.hubspot.com, "Validating requests", version 3.
  */
 export function sign({ method, url, body, timestamp }: SignedRequest, clientSecret: string) {
-  return hmac('sha256', clientSecret, method + decodeUri(url), body, timestamp).toString('base64')
+  return hmac({ algorithm: 'sha256', encoding: 'base64' }, clientSecret, method + decodeUri(url), body, timestamp)
 }
 
 /** Whether a signature is the one that the client secret gives. An empty secret or signature never is. */

@@ -77,7 +77,7 @@ function signatureHeaders(secret: string, { id, at, body }: { id: string; at: Da
     'content-type': 'application/json',
     'webhook-id': id,
     'webhook-timestamp': timestamp,
-    'webhook-signature': `v1,${hmac('sha256', key, `${id}.${timestamp}.${body}`).toString('base64')}`,
+    'webhook-signature': `v1,${hmac({ algorithm: 'sha256', encoding: 'base64' }, key, `${id}.${timestamp}.${body}`)}`,
   }
 }
 

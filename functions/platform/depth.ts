@@ -12,13 +12,8 @@ export function cutAtDepth(document: unknown, maxDepth: number) {
 }
 
 /** Whether something is nested so deep that it cannot be written as JSON again, let alone mean anything. */
-export function isDeep(value: unknown) {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > 100) return true
-    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
-  }
-  return false
+export function isDeep(value: unknown, depth = 0): boolean {
+  return isObject(value) && (depth > 100 || Object.values(value).some((one) => isDeep(one, depth + 1)))
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

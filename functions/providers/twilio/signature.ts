@@ -25,7 +25,7 @@ export function verify(request: SignedRequest, signature: string, authToken: str
 export const bodyHash = 'bodySHA256'
 
 function signed(url: string, fields: string, authToken: string) {
-  return hmac('sha1', authToken, url, fields).toString('base64')
+  return hmac({ algorithm: 'sha1', encoding: 'base64' }, authToken, url, fields)
 }
 
 function fieldsOf({ url, body }: SignedRequest) {

@@ -5,7 +5,7 @@ import { equalInConstantTime, hmac } from '../../platform/hmac.ts'
  * the bytes that it sends, in which characters beyond ASCII are escaped.
  */
 export function sign(body: string | Uint8Array, appSecret: string) {
-  return `sha256=${hmac('sha256', appSecret, body).toString('hex')}`
+  return `sha256=${hmac({ algorithm: 'sha256', encoding: 'hex' }, appSecret, body)}`
 }
 
 /** Whether a signature is the one that a secret gives. 360dialog's comes without the name of its algorithm. */
