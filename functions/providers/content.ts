@@ -91,10 +91,16 @@ function readAttachment({
 }
 
 /** An address with its special characters encoded, once; as it is, where it is none. */
-const encoded = (address: string) => URL.parse(address)?.href.replace(leftByUrl, encodeURIComponent) ?? address
+function encoded(address: string) {
+  const href = URL.parse(address)?.href ?? ''
+  const [upToHost = ''] = href.match(/^[^:]*:(\/\/[^/?#]*)?/) ?? []
+  const whole = upToHost + href.slice(upToHost.length).replace(/[[\]]/g, encodeURIComponent)
+  return whole.replace(leftByUrl, encodeURIComponent) || address
+}
 
-// Browsers take these as they are, RFC 3986 does not: a percent sign that encodes nothing, above all.
-const leftByUrl = /%(?![\dA-Fa-f]{2})|[\\^`{|}]/g
+// Browsers take these as they are, RFC 3986 does not: a percent sign that encodes nothing, above all; brackets but around a
+// host; and the spaces of `tel:`.
+const leftByUrl = /%(?![\dA-Fa-f]{2})|[ "<>\\^`{|}]/g
 
 const strangers = new Map<string | undefined, string>([
   ['LOCATION', 'A location'],

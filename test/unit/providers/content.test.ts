@@ -160,7 +160,10 @@ test.each([
   ['https://example.com/mein bild ü.png', 'https://example.com/mein%20bild%20%C3%BC.png'],
   ['https://example.com/mein%20bild%20%C3%BC.png', 'https://example.com/mein%20bild%20%C3%BC.png'],
   ['https://bücher.example/a.png', 'https://xn--bcher-kva.example/a.png'],
-  ['https://example.com/a b?x=1 2&y=[3]#ü', 'https://example.com/a%20b?x=1%202&y=[3]#%C3%BC'],
+  ['https://example.com/a b?x=1 2&y=[3]#ü', 'https://example.com/a%20b?x=1%202&y=%5B3%5D#%C3%BC'],
+  ['https://example.com/invoice [final].pdf', 'https://example.com/invoice%20%5Bfinal%5D.pdf'],
+  ['https://[2001:db8::1]:8443/a[1].png', 'https://[2001:db8::1]:8443/a%5B1%5D.png'],
+  ['https://[2001:DB8::1]', 'https://[2001:db8::1]/'],
   ['https://example.com/100% off.png', 'https://example.com/100%25%20off.png'],
   ['https://example.com/50%?x={a}|b^c`', 'https://example.com/50%25?x=%7Ba%7D%7Cb%5Ec%60'],
 ])('a special character of an address is encoded, once: %s', (url, href) => {
@@ -169,6 +172,14 @@ test.each([
   expect(read({ attachments: [{ type: 'FILE', url }] }).files).toMatchObject([{ url: href }])
   expect(read({ richText: `<img src="${url.replaceAll('&', '&amp;')}">` }).files).toMatchObject([{ url: href }])
   expect(read({ attachments: [{ type: 'QUICK_REPLIES', quickReplies }] }).quickReplies).toMatchObject([{ value: href }])
+})
+
+test('the spaces of a telephone number that a quick reply leads to are encoded', () => {
+  const quickReplies = [{ label: 'Call', value: 'tel:+49 (170) 123-4567', valueType: 'URL' }]
+
+  expect(read({ attachments: [{ type: 'QUICK_REPLIES', quickReplies }] }).quickReplies).toMatchObject([
+    { value: 'tel:+49%20(170)%20123-4567' },
+  ])
 })
 
 test.each([
