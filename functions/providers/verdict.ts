@@ -75,8 +75,9 @@ export function verdictOf(
   if ([425, 429].includes(status)) return 'later'
   if (status < 300 || status === 408 || status >= 500) return 'in doubt'
   if (status < 400 || status === 401) return 'account'
-  // Without a word of the provider's own, the account leads to a place that is not there, or that lets nobody in.
-  return code === undefined && [403, 404, 405, 407].includes(status) ? 'account' : 'final'
+  // Without a word of the provider's own, the account is not paid for, or leads to a place that is not there, or that lets
+  // nobody in.
+  return code === undefined && [402, 403, 404, 405, 407].includes(status) ? 'account' : 'final'
 }
 
 /** Acts on a verdict: what came of the send, or an error that has it made later. `service` and `answer` are for the log. */

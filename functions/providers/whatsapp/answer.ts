@@ -55,16 +55,17 @@ export function outcomeFrom(
 }
 
 function verdictOfGraph(error: GraphError, status: number): Verdict {
-  // The id of the number is wrong, or the token may not use it: so Meta answers every message.
-  const isOfNumber = error.code === 100 && (error.error_subcode === 33 || isAboutTheNumber.test(error.message ?? ''))
-  if (isOfNumber) return 'account'
+  // So Meta answers every message, whatever it holds.
+  const isOfAccount = error.code === 100 && (error.error_subcode === 33 || isAboutTheAccount.test(error.message ?? ''))
+  if (isOfAccount) return 'account'
   // Of a failure of its own Meta says that it will pass, and not that it did not take the message.
   const isTransient = error.is_transient === true && status >= 400 && status < 500
   return isTransient && !verdicts.has(`${error.code}`) ? 'later' : verdictOf(verdicts, { code: error.code, status })
 }
 
-// Where the id is that of something else, of the business account for instance, Meta knows no messages of it.
-const isAboutTheNumber = /unsupported (get|post) request|nonexisting field/i
+// The id of the number is wrong, or the token may not use it; where the id is that of something else, of the business account
+// for instance, Meta knows no messages of it; or the app asks for a proof with each call, which is not sent.
+const isAboutTheAccount = /unsupported (get|post) request|nonexisting field|missing permission|appsecret_proof/i
 
 /** 360dialog has words for what Meta has codes for. */
 function verdictOfDialog360(words: string | undefined, status: number): Verdict {

@@ -321,6 +321,17 @@ test.each<[string, number, string | object]>([
   ["360dialog's refusal of whoever asks", 403, { meta: { developer_message: 'Forbidden' } }],
   ['a number that does not exist', 400, { error: { code: 100, message: unsupported } }],
   [
+    'a number that the token may not see',
+    400,
+    error(100, '(#100) Object does not exist, cannot be loaded due to missing permission or reviewable feature'),
+  ],
+  [
+    'an app that asks for a proof with each call',
+    400,
+    error(100, 'API calls from the server require an appsecret_proof argument'),
+  ],
+  ['a service that has not been paid', 402, '<html>'],
+  [
     "360dialog's word that the account is disabled",
     400,
     { meta: { developer_message: 'Your WhatsApp for Business API has been disabled' } },
