@@ -66,8 +66,10 @@ export const catalogue: Catalogue = {
   63037: 'A file could not be handed to the channel',
   12300: 'A file is of a type that cannot be sent',
   11200: 'A file could not be fetched from its address',
+  11751: 'The files are too large together for this channel',
 
   // On the way
+  20504: 'Twilio failed on the way. Send it again',
   30001: 'Too many messages were waiting to be sent. Send it again later',
   30002: 'The Twilio account was suspended before the message went out',
   30003: 'The phone is switched off or out of reach. Try again later, or call',
@@ -167,6 +169,10 @@ export const catalogue: Catalogue = {
   63042: 'WhatsApp has disabled the template, since customers complained',
   63051: 'WhatsApp has locked the account of this sender',
   63052: 'The template is of a kind that WhatsApp no longer takes',
+  63109: "The team's sender has moved to another account",
+  63111: "WhatsApp no longer knows the team's sender",
+  63112: 'WhatsApp has disabled the account of this sender',
+  90010: 'The Twilio account is not active',
 }
 
 /**
@@ -183,9 +189,9 @@ export const verdicts = verdictsOf(catalogue, {
       21704, 21705, 21709, 21711,
     ],
     ...[30002, 30018, 30024, 30032, 30033, 30034, 30035, 30037, 30040, 30041, 30042],
-    ...[63001, 63002, 63007, 63008, 63020, 63022, 63051],
+    ...[63001, 63002, 63007, 63008, 63020, 63022, 63051, 63109, 63111, 63112, 90010],
   ],
-  'in doubt': [20500, 20503, 30500],
+  'in doubt': [20500, 20503, 20504, 30500],
 })
 
 /** Codes about what a message holds, of which Twilio's own words say more than the code does: which type, which address. */
