@@ -10,7 +10,7 @@ import type { Ledger } from './messages/ledger.ts'
 import { LookUpProgress, lookUp } from './messages/look-up.ts'
 import { createOutcomeQueue, type OutcomeDeps, OutcomeProgress, type OutcomeQueue } from './messages/outcome-queue.ts'
 import { namesOf } from './messages/part-names.ts'
-import { type Part, type SendOutcome, withWaitingNote } from './messages/record.ts'
+import { type LedgerItem, type SendOutcome, withWaitingNote } from './messages/record.ts'
 import { changeAsDelivery, SendProgress, sendOnce } from './messages/send-once.ts'
 import { notItsTurn, type Threads, TurnProgress, waitForTurn } from './messages/threads.ts'
 import type { CircuitBreaker } from './platform/circuit-breaker.ts'
@@ -48,6 +48,11 @@ export type Deps = ConsumerDeps &
  */
 export function createHandler(given: Deps) {
   const deps = { ...given, outcomes: createOutcomeQueue(given) }
+  /** Notes something in the item of the message that a job is to deliver, if it is one. */
+  async function note(job: DeliveryQueueJob, run: Run, change: (item: LedgerItem) => LedgerItem) {
+    const message = messageIfReadable(job, run.since)
+    if (message) await changeAsDelivery(deps, message, run, change)
+  }
   return consume<DeliveryQueueJob, Progress>({
     ...deps,
     version,
@@ -64,14 +69,10 @@ export function createHandler(given: Deps) {
       const message = messageIfReadable(job, run.since)
       if (message) await queueUnrecorded(deps, message, run, options)
     },
-    async claimCopy(job, run) {
-      const message = messageIfReadable(job, run.since)
-      if (message) await changeAsDelivery(deps, message, run, (item) => item)
-    },
+    claimCopy: (job, run) => note(job, run, (item) => item),
     async noteWait(job, run, wait) {
-      const message = messageIfReadable(job, run.since)
       const waiting = { what: 'delivery' as const, ...wait, isAccountError: run.progress.isAccountError }
-      if (message) await changeAsDelivery(deps, message, run, (item) => withWaitingNote(item, waiting))
+      await note(job, run, (item) => withWaitingNote(item, waiting))
     },
     tenantOf,
     about,
@@ -182,15 +183,14 @@ async function lookUpDoubts(
   run: Run,
 ) {
   const { adapter, account, provider } = found
-  const inDoubt = sends.filter((_, index) => outcomes[index]?.outcome === 'in doubt').filter((send) => 'job' in send)
-  if (!adapter.lookUp || inDoubt.length === 0) return
-  const ask = async ({ index }: Part) => {
-    const send = inDoubt.find((one) => one.index === index)
-    if (!send || run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
+  if (!adapter.lookUp) return
+  const inDoubt = sends.filter((_, index) => outcomes[index]!.outcome === 'in doubt').filter((send) => 'job' in send)
+  const ask = async (send: (typeof inDoubt)[number]) => {
+    if (run.context.getRemainingTimeInMillis() < timeForOneSend) return undefined
     const about = { until: endOf(run, deps.now()), isAnswer: (said?: SendOutcome) => said !== undefined }
-    return deps.circuits.call(circuitOf(job), async () => adapter.lookUp?.(send, account, deps.tools), about)
+    return deps.circuits.call(circuitOf(job), async () => adapter.lookUp!(send, account, deps.tools), about)
   }
-  await lookUp(deps, job, { inDoubt: inDoubt.map(({ index, of }) => ({ index, of })), provider, ask }, run)
+  await lookUp(deps, job, { inDoubt, provider, ask }, run)
 }
 
 /** When the run has surely ended, in milliseconds since 1970. */

@@ -19,23 +19,28 @@ type Deps = { ledger: Ledger; outcomes: OutcomeQueue; telemetry: Telemetry; now(
  * found is told; it never leads to another send. `ask` answers with undefined where it found nothing, or had no time to; a
  * RetryableError, where the provider does not answer at all, says as little.
  */
-export async function lookUp(
+export async function lookUp<InDoubt extends Part>(
   { ledger, outcomes, telemetry, now }: Deps,
   job: DeliveryJob,
-  { inDoubt, provider, ask }: { inDoubt: Part[]; provider: string; ask(part: Part): Promise<SendOutcome | undefined> },
+  {
+    inDoubt,
+    provider,
+    ask,
+  }: { inDoubt: InDoubt[]; provider: string; ask(send: InDoubt): Promise<SendOutcome | undefined> },
   { progress }: Run<z.infer<typeof LookUpProgress>>,
 ) {
   let left = inDoubt
-  for (const part of progress.lookUps === undefined ? [] : inDoubt) {
-    const said = await ask(part).catch(nothingFound)
+  for (const send of progress.lookUps === undefined ? [] : inDoubt) {
+    const said = await ask(send).catch(nothingFound)
     if (!said || said.outcome === 'in doubt') continue
     const outcome = sanitised(said)
+    const part = { index: send.index, of: send.of }
     // Told first: once it is recorded, nobody asks for it or tells it again.
     await outcomes.queue(job, part, provider, outcome)
     const at = new Date(now()).toISOString()
     await ledger.change(job, (item) => settleOutcome(item, outcome, { part, at }))
     telemetry.count('LookUpsFound')
-    left = left.filter((other) => other !== part)
+    left = left.filter((other) => other !== send)
   }
   const next = progress.lookUps === undefined ? 0 : progress.lookUps + 1
   const wait = lookUpAfterSeconds[next]

@@ -128,7 +128,9 @@ export function createWorld(
     truth: { sent: true, delivered: true, read: true, failed: true, sentMeans: 'Sent.' },
     plan: (job) => provider.plan(job),
     ...(options.named && { describe: (part) => part as { what: string; to: string } }),
-    ...(options.isIdempotent && { idempotencyScope: () => provider.endpoint }),
+    ...(options.isIdempotent && {
+      idempotencyScope: (_account, { job, now }) => `${provider.endpoint} ${job.messageId} ${now > 0}`,
+    }),
     async send({ job, index, receiptsUrl }, _account, tools) {
       provider.sends.push(job)
       provider.receiptsUrl = receiptsUrl

@@ -242,6 +242,9 @@ describe('what came of the send', () => {
       expect.objectContaining({ waiting: expect.objectContaining({ isAccountError: true }) }),
     )
     expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ givenUp: { what: 'delivery' } })
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: expect.stringMatching(/ for this channel \(no secret\)$/) } },
+    ])
   })
 
   test('a given-up message that is redriven and sent corrects the status', async () => {
@@ -282,8 +285,10 @@ describe('what came of the send', () => {
     await world.step()
 
     const until = new Date(world.now() + 60_000).toISOString()
-    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
-      waiting: { what: 'delivery', reason: 'The provider is busy', until },
+    expect(world.ledgerTable.items.get('1#2#m')?.['waiting']).toEqual({
+      what: 'delivery',
+      reason: 'The provider is busy',
+      until,
     })
 
     await world.rest()
@@ -685,6 +690,24 @@ describe('what is known is told before a job may end', () => {
     expect(held()).toMatchObject({ statusType: 'FAILED' })
   })
 
+  test('an account that was disconnected: neither a crash nor a want of time ends its message', async () => {
+    world.ledgerTable.items.set('account#1#2#3', { pk: 'account#1#2#3', version: 1, state: 'purged', at: '2026-11-22' })
+    world.haveTime(20_000)
+    await deliver()
+    await world.step()
+    world.haveTime(60_000)
+    world.provider.send = async () => {
+      throw new Error('a crash')
+    }
+    world.pass(60)
+    await world.step()
+    world.provider.send = async () => ({ outcome: 'in doubt' })
+
+    expect(world.deliveries.messages).toHaveLength(1)
+    expect(world.counts).not.toHaveProperty('DeliveriesDisconnected')
+    expect(world.statusUpdates.messages).toEqual([])
+  })
+
   test('a message that only its event tells of is told as well when it is given up', async () => {
     const event = {
       type: 'OUTGOING_CHANNEL_MESSAGE_CREATED',
@@ -902,12 +925,12 @@ describe('a message that takes several sends', () => {
   })
 
   test('where a run has no time left for another send, the next run makes it', async () => {
-    world.haveTime(20_000)
+    world.haveTime(24_999)
     await deliver()
     await world.step()
     expect(sends()).toBe(0)
 
-    world.haveTime(60_000)
+    world.haveTime(25_000)
     await world.rest()
 
     expect(sends()).toBe(3)
@@ -1244,7 +1267,55 @@ describe('a send in doubt, with a provider that can be asked', () => {
 
     expect(asked).toEqual([1])
     expect(sends()).toBe(3)
+    expect(world.counts['Waiting']).toBe(1)
     expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT'])
+  })
+
+  test('each of several in doubt is asked for by itself, until it is found', async () => {
+    world.provider.parts = 3
+    const asked: number[] = []
+    world.provider.lookUp = async (index) => {
+      asked.push(index)
+      return index === 1 ? { outcome: 'rejected', reason: 'No such number' } : undefined
+    }
+    await deliver()
+    await world.rest()
+
+    expect(asked).toEqual([0, 1, 2, 0, 2, 0, 2])
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      sends: { outcomes: [{ outcome: 'in doubt' }, { outcome: 'rejected' }, { outcome: 'in doubt' }] },
+    })
+  })
+
+  test('is not asked for by a run that has no time left for it', async () => {
+    await deliver()
+    await world.step()
+    world.pass(30)
+    world.haveTime(24_999)
+    await world.step()
+    expect(world.provider.lookUps).toEqual([])
+
+    world.haveTime(25_000)
+    await world.rest()
+
+    expect(world.provider.lookUps).toHaveLength(2)
+  })
+
+  test('is not asked for where the message could not be sent at all', async () => {
+    world.provider.plan = () => ({ problem: 'The file is too large' })
+    const put = world.ledgerTable.putIfNextVersion
+    let writes = 0
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (item.pk === '1#2#m' && ++writes === 2) throw new Error('the process dies')
+      return put(item)
+    }
+    await deliver()
+    await world.step()
+    world.restart()
+    await world.rest()
+
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ send: { result: { outcome: 'in doubt' } } })
+    expect(world.provider.lookUps).toEqual([])
   })
 })
 
@@ -1301,6 +1372,27 @@ describe('messages of one thread', () => {
     expect(seconds).toBeLessThanOrEqual(76)
   })
 
+  test('one of several sends that has begun to go out waits for none', async () => {
+    world.provider.parts = 2
+    const went: string[] = []
+    let isBusy = true
+    world.provider.send = async ({ messageId }, index) => {
+      if (messageId === 'first' || (index === 1 && isBusy)) throw new RetryableError('busy')
+      went.push(`${messageId} ${index}`)
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await inThread('second', 2)
+    await world.step()
+    await inThread('first', 1)
+    world.pass(1)
+    await world.step()
+    isBusy = false
+    world.pass(10)
+    await world.step()
+
+    expect(went).toEqual(['second 0', 'second 1'])
+  })
+
   test('without order none waits, and nothing is kept of the thread', async () => {
     world = createWorld({ threadOrder: 'off' })
     const taken = refusing('first', 60)
@@ -1343,12 +1435,19 @@ describe('messages of one thread', () => {
 
   test('without a thread there is no order, and nothing is read or written for one', async () => {
     const taken = refusing('first', 60)
+    const { get } = world.ledgerTable
+    const read = new Set<string>()
+    world.ledgerTable.get = async (pk) => {
+      read.add(pk.split('#')[0]!)
+      return get(pk)
+    }
     await deliver({ messageId: 'first' })
     await deliver({ messageId: 'second' })
     await world.step()
 
     expect(taken).toEqual(['second'])
     expect([...world.ledgerTable.items.keys()]).toEqual(['1#2#first', '1#2#second'])
+    expect(read).not.toContain('thread')
   })
 
   test('cost one write each, and what is kept of them is short', async () => {
@@ -1408,6 +1507,46 @@ test('a code that no table knows is counted', async () => {
   await world.rest()
 
   expect(world.counts).toMatchObject({ UnknownCodes: 1 })
+})
+
+describe("an account's event that the table does not take", () => {
+  const event = {
+    ...{ v: 1, type: 'account', portalId: '1', channelId: '2', channelAccountId: '3', change: 'purged' },
+    ...{ at: '2026-11-22T12:00:00Z', traceId: 't' },
+  }
+  function refuseAccounts() {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (item.pk.startsWith('account#')) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return put(item)
+    }
+    return () => {
+      world.ledgerTable.putIfNextVersion = put
+    }
+  }
+
+  test('waits until it does, however often', async () => {
+    const takeAgain = refuseAccounts()
+    await world.deliveries.send(event, { group: '1' })
+    for (let waits = 0; waits < 5; waits++) {
+      await world.step()
+      world.pass(60)
+    }
+    takeAgain()
+    await world.step()
+
+    expect(world.deliveries.messages).toEqual([])
+    expect(world.ledgerTable.items.get('account#1#2#3')).toMatchObject({ state: 'purged' })
+  })
+
+  test('ends among the dead letters, and nothing is kept of a message', async () => {
+    refuseAccounts()
+    await world.deliveries.send(event, { group: '1' })
+    await world.rest()
+
+    expect(world.deliveriesDeadLetters.jobs()).toMatchObject([{ job: { change: 'purged' } }])
+    expect([...world.ledgerTable.items.keys()]).toEqual([])
+  })
 })
 
 describe('an event that could not be read', () => {

@@ -321,6 +321,27 @@ test('a send in doubt is not asked for while its provider is not to be called', 
   expect(world.provider.lookUps).toEqual([])
 })
 
+test.each([
+  ['finds the message', taken, undefined],
+  ['finds nothing', undefined, 1],
+])('a look-up that takes its time and %s: calls that count as not answered: %j', async (_case, said, unanswered) => {
+  world = createWorld({ looksUp: true })
+  world.provider.send = async () => ({ outcome: 'in doubt' })
+  world.provider.lookUp = async () => {
+    world.pass(2)
+    await settled()
+    return said
+  }
+  await send('first')
+  await world.step()
+  world.pass(30)
+
+  await world.step()
+
+  expect(world.provider.lookUps).toHaveLength(1)
+  expect(world.counts['CallsUnanswered']).toBe(unanswered)
+})
+
 test('of several sends, those after one that was not answered wait', async () => {
   world.provider.parts = 3
   hang()
