@@ -34,13 +34,12 @@ export type Allowance = {
 /** What an answer's headers say of HubSpot's limit; undefined where they say nothing that can be. */
 export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
   const numberIn = (header: string) => {
-    const value = headers[header]
-    return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
+    const value = String(headers[header])
+    return /^\d{1,9}$/.test(value) ? Number(value) : undefined
   }
-  const max = numberIn('x-hubspot-ratelimit-max')
+  const max = numberIn('x-hubspot-ratelimit-max') ?? 0
   const intervalMilliseconds = numberIn('x-hubspot-ratelimit-interval-milliseconds')
-  if (max === undefined || !isWithin(max, plausibleMax) || !isWithin(intervalMilliseconds ?? 10_000, plausibleInterval))
-    return undefined
+  if (!isWithin(max, plausibleMax) || !isWithin(intervalMilliseconds ?? 10_000, plausibleInterval)) return undefined
   return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
 }
 

@@ -31,8 +31,6 @@ export function createRejections({ table, now }: { table: Table; now(): number }
   function inTurn<Answer>(pk: string, work: () => Promise<Answer>): Promise<Answer> {
     const mine = (lastOf.get(pk) ?? Promise.resolve()).then(work, work)
     lastOf.set(pk, mine)
-    const forget = () => void (lastOf.get(pk) === mine && lastOf.delete(pk))
-    mine.then(forget, forget)
     return mine
   }
 

@@ -86,7 +86,7 @@ async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgr
     ...{ toldBefore, word, errorMessage, age },
     ...(await whenRejected(deps, answer, { message, age, attempts })),
     attempts,
-    rejectedForSeconds: deps.rejectedForSeconds ?? 300,
+    rejectedForSeconds: deps.rejectedForSeconds,
     lateEffectSeconds: deps.lateEffectSeconds,
   })
   return { outcome, attempts }
@@ -107,7 +107,7 @@ async function whenRejected(
   answer: UpdateAnswer,
   { message, age, attempts }: { message: Message; age: number; attempts: UpdateHistory },
 ) {
-  if (answer.kind !== 'rejected') return { isPurged: false, isSystematic: false }
+  if (answer.kind !== 'rejected') return undefined
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
   const isYoung = isYetToAppear(answer, age) && attempts.rejected === undefined
   const { isSystematic, isNews } = await rateLimit.rejections.note(message, { alike: answer.alike, isYoung })

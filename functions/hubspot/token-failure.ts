@@ -29,17 +29,16 @@ const OAuthError = z.object({
 export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
   const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
   const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
-  const blames = blamed(status, { codes: [error, code].join(' '), sentences: [message, description].join(' ') })
-  const said = { problem, ...(code !== undefined && { code }), ...(blames && { blames }) }
-  const isTransient = error !== undefined && transient.has(error)
-  const isRetryable = isTransient || status < 400 || status >= 500 || retryableStatuses.has(status)
+  const blames = blamed(status, { codes: `${error} ${code}`, sentences: `${message} ${description}` })
+  const said = { problem, code, blames }
+  const isRetryable = transient.has(error) || status < 400 || status >= 500 || retryableStatuses.has(status)
   if (isRetryable) return { kind: 'retryable', ...said, retryAfter }
   const isRevoked = error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB'
   return { kind: isRevoked ? 'revoked' : 'rejected', ...said }
 }
 
 // Of RFC 6749 and its extensions, which come with a 400 as well.
-const transient: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])
+const transient: ReadonlySet<string | undefined> = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])
 
 /** What an answer blames by name: by RFC 6749's words, HubSpot's, or in a sentence. */
 function blamed(status: number, { codes, sentences }: { codes: string; sentences: string }) {

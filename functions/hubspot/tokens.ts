@@ -47,7 +47,7 @@ export function createTokens(options: {
 
   /** Once at a time in this process; the records of a batch share the answer. */
   function obtainToken(portalId: string, refused?: string) {
-    const wanted = `${portalId}#${refused ?? ''}`
+    const wanted = `${portalId}#${refused}`
     const promise = underway.get(wanted) ?? readOrRefresh(portalId, refused).finally(() => underway.delete(wanted))
     underway.set(wanted, promise)
     return promise

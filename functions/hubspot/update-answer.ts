@@ -27,7 +27,7 @@ export const retryableStatuses: ReadonlySet<number> = new Set([...retryableClien
 
 export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
-  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response) }
+  if (status < 300) return { kind: 'taken', held: heldIn(response) }
   const said = problemIn(response)
   const problem = describeError(response, said)
   const retryAfterSeconds =
@@ -46,7 +46,7 @@ const scopesMissing =
   /scope|does not have proper permissions|requires (?:any|all|one)\b.{0,10} of \[|custom_channels\./i
 
 function namesScopes({ json, text }: HttpResponse) {
-  return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
+  return scopesMissing.test(json === undefined ? text : JSON.stringify(json))
 }
 
 // By the specification `status` may be missing, and by the guide be a string.
@@ -99,6 +99,6 @@ function describeError({ status, headers }: HttpResponse, said: Partial<Problem>
     ...[category, subCategory, policyName, message].map((part) => part?.slice(0, 1000)),
     correlationId && `correlationId ${String(correlationId).slice(0, 100)}`,
   ]
-    .filter((part) => part !== undefined && part !== '')
+    .filter(Boolean)
     .join(', ')
 }

@@ -49,13 +49,13 @@ export type Asked = {
   errorMessage: string | undefined
   /** How long ago the message was created, as far as is known, in milliseconds. */
   age: number
-  /** Whether the channel account of the message was disconnected in HubSpot. */
-  isPurged: boolean
-  /** Whether HubSpot rejects message after message of the channel in this way. */
-  isSystematic: boolean
+  /** Of a rejection: whether the channel account of the message was disconnected in HubSpot. */
+  isPurged?: boolean
+  /** Of a rejection: whether HubSpot rejects message after message of the channel in this way. */
+  isSystematic?: boolean
   attempts: UpdateHistory
   /** Over how long the same rejection makes it final, in seconds: five minutes, unless somebody only tries that out. */
-  rejectedForSeconds?: number
+  rejectedForSeconds?: number | undefined
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
   lateEffectSeconds: number
 }

@@ -74,6 +74,9 @@ test.each([
   ],
   ['without a status, as the schema allows', { status: 200, body: '{"id":"m"}' }, undefined],
   ['without a body', { status: 204 }, undefined],
+  ['with something that is no word', { status: 200, body: '{"status":"SENT!"}' }, { word: 'another word' }],
+  ['with more than a word', { status: 200, body: '{"status":"1 SENT"}' }, { word: 'another word' }],
+  ['with a blank body', { status: 200, body: ' \n' }, undefined],
   ['in HTML', { status: 200, body: '<html>OK</html>' }, { word: 'no message' }],
   ['that is cut off', { status: 200, body: '{"id":"m","sta' }, { word: 'no message' }],
   ['for several messages', { status: 207, body: '{"results":[]}' }, undefined],
@@ -113,6 +116,11 @@ test.each<[number, string | undefined, UpdateAnswer]>([
     403,
     '{"category":"FORBIDDEN"}',
     { kind: 'rejected', status: 403, alike: '403, FORBIDDEN', problem: 'HTTP 403, FORBIDDEN' },
+  ],
+  [
+    400,
+    '{"category":"","message":"The scope of this channel"}',
+    { kind: 'rejected', status: 400, alike: '400', problem: 'HTTP 400, The scope of this channel' },
   ],
   [404, undefined, { kind: 'rejected', status: 404, alike: '404', problem: 'HTTP 404' }],
   [404, '<html>Not Found</html>', { kind: 'rejected', status: 404, alike: '404', problem: 'HTTP 404' }],
@@ -207,10 +215,18 @@ test('an error field of another type hides none of the others', async () => {
   expect(await update()).toEqual({ kind: 'scopes missing' })
 })
 
-test('a long message is cut', async () => {
-  const { update } = setUp({ status: 400, body: JSON.stringify({ message: 'x'.repeat(5000) }) })
+test('what is long is cut', async () => {
+  const long = 'x'.repeat(5000)
+  const { update } = setUp({
+    status: 400,
+    body: JSON.stringify({ message: long, category: long, correlationId: long }),
+  })
 
-  expect(await update()).toMatchObject({ kind: 'rejected', problem: `HTTP 400, ${'x'.repeat(1000)}` })
+  expect(await update()).toMatchObject({
+    kind: 'rejected',
+    alike: `400, ${'x'.repeat(195)}`,
+    problem: `HTTP 400, ${'x'.repeat(1000)}, ${'x'.repeat(1000)}, correlationId ${'x'.repeat(100)}`,
+  })
 })
 
 test('a request that may have arrived and got no answer is in doubt, one that did not arrive may be repeated at once', async () => {

@@ -18,6 +18,22 @@ test('a refresh is a form, with the current client secret', async () => {
   ])
 })
 
+test.each<[number, object | string, string | undefined]>([
+  [400, { status: 'BAD_CLIENT_ID' }, 'app'],
+  [400, { error: 'invalid_client' }, 'app'],
+  [400, { message: 'unknown client credentials' }, 'app'],
+  [401, '', 'app'],
+  [401, { status: 'BAD_AUTH_CODE' }, undefined],
+  [403, '', undefined],
+  [400, { message: 'unknown code', error_description: 'of this client_id' }, undefined],
+  [400, { error_description: 'redirectUri is unknown' }, 'redirect URL'],
+  [400, { status: 'BAD_REDIRECT_URI' }, 'redirect URL'],
+])('a %i saying %j blames %s', async (status, said, blames) => {
+  const { refresh } = setUp({ status, body: typeof said === 'string' ? said : JSON.stringify(said) })
+
+  expect((await refresh()) as { blames?: string }).toHaveProperty('blames', blames)
+})
+
 test('what comes back are the tokens, the refresh token perhaps another one', async () => {
   const { refresh } = setUp({ status: 200, body: example('hubspot/oauth-tokens') })
 

@@ -56,8 +56,9 @@ describe('twenty messages that are rejected alike are no coincidence', () => {
   })
 
   test('those that are too young to be there do not count', async () => {
-    await reject(20, { how: { alike: '400', isYoung: true } })
+    const answers = await reject(20, { how: { alike: '400', isYoung: true } })
 
+    expect(answers).toEqual(Array(20).fill({ isSystematic: false }))
     expect(table.items.size).toBe(0)
   })
 
@@ -144,14 +145,17 @@ describe('what is remembered', () => {
       table.items.set(`rejections#1#${channel}`, {
         ...{ pk: `rejections#1#${channel}`, version: 1, alike: '400', messages, expiresAt },
       })
-    for (let channel = 0; channel < 1002; channel++)
+    for (let channel = 0; channel < 1001; channel++)
       expect(await one.note(message('new', `${channel}`), alike)).toEqual({ isSystematic: true })
     reads = 0
 
-    await one.note(message('new', '1001'), alike)
-    expect(reads).toBe(0)
     await one.note(message('new', '0'), alike)
+    expect(reads).toBe(0)
+    await one.note(message('new', '1001'), alike)
+    await one.note(message('new', '1001'), alike)
     expect(reads).toBe(1)
+    await one.note(message('new', '0'), alike)
+    expect(reads).toBe(2)
   })
 })
 

@@ -46,6 +46,18 @@ describe('a request for an access token', () => {
     expect(world.requests.at(-1)!.body).toBe('{"portalId":"1","refused":true}')
   })
 
+  test('says nothing of a token that HubSpot refused, where the portal has got another since', async () => {
+    const world = createWorld()
+    const tokens = world.tokens()
+    await tokens.get('1')
+    world.pass(30 * 60_000)
+    await world.tokens().get('1')
+    world.pass(30 * 60_000)
+
+    expect(await tokens.renew('1', 'access-1')).toBe('access-3')
+    expect(world.requests.at(-1)!.body).toBe('{"portalId":"1"}')
+  })
+
   test('is signed again where it is refused and the secret was changed meanwhile', async () => {
     const world = createWorld()
     world.answers.push({ status: 401 })

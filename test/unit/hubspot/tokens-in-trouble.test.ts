@@ -86,6 +86,46 @@ describe('where a refresh cannot be claimed', () => {
   })
 })
 
+describe('where another process is refreshing it', () => {
+  const lasting = { accessTokenExpiresAt: start + 1_800_000 }
+
+  test.each([
+    ['usually', undefined, 2000],
+    ['where the endpoint is down', 3, 10_000],
+  ])('it is waited for, as long as that takes %s', async (_, failedRefreshes, wait) => {
+    portal({ lease: { by: 'another', until: start + 60_000 }, failedRefreshes })
+
+    expect(await failure(tokens().get('1'))).toMatchObject({
+      message: 'Another process is refreshing the access token',
+      notBefore: start + wait,
+    })
+  })
+
+  test('a token that HubSpot refused is not used again in place of the new one', async () => {
+    const one = tokens()
+    portal({ accessToken: 'refused', ...lasting })
+    await one.get('1')
+    portal({ accessToken: 'refused', ...lasting, lease: { by: 'another', until: start + 60_000 } })
+    await failure(one.renew('1', 'refused'))
+    portal({ accessToken: 'renewed', ...lasting })
+
+    expect(await one.get('1')).toBe('renewed')
+  })
+
+  test('the records of a batch ask once', async () => {
+    let reads = 0
+    const { get } = table
+    table.get = (pk) => {
+      reads++
+      return get(pk)
+    }
+    const one = tokens()
+    await Promise.all([one.get('1'), one.get('1'), one.get('1')])
+
+    expect(reads).toBe(1)
+  })
+})
+
 describe('where new tokens cannot be kept', () => {
   test('they are kept at the third try', async () => {
     writes('done', 'fails', 'fails', 'done')
@@ -189,6 +229,36 @@ describe('a portal that refuses fresh tokens', () => {
     expect(pauses).toEqual([4500, 27_000, 108_000, 270_000, 810_000, 810_000])
     expect(told.counts).toEqual({ AccessDenied: 5 })
     expect(item()).toMatchObject({ problem: 'a scope is missing', problemSince: start })
+  })
+
+  test('and for another reason than before: since now', async () => {
+    for (const problem of ['a scope is missing', 'another problem']) {
+      const one = tokens()
+      await one.get('1')
+      await failure(one.refuse('1', problem))
+      time = item()['askAgainAt']!
+    }
+
+    expect(item()).toMatchObject({ problem: 'another problem', problemSince: start + 4500 })
+  })
+
+  test('is asked for no token by the process that found it out', async () => {
+    const one = tokens()
+    await one.get('1')
+    await failure(one.refuse('1', 'a scope is missing'))
+
+    expect(await failure(one.get('1'))).toBeInstanceOf(NoAccess)
+  })
+
+  test('but has got another one meanwhile is asked about again soon', async () => {
+    const one = tokens()
+    await one.get('1')
+    portal({ ...endsSoon, version: 9 })
+
+    expect(await failure(one.refuse('1', 'a scope is missing'))).toMatchObject({
+      message: 'The portal has got another access token since',
+      notBefore: start + 2000,
+    })
   })
 
   test.each([

@@ -182,6 +182,7 @@ describe('the app secret', () => {
 
     expect(await world.cold().get(portalId)).toBe('access-2')
     expect(world.telemetry.counts).toEqual({ AccessDenied: 1 })
+    expect(world.noted).toEqual([])
   })
 })
 

@@ -191,6 +191,12 @@ describe('what HubSpot holds is compared with what it was asked to hold', () => 
     ['another word', { word: 'SENT' }, {}, 'holds SENT after FAILED'],
     ['another reason', { word: 'FAILED', errorMessage: 'No' }, {}, 'holds another reason'],
     [
+      'the words of its reason run together',
+      { word: 'FAILED', errorMessage: 'Nosuch number' },
+      {},
+      'holds another reason',
+    ],
+    [
       'a reason where none was told',
       { word: 'FAILED', errorMessage: 'No' },
       { errorMessage: undefined },
@@ -232,7 +238,10 @@ test.each<[string, UpdateAnswer, object]>([
   [
     'cut off',
     { kind: 'in doubt', problem: 'HTTP 504', retryAfterSeconds: 9 },
-    { kind: 'retry', notBefore: now + 120_000, retryAfter: { seconds: 9, max: 900 } },
+    {
+      ...{ kind: 'retry', reason: 'HubSpot may have taken it (HTTP 504)' },
+      ...{ notBefore: now + 120_000, retryAfter: { seconds: 9, max: 900 } },
+    },
   ],
   ['closed to us', { kind: 'unauthorized' }, { kind: 'no access' }],
   ['closed to the app', { kind: 'scopes missing' }, { kind: 'no access' }],
