@@ -44,7 +44,7 @@ export function createHandler(deps: Deps) {
   return httpHandler(telemetry, async (event) => {
     const ids = idsOf(event)
     const traceId = event.requestContext.requestId
-    const reject = (statusCode: number, why: string) => answer(statusCode, why, { ...ids, traceId })
+    const reject = (statusCode: keyof typeof reasons, why: string) => answer(statusCode, why, { ...ids, traceId })
     if (!ids) return reject(404, 'a channel id is a number')
     if (rawBody(event).length > maxRequestBytes) return reject(413, 'larger than 4 MiB')
     const request = requestOf(event, ids)
@@ -145,9 +145,9 @@ export function createHandler(deps: Deps) {
     telemetry.warn(message, { channelId, channelAccountId })
   }
 
-  function answer(statusCode: number, why: string, fields: object): HttpAnswer {
+  function answer(statusCode: keyof typeof reasons, why: string, fields: object): HttpAnswer {
     telemetry.warn('Receipt rejected', { statusCode, why, ...fields })
-    telemetry.count('ReceiptsRejected')
+    telemetry.count('ReceiptsRejected', 1, { reason: reasons[statusCode] })
     return statusCode === 400 ? json(400, { message: `Signed, but not understood: ${why}` }) : { statusCode, body: '' }
   }
 
@@ -162,6 +162,9 @@ export function createHandler(deps: Deps) {
     }
   }
 }
+
+/** What rejections are counted by. */
+const reasons = { 400: 'unreadable', 401: 'signature', 404: 'unknown', 413: 'unreadable' } as const
 
 /** Each has a connection then; with thousands at once, most would wait for one until their time is over. */
 const sentAtOnce = 50

@@ -5,7 +5,7 @@ import type { AppSecret, ReadAppSecret } from './app-secret.ts'
 import { isFresh, verify } from './signature.ts'
 
 /** Why a request is not HubSpot's: for the metric, and for the log. */
-export type NotHubSpots = { reason: 'unsigned' | 'stale' | 'mismatch'; why: string }
+export type NotHubSpots = { reason: 'unsigned' | 'old version' | 'stale' | 'mismatch'; why: string }
 
 /** Why a request is not HubSpot's; undefined where it bears the signature of HubSpot for this URL and this body, from just now. */
 export async function whyNotHubSpots(
@@ -16,8 +16,9 @@ export async function whyNotHubSpots(
   const signature = header(event, 'x-hubspot-signature-v3')
   const timestamp = header(event, 'x-hubspot-request-timestamp')
   if (!signature) {
-    const isOlder = header(event, 'x-hubspot-signature') !== undefined
-    return { reason: 'unsigned', why: isOlder ? 'only a signature of version 1 or 2' : 'no signature' }
+    return header(event, 'x-hubspot-signature') === undefined
+      ? { reason: 'unsigned', why: 'no signature' }
+      : { reason: 'old version', why: 'only a signature of version 1 or 2' }
   }
   if (!timestamp) return { reason: 'unsigned', why: 'no timestamp' }
   if (!isFresh(timestamp, now()))

@@ -22,9 +22,12 @@ type Rule = {
   metric: IMetric
   /** Raised at this value, or above. */
   atLeast: number
-  /** For how many of the metric's periods in a row. Default: 1. */
+  /** For how many of the metric's periods, in a row unless `within` says otherwise. Default: 1. */
   periods?: number
-  /** In any one of this many periods, the last ones; then it stays raised for as long, and can ring again. */
+  /**
+   * In any of this many periods, the last ones: where little happens, most measure nothing, and no two in a row do. It
+   * stays raised for about as long, and can ring again.
+   */
   within?: number
 }
 
@@ -51,7 +54,7 @@ export class Alarms extends Construct {
           metric,
           threshold: rule.atLeast,
           evaluationPeriods: rule.within ?? rule.periods ?? 1,
-          ...(rule.within && { datapointsToAlarm: 1 }),
+          ...(rule.within && { datapointsToAlarm: rule.periods ?? 1 }),
           comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
           treatMissingData: TreatMissingData.NOT_BREACHING,
         },
@@ -149,6 +152,15 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
       label: name,
       usingMetrics: Object.fromEntries(metrics[name].of.map((of, index) => [`m${index}`, own(name, { of })])),
     })
+  const forReasons = (name: 'WebhooksRejected' | 'ReceiptsRejected', reasons: readonly string[]) =>
+    new MathExpression({
+      ...minutes(5),
+      expression: 'SUM(METRICS())',
+      label: name,
+      usingMetrics: Object.fromEntries(
+        reasons.map((reason, index) => [`r${index}`, own(name, { dimensions: { reason } })]),
+      ),
+    })
   const ofFunctions = (kind: 'Errors' | 'Throttles') =>
     new MathExpression({
       ...minutes(5),
@@ -207,16 +219,27 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     },
     {
       name: 'Webhook signatures rejected',
-      says: "Webhooks arrive whose signature does not match. If they are HubSpot's, the client secret was rotated there but not here, and messages are being lost. Compare the secrets.",
-      metric: own('WebhooksRejected', { dimensions: { reason: 'mismatch' } }),
-      atLeast: 5,
+      says: "A webhook arrived whose signature does not match, or is of another time or version. If it is HubSpot's, a customer does not get a message: the client secret was rotated there but not here, as a rule. Find out why at once.",
+      // Who sends nothing that looks like HubSpot's signature is not HubSpot.
+      metric: forReasons('WebhooksRejected', ['old version', 'stale', 'mismatch']),
+      atLeast: 1,
+    },
+    {
+      name: 'Receipts rejected',
+      says: "Providers' receipts are rejected, since their signature does not match or they cannot be read. What became of those messages is not known: agents see SENT also where they failed. Compare the account's secret with the provider's.",
+      metric: forReasons('ReceiptsRejected', ['signature', 'unreadable']),
+      atLeast: 1,
+      // Anybody may call a URL once.
+      periods: 2,
+      within: 12,
     },
     {
       name: 'Status updates are slow',
-      says: 'One message in a hundred shows SENT more than fifteen minutes after the agent pressed Send. Check whether the provider or HubSpot is slow.',
+      says: 'Again and again within an hour, a message showed SENT more than fifteen minutes after the agent pressed Send. Check whether the provider or HubSpot is slow.',
       metric: own('TimeToTruthSENT', { statistic: 'p99' }),
       atLeast: 15 * 60_000,
       periods: 3,
+      within: 12,
     },
     {
       name: 'A portal revoked access',
@@ -232,10 +255,12 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
     },
     {
       name: 'Access tokens cannot be refreshed',
-      says: 'No access token came for a quarter of an hour: HubSpot, or your own token endpoint, gives no usable answer. Status updates wait, for a day at most. Find out which one does not answer.',
+      says: 'Access tokens cannot be refreshed for a quarter of an hour: HubSpot, or your own token endpoint, gives no usable answer. Status updates wait, for a day at most. Find out which one does not answer.',
       metric: own('TokenRefreshesFailed'),
       atLeast: 1,
       periods: 3,
+      // Attempts may be a quarter of an hour apart.
+      within: 12,
     },
     {
       name: 'HubSpot rejects every status of a channel',
@@ -255,6 +280,7 @@ function ofRelay({ namespace, functions, queues, apiId }: Watched): Rule[] {
       metric: ofAll('StaleSecretsServed'),
       atLeast: 1,
       periods: 2,
+      within: 12,
     },
     {
       name: 'A provider rejects an account',

@@ -19,7 +19,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
   const period = Duration.minutes(5)
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
     metricOf(namespace, name, { period, label: name, ...options })
-  const everyReason = (name: 'WebhooksRejected', reasons: readonly string[]) =>
+  const everyReason = (name: 'WebhooksRejected' | 'ReceiptsRejected', reasons: readonly string[]) =>
     reasons.map((reason) => own(name, { label: `${name}: ${reason}`, dimensions: { reason } }))
   const byDimension = (name: MetricName, dimension: string) =>
     new MathExpression({
@@ -70,7 +70,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph(
           'Do receipts come in?',
           [own('ReceiptsAccepted'), own('ReceiptsIgnored')],
-          [own('ReceiptsRejected'), own('UpdatesUnauthorised')],
+          [...everyReason('ReceiptsRejected', metrics.ReceiptsRejected.by.reason), own('UpdatesUnauthorised')],
         ),
       ],
       [

@@ -17,7 +17,7 @@ export const metrics = {
   WebhooksRejected: {
     of: ['hubspot-webhook'],
     unit: 'Count',
-    by: { reason: ['unsigned', 'stale', 'mismatch'] },
+    by: { reason: ['unsigned', 'old version', 'stale', 'mismatch'] },
   },
   VerifiedByPreviousSecret: { of: ['hubspot-webhook'], unit: 'Count' },
   RequestsFailed: { of: ['hubspot-webhook', 'provider-receipt', 'oauth-install'], unit: 'Count' },
@@ -35,7 +35,11 @@ export const metrics = {
   ReceiptsAccepted: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptsIgnored: { of: ['provider-receipt'], unit: 'Count' },
   ReceiptFieldsUnknown: { of: ['provider-receipt'], unit: 'Count' },
-  ReceiptsRejected: { of: ['provider-receipt'], unit: 'Count' },
+  ReceiptsRejected: {
+    of: ['provider-receipt'],
+    unit: 'Count',
+    by: { reason: ['unknown', 'signature', 'unreadable'] },
+  },
   ReceiptsByCurrentSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   ReceiptsByPreviousSecret: { of: ['provider-receipt'], unit: 'Count', by: { account: [] } },
   EntriesHandedOn: { of: ['provider-receipt'], unit: 'Count' },

@@ -53,6 +53,48 @@ describe('an alarm', () => {
     for (const alarm of alarms) expect(alarm).toMatchObject({ TreatMissingData: 'notBreaching' })
   })
 
+  // What is measured in each five minutes of an hour; most measure nothing.
+  const ___ = undefined
+  test.each([
+    ['one webhook of HubSpot that is rejected', 'webhook-signatures-rejected', [1]],
+    [
+      'refreshes that fail every quarter of an hour',
+      'access-tokens-cannot-be-refreshed',
+      [1, ___, ___, 1, ___, ___, 1],
+    ],
+    ['three late statuses in an hour', 'status-updates-are-slow', [1e6, ___, ___, ___, 2e6, ___, 1e4, ___, ___, 1e6]],
+    ['two receipts in an hour that are rejected', 'receipts-rejected', [1, ___, ___, ___, ___, ___, ___, ___, 1]],
+    ['two looks at a secret in an hour that fail', 'secrets-cannot-be-refreshed', [2, ___, ___, ___, ___, ___, ___, 1]],
+  ])('rings where little happens: %s', (_, anchor, measured) => {
+    expect(isRaised(alarmOf(anchor), measured)).toBe(true)
+  })
+
+  test.each([
+    ['refreshes that fail for five minutes', 'access-tokens-cannot-be-refreshed', [3, 1]],
+    ['late statuses for five minutes', 'status-updates-are-slow', [1e6, 1e6, 1e4, 1e4]],
+    ['one receipt that is rejected', 'receipts-rejected', [1]],
+    ['one look at a secret that fails', 'secrets-cannot-be-refreshed', [1]],
+  ])('is quiet about what passes: %s', (_, anchor, measured) => {
+    expect(isRaised(alarmOf(anchor), measured)).toBe(false)
+  })
+
+  test.each([
+    [
+      'a webhook that bears a signature of HubSpot',
+      'webhook-signatures-rejected',
+      ['mismatch', 'old version', 'stale'],
+    ],
+    ['a receipt for a channel of ours', 'receipts-rejected', ['signature', 'unreadable']],
+  ])('rings for what is rejected: %s, and no other', (_, anchor, reasons) => {
+    const watched = alarmOf(anchor)['Metrics'].flatMap(({ MetricStat }: Properties) =>
+      (MetricStat?.Metric.Dimensions ?? []).flatMap(({ Name, Value }: Properties) =>
+        Name === 'reason' ? [Value] : [],
+      ),
+    )
+
+    expect(watched.toSorted()).toEqual(reasons)
+  })
+
   test('goes nowhere unless somebody says where', () => {
     for (const alarm of alarms) expect(alarm).not.toHaveProperty('AlarmActions')
     for (const alarm of alarms) expect(alarm).not.toHaveProperty('OKActions')
@@ -200,6 +242,20 @@ describe('the dashboard', () => {
     expect(drawn.filter((name) => !(name in metrics))).toEqual(['RequestsThrottled'])
   })
 })
+
+const alarmOf = (anchor: string) => alarms.find(({ AlarmDescription }) => AlarmDescription.endsWith(`#${anchor}`))!
+
+/** Whether an alarm is raised at any of the periods in which this is measured. */
+function isRaised(
+  { EvaluationPeriods, DatapointsToAlarm = EvaluationPeriods, Threshold }: Properties,
+  measured: Measured,
+) {
+  return measured.some((_, end) => {
+    const lately = measured.slice(Math.max(0, end + 1 - EvaluationPeriods), end + 1)
+    return lately.filter((value) => value !== undefined && value >= Threshold).length >= DatapointsToAlarm
+  })
+}
+type Measured = (number | undefined)[]
 
 const arnFormat = ArnFormat.COLON_RESOURCE_NAME
 const statementsOf = ({ PolicyDocument }: Properties) => PolicyDocument.Statement as Properties[]

@@ -201,6 +201,19 @@ test.each<[string, Record<string, string>, string]>([
   expect(values.filter((value) => everything().includes(value))).toEqual([])
 })
 
+test.each<[string, Record<string, string>]>([
+  ['unsigned', {}],
+  ['old version', { 'x-hubspot-signature': 'hunter2' }],
+  ['stale', signed({ body }, { timestamp: String(now - 6 * minute) })],
+  ['mismatch', signed({ body }, { clientSecret: 'somebody else' })],
+])('what is rejected is counted by its reason: %s', async (reason, headers) => {
+  const { post, everything } = setUp()
+
+  await post({ body, headers })
+
+  expect(everything()).toContain(`["${reason}"]`)
+})
+
 test.each([-5 * minute, 0, 5 * minute])('a timestamp %i milliseconds from now is fresh', async (difference) => {
   const { post } = setUp()
 

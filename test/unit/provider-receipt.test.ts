@@ -305,11 +305,12 @@ test.each<[string, Record<string, string>, string]>([
     { level: 'warn', message: 'Receipt rejected', statusCode: 401, why, channelId: '2300310', traceId: 'request-1' },
   ])
   expect(counts).toEqual({ ReceiptsRejected: 1 })
+  expect(everything()).toContain('["signature"]')
   expect(everything()).not.toMatch(/v1,|whsec_/)
 })
 
 test('a channel that has no secret is unknown, and the log names it', async () => {
-  const { post, lines, counts } = setUp()
+  const { post, lines, counts, everything } = setUp()
 
   expect(await post({ channelId: '99', channelAccountId: '77' })).toEqual({ statusCode: 404, body: '' })
   expect(lines).toEqual([
@@ -324,6 +325,7 @@ test('a channel that has no secret is unknown, and the log names it', async () =
     },
   ])
   expect(counts).toEqual({ ReceiptsRejected: 1 })
+  expect(everything()).toContain('["unknown"]')
 })
 
 test.each([undefined, '', 'channel', '1'.repeat(21), '../app', '२३'])(
@@ -341,7 +343,7 @@ test.each([
   [body.replace('"delivered"', '"queued"'), 'data.status: invalid value'],
   [body.replace('"243842089"', '243842089.5'), 'data.portalId: expected string'],
 ])('a signed receipt saying %s is answered with what is wrong', async (body, problem) => {
-  const { post, updates, counts, lines } = setUp()
+  const { post, updates, counts, lines, everything } = setUp()
 
   expect(await post({ body })).toEqual({
     statusCode: 400,
@@ -351,6 +353,7 @@ test.each([
   expect(updates()).toEqual([])
   expect(lines).toMatchObject([{ statusCode: 400, why: problem, channelId: '2300310' }])
   expect(counts).toEqual({ ReceiptsRejected: 1 })
+  expect(everything()).toContain('["unreadable"]')
 })
 
 test.each([
