@@ -34,7 +34,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       const tellingDelay = isOwnConclusion ? undefined : now() - Date.parse(update.occurredAt)
       if (holds) telemetry.count('HeldOtherwise')
       const fields = { statusType, reason, timeToTruth, tellingDelay, holds }
-      logAndCount('HubSpot told', `Told${statusType}`, { update, item }, fields)
+      logAndCount('Told HubSpot', `Told${statusType}`, { update, item }, fields)
       if (timeToTruth !== undefined) telemetry.measure(`TimeToTruth${statusType}`, timeToTruth, 'Milliseconds')
       if (tellingDelay !== undefined) telemetry.measure('TellingDelay', tellingDelay, 'Milliseconds')
     },

@@ -106,7 +106,7 @@ export function recordTold(
     ...(rejected ? { rejected: word } : { told: { word, at, holds } }),
     marks: item.marks.filter((other) => other.mark !== mark),
   }
-  const what = rejected ? `HubSpot rejected ${word}` : `HubSpot told ${word}${holds ? `: ${holds}` : ''}`
+  const what = rejected ? `HubSpot rejected ${word}` : `told HubSpot ${word}${holds ? `: ${holds}` : ''}`
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 

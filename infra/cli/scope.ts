@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { concernedLines } from '../operations/log-queries.ts'
+import { affectedLines } from '../operations/log-queries.ts'
 import { credentialIds } from './credentials.ts'
 import type { Deployment } from './deployment.ts'
 import { type Finding, skipped } from './findings.ts'
@@ -56,7 +56,7 @@ async function idsThatFailed({ logs }: Deployment, signal: AbortSignal) {
 
 /** What Logs Insights is asked. */
 export const queryForFailing = [
-  `filter ${concernedLines} or statusType = "FAILED"`,
+  `filter ${affectedLines} or statusType = "FAILED"`,
   'stats count(*) as times by portalId, channelId, channelAccountId',
   'sort times desc',
   `limit ${maxRows}`,

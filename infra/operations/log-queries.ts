@@ -5,7 +5,7 @@ import { Construct } from 'constructs'
 const anyTrace = 'the trace id of any of its lines'
 
 /** Whether a line says that something of a portal, a channel or an account failed, or waits. */
-export const concernedLines =
+export const affectedLines =
   '(level in ["WARN", "ERROR"] or message = "Waiting" or ispresent(holds)) and (ispresent(portalId) or ispresent(channelId))'
 
 /** The questions of the runbook, each as a query of CloudWatch Logs Insights over all of the relay's functions. */
@@ -29,11 +29,11 @@ export const questions = {
     fields: ['@timestamp', 'service', 'message', 'messageId', 'status', 'reason', 'problem', 'until'],
     filterStatements: [`traceId = "${anyTrace}" or updateTraceId = "${anyTrace}"`],
   },
-  'Which accounts are concerned': {
+  'Which accounts are affected': {
     statsStatements: [
       'count(*) as times, latest(@timestamp) as last by portalId, channelId, channelAccountId, service, message',
     ],
-    filterStatements: [concernedLines],
+    filterStatements: [affectedLines],
     sort: 'times desc',
   },
   'Why was a webhook rejected': {
@@ -46,7 +46,7 @@ export const questions = {
   },
   'Why did messages fail': {
     statsStatements: ['count(*) as messages by channelId, source, reason'],
-    filterStatements: ['message = "HubSpot told" and statusType = "FAILED"'],
+    filterStatements: ['message = "Told HubSpot" and statusType = "FAILED"'],
     sort: 'messages desc',
   },
   'What waits, and for what': {
@@ -97,7 +97,7 @@ export const questions = {
   },
   'Which statuses came late': {
     fields: ['@timestamp', 'portalId', 'messageId', 'statusType', 'timeToTruth', 'tellingDelay', 'source'],
-    filterStatements: ['message = "HubSpot told" and ispresent(timeToTruth)'],
+    filterStatements: ['message = "Told HubSpot" and ispresent(timeToTruth)'],
     sort: 'timeToTruth desc',
   },
 } satisfies Record<string, ConstructorParameters<typeof QueryString>[0]>

@@ -23,7 +23,7 @@ export abstract class Measured extends Construct {
     return this.metric(`Told${status}`, options)
   }
 
-  /** Milliseconds from the agent's Send to HubSpot told. Unless chosen otherwise, the 99th percentile of five minutes. */
+  /** Milliseconds from the agent's Send until HubSpot is told. Unless chosen otherwise, the 99th percentile of five minutes. */
   metricTimeToTruth(status: 'SENT' | 'FAILED' | 'READ', options?: MetricChoice) {
     return this.metric(`TimeToTruth${status}`, { statistic: 'p99', ...options })
   }

@@ -57,8 +57,8 @@ rows.push(...countedRows, cost)
 const message = await usedByMessage()
 const whole = await endToEnd(quick ? 100 : 500)
 rows.push(
-  plainRow('webhook in → HubSpot told, local stack: p50', `${figureOf(whole.p50)} ms`),
-  plainRow('webhook in → HubSpot told, local stack: p99', `${figureOf(whole.p99)} ms`),
+  plainRow('webhook in → HubSpot is told, local stack: p50', `${figureOf(whole.p50)} ms`),
+  plainRow('webhook in → HubSpot is told, local stack: p99', `${figureOf(whole.p99)} ms`),
   {
     ...plainRow('messages told, local stack', `${figureOf(whole.toldPerSecond)} /s`),
     verdicts: [atLeast(goals.toldPerSecond, whole.toldPerSecond, ' /s')],

@@ -73,7 +73,7 @@ function show() {
   }
   console.log(table.toString())
   console.log(
-    `From HubSpot's webhook to HubSpot told, of ${options.customers} customers' messages. Goal: ${goal} times alone, at most.`,
+    `From HubSpot's webhook until HubSpot is told, of ${options.customers} customers' messages. Goal: ${goal} times alone, at most.`,
   )
   console.log(missed === 0 ? pc.green('Every goal is reached.') : pc.red(`Goals missed: ${missed}.`))
   return missed === 0 ? 0 : 1

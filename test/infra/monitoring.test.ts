@@ -183,7 +183,7 @@ describe('an alarm', () => {
     })
   })
 
-  test('has those concerned named by the first query that the runbook refers to', () => {
+  test('has those affected named by the first query that the runbook refers to', () => {
     const whose = Object.fromEntries(
       chapters['Alarms']!.split(/^### /m)
         .slice(1)

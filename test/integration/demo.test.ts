@@ -103,7 +103,7 @@ describe('a line of the log', () => {
 
   test('leads by its trace from the webhook to the PATCH, also where a receipt brought the status', () => {
     const tracesOf = (message: string, id: unknown) => logs.saying(message, String(id)).map(({ traceId }) => traceId)
-    const told = logs.saying('HubSpot told')
+    const told = logs.saying('Told HubSpot')
     const byReceipt = told.filter(({ messageId, updateTraceId }) =>
       tracesOf('Receipt queued', messageId).includes(updateTraceId),
     )
@@ -138,7 +138,7 @@ describe('an outcome', () => {
     ['deliver-message', 'Waiting', 'Waiting'],
     ['provider-receipt', 'Receipt queued', 'ReceiptsAccepted'],
     ['provider-receipt', 'Receipt rejected', 'ReceiptsRejected'],
-    ['update-status', 'HubSpot told', 'ToldSENT', 'ToldFAILED', 'ToldREAD'],
+    ['update-status', 'Told HubSpot', 'ToldSENT', 'ToldFAILED', 'ToldREAD'],
     ['update-status', 'Nothing new', 'UpdatesDuplicate', 'UpdatesSuperseded', 'UpdatesCoalesced'],
     ['update-status', 'Waiting', 'Waiting'],
     ['update-status', 'Dead-lettered', 'DeadLettered'],
@@ -153,7 +153,7 @@ describe('an outcome', () => {
   test('is said as often as it happened: each acknowledged webhook, and each PATCH that was answered', () => {
     for (const { id, webhooks, patches } of relay.hubspot.messages.values()) {
       expect(logs.saying('Message queued', id)).toHaveLength(webhooks.filter(({ answered }) => answered === 204).length)
-      expect(logs.saying('HubSpot told', id)).toHaveLength(patches.filter(({ answered }) => answered === 200).length)
+      expect(logs.saying('Told HubSpot', id)).toHaveLength(patches.filter(({ answered }) => answered === 200).length)
     }
   })
 
@@ -164,7 +164,7 @@ describe('an outcome', () => {
 
   test('is measured from the agent on, also where a receipt brought it', () => {
     expect(logs.sumOf('update-status', 'TimeToTruthREAD')).toBeGreaterThan(0)
-    for (const line of logs.saying('HubSpot told')) expect(line['timeToTruth']).toBeGreaterThan(0)
+    for (const line of logs.saying('Told HubSpot')) expect(line['timeToTruth']).toBeGreaterThan(0)
   })
 })
 

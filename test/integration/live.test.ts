@@ -116,7 +116,7 @@ test('tail shows what happens, until it is interrupted', async () => {
   const { printed, exitCode } = await following
   expect(exitCode).toBe(130)
   expect(printed).toMatch(
-    new RegExp(`update-status +HubSpot told +message ${messageId}, portal 1001 +statusType: SENT`),
+    new RegExp(`update-status +Told HubSpot +message ${messageId}, portal 1001 +statusType: SENT`),
   )
 })
 

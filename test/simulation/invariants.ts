@@ -355,7 +355,7 @@ function multiplied({ deliveries, statusUpdates }: World): Violation[] {
 
 /** Each line that says what HubSpot was told of an agent's message names its webhook's trace, whoever brought the status. */
 function untraced({ lines }: World, { id, kind }: Fate): Violation[] {
-  const told = lines.filter(({ message, messageId }) => message === 'HubSpot told' && messageId === id)
+  const told = lines.filter(({ message, messageId }) => message === 'Told HubSpot' && messageId === id)
   if (kind !== 'agent' || told.every(({ traceId }) => traceId === traceOf(id))) return []
   const invariant = 'what HubSpot is told leads back to its webhook'
   return [{ invariant, detail: `a line of ${id} names another trace, or none` }]

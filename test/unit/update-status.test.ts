@@ -437,7 +437,7 @@ describe('the lines of the log', () => {
     await send('read', { traceId: 'trace of the receipt' })
     await world.rest()
 
-    expect(lines('HubSpot told')).toMatchObject([
+    expect(lines('Told HubSpot')).toMatchObject([
       { status: 'sent', traceId: 'trace', updateTraceId: undefined, timeToTruth: 0 },
       { status: 'read', traceId: 'trace', updateTraceId: 'trace of the receipt', timeToTruth: 60_000 },
     ])
@@ -447,7 +447,7 @@ describe('the lines of the log', () => {
     await send('read', { traceId: 'trace of the receipt' })
     await world.rest()
 
-    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'trace of the receipt', updateTraceId: undefined }])
+    expect(lines('Told HubSpot')).toMatchObject([{ traceId: 'trace of the receipt', updateTraceId: undefined }])
   })
 
   test('a webhook that came twice: the message keeps the trace of the delivery that claimed it', async () => {
@@ -456,7 +456,7 @@ describe('the lines of the log', () => {
     await send('read', { traceId: 'trace of the receipt' })
     await world.rest()
 
-    expect(lines('HubSpot told')).toMatchObject([{ traceId: 'first' }, { traceId: 'first' }])
+    expect(lines('Told HubSpot')).toMatchObject([{ traceId: 'first' }, { traceId: 'first' }])
   })
 })
 

@@ -101,14 +101,14 @@ export function toldMessageFrom(row: Record<string, string>): ToldMessage {
 }
 
 /** The log lines that say how far a message has come, up to what HubSpot was told. */
-const milestones = ['HubSpot told', 'Waiting', 'Send outcome queued', 'Nothing new', 'Dead-lettered']
+const milestones = ['Told HubSpot', 'Waiting', 'Send outcome queued', 'Nothing new', 'Dead-lettered']
 
 /** What is asked of Logs Insights. Nothing but numbers and fixed words gets into it. */
 export function queryFor({ failed, status, waiting, portal, channel, account }: Partial<Options>) {
   const word = failed ? 'FAILED' : status?.toUpperCase()
   const ids = [portal && `portalId = "${portal}"`, channel && `channelId = "${channel}"`].filter(Boolean)
   return [
-    'fields @timestamp, toMillis(@timestamp) * strcontains(message, "HubSpot told") as toldAt',
+    'fields @timestamp, toMillis(@timestamp) * strcontains(message, "Told HubSpot") as toldAt',
     `filter ${[`message in ${JSON.stringify(milestones)}`, 'ispresent(messageId)', ...ids].join(' and ')}`,
     'stats max(@timestamp) as at, max(toldAt) as told, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
     waiting ? 'filter last = "Waiting"' : 'filter ispresent(word) or last = "Waiting"',
@@ -130,7 +130,7 @@ export async function lastOfEach(lines: AsyncIterable<{ at: number; message: str
     const before = found.get(key)
     const { channelAccountId = before?.channelAccountId, statusType = before?.statusType ?? '' } = line
     const { reason = before?.reason, source = before?.source } = line
-    const toldAt = message === 'HubSpot told' ? at : before?.toldAt
+    const toldAt = message === 'Told HubSpot' ? at : before?.toldAt
     const ids = { portalId, channelId, channelAccountId, messageId }
     found.set(key, { at, ...ids, statusType, reason, source, last: message, toldAt })
   }

@@ -250,7 +250,7 @@ async function waitForTruth({ terminal, found }: Work, channelId: string) {
   terminal.print(`\n${how} (Ctrl-C ends the waiting; all is set up.)`)
   while (!terminal.signal.aborted) {
     for await (const { message, messageId, statusType, reason, ...line } of found.logs.linesSince(since)) {
-      if (message !== 'HubSpot told' || line.channelId !== channelId) continue
+      if (message !== 'Told HubSpot' || line.channelId !== channelId) continue
       done(terminal, `HubSpot was told that message ${messageId} is ${statusType}${reason ? `: ${reason}` : ''}.`)
       return
     }

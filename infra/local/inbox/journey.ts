@@ -123,7 +123,7 @@ export function ofLine({ functionName, line }: LogEntry): Happening | undefined 
       const known = outcome === 'sent' ? (status ?? 'accepted, no word yet') : outcome
       return about(entry.messageId, { ...step, component, what: `Outcome: ${known}`, ...(outcome !== 'sent' && bad) })
     }
-    case 'HubSpot told':
+    case 'Told HubSpot':
       return about(entry.messageId, {
         ...step,
         component,

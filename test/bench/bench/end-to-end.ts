@@ -3,7 +3,7 @@ import { ListQueuesCommand } from '@aws-sdk/client-sqs'
 import { ids, type LocalRelay, startLocalRelay } from '../../../infra/local/local-relay.ts'
 import { quantile } from './statistics.ts'
 
-/** The local stack from HubSpot's webhook to HubSpot told. Milliseconds; what is limiting there is this machine. */
+/** The local stack from HubSpot's webhook until HubSpot is told. Milliseconds; what is limiting there is this machine. */
 export async function endToEnd(messages: number) {
   // HubSpot's pace out of the way, as in the other figures.
   await using relay = await startLocalRelay({

@@ -10,7 +10,7 @@ export type Neighbour = { atOnce?: number; provider: Manner }
 /** How much the other customers write. */
 export type Load = { customers: number; everySeconds: number; seconds: number }
 
-/** What came of it. Times are in milliseconds, from HubSpot's webhook to HubSpot told. */
+/** What came of it. Times are in milliseconds, from HubSpot's webhook until HubSpot is told. */
 export type Result = {
   latencies: number[]
   neighbour: { sent: number; told: number; calls: number }

@@ -48,7 +48,7 @@ const tell = makeIdempotent(
     if (!(await raise(update))) return { told: false }
     const statusType = words[update.status]
     await patch(update, { statusType, errorMessage: statusType === 'FAILED' ? update.reason : undefined })
-    logger.info('HubSpot told', { ...update, statusType })
+    logger.info('Told HubSpot', { ...update, statusType })
     metrics.addMetric(`Told${statusType}`, MetricUnit.Count, 1)
     return { told: true }
   },

@@ -72,7 +72,7 @@ describe('message show', () => {
     expect(printed).toContain(`Message ${id} of portal 1001, channel 2300310`)
     expect(printed).toMatch(/Known +sent\nTold +SENT, 2/)
     expect(printed).toContain('holds SENT, which agrees')
-    expect(printed).toContain('HubSpot told SENT (relay)')
+    expect(printed).toContain('told HubSpot SENT (relay)')
   })
 
   test("finds it by the provider's id, and at once where portal and channel are given", async () => {

@@ -4,8 +4,8 @@ import { lastOfEach, queryFor, toldMessageFrom } from '../../../infra/cli/comman
 test('Logs Insights is asked for the last status of each message, and by ids that are numbers alone', () => {
   expect(queryFor({ failed: true, portal: '1001', channel: '5', account: '30' })).toBe(
     [
-      'fields @timestamp, toMillis(@timestamp) * strcontains(message, "HubSpot told") as toldAt',
-      'filter message in ["HubSpot told","Waiting","Send outcome queued","Nothing new","Dead-lettered"] and ispresent(messageId) and portalId = "1001" and channelId = "5"',
+      'fields @timestamp, toMillis(@timestamp) * strcontains(message, "Told HubSpot") as toldAt',
+      'filter message in ["Told HubSpot","Waiting","Send outcome queued","Nothing new","Dead-lettered"] and ispresent(messageId) and portalId = "1001" and channelId = "5"',
       'stats max(@timestamp) as at, max(toldAt) as told, latest(message) as last, latest(statusType) as word, latest(reason) as why, latest(source) as by, latest(channelAccountId) as account by portalId, channelId, messageId',
       'filter ispresent(word) or last = "Waiting"',
       'filter word = "FAILED" and last != "Waiting"',
@@ -21,7 +21,7 @@ test('a message whose last line says that it waits is one that waits, by the acc
   const ids = { portalId: '1', channelId: '2' }
   const lines = [
     { at: 1, message: 'Send outcome queued', ...ids, messageId: 'a', channelAccountId: '30' },
-    { at: 3, message: 'HubSpot told', ...ids, messageId: 'b', statusType: 'SENT', channelAccountId: '31' },
+    { at: 3, message: 'Told HubSpot', ...ids, messageId: 'b', statusType: 'SENT', channelAccountId: '31' },
     { at: 2, message: 'Waiting', ...ids, messageId: 'a', reason: 'No access' },
     { at: 2, message: 'Waiting', ...ids, messageId: 'b', reason: 'No access' },
     { at: 4, message: 'Send outcome queued', ...ids, messageId: 'c' },
@@ -47,7 +47,7 @@ test('a message is listed by when HubSpot was told of it, whatever came after th
   const lines = [
     { at: 1, message: 'Send outcome queued', ...ids },
     { at: 3, message: 'Nothing new', ...ids },
-    { at: 2, message: 'HubSpot told', ...ids, statusType: 'SENT' },
+    { at: 2, message: 'Told HubSpot', ...ids, statusType: 'SENT' },
   ]
 
   const found = await lastOfEach(

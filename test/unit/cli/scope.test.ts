@@ -44,7 +44,7 @@ test('Ctrl-C ends it after the one that is being looked at', async () => {
   expect(done).toEqual([0, 1, 2])
 })
 
-test('what failed lately is what the saved query of the concerned accounts finds, and what was told FAILED', () => {
+test('what failed lately is what the saved query of the affected accounts finds, and what was told FAILED', () => {
   expect(queryForFailing).toBe(
     [
       'filter (level in ["WARN", "ERROR"] or message = "Waiting" or ispresent(holds)) and (ispresent(portalId) or ispresent(channelId)) or statusType = "FAILED"',
