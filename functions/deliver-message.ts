@@ -3,7 +3,7 @@ import { eventIfReadable, eventOf, messageIfReadable } from './hubspot/queued-ev
 import { about, tenantOf } from './messages/about.ts'
 import type { Resend } from './messages/announced-again.ts'
 import { type ChannelAccounts, circuitOf } from './messages/channel-accounts.ts'
-import { noteGivenUp, queueConclusions, queueMade, queueOutcomes, queueUnrecorded } from './messages/delivery-end.ts'
+import { noteGivenUp, queueConclusions, queueOldPlan, queueOutcomes, queueUnrecorded } from './messages/delivery-end.ts'
 import { version } from './messages/job-version.ts'
 import { type DeliveryJob, DeliveryQueueJob } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
@@ -127,13 +127,13 @@ async function deliver(deps: AllDeps, job: DeliveryJob, run: Run) {
   if (!found) throw new AccountError('No messaging account is set up for this channel', { detail: 'no secret' })
   const sends = planSends(job, found, deps)
   run.progress.provider = found.provider
-  const made = await makeOneByOne(deps, job, { sends, found }, run)
-  if ('planChanged' in made) return queueMade(deps, job, made.planChanged, run)
-  if ('outcomes' in made) await lookUpDoubts(deps, job, { sends, found, outcomes: made.outcomes }, run)
+  const made = await sendOneByOne(deps, job, { sends, found }, run)
+  if ('planChanged' in made) return queueOldPlan(deps, job, made.planChanged, run)
+  if ('outcomes' in made) await lookUpSendsInDoubt(deps, job, { sends, found, outcomes: made.outcomes }, run)
 }
 
 /** The outcome of each send, made now or earlier; or why the message is not sent. */
-async function makeOneByOne(
+async function sendOneByOne(
   deps: AllDeps,
   job: DeliveryJob,
   { sends, found }: { sends: Planned[]; found: Found },
@@ -150,7 +150,7 @@ async function makeOneByOne(
   const outcomes: SendOutcome[] = []
   for (const [index, send] of sends.entries()) {
     const part = { index, of: sends.length }
-    const made = await sendOnce(deps, { ...attempt, part }, run, () => make(deps, send, found, run))
+    const made = await sendOnce(deps, { ...attempt, part }, run, () => handToProvider(deps, send, found, run))
     if (!('outcome' in made)) return made
     outcomes.push(made.outcome)
     await deps.outcomes.queueOnce(job, part, made.outcome, run.progress)
@@ -159,7 +159,7 @@ async function makeOneByOne(
 }
 
 /** Hands one send to the provider. */
-async function make(
+async function handToProvider(
   { threads, tools, circuits, telemetry, now }: AllDeps,
   send: Planned,
   { adapter, account, provider }: Found,
@@ -176,7 +176,7 @@ async function make(
 }
 
 /** Asks the provider later what became of sends in doubt, where it can be asked. */
-async function lookUpDoubts(
+async function lookUpSendsInDoubt(
   deps: AllDeps,
   job: DeliveryJob,
   { sends, found, outcomes }: { sends: Planned[]; found: Found; outcomes: SendOutcome[] },

@@ -19,9 +19,9 @@ export type Deps = ConsumerDeps & {
 }
 
 /**
- * Hands on what providers post beside receipts, customers' messages for instance: the body as it came, with the headers by
- * which its receiver verifies it, to the endpoint that the account names now. At least once, in no certain order, as the
- * providers post themselves.
+ * Hands on what providers post other than receipts, customers' messages for instance: the body as it came, with the headers
+ * by which its receiver verifies it, to the endpoint that the account names now. At least once and in no guaranteed order, as
+ * the providers themselves post.
  */
 export function createHandler(deps: Deps) {
   const { accounts, fetchJson, telemetry, now } = deps

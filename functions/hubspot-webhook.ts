@@ -3,11 +3,11 @@ import { eventsIn, maxEventBytes, maxEvents } from './hubspot/event-array.ts'
 import { type ParsedEvent, parseEvent, toAnnouncement } from './hubspot/events.ts'
 import type { Arrival, Undeliverable } from './hubspot/outgoing-message.ts'
 import { toRawEvents } from './hubspot/queued-events.ts'
-import { type NotHubSpots, whyNotHubSpots } from './hubspot/verify-webhook.ts'
+import { rejectionOf, type WebhookRejection } from './hubspot/verify-webhook.ts'
 import { about, tenantOf } from './messages/about.ts'
 import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
-import type { ChannelAccountChanged, DeliveryJob, MessageAnnounced, RawEvent } from './messages/jobs.ts'
+import type { Announcement, ChannelAccountChanged, DeliveryJob, RawEvent } from './messages/jobs.ts'
 import { allOf } from './platform/all-of.ts'
 import { deadLetter } from './platform/envelope.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from './platform/http-event.ts'
@@ -40,7 +40,7 @@ export function createHandler(deps: Deps) {
     const body = rawBody(event)
     const traceId = event.requestContext.requestId
     const url = calledUrl(event, path, deps.publicBaseUrl)
-    const rejection = await whyNotHubSpots(event, { url, body }, deps)
+    const rejection = await rejectionOf(event, { url, body }, deps)
     if (!rejection) return acceptEvents(body, traceId)
     return rejectRequest(rejection, { traceId, url: withoutQueryValues(url), headers: signatureHeadersOf(event) })
   })
@@ -116,7 +116,7 @@ export function createHandler(deps: Deps) {
     }
   }
 
-  function queueJob(job: Jobs) {
+  function queueJob(job: NewJob) {
     return queue.send({ v: version, ...job }, { group: tenantOf(job) })
   }
 
@@ -146,14 +146,14 @@ export function createHandler(deps: Deps) {
     telemetry.count(metric)
   }
 
-  function rejectRequest({ reason, why }: NotHubSpots, fields: object): HttpAnswer {
+  function rejectRequest({ reason, why }: WebhookRejection, fields: object): HttpAnswer {
     telemetry.warn('Webhook rejected', { why, ...fields })
     telemetry.count('WebhooksRejected', 1, { reason })
     return { statusCode: 401, body: '' }
   }
 }
 
-type Jobs = Omit<DeliveryJob, 'v'> | Omit<MessageAnnounced, 'v'> | Omit<ChannelAccountChanged, 'v'>
+type NewJob = Omit<DeliveryJob, 'v'> | Omit<Announcement, 'v'> | Omit<ChannelAccountChanged, 'v'>
 
 const signatureHeadersOf = ({ headers }: HttpEvent) => Object.keys(headers).filter((name) => /hubspot/i.test(name))
 

@@ -16,7 +16,7 @@ const Env = z.object({
   PORTALS_TABLE_NAME: z.string(),
   HUBSPOT_BASE_URL: z.url(),
   HUBSPOT_API_VERSION: ApiVersion,
-  /** Where HubSpot's users are, and its consent page. */
+  /** HubSpot's web app, which has the consent page. */
   HUBSPOT_APP_BASE_URL: z.url(),
   /** What the app asks for, separated by spaces. */
   HUBSPOT_SCOPES: z.string().min(1),

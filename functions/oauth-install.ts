@@ -16,7 +16,7 @@ export type Deps = {
   appSecret: ReadAppSecret
   oauth: Pick<OAuth, 'exchange' | 'introspect'>
   portals: Table
-  /** Where HubSpot's users are: `https://app.hubspot.com`. */
+  /** HubSpot's web app: `https://app.hubspot.com`. */
   appBaseUrl: string
   /** What the app asks for: the scopes that its configuration at HubSpot requires, no fewer and no more. */
   scopes: string[]
@@ -60,7 +60,7 @@ export function createHandler(deps: Deps) {
       statusCode: 302,
       // HubSpot's examples separate scopes by %20, not +.
       headers: { ...privateHeaders, location: `${deps.appBaseUrl}${path}?${String(query).replaceAll('+', '%20')}` },
-      // Lax: HubSpot's page leads back here by a link, on which a strict cookie would stay at home.
+      // Lax: the browser comes back from HubSpot's page, and would not send a strict cookie along.
       cookies: [`${cookieName}=${nonce}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${installTime / 1000}`],
     }
   }

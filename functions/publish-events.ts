@@ -20,9 +20,8 @@ export type Deps = {
 export const source = 'hubspot-status-relay'
 
 /**
- * Publishes what happens to messages, accounts and portals, out of the changes of the ledger's table: beside the way of a
- * status, never on it. What cannot be published now is handed out again by the table's stream, with all that came after it,
- * for a day. Why: docs/decisions/0033-what-a-team-is-told.md.
+ * Publishes what happens to messages, accounts and portals, from the changes of the ledger's table, so that no status waits
+ * for it. What cannot be published now is delivered again by the table's stream, with all that came after it, for a day. Why: docs/decisions/0033-what-a-team-is-told.md.
  */
 export function createHandler({ bus, health, relay, telemetry }: Deps) {
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
@@ -64,7 +63,7 @@ function toChange({ eventID = '', dynamodb = {} }: DynamoDBRecord): ItemChange {
 
 const toBusEvent = ({ type, detail }: RelayEvent) => ({ source, type, detail, at: new Date(detail.at) })
 
-/** Lambda hands out again what follows from the first one that is named. */
+/** Lambda delivers records again from the first failure on. */
 const leaveFrom = (records: DynamoDBRecord[], first: number) => ({
   batchItemFailures: [{ itemIdentifier: records[first]!.dynamodb!.SequenceNumber! }],
 })

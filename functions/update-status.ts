@@ -9,7 +9,7 @@ import { announcedAgain } from './messages/announced-again.ts'
 import type { ChannelAccounts } from './messages/channel-accounts.ts'
 import { asCopy, superseded } from './messages/copies.ts'
 import { version } from './messages/job-version.ts'
-import { type MessageAnnounced, type RawEvent, StatusJob } from './messages/jobs.ts'
+import { type Announcement, type RawEvent, StatusJob } from './messages/jobs.ts'
 import type { Ledger } from './messages/ledger.ts'
 import { keptForDays, type LedgerItem, withWaitingNote } from './messages/record.ts'
 import { createReport } from './messages/report.ts'
@@ -64,7 +64,7 @@ export function createHandler(given: Deps) {
 const Progress = z.looseObject({
   ...TellOnceProgress.shape,
   /** What HubSpot answered so far. */
-  attempts: UpdateHistory.optional().catch(undefined),
+  history: UpdateHistory.optional().catch(undefined),
   /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
   slot: z.number().optional().catch(undefined),
   /** Whether the job's unexpected fields were counted. */
@@ -128,16 +128,16 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
   const { report } = deps
   const toTell = statusToTell(item)
   if (!toTell) throw new Error('Claimed, though nothing is known')
-  const { word, errorMessage: reason } = toTell
+  const { statusType, errorMessage: reason } = toTell
   const { createdAt: iso = update.messageCreatedAt } = item
   const createdAt = iso === undefined ? undefined : Date.parse(iso)
-  const request = { message: update, word, reason, toldBefore: item.told?.word, createdAt: createdAt ?? run.since }
-  const answer = await tellHubSpot(deps, request, run.progress, {
+  const known = { toldBefore: item.told?.statusType, createdAt: createdAt ?? run.since }
+  const answer = await tellHubSpot(deps, { message: update, statusType, reason, ...known }, run.progress, {
     onReworded: (problem) =>
       report.logAndCount('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
   })
   if (answer.rejected) {
-    const fields = { statusType: word, problem: answer.problem }
+    const fields = { statusType, problem: answer.problem }
     report.logAndCount('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
   } else report.told({ update, item }, toTell, { createdAt, holds: answer.holds })
   return { told: toTell, ...answer }
@@ -153,12 +153,12 @@ function handleEvent(deps: Deps, job: RawEvent, run: Run) {
 }
 
 /** Without delivery, messages come here from the webhook, to be looked up later. */
-async function recordMessage({ accounts, ledger, telemetry }: Deps, message: MessageAnnounced) {
+async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Announcement) {
   const found = await accounts?.find(message)
   const decide = (item: LedgerItem) => recordAnnouncement(item, message, found && trustedSecretOf(found))
   const { item } = await ledger.change(message, decide)
   telemetry.info('Message recorded', about(message))
-  if (!announcedAgain(item, message, { resend: 'ignore', at: message.announced })) return
+  if (!announcedAgain(item, message, { resend: 'ignore', at: message.createdAt })) return
   telemetry.warn('HubSpot announced a message again after it was told that it FAILED: whoever delivers it decides', {
     ...about(message),
     firstEventId: item.eventIds?.[0],

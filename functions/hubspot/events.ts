@@ -1,12 +1,12 @@
-import type { ChannelAccountChanged, MessageAnnounced } from '../messages/jobs.ts'
+import type { Announcement, ChannelAccountChanged } from '../messages/jobs.ts'
 import { parseJsonExactly } from '../platform/json.ts'
 import { createFieldReader, type FieldReader, type Fields } from './event-fields.ts'
 import {
   type Arrival,
+  nameUnreadable,
   type ParsedMessage,
   parseOutgoingMessage,
   type Undeliverable,
-  whichIsMissing,
 } from './outgoing-message.ts'
 
 /** What an event says. */
@@ -76,18 +76,18 @@ function readAccount(
   const channelId = fields.digits('channelId', event['channelId'])
   const channelAccountId = fields.id('channelAccountId', event['channelAccountId'])
   if (portalId === undefined || channelId === undefined || channelAccountId === undefined)
-    return { kind: 'unreadable', problem: whichIsMissing({ portalId, channelId, channelAccountId }) }
+    return { kind: 'unreadable', problem: nameUnreadable({ portalId, channelId, channelAccountId }) }
   const at = fields.time('eventTimestamp', event['eventTimestamp']) ?? new Date(receivedAt).toISOString()
   // Not documented for events; the API's channel accounts have it.
-  const authorised = fields.boolean('authorized', event['authorized'])
+  const authorized = fields.boolean('authorized', event['authorized'])
   return {
     kind: 'account',
-    job: { type: 'account', portalId, channelId, channelAccountId, change, authorised, at, traceId },
+    job: { type: 'account', portalId, channelId, channelAccountId, change, authorized, at, traceId },
   }
 }
 
 /** What the ledger keeps of a message that the team delivers by its own means. */
-export function toAnnouncement(message: Undeliverable & { channelAccountId: string }): Omit<MessageAnnounced, 'v'> {
+export function toAnnouncement(message: Undeliverable & { channelAccountId: string }): Omit<Announcement, 'v'> {
   const { portalId, channelId, channelAccountId, messageId, createdAt, eventId, traceId } = message
   return {
     type: 'announcement',
@@ -95,7 +95,7 @@ export function toAnnouncement(message: Undeliverable & { channelAccountId: stri
     channelId,
     channelAccountId,
     messageId,
-    announced: createdAt,
+    createdAt,
     eventId,
     traceId,
   }

@@ -35,12 +35,12 @@ export function parseOutgoingMessage(
   const channelId = fields.digits('channelId', event['channelId']) ?? fields.digits('channelId', message['channelId'])
   const messageId = fields.id('message.id', message['id'])
   if (portalId === undefined || channelId === undefined || messageId === undefined)
-    return { kind: 'unreadable', problem: whichIsMissing({ portalId, channelId, 'message.id': messageId }) }
+    return { kind: 'unreadable', problem: nameUnreadable({ portalId, channelId, 'message.id': messageId }) }
 
   const eventTimestamp = fields.time('eventTimestamp', event['eventTimestamp'])
   const createdAt = fields.time('message.createdAt', message['createdAt']) ?? eventTimestamp
   const eventId = fields.id('eventId', event['eventId'])
-  // One that cannot be read never counts as none: the channel's own secret would serve then, somebody else's sender.
+  // One that cannot be read never counts as absent: the message would go out by the channel's own secret, as somebody else.
   const channelAccountId = fields.id('message.channelAccountId', message['channelAccountId'])
   const ids = {
     portalId,
@@ -71,8 +71,8 @@ export function parseOutgoingMessage(
   return { kind: 'message', job }
 }
 
-/** What the ids are that cannot be read. */
-export const whichIsMissing = (ids: Record<string, string | undefined>) =>
+/** Names the ids that cannot be read. */
+export const nameUnreadable = (ids: Record<string, string | undefined>) =>
   Object.entries(ids)
     .filter(([, id]) => id === undefined)
     .map(([field]) => `${field}: cannot be read`)

@@ -36,8 +36,8 @@ export type Portal = z.infer<typeof Portal>
 export const usualTokenLife = 1_800_000
 
 /**
- * Keeps the tokens of an installation, over whatever stood there: who refreshes the old ones just now loses to this.
- * `importedAs`: the fingerprint of the refresh token that they came of, where one was imported.
+ * Keeps the tokens of an installation, over whatever was there: a process that is refreshing the old ones loses to this.
+ * `importedAs`: the fingerprint of the refresh token that they came from, where one was imported.
  */
 export async function keepTokens(
   table: Table,

@@ -31,7 +31,7 @@ export type Allowance = {
   intervalMilliseconds?: number | undefined
 }
 
-/** What an answer's headers say of HubSpot's limit; undefined where they say nothing that can be. */
+/** What an answer's headers say of HubSpot's limit; undefined where they say nothing plausible. */
 export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
   const numberIn = (header: string) => {
     const value = String(headers[header])
@@ -43,7 +43,7 @@ export function allowanceOf({ headers }: HttpResponse): Allowance | undefined {
   return { max, remaining: numberIn('x-hubspot-ratelimit-remaining'), intervalMilliseconds }
 }
 
-// HubSpot documents 100 to 250 requests in ten seconds. By an odd number the portal would be silent, or flooded.
+// HubSpot documents 100 to 250 requests in ten seconds. An implausible number would silence the portal, or flood it.
 const plausibleMax = [10, 10_000] as const
 const plausibleInterval = [1000, 60_000] as const
 const isWithin = (number: number, [min, max]: readonly [number, number]) => number >= min && number <= max
@@ -130,7 +130,7 @@ export function createRateLimit(options: {
   }
 }
 
-// Slots that are used late fall together with later ones: after a delay of everything, far too many of them.
+// A slot that is used late collides with later ones: once everything was delayed, far too many do.
 const staleAfterMilliseconds = 1000
 // In this time, requests leave a full window: a fiftieth of its limit, when they come evenly.
 const fullWindowMilliseconds = 200
@@ -139,7 +139,8 @@ const maxPause = 60_000
 const maxRetryAfter = 900
 // What was long ago is no repetition.
 const forgottenAfter = 3_600_000
-/** How many requests may be made at once, and in which interval after that, in milliseconds. */
+
+/** How many requests may be made at once, and at what interval after that, in milliseconds. */
 function pace(share: number, { max, intervalMilliseconds: window = 10_000 }: Allowance) {
   const budget = Math.max(1, Math.floor(max * share))
   const burst = Math.max(1, Math.floor(budget / 50))

@@ -1,5 +1,5 @@
 import { about } from '../messages/about.ts'
-import type { Word } from '../messages/status.ts'
+import type { StatusType } from '../messages/status.ts'
 import { redact } from '../platform/redact.ts'
 import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
@@ -24,15 +24,15 @@ type Message = { portalId: string; channelId: string; channelAccountId?: string 
 /** What HubSpot is to be told of a message, beside what it was told before. */
 export type TellRequest = {
   message: Message
-  word: Word
+  statusType: StatusType
   reason: string | undefined
-  toldBefore: Word | undefined
+  toldBefore: StatusType | undefined
   /** When the message was created, as far as is known, in milliseconds since 1970. */
   createdAt: number
 }
 
 /** What one run of telling leaves to the next. */
-export type TellProgress = KeptSlot & { attempts?: UpdateHistory | undefined }
+export type TellProgress = KeptSlot & { history?: UpdateHistory | undefined }
 
 /** HubSpot was told, though it `holds` something else; or it rejected the word for good, after another. */
 export type TellAnswer = { rejected: false; holds: string | undefined } | { rejected: true; problem: string }
@@ -49,11 +49,11 @@ export async function tellHubSpot(
 ): Promise<TellAnswer> {
   const { message } = request
   for (;;) {
-    const { outcome, attempts } = await askOnce(deps, request, progress)
-    progress.attempts = attemptsAfter(outcome, progress.attempts)
+    const { outcome, history } = await askOnce(deps, request, progress)
+    progress.history = historyAfter(outcome, progress.history)
     switch (outcome.kind) {
       case 'told':
-        if (attempts.rejected) await deps.rateLimit.rejections.recovered(message).catch(() => {})
+        if (history.rejected) await deps.rateLimit.rejections.recovered(message).catch(() => {})
         return { rejected: false, holds: outcome.holds }
       case 'correction rejected':
         return { rejected: true, problem: outcome.problem }
@@ -75,21 +75,21 @@ export async function tellHubSpot(
 }
 
 async function askOnce(deps: TellDeps, request: TellRequest, progress: TellProgress) {
-  const { message, word, toldBefore } = request
-  const attempts = progress.attempts ?? UpdateHistory.parse({})
-  const errorMessage = worded(request.reason, attempts.wording)
-  const answer = withoutSecrets(await updateMessage(deps, message, { statusType: word, errorMessage }, progress))
+  const { message, statusType, toldBefore } = request
+  const history = progress.history ?? UpdateHistory.parse({})
+  const errorMessage = worded(request.reason, history.wording)
+  const answer = withoutSecrets(await updateMessage(deps, message, { statusType, errorMessage }, progress))
   const age = deps.now() - request.createdAt
   const outcome = updateOutcomeOf(answer, {
     now: deps.now(),
     random: deps.random,
-    ...{ toldBefore, word, errorMessage, age },
-    ...(await whenRejected(deps, answer, { message, age, attempts })),
-    attempts,
+    ...{ toldBefore, statusType, errorMessage, age },
+    ...(await whenRejected(deps, answer, { message, age, history })),
+    history,
     rejectedForSeconds: deps.rejectedForSeconds,
     lateEffectSeconds: deps.lateEffectSeconds,
   })
-  return { outcome, attempts }
+  return { outcome, history }
 }
 
 /** HubSpot's own words may quote part of a token, or an address. */
@@ -105,11 +105,11 @@ function withoutSecrets(answer: UpdateAnswer): UpdateAnswer {
 async function whenRejected(
   { channelAccounts, rateLimit, telemetry }: TellDeps,
   answer: UpdateAnswer,
-  { message, age, attempts }: { message: Message; age: number; attempts: UpdateHistory },
+  { message, age, history }: { message: Message; age: number; history: UpdateHistory },
 ) {
   if (answer.kind !== 'rejected') return undefined
   const isPurged = isNotThere(answer) && (await channelAccounts.isPurged(message))
-  const isYoung = isYetToAppear(answer, age) && attempts.rejected === undefined
+  const isYoung = isYetToAppear(answer, age) && history.rejected === undefined
   const { isSystematic, isNews } = await rateLimit.rejections.note(message, { alike: answer.alike, isYoung })
   if (isNews)
     telemetry.error('HubSpot rejects every status of a channel', { ...about(message), problem: answer.problem })
@@ -118,9 +118,9 @@ async function whenRejected(
 }
 
 /** Whoever tells it again starts over. */
-function attemptsAfter(outcome: UpdateOutcome, before: UpdateHistory | undefined) {
+function historyAfter(outcome: UpdateOutcome, before: UpdateHistory | undefined) {
   if (['told', 'correction rejected', 'give up'].includes(outcome.kind)) return undefined
-  return 'attempts' in outcome && outcome.attempts ? outcome.attempts : before
+  return 'history' in outcome && outcome.history ? outcome.history : before
 }
 
 /** What HubSpot is told of a reason: all of it; a short one, where that is rejected; or none. */

@@ -19,7 +19,7 @@ export type Tokens = {
 
 // All in milliseconds. The lease is longer than the HTTP timeout by far: nobody else refreshes while an answer may come.
 const leaseTime = 60_000
-// A token that lives shortly is used nearly whole.
+// A short-lived token is used for nearly all of its life.
 const refreshAhead = (life: number) => Math.min(60_000, life / 10)
 // While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
 const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
@@ -35,7 +35,7 @@ export function createTokens(options: {
   table: Table
   source: TokenSource
   telemetry?: Pick<Telemetry, 'error' | 'count'>
-  /** Told of a portal that took its consent back, before the portal is marked: at least once. */
+  /** Called for a portal that withdrew its consent, before the portal is marked: at least once. */
   noteRevoked?(portalId: string): Promise<void>
   now(): number
   random(): number
@@ -110,7 +110,7 @@ export function createTokens(options: {
       } catch (error) {
         if (error instanceof RetryableError) throw error
         if (attempt < 3) continue
-        // It is good, and serves here; who reads the table refreshes once more.
+        // It is good, and this process uses it; whoever reads the table refreshes once more.
         telemetry?.error('The refreshed tokens of a portal could not be kept', { portal: fresh.pk })
         return rememberToken(fresh)
       }
@@ -133,7 +133,7 @@ export function createTokens(options: {
 
   async function markPortal(portal: Portal, problem: string, pause: number) {
     const problemSince = portal.problem === problem ? (portal.problemSince ?? now()) : now()
-    // Who waits for it comes within a tenth of the pause after this.
+    // Waiting jobs come back within a tenth of the pause after this.
     const askAgainAt = now() + pause * 0.9
     return { isMarked: await table.putIfNextVersion({ ...portal, problem, problemSince, askAgainAt }), askAgainAt }
   }
@@ -183,7 +183,7 @@ export function createTokens(options: {
         const portal = await readPortal(portalId)
         // Somebody else has just said so, in the same batch for instance.
         if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
-        if (portal.accessToken !== used) throw inProgress('The portal has got another access token since', 1000)
+        if (portal.accessToken !== used) throw inProgress('The portal has another access token by now', 1000)
         const { refusals } = portal
         const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
         const pause = pausesWhenRefused[before] ?? slowRetry

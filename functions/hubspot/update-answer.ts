@@ -18,7 +18,7 @@ export type UpdateAnswer =
   | { kind: 'in doubt'; problem: string; retryAfterSeconds?: number | undefined }
 
 /** What HubSpot says that it holds of a message: a word of its own, or that it is another, or none; and why it failed. */
-export type HeldStatus = { word: string; errorMessage?: string | undefined }
+export type HeldStatus = { statusType: string; errorMessage?: string | undefined }
 
 // Answers of the edge or of a server that ran out of time: what it was asked may be done all the same.
 const inDoubtStatuses = new Set([502, 504, 520, 521, 522, 523, 524, 525, 526, 527])
@@ -71,11 +71,13 @@ function heldIn(response: HttpResponse): HeldStatus | undefined {
   const { json, text } = response
   const { data } = Message.safeParse(json)
   if (data) {
-    const word = /^[A-Z_]{1,30}$/i.test(data.status.statusType) ? data.status.statusType.toUpperCase() : 'another word'
-    return { word, errorMessage: data.status.failureDetails?.errorMessage }
+    const statusType = /^[A-Z_]{1,30}$/i.test(data.status.statusType)
+      ? data.status.statusType.toUpperCase()
+      : 'another status type'
+    return { statusType, errorMessage: data.status.failureDetails?.errorMessage }
   }
   if (json === undefined && text.trim() === '') return undefined
-  return Unspecific.safeParse(json).success ? undefined : { word: 'no message' }
+  return Unspecific.safeParse(json).success ? undefined : { statusType: 'no message' }
 }
 
 // Every field is optional in practice, whatever the specification says; one of another type counts as missing.

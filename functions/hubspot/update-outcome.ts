@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Word } from '../messages/status.ts'
+import type { StatusType } from '../messages/status.ts'
 import type { RetryAfter } from '../platform/retry.ts'
 import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
 
@@ -23,7 +23,7 @@ export type UpdateOutcome =
   /** HubSpot does not accept this word, and keeps the one that it was told before. */
   | { kind: 'correction rejected'; problem: string }
   /** The same again at once, with less of a reason. */
-  | { kind: 'reword'; problem: string; attempts: UpdateHistory }
+  | { kind: 'reword'; problem: string; history: UpdateHistory }
   /** The portal gives no access, whatever is asked. */
   | { kind: 'no access'; problem: string }
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
@@ -34,7 +34,7 @@ export type UpdateOutcome =
       reason: string
       notBefore?: number | undefined
       retryAfter?: RetryAfter | undefined
-      attempts?: UpdateHistory
+      history?: UpdateHistory
     }
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
@@ -44,8 +44,8 @@ export type Asked = {
   now: number
   random(): number
   /** HubSpot's word that it was told last, and what it was told now. */
-  toldBefore: Word | undefined
-  word: Word
+  toldBefore: StatusType | undefined
+  statusType: StatusType
   errorMessage: string | undefined
   /** How long ago the message was created, as far as is known, in milliseconds. */
   age: number
@@ -53,7 +53,7 @@ export type Asked = {
   isPurged?: boolean
   /** Of a rejection: whether HubSpot rejects message after message of the channel in this way. */
   isSystematic?: boolean
-  attempts: UpdateHistory
+  history: UpdateHistory
   /** Over how long the same rejection makes it final, in seconds: five minutes, unless somebody only tries that out. */
   rejectedForSeconds?: number | undefined
   /** How long after a timeout HubSpot could still be working on a request, in seconds. */
@@ -62,17 +62,17 @@ export type Asked = {
 
 /** What an answer of HubSpot's means for an update: the one place where that is decided. */
 export function updateOutcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutcome {
-  const { now, attempts } = asked
+  const { now, history } = asked
   const retryAfter = retryAfterOf(answer)
   switch (answer.kind) {
     case 'taken': {
       const holds = otherThanAsked(answer.held, asked)
-      if (holds === undefined || attempts.heldOther) return { kind: 'told', holds }
+      if (holds === undefined || history.heldOther) return { kind: 'told', holds }
       return {
         kind: 'retry',
         reason: `HubSpot ${holds}`,
         notBefore: now + pauseWhereOtherIsHeld * (1 + asked.random()),
-        attempts: { ...attempts, heldOther: true },
+        history: { ...history, heldOther: true },
       }
     }
     case 'unauthorized':
@@ -111,11 +111,11 @@ function retryAfterOf(answer: UpdateAnswer) {
 }
 
 /** How what HubSpot holds differs from what it was asked to hold; undefined where it does not, or does not say. */
-function otherThanAsked(held: HeldStatus | undefined, { word, errorMessage }: Asked) {
+function otherThanAsked(held: HeldStatus | undefined, { statusType, errorMessage }: Asked) {
   if (!held) return undefined
-  if (held.word !== word) return `holds ${held.word} after ${word}`
+  if (held.statusType !== statusType) return `holds ${held.statusType} after ${statusType}`
   const isOther =
-    word === 'FAILED' &&
+    statusType === 'FAILED' &&
     held.errorMessage !== undefined &&
     collapseWhitespace(held.errorMessage) !== collapseWhitespace(errorMessage)
   return isOther ? 'holds another reason' : undefined
@@ -139,16 +139,16 @@ type Rejection = Extract<UpdateAnswer, { kind: 'rejected' }>
  * at least five minutes. Where message after message is rejected so, two times are enough, to spare the portal's limit.
  */
 function afterRejection({ problem, status, alike }: Rejection, asked: Asked): UpdateOutcome {
-  const { now, attempts, isSystematic, rejectedForSeconds = fiveMinutes / 1000 } = asked
+  const { now, history, isSystematic, rejectedForSeconds = fiveMinutes / 1000 } = asked
   if (asked.isPurged)
     return {
       kind: 'give up',
       reason: `The channel account was disconnected in HubSpot, and the message went with it (${problem})`,
     }
-  const known = attempts.rejected && now - attempts.rejected.at < forgottenAfter ? attempts.rejected : undefined
+  const known = history.rejected && now - history.rejected.at < forgottenAfter ? history.rejected : undefined
   const { since = now, times = 0 } = known ?? {}
   const timesAlike = known?.alike === alike ? known.timesAlike + 1 : 1
-  const next = { ...attempts, rejected: { since, at: now, times: times + 1, alike, timesAlike } }
+  const next = { ...history, rejected: { since, at: now, times: times + 1, alike, timesAlike } }
   const isFinal = timesAlike >= (isSystematic ? 2 : 4) && now - since >= rejectedForSeconds * 1000
   if (!isFinal) {
     const isYoung = isYetToAppear({ status }, asked.age)
@@ -158,13 +158,13 @@ function afterRejection({ problem, status, alike }: Rejection, asked: Asked): Up
         ? `HubSpot does not have the message yet (${problem})`
         : `HubSpot rejects the status (${problem})`,
       notBefore: nextAfterRejection(next.rejected, { ...asked, rejectedForSeconds, isYoung }),
-      attempts: next,
+      history: next,
     }
   }
   // Another wording brings no message back that is not there, and its agent would read less than is known.
-  if (asked.errorMessage !== undefined && attempts.wording !== 'none' && !isNotThere({ status }))
-    return { kind: 'reword', problem, attempts: { ...next, wording: attempts.wording === 'whole' ? 'short' : 'none' } }
-  if (!asked.toldBefore || asked.toldBefore === asked.word)
+  if (asked.errorMessage !== undefined && history.wording !== 'none' && !isNotThere({ status }))
+    return { kind: 'reword', problem, history: { ...next, wording: history.wording === 'whole' ? 'short' : 'none' } }
+  if (!asked.toldBefore || asked.toldBefore === asked.statusType)
     return {
       kind: 'give up',
       reason: `HubSpot rejects the status, ${times + 1} times in ${Math.round((now - since) / 60_000)} minutes (${problem})`,

@@ -5,14 +5,14 @@ import type { AppSecret, ReadAppSecret } from './app-secret.ts'
 import { isFresh, verify } from './signature.ts'
 
 /** Why a request is not HubSpot's: for the metric, and for the log. */
-export type NotHubSpots = { reason: 'unsigned' | 'old version' | 'stale' | 'mismatch'; why: string }
+export type WebhookRejection = { reason: 'unsigned' | 'old version' | 'stale' | 'mismatch'; why: string }
 
-/** Why a request is not HubSpot's; undefined where it bears the signature of HubSpot for this URL and this body, from just now. */
-export async function whyNotHubSpots(
+/** Why a request is rejected; undefined where HubSpot signed this URL and this body within the last minutes. */
+export async function rejectionOf(
   event: HttpEvent,
   { url, body }: { url: string; body: Buffer },
   { appSecret, telemetry, now }: { appSecret: ReadAppSecret; telemetry: Pick<Telemetry, 'count'>; now(): number },
-): Promise<NotHubSpots | undefined> {
+): Promise<WebhookRejection | undefined> {
   const signature = header(event, 'x-hubspot-signature-v3')
   const timestamp = header(event, 'x-hubspot-request-timestamp')
   if (!signature) {

@@ -4,8 +4,8 @@ import { outcomesOf } from './sending.ts'
 /** What is done where HubSpot announces a message again that it was told is FAILED. */
 export type Resend = 'ignore' | 'send'
 
-/** What becomes of such a message, and its item by that: `kept` is what may have arrived, at least in part. */
-export type Again = { firstEventId: string; becomes: 'ignored' | 'kept' | 'sent'; item: LedgerItem }
+/** What becomes of such a message, and its item by that: `withheld` is what may have arrived, at least in part. */
+export type Again = { firstEventId: string; becomes: 'ignored' | 'withheld' | 'sent'; item: LedgerItem }
 
 // More than the attempts that anybody makes; what falls out would count as another one.
 const maxIds = 10
@@ -25,14 +25,14 @@ export function announcedAgain(
   { resend, at }: { resend: Resend; at: string },
 ): Again | undefined {
   const { eventIds: [firstEventId] = [], told } = item
-  if (told?.word !== 'FAILED' || firstEventId === undefined || eventId === undefined) return undefined
+  if (told?.statusType !== 'FAILED' || firstEventId === undefined || eventId === undefined) return undefined
   if (item.eventIds?.includes(eventId)) return undefined
   if (resend === 'ignore') return { firstEventId, becomes: 'ignored', item }
   const renewed = toSendAgain(item, eventId)
   const note = { occurredAt: at, source: 'hubspot' }
   return renewed
     ? { firstEventId, becomes: 'sent', item: withTimelineEntry(renewed, 'announced again', note) }
-    : { firstEventId, becomes: 'kept', item }
+    : { firstEventId, becomes: 'withheld', item }
 }
 
 /** The statuses of the earlier sends have been told: what is said again is no earlier copy of them. */
@@ -41,7 +41,7 @@ const deliveriesIn = ({ received = {} }: LedgerItem) =>
 
 /** The item as if nothing had been sent; undefined where something of the message arrived, or may have. */
 function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined {
-  const { send, plan, eventIds = [], earlierSends = [] } = item
+  const { send, plan, eventIds = [], earlierProviderMessageIds = [] } = item
   const outcomes = outcomesOf(item)
   const isInDoubt = send !== undefined && !send.result && outcomes.length < (plan?.of ?? 1)
   const knownOf = (index: number) => (item.parts?.[index] ?? item).known
@@ -55,6 +55,6 @@ function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined 
     ...{ known: undefined, reason: undefined, providerMessageId: undefined, parts: undefined },
     ...{ send: undefined, sends: undefined, plan: undefined, received: deliveriesIn(item) },
     eventIds: [...eventIds.slice(0, 1), ...eventIds.slice(1).slice(2 - maxIds), eventId],
-    earlierSends: [...new Set([...earlierSends, ...ids])].slice(-maxIds),
+    earlierProviderMessageIds: [...new Set([...earlierProviderMessageIds, ...ids])].slice(-maxIds),
   }
 }

@@ -9,8 +9,8 @@ const ChannelAccount = z.object({
   pk: z.string(),
   version: z.number(),
   state: z.enum(['created', 'updated', 'purged']),
-  /** Whether it is authorised, where HubSpot says so. */
-  authorised: z.boolean().optional(),
+  /** Whether it is authorized, where HubSpot says so. */
+  authorized: z.boolean().optional(),
   /** When it entered this state, by HubSpot's time, in ISO 8601. */
   at: z.string(),
   /** Seconds since 1970, for DynamoDB's TTL: a purged account is remembered for as long as its messages. */
@@ -53,7 +53,7 @@ export function createChannelAccounts(table: Table, now: () => number) {
 }
 
 type AccountKey = Pick<ChannelAccountChanged, 'portalId' | 'channelId' | 'channelAccountId'>
-type State = Pick<ChannelAccount, 'state' | 'authorised' | 'at'>
+type State = Pick<ChannelAccount, 'state' | 'authorized' | 'at'>
 
 /** The key of a channel account's item. */
 export const accountKey = ({ portalId, channelId, channelAccountId }: AccountKey) =>
@@ -65,12 +65,12 @@ export const circuitOf = ({ portalId, channelId, channelAccountId }: AccountKey)
   about: { portalId, channelId, channelAccountId },
 })
 
-const toState = ({ change, authorised, at }: ChannelAccountChanged): State => ({
+const toState = ({ change, authorized, at }: ChannelAccountChanged): State => ({
   state: change,
-  authorised,
+  authorized,
   at: new Date(at).toISOString(),
 })
 
 /** Orders events by their time; of those with the same time, the one that cannot be undone comes last. */
-const orderOf = ({ at, state, authorised }: State) =>
-  `${at} ${['created', 'updated', 'purged'].indexOf(state)} ${authorised ?? ''}`
+const orderOf = ({ at, state, authorized }: State) =>
+  `${at} ${['created', 'updated', 'purged'].indexOf(state)} ${authorized ?? ''}`

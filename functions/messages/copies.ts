@@ -29,7 +29,7 @@ export function asCopy<Answer>(
   orElse: (item: LedgerItem) => Decision<'superseded'> = () => ({ answer: 'superseded' }),
 ) {
   return (item: LedgerItem): Decision<Answer | 'superseded'> => {
-    run.heardOf = item.received?.[job]
+    run.latestReceived = item.received?.[job]
     const mine = received(item, job, run.copy)
     return mine ? decide(mine) : orElse(item)
   }

@@ -49,7 +49,7 @@ const isInDoubt = ({ send }: LedgerItem, run: DeliveryRun) =>
   send !== undefined && !send.result && !certainlyNotSent(run).includes(send.by)
 
 /** Queues the outcomes of the sends that were made by another plan; the rest are not made. */
-export async function queueMade(
+export async function queueOldPlan(
   { outcomes, telemetry }: Pick<Deps, 'outcomes'> & { telemetry: Telemetry },
   job: DeliveryJob,
   item: LedgerItem,

@@ -31,7 +31,7 @@ export const DeliveryJob = z.object({
 export type DeliveryJob = z.infer<typeof DeliveryJob>
 
 /** A message that the team delivers by its own means: recorded in the ledger, so that one look-up explains it. No content. */
-export const MessageAnnounced = z.object({
+export const Announcement = z.object({
   v: Version,
   type: z.literal('announcement'),
   portalId: Digits,
@@ -39,11 +39,11 @@ export const MessageAnnounced = z.object({
   channelAccountId: Id,
   messageId: Id,
   /** When the agent pressed Send, in ISO 8601. */
-  announced: z.iso.datetime({ offset: true }),
+  createdAt: z.iso.datetime({ offset: true }),
   eventId: z.string().optional(),
   traceId: z.string(),
 })
-export type MessageAnnounced = z.infer<typeof MessageAnnounced>
+export type Announcement = z.infer<typeof Announcement>
 
 /** A signed event as HubSpot posted it: too large for a job, or one that this version cannot read, kept for a version that can. */
 export const RawEvent = z.object({
@@ -71,7 +71,7 @@ export const ChannelAccountChanged = z.object({
   channelId: Digits,
   channelAccountId: Id,
   change: z.enum(['created', 'updated', 'purged']),
-  authorised: z.boolean().optional(),
+  authorized: z.boolean().optional(),
   /** When, in ISO 8601. */
   at: z.iso.datetime({ offset: true }),
   traceId: z.string(),
@@ -79,7 +79,7 @@ export const ChannelAccountChanged = z.object({
 export type ChannelAccountChanged = z.infer<typeof ChannelAccountChanged>
 
 /**
- * What a provider posted beside receipts, on its way to the account's own endpoint for it. The endpoint is not in here: it is
+ * What a provider posted other than receipts, on its way to the account's own endpoint for it. The endpoint is not in here: it is
  * looked up at each attempt, so that waiting jobs go to a corrected one.
  */
 export const HandOnJob = z.object({
@@ -96,7 +96,7 @@ export const HandOnJob = z.object({
 export type HandOnJob = z.infer<typeof HandOnJob>
 
 /** What `update-status` does. */
-export const StatusJob = z.union([StatusUpdate, MessageAnnounced, ChannelAccountChanged, RawEvent])
+export const StatusJob = z.union([StatusUpdate, Announcement, ChannelAccountChanged, RawEvent])
 export type StatusJob = z.infer<typeof StatusJob>
 
 /** What `deliver-message` does. */

@@ -129,7 +129,7 @@ export const unconfirmedReason = 'The messaging service did not confirm this mes
 
 const againSentences = {
   ignored: 'It is not sent again, since the setting resend is "ignore".',
-  kept: 'It is not sent again, since it may have arrived, at least in part.',
+  withheld: 'It is not sent again, since it may have arrived, at least in part.',
   sent: 'It is sent again.',
 }
 

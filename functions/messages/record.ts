@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { TrustedSecret } from './authority.ts'
 import type { MessageKey } from './jobs.ts'
 import { sanitiseReason } from './sanitise-reason.ts'
-import { Status, Word } from './status.ts'
+import { Status, StatusType } from './status.ts'
 
 /** How long an item lives after its last change. Receipts for older messages are acknowledged and ignored. */
 export const keptForDays = 180
@@ -70,15 +70,15 @@ export const LedgerItem = z.object({
   /** HubSpot's ids of the events that announced it: of the first, and of those after which it was sent again. */
   eventIds: z.array(z.string()).optional(),
   /** The provider's ids of sends that failed before it was sent again: receipts for them no longer count. */
-  earlierSends: z.array(z.string()).optional(),
+  earlierProviderMessageIds: z.array(z.string()).optional(),
   /** The channel account that the message goes out through. */
   channelAccountId: z.string().optional(),
   /** Whose receipts count for it, as of its announcement or its sends. */
   trustedSecrets: z.array(TrustedSecret).optional(),
   /** HubSpot's word that it was told, and, where its answer says otherwise, how what it holds differs. */
-  told: z.object({ word: Word, at: z.string(), holds: z.string().optional() }).optional(),
+  told: z.object({ statusType: StatusType, at: z.string(), holds: z.string().optional() }).optional(),
   /** HubSpot's word that it rejected for good, after it had been told another. */
-  rejected: Word.optional(),
+  rejected: StatusType.optional(),
   /** The marks of jobs that raised what is known: each tells HubSpot before it is done. */
   marks: z.array(z.object({ mark: z.string(), ...Claim.shape })).default([]),
   /** The send: its claim, and then its outcome. */

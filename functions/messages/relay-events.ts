@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { isFailure, Status, Word } from './status.ts'
+import { isFailure, Status, StatusType } from './status.ts'
 
 /** What every event has: ids and times, never a text or an address. */
 const Common = {
@@ -23,7 +23,7 @@ const OfMessage = {
 /** What is published about messages, accounts and portals: the detail of each type of event. */
 export const details = {
   /** HubSpot was told a status, which agents see from now on. */
-  'message.told': z.object({ ...OfMessage, status: Word }),
+  'message.told': z.object({ ...OfMessage, statusType: StatusType }),
   /** A message failed, or was not confirmed. HubSpot is told next. */
   'message.failed': z.object({
     ...OfMessage,
@@ -71,7 +71,7 @@ const MessageItem = z.object({
   code: z.string().optional().catch(undefined),
   channelAccountId: z.string().optional().catch(undefined),
   createdAt: z.string().optional().catch(undefined),
-  told: z.object({ word: Word, at: z.string() }).optional().catch(undefined),
+  told: z.object({ statusType: StatusType, at: z.string() }).optional().catch(undefined),
   givenUp: z
     .object({ what: z.enum(['delivery', 'status']), at: z.string() })
     .optional()
@@ -124,8 +124,8 @@ export function eventsOfMessage(
     const why = { ...(source && { source }), ...(code && { code }) }
     events.push({ type: 'message.failed', detail: { ...about('failed', at), status: known, ...why } })
   }
-  if (told && (told.at !== before.told?.at || told.word !== before.told.word))
-    events.push({ type: 'message.told', detail: { ...about('told', told.at), status: told.word } })
+  if (told && (told.at !== before.told?.at || told.statusType !== before.told.statusType))
+    events.push({ type: 'message.told', detail: { ...about('told', told.at), statusType: told.statusType } })
   if (givenUp && givenUp.at !== before.givenUp?.at)
     events.push({ type: 'message.given-up', detail: { ...about('given-up', givenUp.at), what: givenUp.what } })
   return events

@@ -25,7 +25,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
 
     told(
       { update, item }: Required<Subject>,
-      { word: statusType, errorMessage: reason }: StatusToTell,
+      { statusType, errorMessage: reason }: StatusToTell,
       { createdAt, holds }: { createdAt: number | undefined; holds: string | undefined },
     ) {
       const timeToTruth = createdAt === undefined ? undefined : now() - createdAt

@@ -13,7 +13,7 @@ const Part = z
   .object({ index: z.int().min(0), of: z.int().min(2).max(maxSends) })
   .refine(({ index, of }) => index < of, 'index must be below of')
 
-// The first moment of somebody's calendar, which programs write for "none", is no time.
+// A program's zero date, which stands for "none", is not a time.
 const Time = z.iso.datetime({ offset: true }).refine(isLikelyTime, 'implausible time')
 
 /** Without these, what is said of which message is unknown: they are never guessed. */
@@ -23,7 +23,7 @@ const Needed = {
   type: z.literal('status').default('status'),
   portalId: Digits,
   channelId: Digits,
-  /** Whose word it is. One that cannot be read is not as good as none. */
+  /** Whose account the message goes through. One that cannot be read does not count as absent. */
   channelAccountId: Id.optional(),
   messageId: Id,
   status: Status,

@@ -11,10 +11,10 @@ export const Status = z.enum(statusOrder)
 export type Status = z.infer<typeof Status>
 
 /** HubSpot's word for a status, as `statusType` of its "update a message" endpoint. */
-export const Word = z.enum(['SENT', 'FAILED', 'READ'])
-export type Word = z.infer<typeof Word>
+export const StatusType = z.enum(['SENT', 'FAILED', 'READ'])
+export type StatusType = z.infer<typeof StatusType>
 
-const words: Record<Status, Word> = {
+const statusTypes: Record<Status, StatusType> = {
   unconfirmed: 'FAILED',
   sent: 'SENT',
   failed: 'FAILED',
@@ -23,8 +23,8 @@ const words: Record<Status, Word> = {
 }
 
 /** HubSpot's word for a status. */
-export function hubspotStatusFor(status: Status) {
-  return words[status]
+export function statusTypeOf(status: Status) {
+  return statusTypes[status]
 }
 
 /** Whether agents see a status as FAILED. */
@@ -40,5 +40,5 @@ export function isAbove(status: Status, known: Status | undefined) {
  * So a provider's refusal replaces "no receipt came", and `delivered` after `sent` costs no request.
  */
 export function readsTheSame(a: Status, b: Status | undefined) {
-  return b !== undefined && words[a] === words[b] && (words[a] !== 'FAILED' || a === b)
+  return b !== undefined && statusTypes[a] === statusTypes[b] && (statusTypes[a] !== 'FAILED' || a === b)
 }

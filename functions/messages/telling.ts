@@ -1,12 +1,12 @@
 import { authorityOf, type TrustedSecret } from './authority.ts'
-import type { MessageAnnounced } from './jobs.ts'
+import type { Announcement } from './jobs.ts'
 import { agentReadsTheSame, raiseKnown } from './knowledge.ts'
 import { type Claim, type Decision, type LedgerItem, partLabel, withGivenUp, withTimelineEntry } from './record.ts'
-import { hubspotStatusFor, Status, type Word } from './status.ts'
+import { Status, type StatusType, statusTypeOf } from './status.ts'
 import type { StatusUpdate } from './status-update.ts'
 
 /** What HubSpot is to be told: its word for the status that is known, and why the message failed. */
-export type StatusToTell = { status: Status; word: Word; errorMessage?: string | undefined }
+export type StatusToTell = { status: Status; statusType: StatusType; errorMessage?: string | undefined }
 
 /** What HubSpot was told, or `rejected` for good. `holds`: how what it holds differs from that. */
 export type TellResult = { told: StatusToTell; rejected: boolean; holds?: string | undefined }
@@ -17,11 +17,11 @@ type Finding = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | 
 /** Records what HubSpot's announcement says of a message, whenever it comes, as far as it is not known yet. */
 export function recordAnnouncement(
   item: LedgerItem,
-  { announced, channelAccountId, traceId, eventId }: MessageAnnounced,
+  { createdAt, channelAccountId, traceId, eventId }: Announcement,
   trustedSecret: TrustedSecret | undefined,
 ): Decision<undefined> {
   const facts = {
-    createdAt: announced,
+    createdAt,
     channelAccountId,
     traceId,
     trustedSecrets: trustedSecret && [trustedSecret],
@@ -31,7 +31,7 @@ export function recordAnnouncement(
   const isNews = Object.entries(facts).some(([name, value]) => value !== undefined && !(name in known))
   if (!isNews) return { answer: undefined }
   const next = withTimelineEntry({ ...item, ...facts, ...known }, 'announced', {
-    occurredAt: announced,
+    occurredAt: createdAt,
     source: 'hubspot',
   })
   return { next, answer: undefined }
@@ -75,7 +75,7 @@ export function claimTelling(
 ): Decision<Finding> {
   const authority = authorityOf(item, update, { mayWait })
   if (authority !== 'authorised') return { answer: authority }
-  if (update.providerMessageId && item.earlierSends?.includes(update.providerMessageId))
+  if (update.providerMessageId && item.earlierProviderMessageIds?.includes(update.providerMessageId))
     return { answer: 'nothing new' }
   const mark = markOf(update)
   const mine = item.marks.find((other) => other.mark === mark)
@@ -99,14 +99,14 @@ export function recordTold(
   { told, rejected, holds }: TellResult,
   { mark, at }: { mark: string; at: string },
 ): Decision<'recorded' | 'more is known'> {
-  const { status: known, word, errorMessage: reason } = told
+  const { status: known, statusType, errorMessage: reason } = told
   if (!agentReadsTheSame({ known, reason }, item)) return { answer: 'more is known' }
   const recorded = {
     ...item,
-    ...(rejected ? { rejected: word } : { told: { word, at, holds } }),
+    ...(rejected ? { rejected: statusType } : { told: { statusType, at, holds } }),
     marks: item.marks.filter((other) => other.mark !== mark),
   }
-  const what = rejected ? `HubSpot rejected ${word}` : `told HubSpot ${word}${holds ? `: ${holds}` : ''}`
+  const what = rejected ? `HubSpot rejected ${statusType}` : `told HubSpot ${statusType}${holds ? `: ${holds}` : ''}`
   return { next: withTimelineEntry(recorded, what, { occurredAt: at, source: 'relay' }), answer: 'recorded' }
 }
 
@@ -135,6 +135,6 @@ export function endAttempt(item: LedgerItem, mark: string, { by }: Claim): Decis
 /** What HubSpot is to be told by now; undefined while nothing is known. */
 export function statusToTell({ known, reason }: LedgerItem): StatusToTell | undefined {
   if (!known) return undefined
-  const word = hubspotStatusFor(known)
-  return { status: known, word, ...(word === 'FAILED' && { errorMessage: reason }) }
+  const statusType = statusTypeOf(known)
+  return { status: known, statusType, ...(statusType === 'FAILED' && { errorMessage: reason }) }
 }

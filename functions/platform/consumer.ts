@@ -52,7 +52,7 @@ export type Run<Progress extends object = object> = {
   progress: Progress
   /** Which copy of the job it received; the next copy counts on from it, or from a later one that the item names. */
   copy?: Copy | undefined
-  heardOf?: Copy | undefined
+  latestReceived?: Copy | undefined
 }
 
 /** A job as a run received it. */

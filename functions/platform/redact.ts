@@ -5,7 +5,7 @@ import { uuid, withoutNumbers } from './redact-numbers.ts'
  * telephone numbers. Codes, dates, sizes, amounts and correlation ids stay. Takes a time in proportion to the length.
  */
 export function redact(text: string): string {
-  // What is gone may have hidden that what stood beside it is a credential or an address.
+  // Taking one thing out may uncover that its neighbour is a credential or an address.
   let redacted = text
   for (let pass = 0; pass < maxPasses; pass++) {
     const before = redacted
@@ -15,7 +15,7 @@ export function redact(text: string): string {
   return redacted
 }
 
-// Text is done after one or two; more than a few would be somebody's riddle.
+// One or two do for any text that was not made to need more.
 const maxPasses = 5
 
 const secret = '[secret]'

@@ -7,7 +7,7 @@ type Requeuer = Pick<Consumer<unknown, object>, 'queue' | 'tenantOf' | 'about' |
 
 /** Sends a job again, as its next copy, with what it carries. */
 export async function sendAgain({ queue, tenantOf, now }: Requeuer, { body, run }: Parcel, waiting: Waiting) {
-  const copy = nextCopy((run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) ? run.heardOf : run.copy)
+  const copy = nextCopy((run.latestReceived?.count ?? 0) > (run.copy?.count ?? 0) ? run.latestReceived : run.copy)
   await queue.send(
     { ...(body as object), waiting: { ...waiting, copy } },
     { group: tenantOf(body), delaySeconds: (waiting.notBefore - now()) / 1000 },

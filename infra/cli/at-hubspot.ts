@@ -47,16 +47,21 @@ export async function reconcileAtHubSpot(deployment: Deployment, terminal: Termi
     }
     const held = await ask(messageOf(item.pk))
     terminal.progress('Messages compared with HubSpot', ++counts.compared)
-    if (held.word === undefined) {
+    if (held.statusType === undefined) {
       if (held.status === 404) counts.notAtHubSpot++
       else counts.notAnswered++
       continue
     }
-    if (held.word === toTell.word) {
+    if (held.statusType === toTell.statusType) {
       counts.agree++
       continue
     }
-    differences.push({ ...messageOf(item.pk), known: toTell.status, shouldShow: toTell.word, shows: held.word })
+    differences.push({
+      ...messageOf(item.pk),
+      known: toTell.status,
+      shouldShow: toTell.statusType,
+      shows: held.statusType,
+    })
     if (fix) await queue.send(updateToTellAgain(item, { now: Date.now(), id }), { group: portal })
   }
   conclude(terminal, { counts, differences }, { ...options, since })

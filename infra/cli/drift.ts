@@ -21,21 +21,21 @@ export type Drift =
  * of its job, so that it is removed once HubSpot is told; where there is none, `id` makes the update one of its own.
  */
 export function driftOf(item: LedgerItem, { now, id }: { now: number; id: string }): Drift {
-  const update = (word: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
+  const update = (said: Pick<StatusUpdate, 'status' | 'part' | 'reason' | 'id'>): StatusUpdate => ({
     v: version,
     type: 'status',
     ...messageOf(item.pk),
-    ...word,
+    ...said,
     source: 'relay',
     occurredAt: new Date(now).toISOString(),
   })
 
   // The delivery may have died, for good, between its send and its word of it.
   const unsaid = outcomesOf(item).flatMap((outcome, index, { length }) => {
-    const word = statusFromOutcome(outcome)
+    const settled = statusFromOutcome(outcome)
     const of = item.sends?.of ?? length
-    if (!word || (item.parts?.[index] ?? item).known) return []
-    return [update({ ...word, ...(of > 1 && { part: { index, of } }) })]
+    if (!settled || (item.parts?.[index] ?? item).known) return []
+    return [update({ ...settled, ...(of > 1 && { part: { index, of } }) })]
   })
   const toTell = statusToTell(item)
   if (unsaid.length > 0)
@@ -46,8 +46,8 @@ export function driftOf(item: LedgerItem, { now, id }: { now: number; id: string
   if (leftBehind.length > 0) return { kind: 'untold', updates: leftBehind.map(({ mark }) => update(ofMark(mark))) }
   if (item.marks.length > 0) return { kind: 'under way' }
   // What nobody told anything about is SENT in HubSpot from the start.
-  const held = item.told?.word ?? 'SENT'
-  if (held === toTell.word || item.rejected === toTell.word) return { kind: 'told' }
+  const held = item.told?.statusType ?? 'SENT'
+  if (held === toTell.statusType || item.rejected === toTell.statusType) return { kind: 'told' }
   return { kind: 'untold', updates: [updateToTellAgain(item, { now, id })] }
 }
 

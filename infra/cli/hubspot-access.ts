@@ -8,7 +8,7 @@ import { TokenEndpointSecret, tokenEndpointAsSource } from '../../functions/hubs
 import { hubSpotAsSource } from '../../functions/hubspot/token-source.ts'
 import { createTokens } from '../../functions/hubspot/tokens.ts'
 import type { MessageKey } from '../../functions/messages/jobs.ts'
-import type { Word } from '../../functions/messages/status.ts'
+import type { StatusType } from '../../functions/messages/status.ts'
 import { createFetchJson, type HttpRequest, type HttpResponse, NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { SecretUnavailable } from '../../functions/platform/fetch-secret.ts'
 import { createSecrets } from '../../functions/platform/secrets.ts'
@@ -42,7 +42,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
       { ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } },
     )
     const { status: held, category } = Body.safeParse(json).data ?? {}
-    return { status, headers, category, word: held?.statusType, errorMessage: held?.failureDetails?.errorMessage }
+    return { status, headers, category, statusType: held?.statusType, errorMessage: held?.failureDetails?.errorMessage }
   }
 
   return {
@@ -71,7 +71,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
     /** What HubSpot holds of a message. */
     readMessage: (key: MessageKey) => callMessage(key, { method: 'GET' }),
     /** Tells HubSpot a status, past the ledger. */
-    patchMessage: (key: MessageKey, status: { statusType: Word; errorMessage?: string | undefined }) =>
+    patchMessage: (key: MessageKey, status: { statusType: StatusType; errorMessage?: string | undefined }) =>
       callMessage(key, {
         method: 'PATCH',
         headers: { 'content-type': 'application/json' },
@@ -82,7 +82,7 @@ export function createAccess({ outputs, dynamodb, secretsManager }: Deployment) 
 
 /** What HubSpot says of a message; `word` and `errorMessage` are what it holds. */
 export type MessageAnswer = Pick<HttpResponse, 'status' | 'headers'> & {
-  word: string | undefined
+  statusType: string | undefined
   errorMessage: string | undefined
   category: string | undefined
 }

@@ -114,7 +114,6 @@ const harmless = new Set([
   'id',
   'providerMessageId',
   'createdAt',
-  'announced',
   'occurredAt',
   'messageCreatedAt',
 ])

@@ -35,7 +35,7 @@ function lineOf({ at, ...ids }: NamedMessage, item: LedgerItem | undefined) {
     at: item?.createdAt ?? new Date(at).toISOString(),
     ...ids,
     known: item?.known,
-    told: item?.told?.word,
+    told: item?.told?.statusType,
     waiting: item?.waiting !== undefined && Date.parse(item.waiting.until) > Date.now(),
     reason: item?.waiting?.reason ?? item?.reason,
   }

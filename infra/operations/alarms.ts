@@ -26,7 +26,7 @@ type Rule = {
   periods?: number
   /**
    * In any of this many periods, the last ones: where little happens, most measure nothing, and no two in a row do. It
-   * stays raised for about as long, and can ring again.
+   * stays raised for about as long, and can be raised again.
    */
   within?: number
 }
@@ -133,7 +133,7 @@ function arrivalsIn(deadLetters: IQueue) {
   return new MathExpression({
     ...minutes(1),
     expression: `MAX([FILL(sent, 0), DIFF(${level('visible')} + ${level('inFlight')})])`,
-    label: 'Letters that came',
+    label: 'Dead letters that arrived',
     usingMetrics: {
       sent: deadLetters.metricNumberOfMessagesSent({ ...minutes(1), statistic: 'Sum' }),
       visible: deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(1), statistic: 'Maximum' }),

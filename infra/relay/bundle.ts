@@ -27,7 +27,7 @@ const unbundled = [
 
 /** Bundles `functions/{name}.lambda.ts` into a folder as `index.mjs` and its chunks. Answers esbuild's metafile. */
 export function bundle(name: string, outdir: string, root = projectRoot): Metafile {
-  // Loaded only here: who has the bundles already needs no esbuild.
+  // Loaded only here: an app that has the bundles already needs no esbuild.
   const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild')
   return buildSync({
     absWorkingDir: root,

@@ -10,8 +10,8 @@ import { createFunction } from './function.ts'
 import type { Parts } from './parts.ts'
 
 /**
- * Publishes what happens to messages, accounts and portals, out of the stream of the ledger's table: nothing is added to the
- * way of a status, and a bus that takes nothing holds up nothing but events.
+ * Publishes what happens to messages, accounts and portals, from the stream of the ledger's table: no status takes a step
+ * more, and a bus that accepts nothing holds up nothing but events.
  */
 export function createEvents(scope: Construct, bus: IEventBus, parts: Parts) {
   const { ledger, identity, consuming } = parts
@@ -47,7 +47,7 @@ export function createEvents(scope: Construct, bus: IEventBus, parts: Parts) {
     id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
     reason: 'dynamodb:ListStreams knows no resource, and Lambda sets up no source of a stream without it.',
   })
-  // What accounts met, and nothing else of the ledger.
+  // The health of accounts, and nothing else of the ledger.
   publisher.addToRolePolicy(
     new PolicyStatement({
       actions: ['dynamodb:BatchGetItem', 'dynamodb:PutItem'],

@@ -99,7 +99,7 @@ function grantEach(grantee: IGrantable, may: Record<string, string[]>) {
     Grant.addToPrincipal({ grantee, actions: [action], resourceArns }),
   )
   const grant = grants.reduce((all, one) => all.combine(one))
-  // Who is known by an ARN alone would be granted nothing, without a word.
+  // A principal known by its ARN alone would silently be granted nothing.
   if (!grant.success)
     throw new Error(
       `${String(grantee.grantPrincipal)} is not of this app, so its policies cannot be changed: grant it to a role, user or group that is, or that is imported with Role.fromRoleArn and the like.`,

@@ -21,7 +21,7 @@ export function createParts(scope: Construct, chosen: Chosen) {
   const portals = createPortals(scope, chosen)
   const appSecret = createAppSecret(scope, chosen)
   const accessTokensSecret = createAccessTokensSecret(scope, chosen)
-  // Who neither delivers nor takes receipts speaks to no provider.
+  // A relay that neither delivers nor takes receipts talks to no provider.
   const credentials = chosen.delivery || chosen.receipts ? createCredentials(scope, chosen) : undefined
   const queues = createQueues(scope, chosen)
   const api = new PublicApi(scope, 'Api', { identity, logs, throttle, domain })

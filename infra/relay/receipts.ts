@@ -8,7 +8,7 @@ import type { Parts } from './parts.ts'
 import { type Credentials, readingUseOf } from './storage.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-/** What providers call with receipts, and what hands on to the team's own application whatever they post beside these. */
+/** What providers call with receipts, and what hands everything else that they post on to the team's own application. */
 export function createReceipts(scope: Construct, handOns: WorkQueue, credentials: Credentials, parts: Parts) {
   const { chosen, api, statusUpdates, answering, consuming } = parts
   const providerReceipt = createFunction(scope, 'provider-receipt', {

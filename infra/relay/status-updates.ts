@@ -10,7 +10,7 @@ export function createStatusUpdates(scope: Construct, parts: Parts) {
   // Where the relay delivers, deliver-message says whose receipts count for a message.
   const judging = chosen.delivery ? undefined : credentials
   const { hubspot } = chosen
-  // Who refreshes tokens needs the app's secret; who asks the team's endpoint, only what signs that.
+  // Refreshing tokens takes the app's secret; asking the team's endpoint, only the secret that signs requests to it.
   const signing = accessTokensSecret ?? appSecret
   const lambda = createFunction(scope, 'update-status', {
     ...consuming,

@@ -10,7 +10,7 @@ import type { Chosen } from './defaults.ts'
 export function createLedger(scope: Construct, chosen: Chosen) {
   return new TableV2(scope, 'Ledger', {
     ...tableProps(chosen),
-    // Events come out of its changes.
+    // Events are made from its changes.
     ...(chosen.eventBus && { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES }),
   })
 }
@@ -26,7 +26,7 @@ export function createPortals(scope: Construct, chosen: Chosen) {
 
 /**
  * The providers' credentials: one item for each channel or channel account, a JSON document under its id. Under a key of
- * their own, so that who may read a portal's tokens may not read them, nor the other way round.
+ * their own, so that a role that may read portals' tokens may not read these, nor the other way round.
  */
 export function createCredentials(scope: Construct, chosen: Chosen) {
   const key =

@@ -21,7 +21,7 @@ export interface WorkQueueProps {
 }
 
 /**
- * The queues of a relay. What providers post beside receipts, hand-ons, goes on to the team's own application. A second's
+ * The queues of a relay. What providers post other than receipts, hand-ons, goes on to the team's own application. A second's
  * wait fills the batches of status updates, which spares invocations; messages to customers go at once.
  */
 export function createQueues(

@@ -7,44 +7,44 @@ const alarms = resourcesOf(relayTemplate(), 'AWS::CloudWatch::Alarm')
   .filter(({ AlarmDescription }) => AlarmDescription.endsWith('-new-dead-letters'))
 const alarm = alarms[0]!
 
-test('a letter rings once, and is quiet while it lies there', () => {
+test('a letter fires once, and is quiet while it lies there', () => {
   expect(ringsAt({ sent: [0, 1], visible: [0, 1] })).toEqual([1])
 })
 
-test('the next letter rings again while the first still lies there', () => {
+test('the next letter fires again while the first still lies there', () => {
   expect(ringsAt({ sent: at(1, 40), visible: levels([1, 1], [40, 2]) })).toEqual([1, 40])
 })
 
-test('letters that come in one go ring once', () => {
+test('letters that come in one go fire once', () => {
   expect(ringsAt({ sent: at(1, 5, 12), visible: levels([1, 1], [5, 2], [12, 3]) })).toEqual([1])
 })
 
-test('what SQS moved there by itself, and does not count, rings', () => {
+test('what SQS moved there by itself, and does not count, fires', () => {
   expect(ringsAt({ visible: levels([3, 2]) })).toEqual([3])
 })
 
-test('a letter that comes while another is sent back rings', () => {
+test('a letter that comes while another is sent back fires', () => {
   expect(ringsAt({ sent: at(1, 40), visible: levels([1, 1], [40, 1]) })).toEqual([1, 40])
 })
 
-test('an operator who looks at the letters, and lets them go again, rings nothing', () => {
+test('an operator who looks at the letters, and lets them go again, fires nothing', () => {
   const visible = levels([1, 3], [40, 0], [45, 3])
   const inFlight = levels([40, 3], [45, 0])
 
   expect(ringsAt({ sent: at(1), visible, inFlight })).toEqual([1])
 })
 
-test('letters that are sent back or purged ring nothing', () => {
+test('letters that are sent back or purged fire nothing', () => {
   expect(ringsAt({ sent: at(1), visible: levels([1, 3], [40, 2], [41, 0]) })).toEqual([1])
 })
 
-test('the first letter of a queue that measured nothing for hours rings', () => {
+test('the first letter of a queue that measured nothing for hours fires', () => {
   const nothing = (series: Series) => series.map((value, minute) => (minute < 20 ? undefined : value))
 
   expect(ringsAt({ visible: nothing(levels([20, 1])) })).toEqual([20])
 })
 
-test('a minute that was not measured rings nothing', () => {
+test('a minute that was not measured fires nothing', () => {
   const visible = levels([0, 2]).map((value, minute) => (minute === 40 ? undefined : value))
 
   expect(ringsAt({ visible })).toEqual([])

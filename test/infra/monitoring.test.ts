@@ -13,7 +13,7 @@ import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-rel
 import { functionsOf, nameOf, type Properties, type Resource, relayTemplate, resourcesOf } from './relay-template.ts'
 
 const template = relayTemplate()
-/** With everything that can ring. */
+/** With every alarm. */
 const publishing = relayTemplate((stack) => ({ eventBus: EventBus.fromEventBusName(stack, 'Bus', 'default') }))
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
 const chapters = Object.fromEntries(
@@ -65,7 +65,7 @@ describe('an alarm', () => {
     ['three late statuses in an hour', 'status-updates-are-slow', [1e6, ___, ___, ___, 2e6, ___, 1e4, ___, ___, 1e6]],
     ['two receipts in an hour that are rejected', 'receipts-rejected', [1, ___, ___, ___, ___, ___, ___, ___, 1]],
     ['two looks at a secret in an hour that fail', 'secrets-cannot-be-refreshed', [2, ___, ___, ___, ___, ___, ___, 1]],
-  ])('rings where little happens: %s', (_, anchor, measured) => {
+  ])('is raised where little happens: %s', (_, anchor, measured) => {
     expect(isRaised(alarmOf(anchor), measured)).toBe(true)
   })
 
@@ -85,7 +85,7 @@ describe('an alarm', () => {
       ['mismatch', 'old version', 'stale'],
     ],
     ['a receipt for a channel of ours', 'receipts-rejected', ['signature', 'unreadable']],
-  ])('rings for what is rejected: %s, and no other', (_, anchor, reasons) => {
+  ])('is raised for what is rejected: %s, and no other', (_, anchor, reasons) => {
     const watched = alarmOf(anchor)['Metrics'].flatMap(({ MetricStat }: Properties) =>
       (MetricStat?.Metric.Dimensions ?? []).flatMap(({ Name, Value }: Properties) =>
         Name === 'reason' ? [Value] : [],

@@ -534,7 +534,7 @@ describe('queues', () => {
       portalId: '1001',
       channelId: '5',
       messageId: 'm',
-      announced: now(),
+      createdAt: now(),
       channelAccountId: '1',
       traceId: 't',
     })

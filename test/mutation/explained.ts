@@ -50,8 +50,9 @@ export const explained: { file: string; line: string; mutant: string; why: strin
   },
   {
     file: 'functions/platform/requeue.ts',
-    line: 'const copy = nextCopy((run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) ? run.heardOf : run.copy)',
-    mutant: '(run.heardOf?.count ?? 0) > (run.copy?.count ?? 0) → (run.heardOf?.count ?? 0) >= (run.copy?.count ?? 0)',
+    line: 'const copy = nextCopy((run.latestReceived?.count ?? 0) > (run.copy?.count ?? 0) ? run.latestReceived : run.copy)',
+    mutant:
+      '(run.latestReceived?.count ?? 0) > (run.copy?.count ?? 0) → (run.latestReceived?.count ?? 0) >= (run.copy?.count ?? 0)',
     why: 'The next copy counts on from the count alone, which is the same for both.',
   },
 ]

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { Command } from 'commander'
-import type { Word } from '../../infra/local/hubspot/state.ts'
+import type { StatusType } from '../../infra/local/hubspot/state.ts'
 import { ids, startLocalRelay } from '../../infra/local/local-relay.ts'
 import type { Answer, Conduct, Receipt } from '../../infra/local/providers/simulator.ts'
 
@@ -16,7 +16,7 @@ const answer = (status: string): Answer => ({ reply: { status: 202, body: { stat
 const receipts = (...statuses: Receipt['status'][]): Receipt[] => statuses.map((status) => ({ status, afterMs: 300 }))
 
 /** What becomes of messages, in turn, and the word that HubSpot has to hold at the end. */
-const fates: { conduct: Conduct; word: Word }[] = [
+const fates: { conduct: Conduct; word: StatusType }[] = [
   { conduct: { answers: [answer('accepted')], receipts: receipts('sent', 'delivered', 'read') }, word: 'READ' },
   { conduct: { answers: [answer('sent')] }, word: 'SENT' },
   { conduct: { answers: [{ reply: { status: 422, body: { reason: 'Opted out' } } }] }, word: 'FAILED' },

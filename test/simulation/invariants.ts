@@ -1,7 +1,7 @@
 import { LedgerItem, ledgerKey } from '../../functions/messages/record.ts'
 import { sanitiseReason } from '../../functions/messages/sanitise-reason.ts'
 import { outcomesOf } from '../../functions/messages/sending.ts'
-import { hubspotStatusFor, readsTheSame, type Status, statusOrder } from '../../functions/messages/status.ts'
+import { readsTheSame, type Status, statusOrder, statusTypeOf } from '../../functions/messages/status.ts'
 import { decodeBody, gunzip } from '../../functions/platform/queue.ts'
 import type { Patch } from './hubspot.ts'
 import { reasonFor, type Send } from './provider.ts'
@@ -122,7 +122,7 @@ function isHeld(world: World, { id }: Fate, truths: Truth[]) {
   const held = world.hubspot.held.get(id)
   const failed = truths.filter(({ status }) => status === 'failed')
   const status = failed.length > 0 ? 'failed' : lowest(truths.map((truth) => truth.status))
-  if (held?.statusType !== hubspotStatusFor(status)) return false
+  if (held?.statusType !== statusTypeOf(status)) return false
   // What HubSpot refuses over and over, it is told in other words.
   if (held.statusType !== 'FAILED' || wasRefused(world, id)) return true
   const reason = sanitiseReason(failed[0]?.reason ?? reasonFor(id))

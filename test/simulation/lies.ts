@@ -1,4 +1,4 @@
-import { hubspotStatusFor, type Status, statusOrder } from '../../functions/messages/status.ts'
+import { type Status, statusOrder, statusTypeOf } from '../../functions/messages/status.ts'
 import type { Fate } from './scenario.ts'
 import type { World } from './world.ts'
 
@@ -34,7 +34,7 @@ const lowest = (all: Truth[]) => order[Math.min(...all.map((one) => order.indexO
 
 /** HubSpot's word for what the provider's side knows; undefined where it knows none. */
 export const wordForTruth = (truth: Truth) =>
-  statusOrder.includes(truth as Status) ? hubspotStatusFor(truth as Status) : undefined
+  statusOrder.includes(truth as Status) ? statusTypeOf(truth as Status) : undefined
 
 // A message is looked at for a day: what is wrong by then stays so.
 const day = 86_400_000

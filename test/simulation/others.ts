@@ -1,5 +1,5 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
-import { hubspotStatusFor } from '../../functions/messages/status.ts'
+import { statusTypeOf } from '../../functions/messages/status.ts'
 import { StatusUpdate } from '../../functions/messages/status-update.ts'
 import { openEnvelope } from '../../functions/platform/envelope.ts'
 import { backoff, nextTry, RetryableError } from '../../functions/platform/retry.ts'
@@ -47,7 +47,7 @@ function plainRelay({ hubspot, tokens, queue, now, random }: updateStatus.Deps) 
     const update = StatusUpdate.safeParse(body).data
     if (!update || (update.status === 'unconfirmed' && waiting)) return
     const attempt = waiting?.attempt ?? 0
-    const statusType = hubspotStatusFor(update.status)
+    const statusType = statusTypeOf(update.status)
     const status = { statusType, ...(statusType === 'FAILED' && { errorMessage: update.reason }) }
     const isTold = await tokens
       .get(update.portalId)

@@ -469,12 +469,12 @@ const claimIn = (item: object | undefined) => (item as { send?: { by: string } }
 
 const inShort = (item: object) => {
   const { pk, version, known, told, marks, send } = item as Record<string, never> & {
-    told?: { word: string }
+    told?: { statusType: string }
     marks?: { mark: string }[]
     send?: { result?: { outcome: string } }
   }
   const open = marks?.map(({ mark }) => mark).join(' ')
-  return `${pk} v${version}: known ${known ?? '-'}, told ${told?.word ?? '-'}, marks [${open}], send ${send ? (send.result?.outcome ?? 'claimed') : '-'}`
+  return `${pk} v${version}: known ${known ?? '-'}, told ${told?.statusType ?? '-'}, marks [${open}], send ${send ? (send.result?.outcome ?? 'claimed') : '-'}`
 }
 
 // Middy's handlers are typed to be called with a callback, too.

@@ -21,24 +21,24 @@ export const answers = [
 /** What becomes of an update, by the code: by the age of its message, and by whether it was answered so before. */
 export async function becomesOf(answered: (typeof answers)[number]) {
   const answer = await understood(answered)
-  const attempts = (fields: object) => UpdateHistory.parse(fields)
-  const first = attempts({})
+  const history = (fields: object) => UpdateHistory.parse(fields)
+  const first = history({})
   const alike = 'alike' in answer ? answer.alike : ''
   const rejected = (since: number, timesAlike: number) =>
-    attempts({ rejected: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
+    history({ rejected: { since, at: now - 1000, times: timesAlike, alike, timesAlike } })
   return [
-    inWords(answer, outcome({ age: minute, attempts: first })),
-    inWords(answer, outcome({ age: 4 * minute, attempts: rejected(now - 3 * minute, 3) })),
-    inWords(answer, outcome({ age: 60 * minute, attempts: first })),
-    inWords(answer, outcome({ age: 60 * minute, attempts: rejected(now - 5 * minute, 4) })),
+    inWords(answer, outcome({ age: minute, history: first })),
+    inWords(answer, outcome({ age: 4 * minute, history: rejected(now - 3 * minute, 3) })),
+    inWords(answer, outcome({ age: 60 * minute, history: first })),
+    inWords(answer, outcome({ age: 60 * minute, history: rejected(now - 5 * minute, 4) })),
   ]
 
-  function outcome(asked: Pick<Asked, 'age' | 'attempts'>) {
+  function outcome(asked: Pick<Asked, 'age' | 'history'>) {
     return updateOutcomeOf(answer, {
       now,
       random: () => 0,
       toldBefore: undefined,
-      word: 'SENT',
+      statusType: 'SENT',
       errorMessage: undefined,
       isPurged: false,
       isSystematic: false,

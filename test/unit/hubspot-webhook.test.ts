@@ -67,7 +67,7 @@ test('without delivery, a message is announced without anything of its content',
       channelId: '2300310',
       channelAccountId: '3000000001',
       messageId: '0b5f3c1d9e7a4b2c8d6e0f1a2b3c4d5e',
-      announced: '2026-11-22T12:00:00Z',
+      createdAt: '2026-11-22T12:00:00Z',
       eventId: '9f1c2b1e-3c56-4e0f-8a51-3a1f0b6f7d20',
       traceId: 'request-1',
     },
@@ -519,7 +519,7 @@ test('without delivery, a message that could not be delivered is announced all t
   const { post, deliveries, deadLetters, counts } = setUp({ delivers: false })
 
   await post({ body: body.replace('"text": "', '"text": 7, "was": "') })
-  expect(deliveries()).toMatchObject([{ announced: '2026-11-22T12:00:00Z', channelAccountId: '3000000001' }])
+  expect(deliveries()).toMatchObject([{ createdAt: '2026-11-22T12:00:00Z', channelAccountId: '3000000001' }])
   expect(counts).toMatchObject({ MessagesAccepted: 1 })
 
   await post({ body: body.replace('"3000000001"', '{"value": "3000000001"}') })

@@ -27,8 +27,8 @@ describe('a message', () => {
     await relay.change({ known: 'read', told: told('SENT', 1) }, { known: 'read', told: told('READ', 2) })
 
     expect(relay.published).toEqual([
-      ['message.told', { ...message, status: 'SENT', at: time(1) }],
-      ['message.told', { ...message, status: 'READ', at: time(2) }],
+      ['message.told', { ...message, statusType: 'SENT', at: time(1) }],
+      ['message.told', { ...message, statusType: 'READ', at: time(2) }],
     ])
   })
 
@@ -70,7 +70,7 @@ describe('a message', () => {
 
   test('forgotten, or of a form that nobody knows: nothing is published, and nothing stops', async () => {
     await relay.change({ known: 'read' }, undefined)
-    await relay.change({ known: 7, told: 'yes' }, { known: 'lost', told: { word: 'GONE' }, timeline: 'none' })
+    await relay.change({ known: 7, told: 'yes' }, { known: 'lost', told: { statusType: 'GONE' }, timeline: 'none' })
     await relay.change({}, { known: 'sent', told: told('SENT', 1), timeline: [7] })
 
     expect(relay.published.map(([type]) => type)).toEqual(['message.told'])
@@ -219,7 +219,7 @@ const common = { v: 1, relay: 'Relay', portalId: '1' }
 const account = { ...common, channelId: '2', channelAccountId: '3' }
 const message = { ...account, messageId: 'm', createdAt: '2026-11-28T08:00:00.000Z' }
 const time = (minute: number) => new Date(Date.UTC(2026, 10, 28, 8, minute)).toISOString()
-const told = (word: string, minute: number) => ({ word, at: time(minute) })
+const told = (statusType: string, minute: number) => ({ statusType, at: time(minute) })
 
 function setUp() {
   const { telemetry, ...collected } = collectTelemetry()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { hubspotStatusFor, type Status, statusOrder } from '../../functions/messages/status.ts'
+import { type Status, statusOrder, statusTypeOf } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { createWorld, delivery, update, type World } from '../support/world.ts'
@@ -12,7 +12,8 @@ beforeEach(() => {
 
 const send = (status: Status, fields = {}) => world.statusUpdates.send(update(status, fields), { group: '1' })
 const told = () => world.hubspot.patches.map(({ statusType }) => statusType)
-const item = () => world.ledgerTable.items.get('1#2#m') as { marks: unknown[]; known: string; told: { word: string } }
+const item = () =>
+  world.ledgerTable.items.get('1#2#m') as { marks: unknown[]; known: string; told: { statusType: string } }
 
 /** Answers with each of these in turn, and then as HubSpot does when all is well. */
 function answerWith(...answers: (object | Error)[]) {
@@ -55,7 +56,7 @@ describe('the usual order', () => {
     }
 
     expect(told()).toEqual(['SENT', 'READ'])
-    expect(item()).toMatchObject({ known: 'read', told: { word: 'READ' }, marks: [] })
+    expect(item()).toMatchObject({ known: 'read', told: { statusType: 'READ' }, marks: [] })
   })
 
   test('a duplicate costs no PATCH', async () => {
@@ -240,7 +241,7 @@ test('order and duplicates of the updates never change what HubSpot holds in the
         await world.rest()
 
         const highest = statusOrder[Math.max(...updates.map((status) => statusOrder.indexOf(status)))]!
-        expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(highest))
+        expect(world.hubspot.held.get('m')?.statusType).toBe(statusTypeOf(highest))
         expect(item().marks).toEqual([])
         expect(world.statusUpdatesDeadLetters.messages).toEqual([])
       },
@@ -364,9 +365,9 @@ describe('a message that took several sends', () => {
           })
           const hasFailed = highest.includes(statusOrder.indexOf('failed'))
           const expected = hasFailed ? 'failed' : statusOrder[Math.min(...highest)]!
-          expect(world.hubspot.held.get('m')?.statusType).toBe(hubspotStatusFor(expected))
+          expect(world.hubspot.held.get('m')?.statusType).toBe(statusTypeOf(expected))
           const failed = highest.filter((status) => status === statusOrder.indexOf(expected)).length
-          if (hubspotStatusFor(expected) === 'FAILED')
+          if (statusTypeOf(expected) === 'FAILED')
             expect(world.hubspot.held.get('m')?.errorMessage).toMatch(new RegExp(`^${failed} of 3 sends `))
           expect(item().marks).toEqual([])
           expect(world.statusUpdatesDeadLetters.messages).toEqual([])
@@ -415,7 +416,7 @@ describe('whose word it is', () => {
       channelId: '2',
       channelAccountId: '3',
       messageId: 'announced',
-      announced: '2026-11-22T12:00:00Z',
+      createdAt: '2026-11-22T12:00:00Z',
       traceId: 'trace',
     }
     await world.statusUpdates.send(announced, { group: '1' })
@@ -565,7 +566,7 @@ describe("HubSpot's answers", () => {
     await world.rest()
 
     expect(told()).toEqual(['SENT'])
-    expect(item().told).toEqual({ word: 'SENT', at: expect.any(String) })
+    expect(item().told).toEqual({ statusType: 'SENT', at: expect.any(String) })
     expect(world.counts['HeldOtherwise']).toBeUndefined()
   })
 
@@ -710,7 +711,7 @@ test('a status that HubSpot could not be told is in the ledger when its job beco
   await world.rest()
 
   expect(told()).toEqual(['SENT'])
-  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { word: 'SENT' }, marks: [] })
+  expect(world.ledgerTable.items.get('99#2#m')).toMatchObject({ told: { statusType: 'SENT' }, marks: [] })
 })
 
 test('what is no code, such as a number that could be called, is none: the status counts all the same', async () => {
@@ -843,7 +844,7 @@ describe('a refusal that HubSpot does not document', () => {
     expect(world.hubspot.patches).toHaveLength(7)
   })
 
-  test('what is refused message after message is tried twice each, and rings', async () => {
+  test('what is refused message after message is tried twice each, and raises an alarm', async () => {
     world.hubspot.answer = async () => ({ status: 400, json: { category: 'VALIDATION_ERROR' } })
     for (let i = 0; i < 300; i++) await send('sent', { messageId: `m${i}` })
     await world.rest()
@@ -1092,7 +1093,7 @@ describe('access', () => {
     expect(world.hubspot.patches.at(-1)?.token).toBe('renewed elsewhere')
   })
 
-  test('a 401 for a fresh token is retried soon, and rings nowhere', async () => {
+  test('a 401 for a fresh token is retried soon, and raises no alarm', async () => {
     answerWith({ status: 401 }, { status: 401 })
     await send('sent')
     await world.step()
@@ -1367,7 +1368,7 @@ describe('without delivery', () => {
     channelId: '2',
     channelAccountId: '3',
     messageId: 'm',
-    announced: '2026-11-22T12:00:00Z',
+    createdAt: '2026-11-22T12:00:00Z',
     traceId: 't',
   }
 

@@ -310,7 +310,7 @@ describe('without delivery, the announcement says who may speak', () => {
     channelId: '2',
     channelAccountId: '3',
     messageId: 'm',
-    announced: '2026-11-22T12:00:00Z',
+    createdAt: '2026-11-22T12:00:00Z',
     traceId: 'trace',
   }
   const announce = () => world.statusUpdates.send(announced, { group: '1' })

@@ -195,7 +195,7 @@ function waitingFor(item: LedgerItem, letters: Letter[], now: number): string[] 
     )
   if (send && allSendsComplete(item) && item.known === undefined)
     waiting.push(
-      'a word of the provider; without one, the status for silence stands in for it when unconfirmedAfter is over',
+      'a receipt of the provider; without one, the status for silence stands in for it when unconfirmedAfter is over',
     )
   if (driftOf(item, { now, id: 'look' }).kind === 'untold')
     waiting.push('HubSpot was not told: npm run relay -- reconcile')
@@ -216,11 +216,11 @@ function sendsOf(item: LedgerItem) {
 /** What HubSpot holds now, and whether that is what the ledger says that it was told. */
 async function askHubSpot(deployment: Deployment, item: LedgerItem) {
   try {
-    const { status, word, errorMessage } = await createAccess(deployment).readMessage(messageOf(item.pk))
-    if (!word) return { unknown: `HTTP ${status}` }
+    const { status, statusType, errorMessage } = await createAccess(deployment).readMessage(messageOf(item.pk))
+    if (!statusType) return { unknown: `HTTP ${status}` }
     // HubSpot calls a message SENT before anybody told it anything.
-    const expected = statusToTell(item)?.word ?? item.told?.word ?? 'SENT'
-    return { word, errorMessage, agrees: word === expected }
+    const expected = statusToTell(item)?.statusType ?? item.told?.statusType ?? 'SENT'
+    return { statusType, errorMessage, agrees: statusType === expected }
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : 'unknown error' }
   }
@@ -240,7 +240,7 @@ function inWords({ hubspot, timeline, waiting, sends = [], ...story }: Story) {
   const holds =
     'unknown' in hubspot
       ? `cannot be asked (${hubspot.unknown})`
-      : `holds ${hubspot.word}${hubspot.errorMessage ? ` (${hubspot.errorMessage})` : ''}, which ${hubspot.agrees ? 'agrees' : 'does not agree'}`
+      : `holds ${hubspot.statusType}${hubspot.errorMessage ? ` (${hubspot.errorMessage})` : ''}, which ${hubspot.agrees ? 'agrees' : 'does not agree'}`
   return [
     `Message ${messageId} of portal ${portalId}, channel ${channelId}`,
     providerMessageId && `Provider  ${providerMessageId}`,
@@ -249,7 +249,7 @@ function inWords({ hubspot, timeline, waiting, sends = [], ...story }: Story) {
       ({ outcome, known, reason }, index) =>
         `Send ${String(index + 1).padEnd(4)} ${outcome}${known ? `, ${known}` : ''}${reason ? `: ${reason}` : ''}`,
     ),
-    `Told      ${told ? `${told.word}, ${told.at}${told.holds ? `: ${told.holds}` : ''}` : 'nothing yet'}`,
+    `Told      ${told ? `${told.statusType}, ${told.at}${told.holds ? `: ${told.holds}` : ''}` : 'nothing yet'}`,
     `HubSpot   ${holds}`,
     ...waiting.map((what) => `Waits     ${what}`),
     ...timeline.map(({ at, what, source }) => `${at}  ${what} (${source})`),

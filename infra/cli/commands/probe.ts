@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type LedgerItem, messageOf } from '../../../functions/messages/record.ts'
 import { maxReasonLength } from '../../../functions/messages/sanitise-reason.ts'
-import type { Word } from '../../../functions/messages/status.ts'
+import type { StatusType } from '../../../functions/messages/status.ts'
 import { statusToTell } from '../../../functions/messages/telling.ts'
 import { relayVersion } from '../../relay/version.ts'
 import { confirm } from '../arguments.ts'
@@ -43,16 +43,17 @@ export function addProbeCommand(program: Command, { terminal, deployment }: Cont
         onCall: (calls) => terminal.progress('Calls of HubSpot', calls),
       })
       const before = await trial.read()
-      if (!before.word) throw new CommandError(`HubSpot does not show the message (HTTP ${before.status}).`)
+      if (!before.statusType) throw new CommandError(`HubSpot does not show the message (HTTP ${before.status}).`)
       try {
         const result = await probe(trial, before, { untold: item.told === undefined })
         if (report) terminal.print(asReport(result, found.outputs.HubSpotApiVersion))
         else terminal.print(json ? JSON.stringify(result, undefined, 2) : inWords(result))
       } finally {
         const toTell = statusToTell(item)
-        const word = toTell?.word ?? (before.word as Word)
-        const { word: held } = await trial.restore(word, toTell?.errorMessage ?? before.errorMessage)
-        if (held !== word) terminal.note(`HubSpot does not take the message back to ${word}: it holds ${held}.`)
+        const statusType = toTell?.statusType ?? (before.statusType as StatusType)
+        const { statusType: held } = await trial.restore(statusType, toTell?.errorMessage ?? before.errorMessage)
+        if (held !== statusType)
+          terminal.note(`HubSpot does not take the message back to ${statusType}: it holds ${held}.`)
       }
     })
 }
@@ -87,7 +88,7 @@ type Trial = ReturnType<typeof createTrial>
 
 function createTrial(options: {
   read(): Promise<MessageAnswer>
-  patch(word: Word, errorMessage?: string): Promise<MessageAnswer>
+  patch(statusType: StatusType, errorMessage?: string): Promise<MessageAnswer>
   signal: AbortSignal
   onCall(calls: number): void
 }) {
@@ -118,27 +119,27 @@ function createTrial(options: {
     limits,
     read: () => call(options.read),
     /** Tells HubSpot a status, then looks what it holds. */
-    async tell(word: Word, errorMessage?: string): Promise<Outcome> {
-      const { status } = await call(() => options.patch(word, errorMessage))
+    async tell(statusType: StatusType, errorMessage?: string): Promise<Outcome> {
+      const { status } = await call(() => options.patch(statusType, errorMessage))
       const held = await call(options.read)
       const isTaken = status >= 200 && status < 300
-      const outcome = isTaken ? (held.word === word ? 'taken' : 'ignored') : 'refused'
-      return { asked: word, outcome, status, word: held.word, errorMessage: held.errorMessage }
+      const outcome = isTaken ? (held.statusType === statusType ? 'taken' : 'ignored') : 'refused'
+      return { asked: statusType, outcome, status, statusType: held.statusType, errorMessage: held.errorMessage }
     },
     /** The same, after Ctrl-C as well. */
-    async restore(word: Word, errorMessage?: string) {
-      await call(() => options.patch(word, errorMessage), { whenStopped: true })
+    async restore(statusType: StatusType, errorMessage?: string) {
+      await call(() => options.patch(statusType, errorMessage), { whenStopped: true })
       return call(options.read, { whenStopped: true })
     },
   }
 }
 
 type Outcome = {
-  asked: Word
+  asked: StatusType
   /** `ignored`: answered 2xx, and of no effect. */
   outcome: 'taken' | 'ignored' | 'refused'
   status: number
-  word: string | undefined
+  statusType: string | undefined
   errorMessage: string | undefined
 }
 
@@ -146,12 +147,12 @@ type Result = Awaited<ReturnType<typeof probe>>
 
 /** Tries what the relay has to live with, and says which settings follow. */
 async function probe(trial: Trial, before: MessageAnswer, { untold }: { untold: boolean }) {
-  const outcomeOf = async (word: Word) => {
-    const { outcome, status } = await trial.tell(word, word === 'FAILED' ? trialReason : undefined)
+  const outcomeOf = async (statusType: StatusType) => {
+    const { outcome, status } = await trial.tell(statusType, statusType === 'FAILED' ? trialReason : undefined)
     return `${outcome} (HTTP ${status})`
   }
   const found = {
-    'before it is told anything': untold ? before.word : 'not known: this message was told already',
+    'before it is told anything': untold ? before.statusType : 'not known: this message was told already',
     SENT: await outcomeOf('SENT'),
     'SENT once more': await outcomeOf('SENT'),
     'FAILED after SENT': await outcomeOf('FAILED'),

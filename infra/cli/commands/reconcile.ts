@@ -86,7 +86,7 @@ async function scan(deployment: Deployment, terminal: Terminal, { yes, portal, s
     account.messages.push({
       ...messageOf(data.pk),
       known: data.known ?? drift.updates[0]?.status,
-      told: data.told?.word,
+      told: data.told?.statusType,
     })
   })
 }

@@ -6,7 +6,7 @@ import pc from 'picocolors'
 import { about } from '../../../functions/messages/about.ts'
 import { relay as relayCommand } from '../../cli/relay.ts'
 import { noteRunning } from '../../cli/running.ts'
-import type { Message, Word } from '../hubspot/state.ts'
+import type { Message, StatusType } from '../hubspot/state.ts'
 import { ids, type LocalRelay, whsecFor } from '../local-relay.ts'
 import { startLimit } from '../pace.ts'
 import type { Answer, Conduct } from '../providers/simulator.ts'
@@ -177,7 +177,7 @@ const doubtful = 'Taken, the answer lost'
 const taken: Answer = { reply: { status: 202, body: { status: 'sent' } } }
 
 /** What the service does with a message by its text, and what HubSpot holds at the end if it is told. */
-const fates: Record<string, Conduct & { told: Word; errorMessage?: string }> = {
+const fates: Record<string, Conduct & { told: StatusType; errorMessage?: string }> = {
   'Taken and read': {
     receipts: [{ status: 'delivered' }, { status: 'read', afterMs: 400 }],
     told: 'READ',

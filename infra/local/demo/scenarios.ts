@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { about } from '../../../functions/messages/about.ts'
 import type { Provider } from '../../../functions/providers/accounts.ts'
 import { putCredentials } from '../credentials.ts'
-import type { Message, NewMessage, Word } from '../hubspot/state.ts'
+import type { Message, NewMessage, StatusType } from '../hubspot/state.ts'
 import { ids, type LocalRelay } from '../local-relay.ts'
 import { serve } from '../loopback.ts'
 import { afterLimit, slowness, startLimit } from '../pace.ts'
@@ -30,7 +30,7 @@ export type Scenario = {
   statuses?: (({ over: 'SQS' } & TeamStatus) | ({ over: 'HTTP' } & Receipt))[]
   expected: {
     /** The status HubSpot is told at the end; 'nothing' if it must not be told any. */
-    told: Word | 'nothing'
+    told: StatusType | 'nothing'
     errorMessage?: string
     /** How many PATCHes that takes: a number where it is certain, else the least and the most (see `race`). */
     patches: number | readonly [least: number, most: number]
@@ -46,7 +46,7 @@ export type Scenario = {
 /** How a scenario came out. */
 export type Outcome = {
   scenario: Scenario
-  told: Word | 'nothing'
+  told: StatusType | 'nothing'
   errorMessage: string | undefined
   patches: number
   receptions: number | undefined

@@ -6,7 +6,15 @@ import * as z from 'zod'
 import { parseJson } from '../../../functions/platform/json.ts'
 import { answeredWith, keepRawBody, type Reply, sendReply } from '../simulator.ts'
 import { takeFault } from './behaviour.ts'
-import { type Call, type Channel, type Message, type Portal, randomToken, type State, type Word } from './state.ts'
+import {
+  type Call,
+  type Channel,
+  type Message,
+  type Portal,
+  randomToken,
+  type State,
+  type StatusType,
+} from './state.ts'
 import { agent, deliveryIdentifier } from './webhooks.ts'
 
 /** The part of HubSpot's public API that the relay calls: the status and the token endpoint in every version, and channels. */
@@ -227,7 +235,7 @@ function publicMessage(message: Message) {
     attachments,
     truncationStatus: 'NOT_TRUNCATED',
     status: {
-      statusType: message.status satisfies Word,
+      statusType: message.status satisfies StatusType,
       ...(message.errorMessage !== undefined && {
         failureDetails: { errorMessage: message.errorMessage, errorMessageTokens: {} },
       }),

@@ -33,7 +33,7 @@ export type Signing = z.infer<typeof Signing>
 export type WebhookAnswer = number | 'timeout' | 'unreachable'
 
 /** HubSpot's words for a message's status. */
-export type Word = 'FAILED' | 'READ' | 'SENT'
+export type StatusType = 'FAILED' | 'READ' | 'SENT'
 
 /** A HubSpot account that installed the app. */
 export type Portal = {
@@ -74,9 +74,9 @@ export type Message = {
   attachments?: unknown[]
   createdAt: number
   /** What the inbox shows: HubSpot calls a message SENT before anybody told it anything. */
-  status: Word
+  status: StatusType
   /** The status that a PATCH told last; absent until one did, so that doing nothing never passes for success. */
-  told?: Word
+  told?: StatusType
   errorMessage?: string | undefined
   /** Every PATCH of this message, whatever its answer. */
   patches: Call[]

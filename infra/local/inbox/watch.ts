@@ -1,7 +1,7 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ledgerKey } from '../../../functions/messages/record.ts'
-import { hubspotStatusFor, isAbove, readsTheSame, Status, type Word } from '../../../functions/messages/status.ts'
+import { isAbove, readsTheSame, Status, type StatusType, statusTypeOf } from '../../../functions/messages/status.ts'
 import type { Message } from '../hubspot/state.ts'
 import type { LocalRelay } from '../local-relay.ts'
 import { type Happening, ofEvent, ofLine, readLine, type Step } from './journey.ts'
@@ -14,7 +14,7 @@ export type MessageView = {
   to: string
   sentAt: number
   /** What HubSpot was told last; absent while it was told nothing, and shows SENT by itself. */
-  told: Word | undefined
+  told: StatusType | undefined
   errorMessage: string | undefined
   /** Until when a word of the provider is waited for, where a send's own answer was lost; then it is not confirmed. */
   inDoubtUntil: number | undefined
@@ -85,7 +85,7 @@ export function watchMessages(
   /** The time from the relay's hearing of something to HubSpot's showing it. */
   function measure({ messageId = '', statusType, effectAt }: LocalRelay['hubspot']['calls'][number]) {
     const known = heard.get(messageId)
-    if (!known || known.isTold || effectAt === undefined || hubspotStatusFor(known.status) !== statusType) return
+    if (!known || known.isTold || effectAt === undefined || statusTypeOf(known.status) !== statusType) return
     known.isTold = true
     delays.push(Math.max(0, effectAt - known.since))
   }

@@ -6,7 +6,7 @@ import { driftOf } from '../../../infra/cli/drift.ts'
 const now = Date.parse('2026-11-22T12:00:00Z')
 const id = 'reconcile-2026-11-22'
 const hourAgo = now - 3_600_001
-const told = (word: 'SENT' | 'FAILED' | 'READ') => ({ word, at: '2026-11-22T11:00:00Z' })
+const told = (statusType: 'SENT' | 'FAILED' | 'READ') => ({ statusType, at: '2026-11-22T11:00:00Z' })
 const mark = (of: string, until: number) => ({ mark: of, by: 'run', until })
 
 test.each<[string, Partial<LedgerItem>, string]>([

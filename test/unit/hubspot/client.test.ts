@@ -56,29 +56,37 @@ test('without a reason there is no errorMessage', async () => {
 test("what HubSpot's answer says that it holds is read as documented: the word, and the reason that it kept", async () => {
   const { update } = setUp({ status: 200, body: example('hubspot/message') })
 
-  expect(await update({ statusType: 'FAILED' })).toMatchObject({ kind: 'taken', held: { word: 'FAILED' } })
+  expect(await update({ statusType: 'FAILED' })).toMatchObject({ kind: 'taken', held: { statusType: 'FAILED' } })
 })
 
 test.each([
-  ['with a status in a string, as the guide has it', { status: 200, body: '{"status":"FAILED"}' }, { word: 'FAILED' }],
-  ['with another word', { status: 200, body: '{"status":{"statusType":"RECEIVED"}}' }, { word: 'RECEIVED' }],
+  [
+    'with a status in a string, as the guide has it',
+    { status: 200, body: '{"status":"FAILED"}' },
+    { statusType: 'FAILED' },
+  ],
+  ['with another word', { status: 200, body: '{"status":{"statusType":"RECEIVED"}}' }, { statusType: 'RECEIVED' }],
   [
     'with a reason',
     { status: 200, body: '{"status":{"statusType":"FAILED","failureDetails":{"errorMessage":"No"}}}' },
-    { word: 'FAILED', errorMessage: 'No' },
+    { statusType: 'FAILED', errorMessage: 'No' },
   ],
   [
     'with a reason of another type',
     { status: 200, body: '{"status":{"statusType":"FAILED","failureDetails":{"errorMessage":7}}}' },
-    { word: 'FAILED' },
+    { statusType: 'FAILED' },
   ],
   ['without a status, as the schema allows', { status: 200, body: '{"id":"m"}' }, undefined],
   ['without a body', { status: 204 }, undefined],
-  ['with something that is no word', { status: 200, body: '{"status":"SENT!"}' }, { word: 'another word' }],
-  ['with more than a word', { status: 200, body: '{"status":"1 SENT"}' }, { word: 'another word' }],
+  [
+    'with something that is no word',
+    { status: 200, body: '{"status":"SENT!"}' },
+    { statusType: 'another status type' },
+  ],
+  ['with more than a word', { status: 200, body: '{"status":"1 SENT"}' }, { statusType: 'another status type' }],
   ['with a blank body', { status: 200, body: ' \n' }, undefined],
-  ['in HTML', { status: 200, body: '<html>OK</html>' }, { word: 'no message' }],
-  ['that is cut off', { status: 200, body: '{"id":"m","sta' }, { word: 'no message' }],
+  ['in HTML', { status: 200, body: '<html>OK</html>' }, { statusType: 'no message' }],
+  ['that is cut off', { status: 200, body: '{"id":"m","sta' }, { statusType: 'no message' }],
   ['for several messages', { status: 207, body: '{"results":[]}' }, undefined],
 ])('a 2xx %s is taken', async (_, response, held) => {
   const { update } = setUp(response)

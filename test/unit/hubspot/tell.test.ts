@@ -61,7 +61,14 @@ function tell(fields: Partial<TellRequest> = {}, progress: TellProgress = {}) {
       },
     },
   }
-  const request = { message, word: 'FAILED', reason: 'No', toldBefore: undefined, createdAt: now - hour, ...fields }
+  const request = {
+    message,
+    statusType: 'FAILED',
+    reason: 'No',
+    toldBefore: undefined,
+    createdAt: now - hour,
+    ...fields,
+  }
   return tellHubSpot(deps, request as TellRequest, progress, { onReworded: () => {} })
 }
 
@@ -76,9 +83,9 @@ describe('a status that is taken', () => {
   test.each([
     ['after rejections shows that others may be, too', rejectedBefore(2), [message]],
     ['at once says nothing of others', undefined, []],
-  ])('%s', async (_, attempts, expected) => {
+  ])('%s', async (_, history, expected) => {
     answers = [taken]
-    await tell({}, { attempts })
+    await tell({}, { history })
 
     expect(recovered).toEqual(expected)
   })
@@ -90,9 +97,9 @@ describe('a rejection', () => {
     ['of an older one', 404, hour, undefined, false],
     ['of one that was rejected before', 404, 0, rejectedBefore(1), false],
     ['for another reason', 400, 0, undefined, false],
-  ])('%s is noted by its age', async (_, status, age, attempts, isYoung) => {
+  ])('%s is noted by its age', async (_, status, age, history, isYoung) => {
     answers = [rejected(status)]
-    await expect(tell({ createdAt: now - age }, { attempts })).rejects.toThrow(RetryableError)
+    await expect(tell({ createdAt: now - age }, { history })).rejects.toThrow(RetryableError)
 
     expect(notes).toEqual([{ alike: 'same', isYoung }])
   })
@@ -119,11 +126,11 @@ describe('a rejection', () => {
 
   test('is final after the time that is set', async () => {
     answers = [rejected()]
-    const attempts = UpdateHistory.parse({
+    const history = UpdateHistory.parse({
       rejected: { since: now - 299_999, at: now - 1000, times: 3, alike: 'same', timesAlike: 3 },
     })
 
-    await expect(tell({ reason: undefined }, { attempts })).rejects.toThrow(RetryableError)
+    await expect(tell({ reason: undefined }, { history })).rejects.toThrow(RetryableError)
   })
 })
 
@@ -134,19 +141,19 @@ describe('what is remembered of attempts', () => {
     ['that ended with nothing told', rejected(), { reason: undefined }],
   ])('%s: nothing', async (_, answer, fields) => {
     answers = [answer]
-    const progress: TellProgress = { attempts: rejectedBefore(3) }
+    const progress: TellProgress = { history: rejectedBefore(3) }
     await tell(fields, progress).catch((error: Error) => expect(error).toBeInstanceOf(PermanentError))
 
-    expect(progress.attempts).toBeUndefined()
+    expect(progress.history).toBeUndefined()
   })
 
   test('while HubSpot is busy: what was known before', async () => {
     answers = [busy]
-    const attempts = rejectedBefore(3)
-    const progress: TellProgress = { attempts }
+    const history = rejectedBefore(3)
+    const progress: TellProgress = { history }
     await expect(tell({}, progress)).rejects.toThrow(RetryableError)
 
-    expect(progress.attempts).toEqual(attempts)
+    expect(progress.history).toEqual(history)
   })
 })
 
@@ -156,7 +163,7 @@ describe('a reason that HubSpot may have rejected', () => {
     ['short as it is', 'x'.repeat(100), 'The message could not be delivered'],
   ])('that is %s is told shorter, and then not at all', async (_, reason, shorter) => {
     answers = [rejected(), rejected(), taken]
-    await tell({ reason }, { attempts: rejectedBefore(3) })
+    await tell({ reason }, { history: rejectedBefore(3) })
 
     expect(statuses.map((status) => (status as { errorMessage?: string }).errorMessage)).toEqual([
       reason,
@@ -167,7 +174,7 @@ describe('a reason that HubSpot may have rejected', () => {
 
   test('leaves a word without a reason as it is', async () => {
     answers = [taken]
-    await tell({ word: 'READ', reason: undefined }, { attempts: rejectedBefore(3, { wording: 'short' }) })
+    await tell({ statusType: 'READ', reason: undefined }, { history: rejectedBefore(3, { wording: 'short' }) })
 
     expect(statuses).toEqual([{ statusType: 'READ', errorMessage: undefined }])
   })

@@ -256,7 +256,7 @@ describe('a portal that refuses fresh tokens', () => {
     portal({ ...endsSoon, version: 9 })
 
     expect(await failure(one.refuse('1', 'a scope is missing'))).toMatchObject({
-      message: 'The portal has got another access token since',
+      message: 'The portal has another access token by now',
       notBefore: start + 2000,
     })
   })

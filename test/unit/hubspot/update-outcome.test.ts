@@ -7,12 +7,12 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
   now,
   random: () => 0.5,
   toldBefore: undefined,
-  word: 'FAILED',
+  statusType: 'FAILED',
   errorMessage: 'No such number',
   age: 3_600_000,
   isPurged: false,
   isSystematic: false,
-  attempts: UpdateHistory.parse({}),
+  history: UpdateHistory.parse({}),
   lateEffectSeconds: 120,
   ...fields,
 })
@@ -21,13 +21,13 @@ const asked = (fields: Partial<Asked> = {}): Asked => ({
 function rejectedForTheFourthTime(status: number) {
   const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
   const answer: UpdateAnswer = { kind: 'rejected', problem: `HTTP ${status}`, status, alike: 'the same' }
-  return updateOutcomeOf(answer, asked({ attempts: UpdateHistory.parse({ rejected }) }))
+  return updateOutcomeOf(answer, asked({ history: UpdateHistory.parse({ rejected }) }))
 }
 
 test.each([400, 422])(
   'a reason that HubSpot may not like is shortened before the word is given up: HTTP %i',
   (status) => {
-    expect(rejectedForTheFourthTime(status)).toMatchObject({ kind: 'reword', attempts: { wording: 'short' } })
+    expect(rejectedForTheFourthTime(status)).toMatchObject({ kind: 'reword', history: { wording: 'short' } })
   },
 )
 
@@ -47,7 +47,7 @@ function rejectedAgain(
   const { status = 400, ...others } = fields
   return updateOutcomeOf(
     rejection({ status }),
-    asked({ random: () => 0, attempts: UpdateHistory.parse({ rejected }), ...others }),
+    asked({ random: () => 0, history: UpdateHistory.parse({ rejected }), ...others }),
   )
 }
 
@@ -57,7 +57,7 @@ describe('a rejection is tried again', () => {
       kind: 'retry',
       reason: 'HubSpot rejects the status (HTTP 400)',
       notBefore: now + 5000,
-      attempts: UpdateHistory.parse({
+      history: UpdateHistory.parse({
         rejected: { since: now, at: now, times: 1, alike: 'the same', timesAlike: 1 },
       }),
     })
@@ -139,11 +139,11 @@ describe('a rejection is final', () => {
 
   test('only where it is alike: another begins its own count', () => {
     const rejected = { since: now - 300_000, at: now - 1000, times: 5, alike: 'another', timesAlike: 3 }
-    const outcome = updateOutcomeOf(rejection(), asked({ ...fields, attempts: UpdateHistory.parse({ rejected }) }))
+    const outcome = updateOutcomeOf(rejection(), asked({ ...fields, history: UpdateHistory.parse({ rejected }) }))
 
     expect(outcome).toMatchObject({
       kind: 'retry',
-      attempts: { rejected: { times: 6, alike: 'the same', timesAlike: 1 } },
+      history: { rejected: { times: 6, alike: 'the same', timesAlike: 1 } },
     })
   })
 
@@ -171,10 +171,10 @@ describe('a rejection is final', () => {
   test('after its reason was shortened, and then left out', () => {
     const rejected = { since: now - 300_000, at: now - 1000, times: 3, alike: 'the same', timesAlike: 3 }
     const wordedAs = (wording: UpdateHistory['wording']) =>
-      updateOutcomeOf(rejection(), asked({ attempts: UpdateHistory.parse({ rejected, wording }) }))
+      updateOutcomeOf(rejection(), asked({ history: UpdateHistory.parse({ rejected, wording }) }))
 
-    expect(wordedAs('whole')).toMatchObject({ kind: 'reword', problem: 'HTTP 400', attempts: { wording: 'short' } })
-    expect(wordedAs('short')).toMatchObject({ kind: 'reword', attempts: { wording: 'none', rejected: { times: 4 } } })
+    expect(wordedAs('whole')).toMatchObject({ kind: 'reword', problem: 'HTTP 400', history: { wording: 'short' } })
+    expect(wordedAs('short')).toMatchObject({ kind: 'reword', history: { wording: 'none', rejected: { times: 4 } } })
     expect(wordedAs('none')).toMatchObject({ kind: 'give up' })
   })
 })
@@ -185,40 +185,45 @@ describe('what HubSpot holds is compared with what it was asked to hold', () => 
 
   test.each<[string, object | undefined, Partial<Asked>, string | undefined]>([
     ['it does not say', undefined, {}, undefined],
-    ['the same', { word: 'FAILED', errorMessage: 'No such number' }, {}, undefined],
-    ['the same in other spaces', { word: 'FAILED', errorMessage: ' No  such\nnumber ' }, {}, undefined],
-    ['the same word without a reason', { word: 'FAILED' }, {}, undefined],
-    ['another word', { word: 'SENT' }, {}, 'holds SENT after FAILED'],
-    ['another reason', { word: 'FAILED', errorMessage: 'No' }, {}, 'holds another reason'],
+    ['the same', { statusType: 'FAILED', errorMessage: 'No such number' }, {}, undefined],
+    ['the same in other spaces', { statusType: 'FAILED', errorMessage: ' No  such\nnumber ' }, {}, undefined],
+    ['the same word without a reason', { statusType: 'FAILED' }, {}, undefined],
+    ['another word', { statusType: 'SENT' }, {}, 'holds SENT after FAILED'],
+    ['another reason', { statusType: 'FAILED', errorMessage: 'No' }, {}, 'holds another reason'],
     [
       'the words of its reason run together',
-      { word: 'FAILED', errorMessage: 'Nosuch number' },
+      { statusType: 'FAILED', errorMessage: 'Nosuch number' },
       {},
       'holds another reason',
     ],
     [
       'a reason where none was told',
-      { word: 'FAILED', errorMessage: 'No' },
+      { statusType: 'FAILED', errorMessage: 'No' },
       { errorMessage: undefined },
       'holds another reason',
     ],
     [
       'an empty reason where none was told',
-      { word: 'FAILED', errorMessage: '' },
+      { statusType: 'FAILED', errorMessage: '' },
       { errorMessage: undefined },
       undefined,
     ],
-    ['a reason of another time, of what is read', { word: 'READ', errorMessage: 'No' }, { word: 'READ' }, undefined],
+    [
+      'a reason of another time, of what is read',
+      { statusType: 'READ', errorMessage: 'No' },
+      { statusType: 'READ' },
+      undefined,
+    ],
   ])('%s', (_, held, fields, holds) => {
     const heldOther = UpdateHistory.parse({ heldOther: true })
-    expect(taken(held, { ...fields, attempts: heldOther })).toEqual({ kind: 'told', holds })
+    expect(taken(held, { ...fields, history: heldOther })).toEqual({ kind: 'told', holds })
     if (holds === undefined) expect(taken(held, fields)).toEqual({ kind: 'told', holds: undefined })
     else
       expect(taken(held, fields)).toEqual({
         kind: 'retry',
         reason: `HubSpot ${holds}`,
         notBefore: now + 45_000,
-        attempts: heldOther,
+        history: heldOther,
       })
   })
 })

@@ -22,7 +22,7 @@ const changed = (change: ChannelAccountChanged['change'], at = '2026-11-22T11:00
 test('whatever order the events come in, twice or side by side, the newest counts', async () => {
   const event = fc.record({
     change: fc.constantFrom('created', 'updated', 'purged'),
-    authorised: fc.option(fc.boolean(), { nil: undefined }),
+    authorized: fc.option(fc.boolean(), { nil: undefined }),
     at: fc.constantFrom('2026-11-22T11:00:00Z', '2026-11-22T12:30:00+01:00', '2026-11-22T12:00:00.001Z'),
   })
   await fc.assert(

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  hubspotStatusFor,
   isAbove,
   readsTheSame,
   Status,
+  StatusType,
   statusOrder,
-  Word,
+  statusTypeOf,
 } from '../../../functions/messages/status.ts'
 
 const status = fc.constantFrom(...statusOrder)
@@ -23,8 +23,8 @@ test.each([
   ['delivered', 'SENT'],
   ['read', 'READ'],
 ] as const)("HubSpot's word for %s is %s", (status, word) => {
-  expect(hubspotStatusFor(status)).toBe(word)
-  expect(Word.options).toContain(word)
+  expect(statusTypeOf(status)).toBe(word)
+  expect(StatusType.options).toContain(word)
 })
 
 test('every status is above nothing', () => {
@@ -92,7 +92,7 @@ test('reading the same is an equivalence', () => {
 test('where HubSpot has different words an agent never reads the same', () => {
   fc.assert(
     fc.property(status, status, (a, b) => {
-      fc.pre(hubspotStatusFor(a) !== hubspotStatusFor(b))
+      fc.pre(statusTypeOf(a) !== statusTypeOf(b))
 
       expect(readsTheSame(a, b)).toBe(false)
     }),

@@ -159,7 +159,7 @@ describe('a job that comes with a status', () => {
 
 describe('a job that told HubSpot', () => {
   const marks = [mark({ status: 'failed' }), mark({ status: 'sent' }, 'other')]
-  const failed = { told: { status: 'failed', word: 'FAILED', errorMessage: 'No' } } as const
+  const failed = { told: { status: 'failed', statusType: 'FAILED', errorMessage: 'No' } } as const
   const noted = { mark: 'failed', at }
 
   test.each([
@@ -176,7 +176,7 @@ describe('a job that told HubSpot', () => {
   })
 
   test('of SENT and READ, the reason plays no part', () => {
-    const sent = { told: { status: 'sent', word: 'SENT', errorMessage: undefined } } as const
+    const sent = { told: { status: 'sent', statusType: 'SENT', errorMessage: undefined } } as const
 
     expect(
       recordTold(item({ known: 'delivered', reason: 'old' }), { ...sent, rejected: false }, { mark: 'sent', at })
@@ -185,14 +185,14 @@ describe('a job that told HubSpot', () => {
   })
 
   test('records the word as told, or as rejected beside the one that was told before', () => {
-    const known = item({ known: 'failed', reason: 'No', told: { word: 'SENT', at: 'before' }, marks })
+    const known = item({ known: 'failed', reason: 'No', told: { statusType: 'SENT', at: 'before' }, marks })
 
     expect(recordTold(known, { ...failed, rejected: false }, noted).next).toMatchObject({
-      told: { word: 'FAILED', at },
+      told: { statusType: 'FAILED', at },
     })
     expect(recordTold(known, { ...failed, rejected: false }, noted).next!.rejected).toBeUndefined()
     expect(recordTold(known, { ...failed, rejected: true }, noted).next).toMatchObject({
-      told: { word: 'SENT', at: 'before' },
+      told: { statusType: 'SENT', at: 'before' },
       rejected: 'FAILED',
     })
     expect(recordTold(known, { ...failed, rejected: true }, noted).next!.timeline.at(-1)!.what).toBe(
@@ -225,11 +225,11 @@ test('what a job waits for is noted without numbers and addresses', () => {
 })
 
 test.each([
-  ['unconfirmed', { word: 'FAILED', errorMessage: 'why' }],
-  ['sent', { word: 'SENT' }],
-  ['failed', { word: 'FAILED', errorMessage: 'why' }],
-  ['delivered', { word: 'SENT' }],
-  ['read', { word: 'READ' }],
+  ['unconfirmed', { statusType: 'FAILED', errorMessage: 'why' }],
+  ['sent', { statusType: 'SENT' }],
+  ['failed', { statusType: 'FAILED', errorMessage: 'why' }],
+  ['delivered', { statusType: 'SENT' }],
+  ['read', { statusType: 'READ' }],
 ] as const)('of %s, HubSpot is told %j', (known, toTell) => {
   expect(statusToTell(item({ known, reason: 'why' }))).toEqual({ status: known, ...toTell })
 })
@@ -314,7 +314,7 @@ describe('however the steps of jobs interleave, with two faults anywhere, HubSpo
     const { ends, mostPatchesWithoutFault } = explore(statuses, 2)
     const highest = statusOrder[Math.max(...statuses.map((status) => statusOrder.indexOf(status)))]!
 
-    expect(ends).toEqual([statusToTell(item({ known: highest, reason: `it ${highest}` }))!.word])
+    expect(ends).toEqual([statusToTell(item({ known: highest, reason: `it ${highest}` }))!.statusType])
     expect(mostPatchesWithoutFault).toBeLessThanOrEqual((statuses.length * (statuses.length + 1)) / 2)
   })
 
@@ -330,7 +330,7 @@ type State = {
   item: LedgerItem
   jobs: Job[]
   hubspot: string
-  late: { of: number; word: string }[]
+  late: { of: number; statusType: string }[]
   faults: number
   patches: number
 }
@@ -372,10 +372,10 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       if (job.step === 'tell') {
         const said = JSON.stringify(statusToTell(state.item))
         const patches = state.patches + 1
-        const { word } = statusToTell(state.item)!
-        yield changed({ hubspot: word, patches }, { step: 'settle', said })
+        const { statusType } = statusToTell(state.item)!
+        yield changed({ hubspot: statusType, patches }, { step: 'settle', said })
         if (state.faults > 0) {
-          const late = [...state.late, { of: index, word }]
+          const late = [...state.late, { of: index, statusType }]
           yield changed({ late, patches, faults: state.faults - 1 }, { step: 'return' })
         }
       }
@@ -389,8 +389,8 @@ function explore(statuses: Status[], faults: number, keep = (next: LedgerItem) =
       if ((job.step === 'tell' || job.step === 'settle') && state.faults > 0)
         yield changed({ faults: state.faults - 1 }, { ...dies, said: '' })
     }
-    for (const [index, { word }] of state.late.entries())
-      yield { ...state, hubspot: word, late: state.late.filter((_, at) => at !== index) }
+    for (const [index, { statusType }] of state.late.entries())
+      yield { ...state, hubspot: statusType, late: state.late.filter((_, at) => at !== index) }
   }
 }
 
