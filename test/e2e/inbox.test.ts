@@ -377,6 +377,17 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await page.getByRole('button', { name: 'Break something (1 on)' }).waitFor()
   })
 
+  test('a filter that nothing matches says so, and hides nothing that is sent', async () => {
+    const filter = page.getByRole('searchbox', { name: 'Filter messages' })
+    await filter.fill('words that nobody wrote')
+    await page.getByText('No message matches the filter.').waitFor()
+    await send('Seen at once')
+
+    await agents('Seen at once').waitFor()
+    expect(await filter.inputValue()).toBe('')
+    expect(await page.getByText('No message matches the filter.').isVisible()).toBe(false)
+  })
+
   test('what could not be sent keeps its text', async () => {
     await page.route('**/act', (route) => route.abort())
     await send('Worth keeping')
@@ -384,6 +395,47 @@ describe.skipIf(!findChromium())('the inbox page', () => {
     await page.getByRole('status').getByText('That did not work').waitFor()
     expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('Worth keeping')
     complaints = []
+  })
+
+  test('what is being written outlives a reload, until it is sent', async () => {
+    const composer = page.getByLabel('Message', { exact: true })
+    await composer.fill('Half a sentence')
+    await page.reload()
+    await page.getByRole('button', { name: 'Send' }).waitFor()
+    expect(await composer.inputValue()).toBe('Half a sentence')
+
+    await page.getByRole('button', { name: 'Send' }).click()
+    await agents('Half a sentence').waitFor()
+    await expect.poll(() => composer.inputValue()).toBe('')
+    await page.reload()
+    await page.getByRole('button', { name: 'Send' }).waitFor()
+    expect(await composer.inputValue()).toBe('')
+  })
+
+  test('a text keeps its lines, and is read in its own direction', async () => {
+    await page.getByRole('radio').first().check({ force: true })
+    const channelAccountId = await page.getByRole('radio').first().inputValue()
+    await act({ do: 'send', channelAccountId, text: 'שלום, עולם!\n(2 שורות)' })
+
+    for (const side of [agents, customers]) {
+      const text = side('שלום').locator('.text')
+      await text.waitFor()
+      expect(await text.innerText()).toBe('שלום, עולם!\n(2 שורות)')
+    }
+    await page.getByLabel('Message', { exact: true }).fill('שלום')
+    const hebrew =
+      '[...document.querySelectorAll(".text, #text")].filter((one) => /שלום/.test(one.value ?? one.innerText))'
+    const directions = await page.evaluate(`${hebrew}.map((one) => getComputedStyle(one).direction)`)
+    expect(directions).toEqual(['rtl', 'rtl', 'rtl'])
+  })
+
+  test('the chosen channel is told apart in the high contrast that a reader has chosen, too', async () => {
+    await page.emulateMedia({ forcedColors: 'active' })
+    const backgrounds = await page.evaluate(
+      '[...document.querySelectorAll("#channels span")].map((one) => getComputedStyle(one).backgroundColor)',
+    )
+
+    expect(new Set(backgrounds as string[]).size).toBe(2)
   })
 
   test('the focus stays beside what was pressed, also where that is gone', async () => {

@@ -34,7 +34,7 @@ function agentsMessage({ key, text, sentAt, told, errorMessage, secondsInDoubt, 
     make(
       'button',
       attributes,
-      make('span', { class: 'text' }, text),
+      make('span', { class: 'text', dir: 'auto' }, text),
       make(
         'span',
         { class: 'truths' },
@@ -44,7 +44,7 @@ function agentsMessage({ key, text, sentAt, told, errorMessage, secondsInDoubt, 
         make('time', { datetime: new Date(sentAt).toISOString() }, clock(sentAt)),
       ),
     ),
-    errorMessage && make('p', { class: 'reason' }, errorMessage),
+    errorMessage && make('p', { class: 'reason', dir: 'auto' }, errorMessage),
   )
 }
 
@@ -101,7 +101,7 @@ function customersMessage({ key, text, receptions, customer }, { truth, errors }
     make(
       'p',
       { class: 'bubble' },
-      make('span', { class: 'text' }, text),
+      make('span', { class: 'text', dir: 'auto' }, text),
       receptions > 1 && make('strong', {}, ` came ${receptions} times`),
     ),
     !isHeard && make('p', { class: 'said' }, 'No more will be heard of it'),

@@ -67,7 +67,7 @@ export function showDeadLetters(section, letters = [], { messages, filter, redri
       make(
         'p',
         {},
-        text ? `“${text}”` : 'An event that could not be read',
+        text ? make('bdi', {}, `“${text}”`) : 'An event that could not be read',
         ' ',
         make('small', {}, `${queue}, tried ${attempts} ×`),
       ),

@@ -51,15 +51,22 @@ const hear = {
   notice: say,
 }
 
+// What is being written outlives a reload.
+const keepDraft = () => sessionStorage.setItem('draft', find('#text').value)
+find('#text').value = sessionStorage.getItem('draft') ?? ''
+find('#text').addEventListener('input', keepDraft)
 find('#composer').addEventListener('submit', async (event) => {
   event.preventDefault()
   const { text } = event.target.elements
   const written = text.value
   if (!written.trim()) return
   follows = true
+  // What is sent is to be seen.
+  find('#filter').value = ''
   const isSent = await act({ do: 'send', channelAccountId: channel, text: written })
   if (!isSent) return
   if (text.value === written) text.value = ''
+  keepDraft()
   const thread = find('#agent .thread')
   thread.scrollTop = thread.scrollHeight
   didFirst(find('#first-minute'), 'sent')
@@ -160,6 +167,7 @@ function draw() {
   )
   showTab()
   showTruth()
+  find('#filter-none').hidden = filter === '' || conversation.length > 0
   const isEndInView = showAgent(find('#agent .thread'), conversation, {
     selected,
     now: Date.now(),
