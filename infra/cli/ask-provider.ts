@@ -73,7 +73,14 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
     // Nothing but a phone number has this field: a business account, whose id is often taken for the number's, has not.
     const number = `${withoutSlash(baseUrl)}/${graphVersion}/${phoneNumberId}?fields=display_phone_number`
     const answer = await ask(number, { authorization: `Bearer ${accessToken}` })
-    const { code } = MetaError.safeParse(answer?.json).data?.error ?? {}
+    const { code, message = '' } = MetaError.safeParse(answer?.json).data?.error ?? {}
+    if (code === 100 && /appsecret_proof/.test(message))
+      return [
+        wrong(
+          `The app at Meta that ${id} belongs to asks for a proof by its secret with each call, which the relay does not send.`,
+          'Switch “Require App Secret” off, in the app’s settings at Meta: Advanced, Security.',
+        ),
+      ]
     if (code === 100 || code === 33)
       return [
         wrong(
@@ -88,7 +95,7 @@ const questions: Record<Provider, (account: unknown, about: Asked) => Promise<Fi
 }
 
 const TwilioState = z.object({ status: z.enum(['active', 'suspended', 'closed']) })
-const MetaError = z.object({ error: z.object({ code: NumericCode }) })
+const MetaError = z.object({ error: z.object({ code: NumericCode, message: z.string().optional().catch(undefined) }) })
 const Webhook = z.object({ url: z.string() })
 
 const basic = (user: string, password: string) => ({

@@ -98,6 +98,12 @@ test.each<[string, number, unknown, RegExp]>([
     { error: { code: 100, message: '(#100) Tried accessing nonexisting field (display_phone_number)' } },
     /no phone number/,
   ],
+  [
+    'an app that asks for more than a token',
+    400,
+    { error: { code: 100, message: 'API calls from the server require an appsecret_proof argument' } },
+    /asks for a proof by its secret/,
+  ],
   ['an expired token, its code in quotes', 400, { error: { code: '190' } }, /rejects the access token/],
   ['a token that is nobody’s', 401, {}, /rejects the access token/],
   ['an address that may not call', 400, { error: { code: 5 } }, /rejects the access token/],
