@@ -168,7 +168,8 @@ function statusOf(
   const status = data.status === 'played' ? 'read' : data.status
   const known = { ...ids, status, providerMessageId: id && keptId(id), occurredAt }
   if (status !== 'failed') return known
-  const { code, message, title = message, error_data } = errors.find((error) => error !== undefined) ?? {}
+  const some = errors.filter((error) => error !== undefined)
+  const { code, message, title = message, error_data } = some.find(({ code }) => code !== undefined) ?? some[0] ?? {}
   const detail = detailIn(error_data)
   const reason = reasonFor(code, { own: account.reasons, catalogue, title: title?.slice(0, 300), detail })
   return { ...known, reason, ...(code !== undefined && { code: `${code}` }) }

@@ -128,6 +128,7 @@ test.each<[string, unknown, string]>([
     `${catalogue['131053']}: Unsupported (131053)`,
   ],
   ['a message in place of a title', [{ code: 139999, message: 'Something new' }], 'Something new (139999)'],
+  ['errors of which the second has a code', [{ title: 'Failed' }, { code: 131053 }], `${catalogue['131053']} (131053)`],
   ['errors of which the second can be read', ['odd', { code: 131053 }], `${catalogue['131053']} (131053)`],
   ['a code alone', [{ code: 139999 }], 'The messaging service reported a failure (139999)'],
   ['no code', [{ title: 'Something new' }], 'Something new'],
