@@ -1,11 +1,12 @@
 import Table from 'cli-table3'
+import stringWidth from 'string-width'
 
 /**
  * A table that is no wider than the terminal: the widest columns wrap their words, and where even that does not fit, each
  * row folds into lines of its own. Without a width, nothing wraps.
  */
 export function tableOf(head: string[], rows: string[][], columns = Number.POSITIVE_INFINITY) {
-  const natural = head.map((name, index) => Math.max(name.length, ...rows.map((row) => widthOf(row[index] ?? ''))))
+  const natural = head.map((name, index) => Math.max(widthOf(name), ...rows.map((row) => widthOf(row[index] ?? ''))))
   const words = head.map((name, index) => longestWord([name, ...rows.map((row) => row[index] ?? '')]))
   const widths = fitted(natural, words, columns - frame(head.length))
   if (!widths) return folded(head, rows, columns)
@@ -57,8 +58,5 @@ function wrapped(text: string, columns: number) {
   return lines
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
-const colours = /\u001b\[[\d;]*m/g
-
-/** How many columns the longest line of a cell takes. */
-const widthOf = (cell: string) => Math.max(...cell.split('\n').map((line) => line.replaceAll(colours, '').length))
+/** How many columns the longest line of a cell takes, without colours: Chinese, Japanese and emoji take two a character. */
+const widthOf = (cell: string) => Math.max(...cell.split('\n').map(stringWidth))

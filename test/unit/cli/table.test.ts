@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
 import { tableOf } from '../../../infra/cli/table.ts'
 
@@ -27,6 +28,21 @@ test('where the columns do not fit, each row folds into lines of its own', () =>
   const rows = [['480749c0', 'deliveries', 'HTTP 400']]
 
   expect(tableOf(head, rows, 20)).toBe('Id      480749c0\nQueue   deliveries\nReason  HTTP 400')
+})
+
+test.each([
+  'お客様の電話は電源が切れているか、圏外にあります',
+  '📵 👨‍👩‍👧‍👦 nobody',
+  '연결할 수 없음',
+  'e\u0301'.repeat(9),
+])('a cell is as wide as it is shown, and nothing of it is cut: %s', (reason) => {
+  const rows = [['480749c0', 'deliveries', reason]]
+
+  const table = tableOf(head, rows, 80)
+
+  expect(tableOf(head, rows)).toContain(reason)
+  expect(table).toContain(reason)
+  expect(Math.max(...table.split('\n').map(stringWidth))).toBeLessThanOrEqual(80)
 })
 
 test('without a width, nothing wraps', () => {
