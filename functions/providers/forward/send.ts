@@ -93,8 +93,19 @@ export const ForwardAnswer = z.object({
 
 /** What a 4xx answer may say: the first of these is the reason. */
 export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, detail: Reason, code: Code })
-// Many frameworks put them into an object of that name.
-const WithinError = z.object({ error: ForwardRejection })
+
+/** A failure's sentence, and its code: an answer's own, or those of its `error` or the first of its `errors`, where frameworks put them. */
+function saidOf(json: unknown) {
+  const { error, errors } = Within.safeParse(json).data ?? {}
+  const [first] = errors ?? []
+  const read = [json, error, typeof first === 'string' ? { error: first } : first].map(
+    (one) => ForwardRejection.safeParse(one).data ?? {},
+  )
+  const sentences = read.map(({ reason, message, error, detail }) => reason ?? message ?? error ?? detail)
+  const saying = sentences.findIndex((sentence) => sentence !== undefined)
+  return { sentence: sentences[saying], code: read[Math.max(0, saying)]?.code }
+}
+const Within = z.object({ error: z.unknown().optional(), errors: z.array(z.unknown()).optional().catch(undefined) })
 
 function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
   if (status >= 200 && status < 300) {
@@ -102,15 +113,11 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     if (!answer) return { outcome: 'sent', status: 'sent' }
     const { providerMessageId } = answer
     if (answer.status !== 'failed') return { outcome: 'sent', status: answer.status, providerMessageId }
-    const reason = answer.reason ?? 'The messaging service reported a failure'
-    return { ...rejected(reason, answer.code), providerMessageId }
+    const { sentence = 'The messaging service reported a failure', code } = saidOf(json)
+    return { ...rejected(sentence, answer.code ?? code), providerMessageId }
   }
   if (status >= 400 && status < 500 && !retryableClientErrors.has(status)) {
-    const outer = ForwardRejection.safeParse(json).data
-    const inner = WithinError.safeParse(json).data?.error
-    const [said] = [outer, inner].filter((one) => one?.reason ?? one?.message ?? one?.error ?? one?.detail)
-    const { reason, message, error, detail, code } = said ?? outer ?? {}
-    const sentence = reason ?? message ?? error ?? detail
+    const { sentence, code } = saidOf(json)
     return rejected(sentence ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new ProviderError(`The messaging service answered HTTP ${status}`, {

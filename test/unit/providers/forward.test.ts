@@ -76,6 +76,8 @@ test("in HubSpot's format the endpoint gets HubSpot's own bytes, signed for its 
   expect(verify({ method, url, body, timestamp }, headers['x-hubspot-signature-v3']!, 'client-secret')).toBe(true)
 })
 
+const refused = (status: number) => `The messaging service refused the message (HTTP ${status})`
+
 test.each<[number, string, object]>([
   [
     200,
@@ -97,6 +99,25 @@ test.each<[number, string, object]>([
     '{"status":"failed","reason":null,"providerMessageId":7}',
     { outcome: 'rejected', reason: 'The messaging service reported a failure' },
   ],
+  [200, '{"status":"failed","message":"Phone off"}', { outcome: 'rejected', reason: 'Phone off' }],
+  [
+    200,
+    '{"status":"failed","code":"E1","error":{"message":"Phone off","code":"off"}}',
+    { outcome: 'rejected', reason: 'Phone off', code: 'E1' },
+  ],
+  [
+    200,
+    '{"status":"failed","error":{"message":"Phone off","code":"off"}}',
+    { outcome: 'rejected', reason: 'Phone off', code: 'off' },
+  ],
+  [422, '{"errors":["No such number","x"]}', { outcome: 'rejected', reason: 'No such number' }],
+  [
+    422,
+    '{"errors":[{"detail":"No such number","code":"E2"}]}',
+    { outcome: 'rejected', reason: 'No such number', code: 'E2' },
+  ],
+  [422, '{"errors":{"to":["is wrong"]}}', { outcome: 'rejected', reason: refused(422) }],
+  [422, '{"errors":[],"error":7}', { outcome: 'rejected', reason: refused(422) }],
   [400, '{"reason":"No such number"}', { outcome: 'rejected', reason: 'No such number' }],
   [422, '{"message":"No such number","error":{"code":1}}', { outcome: 'rejected', reason: 'No such number' }],
   [422, '{"detail":"No such number","title":"Unprocessable"}', { outcome: 'rejected', reason: 'No such number' }],
@@ -107,7 +128,7 @@ test.each<[number, string, object]>([
   ],
   [400, '{"reason":"No such number","code":30003}', { outcome: 'rejected', reason: 'No such number', code: '30003' }],
   [401, '{"error":"invalid_signature"}', { outcome: 'rejected', reason: 'invalid_signature' }],
-  [404, '<html>', { outcome: 'rejected', reason: 'The messaging service refused the message (HTTP 404)' }],
+  [404, '<html>', { outcome: 'rejected', reason: refused(404) }],
 ])('a %i saying %s is %o', async (status, body, outcome) => {
   const { send } = setUp({ status, body })
 
