@@ -11,7 +11,7 @@ import { createEvents } from '../simulator.ts'
 import { createDeadLetters, maxReceives } from './dead-letters.ts'
 import { createFaults, faultLabels, faultNames } from './faults.ts'
 import { components } from './journey.ts'
-import { sentenceFor } from './sentences.ts'
+import { toChooseFrom } from './sentences.ts'
 import { type PageEvent, servePage } from './server.ts'
 import { watchMessages } from './watch.ts'
 
@@ -168,7 +168,7 @@ export async function startInbox(relay: LocalRelay, { port = 0 }: { port?: numbe
       faults: faultLabels,
       providers: providers.map(({ simulator, ...played }) => ({
         ...played,
-        errors: simulator.errors.map((error) => ({ ...error, sentence: sentenceFor(simulator.provider, error) })),
+        errors: toChooseFrom(simulator.provider, simulator.errors),
       })),
       messages: watch.messages(),
       overview: latest,
