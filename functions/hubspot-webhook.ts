@@ -26,7 +26,7 @@ export type Deps = {
   now(): number
 }
 
-/** The route that HubSpot posts to, as it stands in the URL that HubSpot signs. */
+/** The route that HubSpot posts to, as it is in the URL that HubSpot signs. */
 export const path = '/hubspot/webhook'
 
 /**

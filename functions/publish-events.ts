@@ -11,7 +11,7 @@ import { errorFields, type Telemetry } from './platform/telemetry.ts'
 export type Deps = {
   bus: EventBus
   health: AccountHealth
-  /** The relay's name, which stands in each event. */
+  /** The relay's name, which each event has. */
   relay: string
   telemetry: Telemetry
 }

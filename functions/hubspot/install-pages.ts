@@ -18,7 +18,7 @@ export const connected = (portalId: string): Page => ({
 export const reconnected = (portalId: string): Page => ({
   title: 'HubSpot is connected again',
   paragraphs: [
-    `HubSpot account ${portalId} was connected before; its access is new now. Messages whose status had to wait for it follow within a quarter of an hour.`,
+    `HubSpot account ${portalId} was connected before; its access has been renewed. Messages whose status had to wait for it follow within a quarter of an hour.`,
     'There is nothing else to do. You may close this page.',
   ],
 })
@@ -47,7 +47,7 @@ const failures = {
   'no portal': {
     statusCode: 400,
     reason: 'malformed',
-    title: 'That is no HubSpot account',
+    title: 'That is not a HubSpot account',
     paragraphs: [
       'The link names an account whose id is not a number. Start without it, and choose the account at HubSpot.',
     ],
@@ -58,7 +58,7 @@ const failures = {
     title: 'HubSpot was not connected',
     paragraphs: [
       'The consent was refused at HubSpot, so nothing was changed.',
-      'If that was by mistake, start again. Only an administrator of the account, or somebody who may install apps there, can give it.',
+      'If that was a mistake, start again. Only an administrator of the account, or somebody who may install apps there, can give it.',
     ],
   },
   'refused by HubSpot': {
@@ -138,7 +138,7 @@ const failures = {
     reason: 'replayed',
     title: "HubSpot's code is used up",
     paragraphs: [
-      'The code that HubSpot gave works once and for a short time, and this one is over. Nothing was changed.',
+      'The code that HubSpot gave works once and for a short time, and this one is no longer valid. Nothing was changed.',
     ],
   },
   'expired code': {

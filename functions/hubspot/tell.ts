@@ -21,7 +21,7 @@ export type TellDeps = UpdateDeps & {
 
 type Message = { portalId: string; channelId: string; channelAccountId?: string | undefined; messageId: string }
 
-/** What HubSpot is to be told of a message, beside what it was told before. */
+/** What HubSpot is to be told of a message, and what it was told before. */
 export type TellRequest = {
   message: Message
   statusType: StatusType

@@ -39,7 +39,7 @@ export type UpdateOutcome =
   /** No retry helps. */
   | { kind: 'give up'; reason: string }
 
-/** What is known where an answer comes. */
+/** What is known when an answer comes. */
 export type Asked = {
   now: number
   random(): number

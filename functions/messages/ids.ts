@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** An id of HubSpot's that is a number in its documents: kept as a string, since it may exceed what a number holds. */
 export const Digits = z.string().regex(/^\d{1,20}$/)
 
-/** An id of somebody else's, as it came, where it can stand in a URL and in a key of DynamoDB's. */
+/** An id of somebody else's, as it came, if it can be part of a URL and of a key in DynamoDB. */
 export const Id = z
   .string()
   .min(1)

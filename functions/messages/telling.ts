@@ -41,7 +41,7 @@ export function recordAnnouncement(
 export const markOf = ({ status, part, id }: Marked) =>
   `${status}${part ? `/${part.index}.${part.of}` : ''}${id === undefined ? '' : `#${id}`}`
 
-/** A job among its message's, whose copies are counted: the conclusion on silence waits beside a receipt that says the same. */
+/** Names a job among its message's, for its copies to be counted: a receipt may say the same as the conclusion on silence. */
 export const jobOf = (update: StatusUpdate) => `${markOf(update)}${update.onSilence ? ' on silence' : ''}`
 
 /** Whose mark it is: what `markOf` was given. */

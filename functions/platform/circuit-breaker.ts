@@ -6,7 +6,7 @@ import type { Telemetry } from './telemetry.ts'
 /** Makes calls to others, and keeps those who do not answer from holding up what is done for everybody else. */
 export type CircuitBreaker = {
   /**
-   * Makes a call, unless another one of its circuit has waited for a second, or waited in vain: then it throws
+   * Makes a call, unless another one of its circuit has been waiting for a second, or was not answered: then it throws
    * an error.
    */
   call<Answer>(circuit: Circuit, make: () => Promise<Answer>, about: About<Answer>): Promise<Answer>
@@ -96,7 +96,7 @@ export function createCircuitBreaker(options: {
       } finally {
         callOff()
         const isLate = now() - since >= patience
-        // What comes to nothing at once holds up nobody.
+        // A call that fails at once holds up nobody.
         await (isWell || !isLate ? close(pk, isLate) : pause(pk, about))
         own.delete(pk)
         await endTrial?.()

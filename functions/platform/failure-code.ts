@@ -2,7 +2,7 @@ import * as z from 'zod'
 
 /**
  * A provider's code for a failure, as its documentation lists them: a word without a space, and no digits in a row that
- * could be a telephone number. It stands in the ledger and in events, where no text does.
+ * could be a telephone number. It is kept in the ledger and in events, where no text is.
  */
 export const FailureCode = z.string().regex(/^(?!.*\d{8})[\w.:-]{1,64}$/)
 

@@ -20,7 +20,7 @@ export const isEarly = ({ heldSince, notBefore }: Waiting, now: number) =>
 
 const maxHeld = 4 * 86_400_000
 
-/** Holds a job for newer code, which finds its earlier attempts again, and for which this time does not count towards giving up. */
+/** Holds a job for newer code. Its earlier attempts go with it, and this time does not count towards giving up. */
 export async function leaveToNewerCode(consumer: Requeuer, parcel: Parcel, waiting: Waiting | undefined) {
   const { about, telemetry, now } = consumer
   const { body, attempt, waitedMilliseconds, run } = parcel

@@ -63,7 +63,7 @@ type Step = (
   context: { commandName?: string },
 ) => (args: { input: object }) => Promise<{ output: { $metadata: object }; response: unknown }>
 
-// Steps before it, or that stand beside one which the bundles leave out.
+// Steps before it, or next to one that the bundles leave out.
 const passedBy = ['loggerMiddleware', 'queueUrlMiddleware', 'httpAuthSchemeMiddleware', 'httpSigningMiddleware']
 
 /** The digest that SQS answers with, as the SDK has it made; its own is written in JavaScript. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Secrets } from '../platform/secrets.ts'
 
-/** The providers that there are. */
+/** The messaging providers. */
 export const Provider = z.enum(['forward', 'line', 'telegram', 'twilio', 'whatsapp'])
 export type Provider = z.infer<typeof Provider>
 

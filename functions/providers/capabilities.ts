@@ -1,14 +1,14 @@
 import type { Content, MediaFile, QuickReply } from './content.ts'
 import { mediaTypeOf } from './media-types.ts'
 
-/** What a provider takes, each with the page that says so: the data by which a message is planned, and its page is written. */
+/** What a provider takes, each entry with the page that says so. Messages are planned by it, and docs/providers made from it. */
 export type Capabilities = {
   text: Limit
   /** A text that goes with a file, and the forms in which files take one. */
   caption?: Limit & { under: readonly string[] }
   quickReplies?: { max: number; label: Limit; value?: Limit; link?: Limit; links: readonly string[]; source: Source }
   files: Files
-  /** What names a customer, and how it stands in a request. */
+  /** What names a customer, and how it is written in a request. */
   recipients: { what: string; given: string; written: string; source: Source }[]
 }
 
@@ -31,7 +31,7 @@ type Files = {
    * may go as what it is used for; else it would count as sent, and the customer sees nothing.
    */
   tells: boolean
-  /** What the address of a file has to be, beside a web address. */
+  /** What the address of a file has to be, apart from a web address. */
   address?: { scheme: 'https'; max: number }
 }
 

@@ -85,7 +85,7 @@ function readAttachment({
     const isWhole = replies.length > 0 && replies.length === quickReplies.length
     return isWhole ? { quickReplies: replies } : { cannot: 'The quick replies could not be read.' }
   }
-  // Where the message stands in a social network: nothing to send.
+  // Where the message is in a social network: nothing to send.
   if (type === 'SOCIAL_MEDIA_METADATA') return {}
   return { cannot: `${strangers.get(type) ?? 'An attachment'} cannot be sent through this channel.` }
 }

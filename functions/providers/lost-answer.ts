@@ -3,8 +3,8 @@ import { NoAnswer } from '../platform/fetch-json.ts'
 import { ProviderError } from './verdict.ts'
 
 /**
- * What an error of a send means where the provider knows no repetitions: a lost answer may be to a message that was taken, so
- * it is not sent again. Throws ProviderError, with this sentence, where no connection ever stood; and any other error.
+ * What an error of a send means where the provider does not recognise repetitions: a lost answer may be to a message that was taken, so
+ * it is not sent again. Throws ProviderError, with this sentence, where no connection was ever established; and any other error.
  */
 export function lostAnswer(error: unknown, unreachable: string): SendOutcome {
   if (!(error instanceof NoAnswer)) throw error

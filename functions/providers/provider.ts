@@ -6,7 +6,7 @@ import type { StatusUpdate } from '../messages/status-update.ts'
 import type { FetchJson } from '../platform/fetch-json.ts'
 import type { Verdict } from './verdict.ts'
 
-/** What can ever be known of a message through a provider, beside whether it took it. The README's table says it in words. */
+/** What can ever be known of a message through a provider, apart from whether it took it. The README's table says it in words. */
 export type Truth = {
   /** Whether receipts say that a message left the provider, reached the customer, was read, or failed after all. */
   sent: boolean

@@ -63,7 +63,7 @@ export function verdictsOf(
 
 /**
  * What an answer means. A code that is known outranks the HTTP status: a daily limit is final also as a 429. A status says
- * that a request was not taken only where it says nothing else: what stands before a provider may answer 503 in its place
+ * that a request was not taken only where it says nothing else: a proxy in front of a provider may answer 503 in its place
  * while it works on the message.
  */
 export function verdictOf(

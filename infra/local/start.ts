@@ -107,7 +107,7 @@ const triggers = await serveTriggers(
     : { relay, ...(inbox && { player: inbox }), accounts: () => Object.keys(accounts) },
 )
 running.defer(triggers.stop)
-// Who reads that it is ready may use the command line at once.
+// Whoever reads that it is ready may use the command line at once.
 const forget = noteRunning({
   ...relay,
   hubspot: { url: options.hubspot ?? relay.hubspot.url },

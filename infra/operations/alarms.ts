@@ -124,7 +124,7 @@ function ofEvents({ events }: Watched): Rule[] {
 }
 
 /**
- * How many messages came into a queue of dead letters in a minute, whatever lies in it: those that were sent there are
+ * How many messages came into a queue of dead letters in a minute, however many are in it: those that were sent there are
  * counted by SQS, and those that SQS moved there, which it does not count, raise the level. A queue that has been empty
  * for hours measures nothing. Why so: docs/decisions/0033-what-a-team-is-told.md.
  */

@@ -17,7 +17,7 @@ export function createEvents(scope: Construct, bus: IEventBus, parts: Parts) {
   const { ledger, identity, consuming } = parts
   const stream = ledger.tableStreamArn!
   const home = new Construct(scope, 'Events')
-  // For each part of the stream that was given up it says where that lies: the changes themselves are gone an hour later.
+  // For each part of the stream that was given up, a letter says where it is: the changes themselves are gone an hour later.
   const deadLetters = new Queue(home, 'DeadLetters', {
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,

@@ -14,11 +14,11 @@ import { acknowledge } from './acknowledge.ts'
 import { bundledCode } from './bundle.ts'
 import { createLogGroup, type LogSettings } from './log-group.ts'
 
-/** What one Lambda needs beside its code. */
+/** What one Lambda needs apart from its code. */
 export interface FunctionProps {
   readonly timeout: Duration
   readonly memorySize: number
-  /** Concurrency of the account that is its alone. */
+  /** Concurrency of the account that is reserved for it. */
   readonly reservedConcurrency?: number | undefined
   readonly logs: LogSettings
   /** The CloudWatch namespace that its metrics go to. */
@@ -68,7 +68,7 @@ export function createFunction(scope: Construct, name: string, props: FunctionPr
     },
     {
       id: 'Serverless::Serverless-LambdaTracing',
-      reason: 'A trace id travels with each job and stands in each log line, through the queues and their waits.',
+      reason: 'A trace id travels with each job, through the queues and their waits, and is in each log line.',
     },
   )
   for (const [variable, value] of Object.entries(props.environment)) {

@@ -11,7 +11,7 @@ import { consumerTimeout, createQueues } from './work-queue.ts'
 /** What the parts of a relay share: what was chosen, what is kept, the queues between them, and what they have in common. */
 export type Parts = ReturnType<typeof createParts>
 
-/** Creates what is kept, and what lies between the functions. */
+/** Creates what stores data, and what connects the functions. */
 export function createParts(scope: Construct, chosen: Chosen) {
   const identity = identityOf(scope)
   const { logEncryptionKey, throttle, domain } = chosen

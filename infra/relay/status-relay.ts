@@ -128,7 +128,7 @@ export class StatusRelay extends Measured {
 
   /**
    * Lets somebody of this account operate the relay: just what the command line needs. It may set and read secrets, use HubSpot
-   * accounts' tokens, and read and send back what lies among the dead letters.
+   * accounts' tokens, and read and redrive dead letters.
    */
   grantOperate(grantee: IGrantable) {
     return grantOperate(grantee, this, this.#granted)

@@ -46,7 +46,7 @@ describe.skipIf(!findChromium())('installing the app, in a browser', () => {
     ['HubSpot is connected again', (page) => consent(page)],
     ['HubSpot was not connected', (page) => consent(page, 'Cancel')],
     ['This was done already', (page) => consent(page).then(() => page.reload())],
-    ['That is no HubSpot account', (page) => page.goto(`${base}/install?portalId=abc`)],
+    ['That is not a HubSpot account', (page) => page.goto(`${base}/install?portalId=abc`)],
     ['HubSpot did not connect', (page) => page.goto(`${base}/callback?error=server_error`)],
     ['This link is not ours', (page) => page.goto(`${base}/callback?state=junk&code=junk`)],
     ['HubSpot sent no code', (page) => comeBack(page, '')],

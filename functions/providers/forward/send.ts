@@ -122,7 +122,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
   }
   throw new ProviderError(`The messaging service answered HTTP ${status}`, {
     retryAfter: parseRetryAfter(headers['retry-after'], now),
-    // What stands before the endpoint may answer in its place, while it works on the message.
+    // A proxy in front of the endpoint may answer in its place, while it works on the message.
     inDoubt: status !== 429 && status !== 503,
   })
 }

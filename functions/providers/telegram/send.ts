@@ -56,7 +56,7 @@ function chatOf({ type = '', value }: Identifier) {
   return /^(-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31})$/.test(value) ? value : undefined
 }
 
-/** A message has one kind of buttons: beside answers to choose, links go into the text. */
+/** A message has one kind of buttons: next to answers to choose from, links go into the text. */
 function linksInText(content: Fitted): Fitted {
   const { text, quickReplies } = content
   const [answers, links] = [ofType(quickReplies, 'text'), ofType(quickReplies, 'url')]

@@ -26,7 +26,7 @@ export const TwilioAccount = z
     apiKey: z
       .object({ sid: z.string().regex(/^SK[\da-f]{32}$/i), secret: z.string().regex(/^\w{16,128}$/) })
       .optional(),
-    /** How customers are reached: it stands before `to` and `from`, which are given without it. */
+    /** How customers are reached: it is put before `to` and `from`, which are given without it. */
     channel: z.enum(['sms', 'whatsapp', 'rcs']).default('sms'),
     /** A phone number, short code, sender id or RCS sender; or else a Messaging Service. */
     from: z

@@ -120,7 +120,7 @@ async function capabilitiesFrom(terminal: Terminal, { capabilities, identifiers,
   })
   if (result.success) return result.data
   throw new CommandError(
-    `HubSpot would not take these capabilities, and not say why: ${problems(result.error)}.`,
+    `HubSpot would refuse these capabilities without saying why: ${problems(result.error)}.`,
     'Nothing is registered. The capabilities are in docs/relay.md.',
   )
 }

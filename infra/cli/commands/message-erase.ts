@@ -87,6 +87,9 @@ async function erase({ dynamodb, outputs }: Deployment, { pk, version }: LedgerI
     )
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error
-    throw new CommandError('Something has just happened to the message, and its record is still there.', 'Once more.')
+    throw new CommandError(
+      'Something has just happened to the message, and its record is still there.',
+      'Run the command again.',
+    )
   }
 }

@@ -86,7 +86,7 @@ const unknownMessage = (id: string) =>
     `Its webhook may not have come, or wait among the dead letters (npm run relay -- dead-letters show ${shellWord(id)}), or it is older than 180 days.`,
   )
 
-/** What the logs say that an id is. Who may not read them is left with the ledger. */
+/** What the logs say that an id is. An operator who may not read them is left with the ledger. */
 async function askLogs({ logs }: Deployment, terminal: Terminal, id: string, narrow: Narrow) {
   try {
     return await messagesInLogs(logs, id, narrow, terminal.signal)
