@@ -135,6 +135,11 @@ test.each([
   [403, "Forbidden: bot can't initiate conversation with a user", /cannot write first.*\(403\)$/],
   [403, 'Forbidden: user is deactivated', /no longer exists \(403\)$/],
   [403, 'Forbidden: bot was kicked from the channel chat', /has been removed.*\(403\)$/],
+  [400, 'Bad Request: ALLOW_PAYMENT_REQUIRED_10', /from those who pay for them.*\(400\)$/],
+  [400, 'Bad Request: CHAT_GUEST_SEND_FORBIDDEN', /the bot has to be added \(400\)$/],
+  [400, 'Bad Request: CHAT_FORBIDDEN', /has been removed.*\(400\)$/],
+  [400, 'Bad Request: TOPIC_DELETED', /topic of the group does not exist \(400\)$/],
+  [400, 'Bad Request: USER_RESTRICTED', /has limited the bot.*\(400\)$/],
   [400, 'Bad Request: something new', /^something new \(400\)$/],
 ])('a %i, %s, is final and says why', async (status, description, reason) => {
   const { send } = setUp({ status, json: { ok: false, error_code: status, description } })
