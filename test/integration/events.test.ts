@@ -30,7 +30,7 @@ test('a message that is read is told twice, on the bus that the setting names', 
   expect(events[0]).toMatchObject({
     bus: 'team',
     source: 'hubspot-status-relay',
-    detail: { relay: 'HubSpotStatusRelay', ...ids, channelAccountId: works, messageId: message.id, status: 'SENT' },
+    detail: { relay: 'HubSpotStatusRelay', ...ids, channelAccountId: works, messageId: message.id, statusType: 'SENT' },
   })
 })
 
