@@ -71,7 +71,7 @@ function parted({ digits, last, gap: before, likePhone }: Run, gap: string, next
   if (/\p{L}/u.test(gap) || [...gap].length > 3) return true
   const areCodes = [last, next].every((group) => group.length >= 5 && !/^0./.test(group))
   if (/^(?:[,;|]| \| )$/.test(gap)) return !likePhone && areCodes
-  if (/^ [<>]=? $/.test(gap)) return true
+  if (/^ [<>] $/.test(gap)) return true
   if (!/^[,;:.!?] [([]?$/.test(gap)) return false
   if (digits >= 7) return gap !== before
   return !likePhone && !/^0./.test(next) && Math.max(last.length, next.length) >= 3

@@ -100,7 +100,7 @@ function isRandom(found: string) {
     if (piece.length < 10) return false
     if (/^[A-Z]{0,2}[0-9a-f]{16,}$/i.test(piece) && /\d/.test(piece) && /[a-f]/i.test(piece)) return true
     const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(piece)).length
-    const meanLength = piece.length / (piece.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g) ?? [piece]).length
+    const meanLength = piece.length / piece.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g)!.length
     // By chance, words come longer in a longer text.
     const maxMeanLength = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : piece.length < 40 ? 4 : 5
     return kinds === 3

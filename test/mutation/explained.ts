@@ -13,6 +13,18 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     why: 'There is no word for undefined, so it equals none.',
   },
   {
+    file: 'functions/messages/send-once.ts',
+    line: `const key = \`send#\${ledgerKey(job)}#\${part.index}\``,
+    mutant: `\`send#\${ledgerKey(job)}#\${part.index}\` → \`\``,
+    why: 'Powertools asks for a key, and nobody looks for it: each attempt has a store of its own, and nothing is cached.',
+  },
+  {
+    file: 'functions/update-status.ts',
+    line: "if (!toTell) throw new Error('Claimed, though nothing is known')",
+    mutant: "throw new Error('Claimed, though nothing is known') → ;",
+    why: 'Nothing is claimed where nothing is known; and where nothing is to be told, the next line would throw instead.',
+  },
+  {
     file: 'functions/messages/sending.ts',
     line: 'const isOthers = send !== undefined && send.by !== claim.by && !earlier.includes(send.by)',
     mutant: 'send.by !== claim.by → true',
@@ -47,6 +59,12 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     line: 'token: randomUUID().slice(0, 8),',
     mutant: 'randomUUID().slice(0, 8) → randomUUID()',
     why: 'A longer token tells copies apart as well.',
+  },
+  {
+    file: 'functions/platform/redact-numbers.ts',
+    line: "for (const { index, 0: whole, 1: group = '' } of text.matchAll(/([\\p{Nd}\\p{No}]+)\\p{M}*/gu)) {",
+    mutant: '\'\' → "Stryker was here!"',
+    why: 'The group is never missing where the expression matches: only the types ask for what stands in its place.',
   },
   {
     file: 'functions/platform/requeue.ts',

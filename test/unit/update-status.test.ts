@@ -1405,6 +1405,20 @@ describe('without delivery', () => {
 
     expect(item()).toMatchObject({ timeline: [{ what: 'announced' }] })
   })
+
+  test('one that does not say its channel account is a dead letter, again', async () => {
+    const event = { type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', portalId: '1', channelId: '2', message: { id: 'm' } }
+    await world.statusUpdates.send(
+      { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 't' },
+      { group: '1' },
+    )
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+      { deadLetter: { reason: 'The channel account of the message cannot be read' } },
+    ])
+    expect(item()).toBeUndefined()
+  })
 })
 
 describe('waiting for a slot', () => {

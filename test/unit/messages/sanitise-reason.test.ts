@@ -50,6 +50,15 @@ test('the longest reason stays whole, a longer one ends in an ellipsis', () => {
   expect(sanitiseReason('x'.repeat(maxReasonLength + 1))).toBe(`${'x'.repeat(maxReasonLength - 1)}…`)
 })
 
+test.each([
+  ['x'.padEnd(10_000), 'x'],
+  ['x'.padEnd(10_001), 'x…'],
+  [`${'x'.padEnd(10_000)}y`, 'x…'],
+  ['x'.padStart(10_001), ''],
+])('what comes after ten thousand characters is not read', (reason, line) => {
+  expect(sanitiseReason(reason)).toBe(line)
+})
+
 test.each([200, 499, 500, 501, 5000])('%i families are cut between families', (count) => {
   for (let before = 0; before <= family.length; before++) {
     const reason = sanitiseReason('x'.repeat(before) + family.repeat(count))

@@ -92,6 +92,7 @@ describe('a try that wants to send', () => {
     expect(trustedSecretsOf({})).toEqual([trustedSecret])
     expect(trustedSecretsOf({ send: before }, { earlier: ['before'] })).toEqual([trustedSecret])
     expect(trustedSecretsOf({ send: before })).toEqual([...others, trustedSecret])
+    expect(trustedSecretsOf({ send: before, trustedSecrets: undefined })).toEqual([trustedSecret])
     const made = { sends: { of: 3, outcomes: [sent] }, send: before }
     expect(trustedSecretsOf(made, { index: 1, earlier: ['before'] })).toEqual([...others, trustedSecret])
   })

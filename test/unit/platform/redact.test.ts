@@ -149,6 +149,7 @@ describe('what goes', () => {
 
 describe('what stays', () => {
   test.each([
+    'took 16384 < 20000',
     'error 63016 … /63016',
     'error 63016: see https://www.twilio.com/docs/api/errors/63016',
     'error 63016: 24 hours have passed',
