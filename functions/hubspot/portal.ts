@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Table } from '../platform/table.ts'
+import { changeItem, type Table } from '../platform/table.ts'
 import type { GivenTokens } from './oauth.ts'
 
 /**
@@ -45,21 +45,14 @@ export async function keepTokens(
   tokens: GivenTokens,
   { now, importedAs }: { now: number; importedAs?: string },
 ) {
-  const pk = keyOf(portalId)
-  for (;;) {
-    const item = await table.get(pk)
-    const known = Portal.partial().safeParse(item).data ?? {}
-    const portal = {
-      ...known,
-      ...toKeep(tokens, now),
-      ...noProblem,
-      refusals: undefined,
-      ...(importedAs !== undefined && { importedAs }),
-      pk,
-      version: (known.version ?? 0) + 1,
-    }
-    if (await table.putIfNextVersion({ ...portal, lease: undefined })) return { isNew: item === undefined }
-  }
+  const before = await changeItem(table, keyOf(portalId), (item) => ({
+    ...Portal.partial().safeParse(item).data,
+    ...toKeep(tokens, now),
+    ...noProblem,
+    ...{ refusals: undefined, lease: undefined },
+    ...(importedAs !== undefined && { importedAs }),
+  }))
+  return { isNew: before === undefined }
 }
 
 /** What ends with a refresh that succeeded, or that was refused. */

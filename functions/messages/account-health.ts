@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Table } from '../platform/table.ts'
+import { changeItem, type Table } from '../platform/table.ts'
 import { expiryOf } from './record.ts'
 import { common, type ItemChange, type MessageChange, type RelayEvent } from './relay-events.ts'
 import { isFailure } from './status.ts'
@@ -85,12 +85,11 @@ export function createAccountHealth(table: Table, now: () => number) {
     /** Records how one more message of an account fared. */
     async record({ ids, after }: MessageChange, fate: Fate, at: string) {
       const pk = healthKey(ids)
-      for (;;) {
-        const health = Health.parse((await table.get(pk)) ?? { pk })
+      await changeItem(table, pk, (item) => {
+        const health = Health.parse(item ?? { pk })
         const next = afterFate(health, { messageId: ids.messageId, fate, code: after.code, at })
-        if (next === health) return
-        if (await table.putIfNextVersion({ ...next, version: health.version + 1, expiresAt: expiryOf(now()) })) return
-      }
+        return next === health ? undefined : { ...next, expiresAt: expiryOf(now()) }
+      })
     },
   }
 }

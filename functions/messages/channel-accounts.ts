@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Circuit } from '../platform/circuit-breaker.ts'
-import type { Table } from '../platform/table.ts'
+import { changeItem, type Table } from '../platform/table.ts'
 import type { ChannelAccountChanged } from './jobs.ts'
 import { expiryOf } from './record.ts'
 
@@ -26,11 +26,10 @@ export function createChannelAccounts(table: Table, now: () => number) {
   return {
     /** Keeps the newest state, whatever order the events come in. */
     async record(change: ChannelAccountChanged) {
-      for (;;) {
-        const kept = await read(change)
-        if (kept && orderOf(kept) >= orderOf(toState(change))) return
-        if (await table.putIfNextVersion({ ...toItem(change), version: (kept?.version ?? 0) + 1 })) return
-      }
+      await changeItem(table, accountKey(change), (item) => {
+        const kept = ChannelAccount.optional().parse(item)
+        return kept && orderOf(kept) >= orderOf(toState(change)) ? undefined : toItem(change)
+      })
     },
 
     /** Whether an account is gone. One that HubSpot has said nothing about is not. */
@@ -46,9 +45,9 @@ export function createChannelAccounts(table: Table, now: () => number) {
     return ChannelAccount.optional().parse(await table.get(accountKey(key)))
   }
 
-  function toItem(change: ChannelAccountChanged): Omit<ChannelAccount, 'version'> {
+  function toItem(change: ChannelAccountChanged): Omit<ChannelAccount, 'pk' | 'version'> {
     const state = toState(change)
-    return { pk: accountKey(change), ...state, ...(state.state === 'purged' && { expiresAt: expiryOf(now()) }) }
+    return { ...state, ...(state.state === 'purged' && { expiresAt: expiryOf(now()) }) }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Table } from '../platform/table.ts'
+import { changeItem, type Table } from '../platform/table.ts'
 import { expiryOf } from './record.ts'
 import type { ItemChange } from './relay-events.ts'
 
@@ -8,13 +8,8 @@ import type { ItemChange } from './relay-events.ts'
  */
 export const createRevocations = (table: Table, now: () => number) => ({
   async note(portalId: string) {
-    const pk = `revoked#${portalId}`
-    for (;;) {
-      const item = await table.get(pk)
-      const version = (typeof item === 'object' && item && 'version' in item ? Number(item.version) : 0) + 1
-      const revoked = { pk, version, at: new Date(now()).toISOString(), expiresAt: expiryOf(now()) }
-      if (await table.putIfNextVersion(revoked)) return
-    }
+    const revoked = () => ({ at: new Date(now()).toISOString(), expiresAt: expiryOf(now()) })
+    await changeItem(table, `revoked#${portalId}`, revoked)
   },
 })
 

@@ -71,6 +71,24 @@ export function createTable(dynamoDb: DynamoDb, name: string): Table {
   }
 }
 
+/**
+ * Reads an item, decides what to write in its place, if anything, and writes that as its next version; once more where
+ * somebody else wrote first. Returns the item that the decision was made on.
+ */
+export async function changeItem(
+  table: Pick<Table, 'get' | 'putIfNextVersion'>,
+  pk: string,
+  decide: (item: unknown) => object | undefined,
+): Promise<unknown> {
+  for (;;) {
+    const item = await table.get(pk)
+    const next = decide(item)
+    if (!next || (await table.putIfNextVersion({ ...next, pk, version: versionOf(item) + 1 }))) return item
+  }
+}
+
+const versionOf = (item: unknown) => Number(Object(item).version ?? 0)
+
 /** Runs the client once, over a connection of its own. */
 export async function touchTable(dynamoDb: DynamoDb, name: string) {
   await readItems(dynamoDb, name, ['warm-up'])

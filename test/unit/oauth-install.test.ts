@@ -126,6 +126,14 @@ describe('a consent', () => {
     expect(world.telemetry.counts).toMatchObject({ PortalsReinstalled: 1 })
   })
 
+  test('given again takes the place of what cannot be read of the one before', async () => {
+    world.table.items.set('portal#243842089', { pk: 'portal#243842089', version: 7, refreshToken: 42 })
+
+    expect(await world.installAndConsent()).toMatchObject({ statusCode: 200 })
+
+    expect(world.portal()).toMatchObject({ version: 8, refreshToken: 'refresh-1', accessToken: 'access-1' })
+  })
+
   test('whose tokens do not name their portal is asked about', async () => {
     world.answers.push(tokens({ hub_id: undefined, scopes: undefined }), {
       status: 200,
