@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { fetchText, type SecretStore, SecretUnavailable } from './fetch-secret.ts'
+import { parseJson } from './json.ts'
 import { problems } from './problems.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -81,13 +82,8 @@ export function createSecrets(
 }
 
 function parse<Schema extends z.ZodType>(id: string, text: string, schema: Schema): z.infer<Schema> {
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch {
-    // A SyntaxError quotes the text, so it is not handed on as the cause.
-    throw new SecretUnavailable(`Secret ${id} is not JSON`)
-  }
+  const document = parseJson(text)
+  if (document === undefined) throw new SecretUnavailable(`Secret ${id} is not JSON`)
   const result = schema.safeParse(document)
   if (!result.success) throw new SecretUnavailable(`Secret ${id} is invalid: ${problems(result.error)}`)
   return result.data

@@ -11,6 +11,11 @@ export const truth: Truth = {
   sentMeans: 'What your endpoint means by it: a 2xx answer, or the status that it gives.',
 }
 
+const Secret = z
+  .string()
+  .trim()
+  .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)
+
 /** The secret of a channel whose messages go to the team's own endpoint. */
 export const ForwardAccount = z.object({
   provider: z.literal('forward'),
@@ -18,9 +23,6 @@ export const ForwardAccount = z.object({
   /** `job`: the relay's own format, Standard Webhooks signed. `hubspot`: HubSpot's body, signed as HubSpot signs. */
   format: z.enum(['job', 'hubspot']).default('job'),
   /** Standard Webhooks secrets: the first signs what goes out, any of them verifies receipts, so that they can be rotated. */
-  secrets: z.tuple(
-    [z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)],
-    z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/),
-  ),
+  secrets: z.tuple([Secret], Secret),
 })
 export type ForwardAccount = z.infer<typeof ForwardAccount>

@@ -17,7 +17,10 @@ export const truth: Truth = {
 export const LineAccount = z.object({
   provider: z.literal('line'),
   /** It becomes a header: printable ASCII without spaces. */
-  channelAccessToken: z.string().regex(/^[\x21-\x7e]+$/),
+  channelAccessToken: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]+$/),
   sentOn: sentOn(truth, 'accepted'),
   /** By the beginning of LINE's own words, which it has in place of codes. */
   reasons: Reasons,

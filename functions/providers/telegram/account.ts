@@ -16,7 +16,10 @@ export const truth: Truth = {
 export const TelegramAccount = z.object({
   provider: z.literal('telegram'),
   /** As BotFather gives it. It becomes part of the URL, so nothing else may. */
-  botToken: z.string().regex(/^\d{1,20}:[\w-]{1,128}$/),
+  botToken: z
+    .string()
+    .trim()
+    .regex(/^\d{1,20}:[\w-]{1,128}$/),
   sentOn: sentOn(truth, 'accepted'),
   /** By the beginning of Telegram's own words, which it has in place of codes. */
   reasons: Reasons,

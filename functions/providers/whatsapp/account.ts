@@ -14,10 +14,13 @@ export const truth: Truth = {
 }
 
 /** Printable ASCII without spaces: what an HTTP header can carry. */
-const Token = z.string().regex(/^[\x21-\x7e]+$/)
+const Token = z
+  .string()
+  .trim()
+  .regex(/^[\x21-\x7e]+$/)
 
 /** A secret and, while it is rotated, the one before: either verifies. */
-const Secrets = z.tuple([z.string().min(1)]).rest(z.string().min(1))
+const Secrets = z.tuple([z.string().trim().min(1)]).rest(z.string().trim().min(1))
 
 const common = {
   provider: z.literal('whatsapp'),
@@ -31,12 +34,15 @@ const common = {
 /** A phone number at Meta. */
 const MetaAccount = z.object({
   ...common,
-  phoneNumberId: z.string().regex(/^\d{1,32}$/),
+  phoneNumberId: z
+    .string()
+    .trim()
+    .regex(/^\d{1,32}$/),
   accessToken: Token,
   /** What Meta signs webhooks with. */
   appSecrets: Secrets,
   /** What Meta shows when it asks whether the webhook's URL is ours. */
-  verifyToken: z.string().min(1),
+  verifyToken: z.string().trim().min(1),
   graphVersion: z
     .string()
     .regex(/^v\d{1,3}\.\d$/)
@@ -56,6 +62,7 @@ const Dialog360Account = z
       .object({
         name: z
           .string()
+          .trim()
           .regex(/^[\w-]+$/)
           .toLowerCase(),
         secrets: Secrets,

@@ -82,6 +82,10 @@ describe.each(providers)('$name', ({ name, send: adapter, receipt, answers, ...h
       expect(account()).toMatchObject({ provider: name })
     })
 
+    test('is the same where its values were pasted with spaces and line breaks around them', () => {
+      expect(adapter.account.parse(pasted(harness.account(provider.url)))).toEqual(account())
+    })
+
     test.each(Object.entries(harness.nonsense))('with %s is none', (_, fields) => {
       expect(adapter.account.safeParse({ ...harness.account(provider.url), ...fields }).success).toBe(false)
     })
@@ -379,4 +383,13 @@ function flipped(request: Request, part: string, at: number, bit: number) {
     return { ...request, url: `${path}?${flip(query).toString('latin1')}`, body: Buffer.from(request.body) }
   const headers = { ...request.headers, [part]: flip(request.headers[part]!).toString('latin1') }
   return { ...request, headers, body: Buffer.from(request.body) }
+}
+
+/** A document whose texts have spaces and line breaks around them, but those that are one of a few words. */
+function pasted(value: unknown, key = ''): unknown {
+  if (typeof value === 'string')
+    return ['provider', 'format', 'channel', 'country', 'sentOn'].includes(key) ? value : `\ufeff ${value}\r\n`
+  if (Array.isArray(value)) return value.map((one) => pasted(one, key))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, pasted(inner, name)]))
 }

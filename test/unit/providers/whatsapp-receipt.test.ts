@@ -53,6 +53,26 @@ test('signatures are those of the reference library', async () => {
   )
 })
 
+test.each([
+  ['at Meta', { ...meta, appSecrets: ['app-secret\n'] }, { 'x-hub-signature-256': sign('{"entry":[]}', 'app-secret') }],
+  [
+    'by a header',
+    { ...dialog360, webhookHeader: { name: 'x-secret ', secrets: [' the word\n'] } },
+    { 'x-secret': 'the word' },
+  ],
+])('a secret that was pasted with a line break verifies, %s', (_, document, headers: Record<string, string>) => {
+  const account = WhatsAppAccount.parse(document)
+  const request = {
+    method: 'POST',
+    url,
+    header: (name: string) => headers[name],
+    body: Buffer.from('{"entry":[]}'),
+    now,
+  }
+
+  expect(whatsapp.receive(request, account)).toMatchObject({ kind: 'statuses' })
+})
+
 test('our ids come back with the first status, and nothing of the customer comes with them', () => {
   const occurredAt = '2026-11-22T12:00:00.000Z'
 
