@@ -8,7 +8,7 @@ import { about, tenantOf } from './messages/about.ts'
 import { Digits } from './messages/ids.ts'
 import { version } from './messages/job-version.ts'
 import type { Announcement, ChannelAccountChanged, DeliveryJob, RawEvent } from './messages/jobs.ts'
-import { allOf } from './platform/all-of.ts'
+import { allOf, allOfEach } from './platform/all-of.ts'
 import { deadLetter } from './platform/envelope.ts'
 import { calledUrl, type HttpAnswer, type HttpEvent, httpHandler, rawBody } from './platform/http-event.ts'
 import { type Queue, TooLargeForQueue } from './platform/queue.ts'
@@ -52,7 +52,7 @@ export function createHandler(deps: Deps) {
     if (events.length === 0 || events.length > maxEvents)
       await keepUnreadable(body, `an array of ${events.length} events`, traceId)
     // Each is safe before the answer, whatever becomes of the others.
-    else await allOf(events.map((event) => acceptEvent(Buffer.from(event), arrival)))
+    else await allOfEach(events, (event) => acceptEvent(Buffer.from(event), arrival))
     return { statusCode: 204 }
   }
 

@@ -4,7 +4,7 @@ import { version } from './messages/job-version.ts'
 import type { HandOnJob } from './messages/jobs.ts'
 import { sanitiseReason } from './messages/sanitise-reason.ts'
 import { StatusUpdate } from './messages/status-update.ts'
-import { allOf } from './platform/all-of.ts'
+import { allOf, allOfEach } from './platform/all-of.ts'
 import {
   calledUrl,
   type HttpAnswer,
@@ -74,10 +74,7 @@ export function createHandler(deps: Deps) {
     common: Common,
   ) {
     const updates = statuses.map((status) => inOurForm({ v: version, type: 'status', ...status, ...common }))
-    for (let from = 0; from < updates.length; from += sentAtOnce)
-      await allOf(
-        updates.slice(from, from + sentAtOnce).map((update) => statusUpdates.send(update, { group: update.portalId })),
-      )
+    await allOfEach(updates, (update) => statusUpdates.send(update, { group: update.portalId }))
     for (const update of updates) telemetry.info('Receipt queued', { ...about(update), source: common.source })
     noteFailures(failures, common)
     if (unmatched.length > 0)
@@ -165,9 +162,6 @@ export function createHandler(deps: Deps) {
 
 /** What rejections are counted by. */
 const reasons = { 400: 'unreadable', 401: 'signature', 404: 'unknown', 413: 'unreadable' } as const
-
-/** Each has a connection then; with thousands at once, most would wait for one until their time is over. */
-const sentAtOnce = 50
 
 /** In bytes. Meta's webhooks have up to 3 MB, and Lambda takes no more than 6 MB, in base64. */
 const maxRequestBytes = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
 import { elementsOf } from '../platform/json-elements.ts'
 
-/** The most events that one body may hold: HubSpot's app webhooks have no more. */
-export const maxEvents = 100
+/** The most events that one body may hold: ten times as many as HubSpot's app webhooks have, and no more than there is time for. */
+export const maxEvents = 1000
 /** The largest event that becomes a job, in bytes: what fits into SQS. */
 export const maxEventBytes = 1024 * 1024
 

@@ -417,6 +417,11 @@ const forms: Variant[] = [
     kept: 1,
   },
   { name: 'the same twice in an array', body: `[${whole}, ${whole}]`, fate: 'delivered' },
+  {
+    name: 'two hundred in an array',
+    body: `[${[...Array(200).keys()].map((index) => withField('message.id', `n-${index}`))},${whole}]`,
+    fate: 'delivered',
+  },
   { name: 'two in an array', body: `[${other},\n${whole}]`, fate: 'delivered' },
   { name: 'space around it', body: `\n  ${JSON.stringify(event, undefined, 2)}\t\n`, fate: 'delivered' },
   { name: 'a byte order mark', body: `\uFEFF${whole}`, fate: 'delivered' },

@@ -283,6 +283,13 @@ test('a flood of forgeries is refused with few looks at the secret', async () =>
   expect(secretsManager.reads).toHaveLength(3)
 })
 
+test('a secret that was pasted or saved with a byte order mark before it is the same', async () => {
+  const { post, secretsManager } = setUp()
+  secretsManager.values.set('app', `\ufeff${JSON.stringify(appSecret)}`)
+
+  expect(await post({ body })).toEqual({ statusCode: 204 })
+})
+
 test.each([
   ['missing', undefined, 'Secret app does not exist'],
   ['not JSON', 'hunter2', 'Secret app is not JSON'],
@@ -407,7 +414,7 @@ test.each<[string, Buffer, string]>([
   ],
   ['an empty body', Buffer.alloc(0), 'not JSON'],
   ['an array of nothing', Buffer.from('[]'), 'an array of 0 events'],
-  ['an array of far too many events', Buffer.from(JSON.stringify(Array(101).fill({}))), 'an array of 101 events'],
+  ['an array of far too many events', Buffer.from(JSON.stringify(Array(1001).fill({}))), 'an array of 1001 events'],
   ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x00, 0x22, 0x7d]), 'not UTF-8'],
   ['a message without its id', Buffer.from(body.replace('"id"', '"it"')), 'message.id: cannot be read'],
   ['a message whose portal is a word', Buffer.from(body.replace('"243842089"', '"Ada"')), 'portalId: cannot be read'],
