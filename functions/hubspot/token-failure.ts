@@ -13,7 +13,8 @@ export type TokenFailure = {
   | { kind: 'retryable'; retryAfter?: RetryAfter | undefined }
 )
 
-// RFC 6749's `error` and HubSpot's own `status`: either may be missing, or of another type, or no code but a quotation.
+// RFC 6749's `error` and HubSpot's own `status` or, as elsewhere in its API, `category`: each may be missing, or of
+// another type, or no code but a quotation.
 const codeWord = z
   .string()
   .regex(/^[A-Za-z_]{1,60}$/)
@@ -22,20 +23,26 @@ const codeWord = z
 const OAuthError = z.object({
   error: codeWord,
   status: codeWord,
+  category: codeWord,
   message: z.string().optional().catch(undefined),
   error_description: z.string().optional().catch(undefined),
 })
 
 export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
-  const { error, status: code, message, error_description: description } = OAuthError.safeParse(json).data ?? {}
-  const problem = [`HTTP ${status}`, error, code].filter((part) => part !== undefined).join(', ')
-  const blames = blamed(status, { codes: `${error} ${code}`, sentences: `${message} ${description}` })
-  const said = { problem, code, blames }
+  const { error, status: word, category, ...text } = OAuthError.safeParse(json).data ?? {}
+  // Beside a category, the status may be a mere "error".
+  const codes = [word, category].filter((code) => code !== undefined).filter((code) => code !== 'error')
+  const problem = [`HTTP ${status}`, error, ...codes].filter((part) => part !== undefined).join(', ')
+  const sentences = `${text.message} ${text.error_description}`
+  const said = { problem, code: codes[0], blames: blamed(status, { codes: [error, ...codes].join(' '), sentences }) }
   const isRetryable = transient.has(error) || status < 400 || status >= 500 || retryableStatuses.has(status)
   if (isRetryable) return { kind: 'retryable', ...said, retryAfter }
-  const isRevoked = error === 'invalid_grant' || code === 'BAD_REFRESH_TOKEN' || code === 'BAD_HUB'
+  const isRevoked = error === 'invalid_grant' || codes.some((code) => grantIsOver.test(code))
   return { kind: isRevoked ? 'revoked' : 'rejected', ...said }
 }
+
+// `BAD_REFRESH_TOKEN` and `BAD_HUB` are seen.
+const grantIsOver = /^(?:BAD|INVALID|EXPIRED|REVOKED|UNKNOWN)_(?:REFRESH_TOKEN|HUB)$/
 
 // Of RFC 6749 and its extensions, which come with a 400 as well.
 const transient: ReadonlySet<string | undefined> = new Set(['server_error', 'temporarily_unavailable', 'slow_down'])

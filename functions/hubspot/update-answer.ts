@@ -32,8 +32,11 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   const problem = describeError(response, said)
   const retryAfterSeconds =
     parseRetryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
+  const isRefusal = status >= 400 && status < 500
+  // The category is documented, whatever status it comes with.
+  if (isRefusal && (said.category === 'MISSING_SCOPES' || (status === 403 && namesScopes(response))))
+    return { kind: 'scopes missing' }
   if (status === 401) return { kind: 'unauthorized' }
-  if (status === 403 && namesScopes(response)) return { kind: 'scopes missing' }
   if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfterSeconds }
   if (retryableStatuses.has(status) || status >= 500) return { kind: 'retryable', problem, status, retryAfterSeconds }
   const alike = [status, said.category, said.subCategory].filter(Boolean).join(', ')
@@ -64,7 +67,12 @@ const Message = z.object({
 })
 
 // What may be a message without a status: no error, and no list of any.
-const Unspecific = z.object({ category: z.undefined().optional(), errors: z.array(z.never()).optional() })
+const Unspecific = z.object({
+  category: z.undefined().optional(),
+  message: z.undefined().optional(),
+  correlationId: z.undefined().optional(),
+  errors: z.array(z.never()).optional(),
+})
 
 /** What a message, as HubSpot answers with it, holds; undefined where it does not say. What is no message holds nothing. */
 function heldIn(response: HttpResponse): HeldStatus | undefined {

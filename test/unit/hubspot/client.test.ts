@@ -87,6 +87,8 @@ test.each([
   ['with a blank body', { status: 200, body: ' \n' }, undefined],
   ['in HTML', { status: 200, body: '<html>OK</html>' }, { statusType: 'no message' }],
   ['that is cut off', { status: 200, body: '{"id":"m","sta' }, { statusType: 'no message' }],
+  ['with a sentence as errors have one', { status: 200, body: '{"message":"No"}' }, { statusType: 'no message' }],
+  ['with an id as errors have one', { status: 200, body: '{"correlationId":"x"}' }, { statusType: 'no message' }],
   ['for several messages', { status: 207, body: '{"results":[]}' }, undefined],
 ])('a 2xx %s is taken', async (_, response, held) => {
   const { update } = setUp(response)
@@ -96,6 +98,8 @@ test.each([
 
 test.each([
   ['by its category', 403, '{"category":"MISSING_SCOPES"}'],
+  ['by its category, with another status', 400, '{"status":"error","category":"MISSING_SCOPES"}'],
+  ['by its category, as unauthorized', 401, '{"status":"error","category":"MISSING_SCOPES"}'],
   [
     'by a sentence that quotes a piece of the token',
     403,

@@ -52,6 +52,13 @@ test.each([
   [400, '{"error":"invalid_grant"}', 'revoked', 'HTTP 400, invalid_grant'],
   [400, '{"error":"invalid_grant","status":400}', 'revoked', 'HTTP 400, invalid_grant'],
   [400, '{"status":"BAD_REFRESH_TOKEN"}', 'revoked', 'HTTP 400, BAD_REFRESH_TOKEN'],
+  [400, '{"status":"error","category":"BAD_REFRESH_TOKEN"}', 'revoked', 'HTTP 400, BAD_REFRESH_TOKEN'],
+  [
+    400,
+    '{"status":"EXPIRED_REFRESH_TOKEN","category":"VALIDATION_ERROR"}',
+    'revoked',
+    'HTTP 400, EXPIRED_REFRESH_TOKEN, VALIDATION_ERROR',
+  ],
   [400, '{"status":"BAD_HUB"}', 'revoked', 'HTTP 400, BAD_HUB'],
   [400, '{"status":"BAD_CLIENT_ID"}', 'rejected', 'HTTP 400, BAD_CLIENT_ID'],
   [400, '{"status":"BAD_CLIENT_SECRET"}', 'rejected', 'HTTP 400, BAD_CLIENT_SECRET'],
@@ -59,7 +66,7 @@ test.each([
   [401, '{"error":"invalid_client"}', 'rejected', 'HTTP 401, invalid_client'],
   [403, '<html>Forbidden</html>', 'rejected', 'HTTP 403'],
   [415, '', 'rejected', 'HTTP 415'],
-  [429, example('hubspot/error-rate-limit'), 'retryable', 'HTTP 429, error'],
+  [429, example('hubspot/error-rate-limit'), 'retryable', 'HTTP 429'],
   [500, '<html>Oops</html>', 'retryable', 'HTTP 500'],
   [503, '', 'retryable', 'HTTP 503'],
   // A server that is down, or busy, knows nothing of a grant.
