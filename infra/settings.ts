@@ -24,7 +24,8 @@ const arn = (kind: keyof typeof arns) =>
 const Settings = z
   .strictObject({
     // The command line may have made a number of it.
-    stage: z.coerce.string().regex(/^[A-Za-z0-9-]+$/, 'must be letters, digits and hyphens'),
+    // It becomes part of the stack's name, which may have 128 characters.
+    stage: z.coerce.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'must be letters, digits and hyphens, 100 at most'),
     domain: z.strictObject({
       name: z.string(),
       certificateArn: z.string().exactOptional(),

@@ -82,8 +82,10 @@ function objectionsTo(scope: Construct, props: StatusRelayProps): Record<string,
   }
 }
 
-function objectionToCertificate(scope: Construct, { certificateArn, hostedZone }: Domain) {
+function objectionToCertificate(scope: Construct, { name, certificateArn, hostedZone }: Domain) {
   if (certificateArn !== undefined) return objectionToArn(certificateArn, arns.certificate, scope)
+  if (unless(name, (text) => text.length <= 64, 'is long'))
+    return 'must be given, since domain.name has over 64 characters'
   return !hostedZone && 'must be given where there is no domain.hostedZone to validate a certificate by'
 }
 

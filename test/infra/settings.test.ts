@@ -188,6 +188,21 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['a word that is none of them', { 'relay.onSilence': 'ok' }, /- onSilence must be one of sent, failed\./],
   ['a stage with a quote', { 'relay.stage': "it's" }, /- stage must be letters/],
   [
+    "a stage for which the stack's name has no room",
+    { 'relay.stage': 'x'.repeat(101) },
+    /- stage must be .*100 at most/,
+  ],
+  [
+    'a domain for which AWS makes no certificate',
+    {
+      'relay.domain': JSON.stringify({
+        name: `${'a'.repeat(55)}.example.com`,
+        hostedZone: { id: 'Z0123', name: 'example.com' },
+      }),
+    },
+    /- domain\.certificateArn must be given, since domain\.name has over 64 characters\./,
+  ],
+  [
     'a base URL with a path, which no route has',
     { relay: { publicBaseUrl: 'https://example.com/relay' } },
     /publicBaseUrl/,
