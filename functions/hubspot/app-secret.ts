@@ -1,10 +1,9 @@
 import * as z from 'zod'
+import { pasted } from '../platform/pasted.ts'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 
 // Pasted text may end in a space or a line break, which would break every signature.
-const Pasted = z
-  .string()
-  .trim()
+const Pasted = pasted()
   .min(1)
   .refine((text) => /^[\x21-\x7e]*$/.test(text), 'has a space, or another sign that HubSpot gives none')
 

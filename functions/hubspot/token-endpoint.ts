@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type FetchJson, type HttpResponse, NoAnswer } from '../platform/fetch-json.ts'
 import { hmac } from '../platform/hmac.ts'
+import { pasted } from '../platform/pasted.ts'
 import { parseRetryAfter, retryableClientErrors } from '../platform/retry.ts'
 import { withRotatedSecret } from '../platform/rotated-secret.ts'
 import { readTime } from '../platform/times.ts'
@@ -9,10 +10,7 @@ import type { TokenSource } from './token-source.ts'
 
 /** The secret that signs requests for access tokens, by Standard Webhooks, with `whsec_` before it or without. */
 export const TokenEndpointSecret = z.object({
-  secret: z
-    .string()
-    .trim()
-    .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be a Standard Webhooks secret'),
+  secret: pasted().regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be a Standard Webhooks secret'),
 })
 export type TokenEndpointSecret = z.infer<typeof TokenEndpointSecret>
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { pasted } from '../../platform/pasted.ts'
 import { Endpoint } from '../endpoint.ts'
 import type { Truth } from '../provider.ts'
 
@@ -11,10 +12,7 @@ export const truth: Truth = {
   sentMeans: 'What your endpoint means by it: a 2xx answer, or the status that it gives.',
 }
 
-const Secret = z
-  .string()
-  .trim()
-  .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)
+const Secret = pasted().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)
 
 /** The secret of a channel whose messages go to the team's own endpoint. */
 export const ForwardAccount = z.object({

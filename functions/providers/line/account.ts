@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { pasted } from '../../platform/pasted.ts'
 import { Reasons } from '../catalogue.ts'
 import { Endpoint } from '../endpoint.ts'
 import { sentOn, type Truth } from '../provider.ts'
@@ -17,10 +18,7 @@ export const truth: Truth = {
 export const LineAccount = z.object({
   provider: z.literal('line'),
   /** It becomes a header: printable ASCII without spaces. */
-  channelAccessToken: z
-    .string()
-    .trim()
-    .regex(/^[\x21-\x7e]+$/),
+  channelAccessToken: pasted().regex(/^[\x21-\x7e]+$/),
   sentOn: sentOn(truth, 'accepted'),
   /** By the beginning of LINE's own words, which it has in place of codes. */
   reasons: Reasons,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { pasted } from '../../platform/pasted.ts'
 import { Reasons } from '../catalogue.ts'
 import { Endpoint } from '../endpoint.ts'
 import { sentOn, type Truth } from '../provider.ts'
@@ -16,10 +17,7 @@ export const truth: Truth = {
 export const TelegramAccount = z.object({
   provider: z.literal('telegram'),
   /** As BotFather gives it. It becomes part of the URL, so nothing else may. */
-  botToken: z
-    .string()
-    .trim()
-    .regex(/^\d{1,20}:[\w-]{1,128}$/),
+  botToken: pasted().regex(/^\d{1,20}:[\w-]{1,128}$/),
   sentOn: sentOn(truth, 'accepted'),
   /** By the beginning of Telegram's own words, which it has in place of codes. */
   reasons: Reasons,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { pasted } from '../../platform/pasted.ts'
 import { Reasons } from '../catalogue.ts'
 import { Country } from '../country.ts'
 import { Endpoint } from '../endpoint.ts'
@@ -13,45 +14,29 @@ export const truth: Truth = {
   sentMeans: 'Twilio has handed the message to the carrier or to WhatsApp; it may not have reached the phone yet.',
 }
 
-const Token = z
-  .string()
-  .trim()
-  .regex(/^\w{32,64}$/)
+const Token = pasted().regex(/^\w{32,64}$/)
 
 /** The secret of a channel whose messages go over Twilio's Programmable Messaging. */
 export const TwilioAccount = z
   .object({
     provider: z.literal('twilio'),
-    accountSid: z
-      .string()
-      .trim()
-      .regex(/^AC[\da-f]{32}$/i),
+    accountSid: pasted().regex(/^AC[\da-f]{32}$/i),
     /** The primary auth token, which signs receipts, and the one before or after it while it is rotated: either verifies. */
     authTokens: z.tuple([Token]).rest(Token),
     /** Sends in place of the auth token, where there is one. */
     apiKey: z
       .object({
-        sid: z
-          .string()
-          .trim()
-          .regex(/^SK[\da-f]{32}$/i),
-        secret: z
-          .string()
-          .trim()
-          .regex(/^\w{16,128}$/),
+        sid: pasted().regex(/^SK[\da-f]{32}$/i),
+        secret: pasted().regex(/^\w{16,128}$/),
       })
       .optional(),
     /** How customers are reached: it is put before `to` and `from`, which are given without it. */
     channel: z.enum(['sms', 'whatsapp', 'rcs']).default('sms'),
     /** A phone number, short code, sender id or RCS sender; or else a Messaging Service. */
-    from: z
-      .string()
-      .trim()
+    from: pasted()
       .regex(/^[^:\s][^:]{0,63}$/)
       .optional(),
-    messagingServiceSid: z
-      .string()
-      .trim()
+    messagingServiceSid: pasted()
       .regex(/^MG[\da-f]{32}$/i)
       .optional(),
     country: Country,

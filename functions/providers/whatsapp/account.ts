@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { pasted } from '../../platform/pasted.ts'
 import { Reasons } from '../catalogue.ts'
 import { Country } from '../country.ts'
 import { Endpoint } from '../endpoint.ts'
@@ -14,13 +15,10 @@ export const truth: Truth = {
 }
 
 /** Printable ASCII without spaces: what an HTTP header can carry. */
-const Token = z
-  .string()
-  .trim()
-  .regex(/^[\x21-\x7e]+$/)
+const Token = pasted().regex(/^[\x21-\x7e]+$/)
 
 /** A secret and, while it is rotated, the one before: either verifies. */
-const Secrets = z.tuple([z.string().trim().min(1)]).rest(z.string().trim().min(1))
+const Secrets = z.tuple([pasted().min(1)]).rest(pasted().min(1))
 
 const common = {
   provider: z.literal('whatsapp'),
@@ -34,15 +32,12 @@ const common = {
 /** A phone number at Meta. */
 const MetaAccount = z.object({
   ...common,
-  phoneNumberId: z
-    .string()
-    .trim()
-    .regex(/^\d{1,32}$/),
+  phoneNumberId: pasted().regex(/^\d{1,32}$/),
   accessToken: Token,
   /** What Meta signs webhooks with. */
   appSecrets: Secrets,
   /** What Meta shows when it asks whether the webhook's URL is ours. */
-  verifyToken: z.string().trim().min(1),
+  verifyToken: pasted().min(1),
   graphVersion: z
     .string()
     .regex(/^v\d{1,3}\.\d$/)
@@ -60,9 +55,7 @@ const Dialog360Account = z
     /** The header, with a secret for its value, that the webhook was given at 360dialog. */
     webhookHeader: z
       .object({
-        name: z
-          .string()
-          .trim()
+        name: pasted()
           .regex(/^[\w-]+$/)
           .toLowerCase(),
         secrets: Secrets,
