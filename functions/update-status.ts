@@ -126,8 +126,8 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
 /** Tells HubSpot its word for what is known now, which may be more than this update says. */
 async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: Run): Promise<TellResult> {
   const { report } = deps
-  const toTell = statusToTell(item)
-  if (!toTell) throw new Error('Claimed, though nothing is known')
+  // Nothing is claimed while nothing is known.
+  const toTell = statusToTell(item)!
   const { statusType, errorMessage: reason } = toTell
   const { createdAt: iso = update.messageCreatedAt } = item
   const createdAt = iso === undefined ? undefined : Date.parse(iso)

@@ -99,12 +99,13 @@ const healthKey = ({ portalId, channelId, channelAccountId = '' }: MessageChange
 
 /** The events that a change of an account's health is published as. */
 export function eventsOfHealth(change: ItemChange, relay: string): RelayEvent[] {
-  const [, portalId = '', channelId = '', channelAccountId = ''] = /^health#(\d+)#(\d+)#(.*)$/s.exec(change.pk) ?? []
+  const key = /^health#(\d+)#(\d+)#(.*)/s.exec(change.pk)
   const after = Health.safeParse(change.after).data
-  if (!after || portalId === '') return []
+  if (!after || !key) return []
   const before = Health.safeParse(change.before).data
   if ((before?.failingSince === undefined) === (after.failingSince === undefined)) return []
-  const of = { portalId, channelId, ...(channelAccountId && { channelAccountId }) }
+  const [, portalId, channelId, channelAccountId] = key
+  const of = { portalId: portalId!, channelId: channelId!, ...(channelAccountId && { channelAccountId }) }
   const { at = change.at, code } = after
   const said = (type: string) => ({ ...common(change, type, { relay, at }), ...of })
   return after.failingSince === undefined

@@ -24,11 +24,12 @@ export function announcedAgain(
   { eventId }: { eventId?: string | undefined },
   { resend, at }: { resend: Resend; at: string },
 ): Again | undefined {
-  const { eventIds: [firstEventId] = [], told } = item
+  const { eventIds = [], told } = item
+  const [firstEventId] = eventIds
   if (told?.statusType !== 'FAILED' || firstEventId === undefined || eventId === undefined) return undefined
-  if (item.eventIds?.includes(eventId)) return undefined
+  if (eventIds.includes(eventId)) return undefined
   if (resend === 'ignore') return { firstEventId, becomes: 'ignored', item }
-  const renewed = toSendAgain(item, eventId)
+  const renewed = toSendAgain(item, eventIds, eventId)
   const note = { occurredAt: at, source: 'hubspot' }
   return renewed
     ? { firstEventId, becomes: 'sent', item: withTimelineEntry(renewed, 'announced again', note) }
@@ -40,8 +41,8 @@ const deliveriesIn = ({ received = {} }: LedgerItem) =>
   Object.fromEntries(Object.entries(received).filter(([job]) => job.startsWith('delivery')))
 
 /** The item as if nothing had been sent; undefined where something of the message arrived, or may have. */
-function toSendAgain(item: LedgerItem, eventId: string): LedgerItem | undefined {
-  const { send, plan, eventIds = [], earlierProviderMessageIds = [] } = item
+function toSendAgain(item: LedgerItem, eventIds: string[], eventId: string): LedgerItem | undefined {
+  const { send, plan, earlierProviderMessageIds = [] } = item
   const outcomes = outcomesOf(item)
   const isInDoubt = send !== undefined && !send.result && outcomes.length < (plan?.of ?? 1)
   const knownOf = (index: number) => (item.parts?.[index] ?? item).known

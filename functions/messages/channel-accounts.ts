@@ -33,9 +33,8 @@ export function createChannelAccounts(table: Table, now: () => number) {
     },
 
     /** Whether an account is gone. One that HubSpot has said nothing about is not. */
-    async isPurged(key: Partial<AccountKey>) {
-      const { portalId, channelId, channelAccountId } = key
-      if (portalId === undefined || channelId === undefined || channelAccountId === undefined) return false
+    async isPurged({ portalId, channelId, channelAccountId }: ChannelKey & { channelAccountId?: string | undefined }) {
+      if (channelAccountId === undefined) return false
       const kept = await read({ portalId, channelId, channelAccountId })
       return kept?.state === 'purged'
     },
@@ -51,7 +50,8 @@ export function createChannelAccounts(table: Table, now: () => number) {
   }
 }
 
-type AccountKey = Pick<ChannelAccountChanged, 'portalId' | 'channelId' | 'channelAccountId'>
+type ChannelKey = Pick<ChannelAccountChanged, 'portalId' | 'channelId'>
+type AccountKey = ChannelKey & Pick<ChannelAccountChanged, 'channelAccountId'>
 type State = Pick<ChannelAccount, 'state' | 'authorized' | 'at'>
 
 /** The key of a channel account's item. */
@@ -71,5 +71,6 @@ const toState = ({ change, authorized, at }: ChannelAccountChanged): State => ({
 })
 
 /** Orders events by their time; of those with the same time, the one that cannot be undone comes last. */
-const orderOf = ({ at, state, authorized }: State) =>
-  `${at} ${['created', 'updated', 'purged'].indexOf(state)} ${authorized ?? ''}`
+const orderOf = ({ at, state, authorized }: State) => `${at} ${rank[state]} ${Number(authorized ?? -1)}`
+
+const rank = { created: 0, updated: 1, purged: 2 }

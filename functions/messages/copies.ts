@@ -13,7 +13,7 @@ const maxJobs = 8
  */
 function received(item: LedgerItem, job: string, copy: Copy | undefined): LedgerItem | undefined {
   const last = item.received?.[job]
-  if (!copy || (last && last.count === copy.count && last.token === copy.token)) return item
+  if (!copy || last?.token === copy.token) return item
   if (last && last.count >= copy.count) return undefined
   const others = Object.entries(item.received ?? {}).filter(([name]) => name !== job)
   return { ...item, received: Object.fromEntries([...others.slice(1 - maxJobs), [job, copy]]) }

@@ -56,7 +56,7 @@ export async function queueOldPlan(
   run: Run<SendProgress & OutcomeProgress & LookUpProgress>,
 ) {
   const made = outcomesOf(item)
-  const of = item.plan?.of ?? made.length
+  const { of } = item.plan!
   await queueInOrder(outcomes, job, { made, of }, run)
   if (made.some(isLeftOut))
     telemetry.warn('What is left of the message is not sent: its account was changed in the meantime', about(job))
@@ -84,5 +84,7 @@ export async function queueUnrecorded(
   const { unrecorded } = run.progress
   if (!unrecorded) return
   await deps.outcomes.queueOnce(job, unrecorded.part, unrecorded.outcome, run.progress)
-  if (record) await recordUnrecorded(deps, job, run)
+  if (!record) return
+  await recordUnrecorded(deps, job, unrecorded)
+  run.progress.unrecorded = undefined
 }

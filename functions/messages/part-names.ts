@@ -48,7 +48,7 @@ function listOf(names: string[]) {
 const ofRecipient = / for recipient (\d+) of (\d+)$/
 
 function together(names: string[]) {
-  const [first = ''] = names
+  const first = names[0]!
   if (names.length === 1) return first
   const numbers = names.map((name) => ({ name: ofRecipient.exec(name)?.[1] ?? name, count: 1 }))
   return first.replace(ofRecipient, (_, __, of) => ` for recipients ${inWords(numbers)} of ${of}`)
@@ -60,5 +60,5 @@ function inWords(all: { name: string; count: number }[]) {
   const some = all.length > maxListed ? all.slice(0, maxListed - 1) : all
   const rest = all.slice(some.length).reduce((sum, { count }) => sum + count, 0)
   const words = [...some.map(({ name }) => name), ...(rest > 0 ? [`${rest} more`] : [])]
-  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+  return words.length === 1 ? words[0]! : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 }

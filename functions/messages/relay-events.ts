@@ -98,11 +98,15 @@ export type MessageChange = {
 
 /** The message that a change is about; undefined for other items, and for one that was copied here, as by a restore. */
 export function messageChangeOf({ pk, before, after }: ItemChange): MessageChange | undefined {
-  const [, portalId = '', channelId = '', messageId = ''] = /^(\d+)#(\d+)#(.+)$/s.exec(pk) ?? []
+  const key = /^(\d+)#(\d+)#(.+)/s.exec(pk)
   const item = MessageItem.safeParse(after).data
-  if (!item || messageId === '' || (before === undefined && item.told)) return undefined
+  if (!item || !key || (before === undefined && item.told)) return undefined
   const { channelAccountId } = item
-  const ids = { portalId, channelId, ...(channelAccountId && { channelAccountId }), messageId }
+  const [, portalId, channelId, messageId] = key
+  const ids = {
+    ...{ portalId: portalId!, channelId: channelId!, messageId: messageId! },
+    ...(channelAccountId && { channelAccountId }),
+  }
   return { ids, before: MessageItem.parse(MessageItem.safeParse(before).data ?? {}), after: item }
 }
 

@@ -82,7 +82,7 @@ export async function sendOnce(
   )
   const key = `send#${ledgerKey(job)}#${part.index}`
   const outcome = await once(key, { persistenceStore: attempt, context: run.context }, async () => {
-    run.progress.certainlyNotSent = []
+    run.progress.certainlyNotSent = undefined
     const again = againOf(attempt.decidedOn)
     if (again) await outcomes.queueAgain(job, again)
     return makeTracked(part, run, make)
@@ -115,13 +115,13 @@ async function makeTracked(part: Part, run: SendRun, make: () => Promise<SendOut
 const isInDoubt = (error: unknown) => error instanceof RetryableError && error.inDoubt
 
 /** Records the outcome of a send that an earlier run could not record. */
-export async function recordUnrecorded({ ledger, now }: Deps, job: DeliveryJob, { progress }: SendRun) {
-  const { unrecorded } = progress
-  if (!unrecorded) return
-  const { part, outcome } = unrecorded
+export async function recordUnrecorded(
+  { ledger, now }: Deps,
+  job: DeliveryJob,
+  { part, outcome }: NonNullable<SendProgress['unrecorded']>,
+) {
   const at = new Date(now()).toISOString()
   await ledger.change(job, (item) => settleOutcome(item, outcome, { part, at }))
-  progress.unrecorded = undefined
 }
 
 /**

@@ -207,6 +207,24 @@ describe('what came of the send', () => {
     ])
   })
 
+  test('given up where the last try of its first send may have been made: only that is not confirmed, all at once', async () => {
+    world = createWorld({ isIdempotent: true, giveUpAfterSeconds: 0 })
+    world.provider.parts = 2
+    world.provider.send = async () => {
+      throw new RetryableError('no answer', { inDoubt: true })
+    }
+    await deliver()
+    world.pass(1)
+    await world.step()
+
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({
+      parts: [
+        { known: 'unconfirmed', reason: expect.stringContaining('may or may not have arrived') },
+        { known: 'unconfirmed', reason: expect.stringMatching(/^Not sent/) },
+      ],
+    })
+  })
+
   test('given up where the last try may have been made: told as not confirmed, not as not sent', async () => {
     world = createWorld({ isIdempotent: true })
     world.provider.send = async () => {
@@ -531,6 +549,25 @@ describe('each customer receives a message at most once', () => {
     await world.step()
     world.provider.endpoint = endpoint
     world.provider.send = async () => ({ outcome: 'sent', status: 'sent' })
+    await world.rest()
+
+    expect(sends()).toBe(2)
+    expect(held()).toEqual({ statusType: 'SENT' })
+  })
+
+  test('a send that was clearly refused is made again, though the ledger did not take that', async () => {
+    const put = world.ledgerTable.putIfNextVersion
+    world.ledgerTable.putIfNextVersion = async (item) => {
+      if (sends() === 1) throw Object.assign(new Error('throttled'), { $metadata: {} })
+      return put(item)
+    }
+    world.provider.send = async () => {
+      if (sends() === 1) throw new RetryableError('busy')
+      return { outcome: 'sent', status: 'sent' }
+    }
+    await deliver()
+    await world.step()
+    world.ledgerTable.putIfNextVersion = put
     await world.rest()
 
     expect(sends()).toBe(2)
@@ -1072,6 +1109,7 @@ describe('an account that is changed while a message is on its way', () => {
       ),
     })
     expect(world.deliveriesDeadLetters.messages).toEqual([])
+    expect(warnings()).toEqual([expect.stringMatching(/^What is left of the message is not sent/)])
   })
 
   test('where nothing was sent yet, the message goes out as it is planned now', async () => {
@@ -1233,6 +1271,33 @@ describe('a send in doubt, with a provider that can be asked', () => {
     expect(world.provider.lookUps).toHaveLength(2)
     expect(sends()).toBe(1)
     expect(held()).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+  })
+
+  test.each<[string, () => Promise<SendOutcome | undefined>]>([
+    ['that it does not know either', async () => ({ outcome: 'in doubt' })],
+    ['nothing', () => Promise.reject(new RetryableError('no answer'))],
+  ])('may answer %s: it is asked again', async (_, answer) => {
+    world.provider.lookUp = answer
+    await deliver()
+    const start = world.now()
+    await world.rest()
+
+    expect(world.provider.lookUps.map((at) => (at - start) / 1000)).toEqual([30, 150, 750])
+    expect(world.counts).not.toHaveProperty('LookUpsFound')
+    expect(held()).toMatchObject({ statusType: 'FAILED' })
+  })
+
+  test('is left to SQS where asking crashes', async () => {
+    world.provider.lookUp = async () => {
+      throw new TypeError('a bug')
+    }
+    await deliver()
+    await world.step()
+    world.pass(30)
+    await world.step()
+
+    expect(world.lines).toContainEqual(expect.objectContaining({ level: 'error', error: 'TypeError' }))
+    expect(world.deliveries.messages).toMatchObject([{ receives: 1 }])
   })
 
   test('what is found is told also where its first telling fails', async () => {

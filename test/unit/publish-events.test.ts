@@ -4,7 +4,8 @@ import addFormats from 'ajv-formats'
 import type { DynamoDBRecord } from 'aws-lambda'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createAccountHealth } from '../../functions/messages/account-health.ts'
-import { createRevocations } from '../../functions/messages/revocations.ts'
+import { messageChangeOf } from '../../functions/messages/relay-events.ts'
+import { createRevocations, portalOfRevocation } from '../../functions/messages/revocations.ts'
 import type { BusEvent } from '../../functions/platform/event-bus.ts'
 import { createHandler } from '../../functions/publish-events.ts'
 import { jsonSchemas } from '../../infra/package/contract.ts'
@@ -60,6 +61,51 @@ describe('a message', () => {
       ['message.given-up', { ...message, what: 'status', at: time(1) }],
       ['message.given-up', { ...message, what: 'delivery', at: time(9) }],
     ])
+  })
+
+  test('that has failed does not fail again by another change of it, nor is it told again', async () => {
+    const known = { known: 'failed', told: told('FAILED', 1), givenUp: { what: 'status', at: time(1) } }
+    await relay.change(known, { ...known, reason: 'Another' })
+
+    expect(relay.published).toEqual([])
+  })
+
+  test('told another word at the same moment: says it', async () => {
+    await relay.change({ known: 'read', told: told('SENT', 1) }, { known: 'read', told: told('READ', 1) })
+
+    expect(relay.published).toEqual([['message.told', { ...message, statusType: 'READ', at: time(1) }]])
+  })
+
+  test('of several sends: the time is that at which the first word of its failure came last', async () => {
+    const timeline = [
+      { at: time(1), what: 'failed 1 of 2', source: 'twilio' },
+      { at: time(2), what: 'unfailed', source: 'relay' },
+    ]
+    await relay.change({}, { known: 'failed', timeline })
+
+    expect(relay.published).toEqual([
+      ['message.failed', { ...message, status: 'failed', source: 'twilio', at: time(1) }],
+    ])
+  })
+
+  test('has another id for each thing that happened in it', async () => {
+    const known = { known: 'failed', told: told('FAILED', 1), givenUp: { what: 'status', at: time(1) } }
+    const record = relay.record({}, known)
+    await relay.invoke([record])
+
+    expect(relay.events.map(({ detail }) => (detail as { id: string }).id)).toEqual(
+      ['failed', 'told', 'given-up'].map((type) => `${record.eventID}-${type}`),
+    )
+  })
+
+  test('of a portal, a channel and an id of any length is published, and nothing else is', async () => {
+    const change = { pk: '', id: 'e', before: {}, after: {}, at: time(1) }
+
+    expect(messageChangeOf({ ...change, pk: '12#34#a#b\nc' })?.ids).toEqual({
+      ...{ portalId: '12', channelId: '34', messageId: 'a#b\nc' },
+    })
+    for (const pk of ['12#34#', 'x12#34#m', 'account#12#34#m', 'health#1#2#3'])
+      expect(messageChangeOf({ ...change, pk })).toBeUndefined()
   })
 
   test('copied into the table, as when it is restored, is no news', async () => {
@@ -171,6 +217,15 @@ describe('an account', () => {
 
     expect(relay.table.items.size).toBe(0)
   })
+})
+
+test('that a portal took its consent back is known by the whole key of an item that is there', () => {
+  const change = { id: 'e', before: undefined, after: {}, at: time(1) }
+
+  expect(portalOfRevocation({ ...change, pk: 'revoked#12' })).toBe('12')
+  for (const pk of ['1#2#revoked#12', 'revoked#12#3', 'revoked#', 'revoked#1x'])
+    expect(portalOfRevocation({ ...change, pk })).toBeUndefined()
+  expect(portalOfRevocation({ ...change, pk: 'revoked#12', after: undefined })).toBeUndefined()
 })
 
 test('a portal that took its consent back: said each time that it did', async () => {

@@ -48,6 +48,62 @@ describe('a reason in another form', () => {
   })
 })
 
+describe('a claim of what is told', () => {
+  test('holds until the run has ended, and HubSpot has surely done what it was asked', async () => {
+    let claimed: unknown
+    world.hubspot.answer = async () => {
+      claimed = item().marks
+      return { status: 200 }
+    }
+    await send('sent')
+    await world.step()
+
+    expect(claimed).toMatchObject([{ until: world.now() + 60_000 + 120_000 }])
+  })
+
+  test('names the last few runs of its job, however often it waits', async () => {
+    answerWith(...Array(9).fill({ status: 503 }))
+    await send('sent')
+    for (let waits = 0; waits < 8; waits++) {
+      await world.step()
+      world.pass(900)
+    }
+
+    const [{ waiting }] = world.statusUpdates.jobs() as [{ waiting: { progress: { mayHaveTold: string[] } } }]
+    expect(waiting.progress.mayHaveTold).toHaveLength(4)
+  })
+
+  test('is not prepared for what is told already: that takes no slot', async () => {
+    await send('sent')
+    await world.step()
+    const slots = () => world.portalsTable.items.get('rate-limit#1')
+    const before = slots()
+    await send('sent')
+    await world.step()
+
+    expect(before).toBeDefined()
+    expect(slots()).toEqual(before)
+  })
+})
+
+test('an event whose account cannot be read stays among the dead letters, where the team delivers', async () => {
+  world = createWorld({ delivers: false })
+  const event = {
+    ...{ type: 'OUTGOING_CHANNEL_MESSAGE_CREATED', portalId: '1', channelId: '2' },
+    message: { id: 'm', channelAccountId: {}, text: 'Hello', recipients: [] },
+  }
+  await world.statusUpdates.send(
+    { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 'trace' },
+    { group: '1' },
+  )
+  await world.rest()
+
+  expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+    { deadLetter: { reason: 'The channel account of the message cannot be read' } },
+  ])
+  expect([...world.ledgerTable.items.keys()]).toEqual([])
+})
+
 describe('the usual order', () => {
   test('sent, delivered and read cost two PATCHes', async () => {
     for (const status of ['sent', 'delivered', 'read'] as const) {

@@ -45,6 +45,35 @@ test('an event that comes late undoes nothing', async () => {
   expect(item).toMatchObject({ state: 'purged', at: '2026-11-22T12:00:00.000Z' })
 })
 
+test.each<[string, object, object]>([
+  ['updated stands above created', { change: 'created' }, { change: 'updated' }],
+  ['purged stands above updated', { change: 'updated' }, { change: 'purged' }],
+  ['authorized stands above not authorized', { authorized: false }, { authorized: true }],
+  ['authorized stands above what is not said', {}, { authorized: true }],
+  ['not authorized stands above what is not said', {}, { authorized: false }],
+])('of events of the same moment, %s', async (_, lower, higher) => {
+  const [one, other] = [lower, higher].map((fields) => ({ ...changed('updated'), ...fields }))
+  const { change: state, authorized } = other!
+
+  expect(await itemAfter([one!, other!])).toMatchObject({ state, ...(authorized !== undefined && { authorized }) })
+  expect(await itemAfter([other!, one!])).toEqual(await itemAfter([other!]))
+})
+
+test('an event that comes twice is written once', async () => {
+  const table = createMemoryTable()
+  const accounts = createChannelAccounts(table, () => 0)
+  for (let time = 0; time < 2; time++) await accounts.record(changed('updated'))
+
+  expect(table.items.get('account#1#2#3')).toMatchObject({ version: 1 })
+})
+
+test('of a message without an account, nothing is read', async () => {
+  const table = createMemoryTable()
+  table.get = () => Promise.reject(new Error('read'))
+
+  expect(await createChannelAccounts(table, () => 0).isPurged({ portalId: '1', channelId: '2' })).toBe(false)
+})
+
 test('an account is kept without its address; a purged one is forgotten when its messages are', async () => {
   expect(await itemAfter([changed('updated')])).toEqual({
     pk: 'account#1#2#3',

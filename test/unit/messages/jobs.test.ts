@@ -123,6 +123,31 @@ test.each<[string, unknown, unknown]>([
   expect(result).toEqual({ ...update, [field]: read, unexpected: [field] })
 })
 
+test.each(['id', 'providerMessageId'] as const)('an %s that is just short enough stays as it is', (field) => {
+  const longest = 'x'.repeat(field === 'id' ? 128 : 512)
+
+  expect(StatusUpdate.parse({ ...update, [field]: longest, traceId: 7 })).toMatchObject({ [field]: longest })
+})
+
+test.each([
+  [true, true],
+  ['yes', undefined],
+  [false, undefined],
+])('that it was concluded of silence is believed where it is said as %j', (onSilence, believed) => {
+  expect(StatusUpdate.parse({ ...update, onSilence, traceId: 7 }).onSilence).toBe(believed)
+})
+
+test.each([null, undefined, 7, 'status', [update], { ...update, part: [] }, { ...update, part: 'of' }])(
+  'a body that is no status update is not read: %j',
+  (body) => {
+    expect(StatusUpdate.safeParse(body).success).toBe(false)
+  },
+)
+
+test.each([null, { index: 0, of: 1 }])('a part that says nothing is left out: %j', (part) => {
+  expect(StatusUpdate.parse({ ...update, part })).not.toHaveProperty('part')
+})
+
 test('fields that this version does not know do no harm', () => {
   expect(DeliveryJob.parse({ ...delivery, later: true })).toEqual(delivery)
   expect(StatusUpdate.parse({ ...update, later: true })).toEqual(update)

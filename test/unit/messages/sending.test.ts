@@ -5,6 +5,7 @@ import {
   allSendsComplete,
   claimSend,
   completeSend,
+  isLeftOut,
   leaveToOther,
   outcomesOf,
   releaseSend,
@@ -24,7 +25,17 @@ const sent = { outcome: 'sent', status: 'sent' } as const
 const inDoubt = { outcome: 'in doubt' } as const
 const rejected = { outcome: 'rejected', reason: 'No' } as const
 
+test.each<SendOutcome>([sent, inDoubt, rejected])('%j is not left out of another plan', (outcome) => {
+  expect(isLeftOut(outcome)).toBe(false)
+})
+
 describe('a try that wants to send', () => {
+  test('trusts its own secret alone, where nothing was noted of earlier ones', () => {
+    const { next } = claimSend(item({ sends: { of: 3, outcomes: [sent] } }), claim, { ...when, plan: three, index: 1 })
+
+    expect(next!.trustedSecrets).toEqual([trustedSecret])
+  })
+
   test('claims the send, and notes what the message takes and where it began', () => {
     const { next, answer } = claimSend(item(), { ...claim, idempotencyScope: 'here' }, when)
 

@@ -8,6 +8,7 @@ import {
   endAttempt,
   markOf,
   ofMark,
+  recordAnnouncement,
   recordGivenUp,
   recordTold,
   statusToTell,
@@ -23,6 +24,81 @@ const mark = (of: Partial<StatusUpdate> & { status: Status }, by = 'me', until =
   mark: markOf(update(of.status, of)),
   by,
   until,
+})
+
+describe('an announcement', () => {
+  const announced = {
+    ...{ v: 1, type: 'announced', portalId: '1', channelId: '2', channelAccountId: '3', messageId: 'm' },
+    ...{ createdAt: at, traceId: 'trace', eventId: 'e1' },
+  } as unknown as Parameters<typeof recordAnnouncement>[1]
+  const known = { createdAt: at, channelAccountId: '3', traceId: 'trace', eventIds: ['e1'] }
+
+  test('is recorded as far as it is not known, and what is known stands', () => {
+    const { next } = recordAnnouncement({ ...item({ traceId: 'first' }), createdAt: undefined }, announced, undefined)
+
+    expect(next).toMatchObject({ ...known, traceId: 'first' })
+    expect(next!.timeline).toEqual([{ at, what: 'announced', source: 'hubspot' }])
+  })
+
+  test('of which all is known is not recorded', () => {
+    expect(recordAnnouncement(item(known), announced, undefined)).not.toHaveProperty('next')
+  })
+
+  test('by another secret than none is', () => {
+    const trusted = { secret: '2', keys: [] }
+
+    expect(recordAnnouncement(item(known), announced, trusted).next).toMatchObject({ trustedSecrets: [trusted] })
+  })
+})
+
+describe('a status that cannot be told', () => {
+  const givenUp = { what: 'status', at: '1970-01-01T00:00:00.050Z' }
+  const giveUp = (known: LedgerItem, fields: Partial<StatusUpdate> = {}) =>
+    recordGivenUp(known, update('failed', fields), 'me', { now: 50, shown: undefined }).next
+
+  test('is kept, with a mark that nobody waits for', () => {
+    expect(giveUp(item())).toMatchObject({ known: 'failed', givenUp, marks: [mark({ status: 'failed' }, 'me', 0)] })
+  })
+
+  test('has its mark stay as it is, and no other taken for it', () => {
+    const [own, other] = [mark({ status: 'failed' }, 'before', 10), mark({ status: 'sent' }, 'before', 10)]
+
+    expect(giveUp(item({ known: 'failed', marks: [own] }))).toMatchObject({ givenUp, marks: [own] })
+    expect(giveUp(item({ known: 'sent', marks: [other] }))).toMatchObject({
+      ...{ known: 'failed', marks: [other, mark({ status: 'failed' }, 'me', 0)] },
+    })
+  })
+
+  test('is not kept where its sender does not speak for the message', () => {
+    expect(giveUp(item({ channelAccountId: '3' }), { verifiedBy: { secret: 'x', key: 'y' } })).toBeUndefined()
+  })
+})
+
+test('a receipt for a send that failed before the message was sent again says nothing', () => {
+  const again = item({ earlierProviderMessageIds: ['first'] })
+
+  expect(claimTelling(again, update('failed', { providerMessageId: 'first' }), claim, when)).toEqual({
+    answer: 'nothing new',
+  })
+})
+
+test.each([
+  [{ rejected: false }, 'told HubSpot FAILED'],
+  [{ rejected: false, holds: 'holds another reason' }, 'told HubSpot FAILED: holds another reason'],
+  [{ rejected: true }, 'HubSpot rejected FAILED'],
+])('the timeline says what HubSpot was told: %j', (result, what) => {
+  const known = item({ known: 'failed', reason: 'No' })
+  const told = { status: 'failed', statusType: 'FAILED', errorMessage: 'No' } as const
+
+  expect(recordTold(known, { told, ...result }, { mark: 'failed', at }).next!.timeline).toEqual([
+    { at, what, source: 'relay' },
+  ])
+})
+
+test('an id may have any signs', () => {
+  expect(messageOf(ledgerKey({ portalId: '1', channelId: '2', messageId: 'a#b##c' }))).toEqual({
+    ...{ portalId: '1', channelId: '2', messageId: 'a#b##c' },
+  })
 })
 
 describe('a job that comes with a status', () => {

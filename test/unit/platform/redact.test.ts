@@ -165,6 +165,8 @@ describe('what stays', () => {
     'at most 1 048 576 bytes',
     'limit 104857600',
     'size 5242881 > 5242880 bytes',
+    'it took 1234 > 5678',
+    'it took 1234 <= 5678',
     'id=0F2C4A5E-1111-2222-3333-444455556666',
     'the token expired... ask for another',
     'max: 16777216',
