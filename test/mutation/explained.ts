@@ -128,12 +128,6 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     why: 'Where there is no result, it is undefined.',
   },
   {
-    file: 'functions/messages/send-once.ts',
-    line: 'const key = `send#${ledgerKey(job)}#${part.index}`',
-    mutant: '`send#${ledgerKey(job)}#${part.index}` → ``',
-    why: 'The record is found by the message, not by the key.',
-  },
-  {
     file: 'functions/messages/tell-once.ts',
     line: 'const key = `${ledgerKey(update)}#${markOf(update)}`',
     mutant: '`${ledgerKey(update)}#${markOf(update)}` → ``',
