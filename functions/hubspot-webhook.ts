@@ -79,8 +79,8 @@ export function createHandler(deps: Deps) {
           change: event.job.change,
           ...unexpected,
         })
-      case 'trial':
-        return telemetry.info('A trial of the webhook', { traceId })
+      case 'test':
+        return telemetry.info('A test of the webhook', { traceId })
       case 'unknown': {
         const type = /^[\w.:-]{1,60}$/.test(event.type) ? event.type : 'other'
         telemetry.count('UnknownEvents', 1, { type })

@@ -107,9 +107,9 @@ async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
       case 'nothing new':
         report.silence(update, attempt)
         return report.nothingNew(update, attempt.decidedOn)
-      case 'not authorised':
+      case 'not authorized':
         report.silence(update, attempt)
-        return report.logAndCount('Ignored, its sender is not authorised for this message', 'UpdatesUnauthorised', {
+        return report.logAndCount('Ignored, its sender is not authorized for this message', 'UpdatesUnauthorized', {
           update,
           item: attempt.decidedOn,
         })

@@ -14,7 +14,7 @@ export type ParsedEvent =
   | ParsedMessage
   | { kind: 'account'; job: Omit<ChannelAccountChanged, 'v'> }
   /** What the command line posts to see whether it arrives. */
-  | { kind: 'trial' }
+  | { kind: 'test' }
   /** Of a type that HubSpot did not document when this was written. */
   | { kind: 'unknown'; type: string }
   /** What cannot be read; the problem names fields, never values. */
@@ -28,7 +28,7 @@ const accountChanges = new Map<unknown, ChannelAccountChanged['change']>([
 ])
 
 /** The type of the events with which `relay doctor` and `relay sign` try the webhook: acknowledged, and kept nowhere. */
-export const trialType = 'RELAY_TRIAL'
+export const testType = 'RELAY_TEST'
 
 /**
  * Reads one event. `unexpected` names the fields that were not as HubSpot documents them, and were repaired or dropped.
@@ -49,7 +49,7 @@ function read(body: Uint8Array, fields: FieldReader, arrival: Arrival): ParsedEv
   if (type === outgoingMessage) return parseOutgoingMessage(event, fields, arrival, original)
   const change = accountChanges.get(type)
   if (change) return readAccount(event, change, fields, arrival)
-  if (type === trialType) return { kind: 'trial' }
+  if (type === testType) return { kind: 'test' }
   if (typeof type !== 'string') return { kind: 'unreadable', problem: 'type: cannot be read' }
   return { kind: 'unknown', type: type.slice(0, 100).toWellFormed() }
 }

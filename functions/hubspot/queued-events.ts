@@ -33,7 +33,7 @@ export function parseRawEvent(event: RawEvent, receivedAt: number): EventToHandl
   if (piece) return inPieces(event, piece, receivedAt)
   const parsed = parseEvent(gunzip(rawBody), { traceId, receivedAt })
   if (parsed.kind === 'unreadable') throw new PermanentError(`Still unreadable: ${parsed.problem}`)
-  if (parsed.kind === 'unknown' || parsed.kind === 'trial')
+  if (parsed.kind === 'unknown' || parsed.kind === 'test')
     throw new PermanentError('Still of a type that this version does not know')
   switch (parsed.kind) {
     case 'message':

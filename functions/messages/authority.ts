@@ -30,15 +30,15 @@ export function authorityOf(known: Trusted, { verifiedBy, ...update }: Sender, {
   if (!verifiedBy) {
     const isOthers =
       channelAccountId !== undefined && (update.channelAccountId ?? channelAccountId) !== channelAccountId
-    return isOthers ? 'not authorised' : 'authorised'
+    return isOthers ? 'not authorized' : 'authorized'
   }
   const { secret, key } = verifiedBy
   if (trustedSecrets)
     return trustedSecrets.some((one) => one.secret === secret || one.keys.includes(key))
-      ? 'authorised'
-      : 'not authorised'
+      ? 'authorized'
+      : 'not authorized'
   if (mayWait) return 'not announced'
   return channelAccountId === undefined || [channelAccountId, update.channelId].includes(secret)
-    ? 'authorised'
-    : 'not authorised'
+    ? 'authorized'
+    : 'not authorized'
 }

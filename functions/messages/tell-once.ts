@@ -34,7 +34,7 @@ export type TellOnceDeps = {
 /** The steps of telling: get ready, then tell HubSpot what is known by then. */
 type Steps = { makeReady(): Promise<void>; tell(item: LedgerItem): Promise<TellResult> }
 
-type Finding = 'recorded' | 'more is known' | 'nothing new' | 'not authorised' | 'not announced' | 'superseded'
+type Finding = 'recorded' | 'more is known' | 'nothing new' | 'not authorized' | 'not announced' | 'superseded'
 
 /**
  * Claims what is to be told, tells it, and records that: one attempt under Powertools' idempotency, whose record is the

@@ -12,7 +12,7 @@ export type StatusToTell = { status: Status; statusType: StatusType; errorMessag
 export type TellResult = { told: StatusToTell; rejected: boolean; holds?: string | undefined }
 
 /** What claiming a status finds. */
-type Finding = 'claimed' | 'nothing new' | 'not authorised' | 'not announced' | { inProgressUntil: number }
+type Finding = 'claimed' | 'nothing new' | 'not authorized' | 'not announced' | { inProgressUntil: number }
 
 /** Records what HubSpot's announcement says of a message, whenever it comes, as far as it is not known yet. */
 export function recordAnnouncement(
@@ -74,7 +74,7 @@ export function claimTelling(
   }: { now: number; earlier: string[]; shown?: Status | undefined; mayWait?: boolean },
 ): Decision<Finding> {
   const authority = authorityOf(item, update, { mayWait })
-  if (authority !== 'authorised') return { answer: authority }
+  if (authority !== 'authorized') return { answer: authority }
   if (update.providerMessageId && item.earlierProviderMessageIds?.includes(update.providerMessageId))
     return { answer: 'nothing new' }
   const mark = markOf(update)
@@ -122,7 +122,7 @@ export function recordGivenUp(
     ? { answer: 'claimed' as const }
     : claimTelling(item, update, { by, until: 0 }, { now, earlier: [], shown })
   // An update that does not count says nothing of this message.
-  if (answer === 'not authorised') return { answer: undefined }
+  if (answer === 'not authorized') return { answer: undefined }
   return { next: withGivenUp(next, 'status', new Date(now).toISOString()), answer: undefined }
 }
 

@@ -23,7 +23,7 @@ import { readPortals } from './portals.ts'
 import { depthsOf, jobsIn, jobsInWords } from './queues.ts'
 import { atAPace, leftOut, type Scope } from './scope.ts'
 import { readSecret } from './secret-values.ts'
-import { post, signedWebhook, trialEvent } from './signed-webhook.ts'
+import { post, signedWebhook, testEvent } from './signed-webhook.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Whether the app's secret is filled in, and taken by HubSpot. */
@@ -301,7 +301,7 @@ export async function checkWebhook(deployment: Deployment, { progress, signal }:
         'npm run relay -- secret set app',
       ),
     ]
-  const send = () => post(signedWebhook(WebhookUrl, trialEvent(), secret.clientSecrets[0]))
+  const send = () => post(signedWebhook(WebhookUrl, testEvent(), secret.clientSecrets[0]))
   let signed = await send()
   // For ten seconds the function remembers a secret that was no good, for up to as long one that was rotated.
   if (!signed.startsWith('HTTP 2')) {

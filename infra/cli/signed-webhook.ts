@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { trialType } from '../../functions/hubspot/events.ts'
+import { testType } from '../../functions/hubspot/events.ts'
 import { sign } from '../../functions/hubspot/signature.ts'
 import { createFetchJson, type HttpRequest } from '../../functions/platform/fetch-json.ts'
 
@@ -21,7 +21,7 @@ export function signedWebhook(url: string, body: string, clientSecret: string): 
 }
 
 /** An event that is acknowledged, and goes nowhere. */
-export const trialEvent = () => JSON.stringify({ type: trialType, eventId: randomUUID() })
+export const testEvent = () => JSON.stringify({ type: testType, eventId: randomUUID() })
 
 /** Posts a webhook. Resolves with `HTTP` and the status, or with `no answer`. */
 export async function post({ url, ...request }: Omit<HttpRequest, 'method'> & { url: string }) {

@@ -70,7 +70,7 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
         graph(
           'Do receipts come in?',
           [own('ReceiptsAccepted'), own('ReceiptsIgnored')],
-          [...everyReason('ReceiptsRejected', metrics.ReceiptsRejected.by.reason), own('UpdatesUnauthorised')],
+          [...everyReason('ReceiptsRejected', metrics.ReceiptsRejected.by.reason), own('UpdatesUnauthorized')],
         ),
       ],
       [

@@ -69,7 +69,7 @@ export const metrics = {
   UpdatesCoalesced: { of: ['update-status'], unit: 'Count' },
   ReceiptsMissing: { of: ['update-status'], unit: 'Count', by: { account: [] } },
   UpdatesIgnored: { of: ['update-status'], unit: 'Count' },
-  UpdatesUnauthorised: { of: ['update-status'], unit: 'Count' },
+  UpdatesUnauthorized: { of: ['update-status'], unit: 'Count' },
   RateLimited: { of: ['update-status'], unit: 'Count' },
   Deferred: { of: ['update-status'], unit: 'Count' },
   AccessDenied: { of: ['update-status'], unit: 'Count' },

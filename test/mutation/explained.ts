@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: lines of code are quoted.
+
 /** Mutants that nothing notices because they change nothing: the line that they are planted in, what becomes what, and why. */
 export const explained: { file: string; line: string; mutant: string; why: string }[] = [
   {
@@ -171,7 +173,7 @@ export const explained: { file: string; line: string; mutant: string; why: strin
   },
   {
     file: 'functions/messages/telling.ts',
-    line: "if (answer === 'not authorised') return { answer: undefined }",
+    line: "if (answer === 'not authorized') return { answer: undefined }",
     mutant: '{ answer: undefined } → {}',
     why: 'An answer that is not there is undefined.',
   },
@@ -185,7 +187,7 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     file: 'functions/messages/telling.ts',
     line: "? { answer: 'claimed' as const }",
     mutant: "{ answer: 'claimed' as const } → {}",
-    why: 'All that counts of the answer is whether the sender is authorised.',
+    why: 'All that counts of the answer is whether the sender is authorized.',
   },
   {
     file: 'functions/messages/telling.ts',

@@ -398,10 +398,10 @@ test('an event of a type that HubSpot did not document is kept among the dead le
   expect(counts).toEqual({ UnknownEvents: 1, UnreadableEvents: 1 })
 })
 
-test('a trial of the webhook is acknowledged, and goes nowhere', async () => {
+test('a test of the webhook is acknowledged, and goes nowhere', async () => {
   const { post, sqs, counts } = setUp()
 
-  expect(await post({ body: '{"type":"RELAY_TRIAL"}' })).toEqual({ statusCode: 204 })
+  expect(await post({ body: '{"type":"RELAY_TEST"}' })).toEqual({ statusCode: 204 })
   expect(sqs.messages).toEqual([])
   expect(counts).toEqual({})
 })

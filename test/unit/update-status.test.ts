@@ -443,7 +443,7 @@ describe('whose word it is', () => {
     await world.rest()
 
     expect(told()).toEqual(['SENT'])
-    expect(world.counts['UpdatesUnauthorised']).toBe(1)
+    expect(world.counts['UpdatesUnauthorized']).toBe(1)
   })
 
   test('nor has it where SQS hands it out for the last time: nothing of the message is given up', async () => {

@@ -144,7 +144,7 @@ describe('one Meta app that signs for all its numbers', () => {
     await world.step()
 
     expect(held()).not.toBe('READ')
-    expect(world.counts['UpdatesUnauthorised']).toBe(1)
+    expect(world.counts['UpdatesUnauthorized']).toBe(1)
   })
 })
 
@@ -170,7 +170,7 @@ describe('an account that gets a secret of its own later', () => {
     const answers = [await serviceSays('failed', old, ['2']), await serviceSays('failed', old, ['2', '3'])]
     await world.step()
     expect(answers).toEqual([204, 204])
-    expect(world.counts['UpdatesUnauthorised']).toBe(2)
+    expect(world.counts['UpdatesUnauthorized']).toBe(2)
     expect(held()).toBeUndefined()
 
     await serviceSays('read', own, ['2', '3'])

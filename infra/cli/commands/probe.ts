@@ -148,7 +148,7 @@ type Result = Awaited<ReturnType<typeof probe>>
 /** Tries what the relay has to live with, and says which settings follow. */
 async function probe(trial: Trial, before: MessageAnswer, { untold }: { untold: boolean }) {
   const outcomeOf = async (statusType: StatusType) => {
-    const { outcome, status } = await trial.tell(statusType, statusType === 'FAILED' ? trialReason : undefined)
+    const { outcome, status } = await trial.tell(statusType, statusType === 'FAILED' ? testReason : undefined)
     return `${outcome} (HTTP ${status})`
   }
   const found = {
@@ -164,7 +164,7 @@ async function probe(trial: Trial, before: MessageAnswer, { untold }: { untold: 
   return { found, limits: trial.limits, settings: settingsFor(found, trial.limits) }
 }
 
-const trialReason = 'A trial of the status relay: this message has not failed'
+const testReason = 'A test by the status relay: this message has not failed'
 const maxTried = 65_536
 
 /** How long an error message may be, and what becomes of a longer one. A SENT in between keeps repetitions out of it. */

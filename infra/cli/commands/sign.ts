@@ -3,7 +3,7 @@ import { endpoint, readGiven } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
 import type { Context } from '../context.ts'
 import { createAccess } from '../hubspot-access.ts'
-import { post, signedWebhook, trialEvent } from '../signed-webhook.ts'
+import { post, signedWebhook, testEvent } from '../signed-webhook.ts'
 
 /** `sign`: a webhook signed as HubSpot signs, to try the relay out. */
 export function addSignCommand(program: Command, { terminal, deployment }: Context) {
@@ -19,7 +19,7 @@ export function addSignCommand(program: Command, { terminal, deployment }: Conte
       if (file === '-' && secretStdin)
         throw new CommandError('The standard input cannot be both the body and the secret.', 'Give the body as a file.')
       const found = await deployment()
-      const body = file === undefined ? trialEvent() : await readGiven(terminal, file)
+      const body = file === undefined ? testEvent() : await readGiven(terminal, file)
       const given = secretStdin ? (await terminal.readInput()).trim() : undefined
       if (given === '') throw new CommandError('The standard input holds no secret.')
       const secret = given ?? (await createAccess(found).appSecret()).clientSecrets[0]

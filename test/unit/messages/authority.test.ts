@@ -24,10 +24,10 @@ describe('a message trusts a further secret', () => {
 
 describe('an update over the queue counts', () => {
   test.each([
-    ['of the account that is known', '3', '3', 'authorised'],
-    ['of another', '3', '4', 'not authorised'],
-    ['of none that it names', '3', undefined, 'authorised'],
-    ['while the account is not known', undefined, '4', 'authorised'],
+    ['of the account that is known', '3', '3', 'authorized'],
+    ['of another', '3', '4', 'not authorized'],
+    ['of none that it names', '3', undefined, 'authorized'],
+    ['while the account is not known', undefined, '4', 'authorized'],
   ])('%s', (_, known, named, authority) => {
     expect(authorityOf({ channelAccountId: known }, { channelId: '2', channelAccountId: named }, now)).toBe(authority)
   })
@@ -37,10 +37,10 @@ describe('a receipt counts', () => {
   const by = (secret: string, key = 'k9') => ({ channelId: '2', verifiedBy: { secret, key } })
 
   test.each([
-    ['by the secret that is trusted', by('account'), 'authorised'],
-    ['by its key, whatever the secret is called', by('another', 'k1'), 'authorised'],
-    ['not by another secret with another key', by('another'), 'not authorised'],
-    ['not by the secret of the channel, of which the message says nothing', by('2'), 'not authorised'],
+    ['by the secret that is trusted', by('account'), 'authorized'],
+    ['by its key, whatever the secret is called', by('another', 'k1'), 'authorized'],
+    ['not by another secret with another key', by('another'), 'not authorized'],
+    ['not by the secret of the channel, of which the message says nothing', by('2'), 'not authorized'],
   ])('%s', (_, sender, authority) => {
     expect(authorityOf({ trustedSecrets: [account], channelAccountId: '3' }, sender, { mayWait: true })).toBe(authority)
   })
@@ -50,10 +50,10 @@ describe('a receipt counts', () => {
   })
 
   test.each([
-    ['by any secret of the channel, where the account is not known', undefined, by('anything'), 'authorised'],
-    ["by the account's own", '3', by('3'), 'authorised'],
-    ["by the channel's", '3', by('2'), 'authorised'],
-    ["not by another account's", '3', by('4'), 'not authorised'],
+    ['by any secret of the channel, where the account is not known', undefined, by('anything'), 'authorized'],
+    ["by the account's own", '3', by('3'), 'authorized'],
+    ["by the channel's", '3', by('2'), 'authorized'],
+    ["not by another account's", '3', by('4'), 'not authorized'],
   ])('of a message that is never announced %s', (_, channelAccountId, sender, authority) => {
     expect(authorityOf({ channelAccountId }, sender, now)).toBe(authority)
   })
