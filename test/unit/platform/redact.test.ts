@@ -230,6 +230,60 @@ describe('what stays', () => {
   })
 })
 
+describe('where it ends', () => {
+  test.each([
+    // A word of a sentence, or a credential.
+    ['Token: 9auth', 'Token: [secret]'],
+    ['Basic is1has', 'Basic [secret]'],
+    ['Token: "abcdefgh', 'Token: "[secret]'],
+    ['bearer !a!', 'bearer [secret]'],
+    ['the token |has…', 'the token [secret]'],
+    ['the token expired@10…', 'the token [secret]'],
+    // Drawn at random, or written.
+    ['30008aB1Is', '[secret]'],
+    ['49Wordx1y2', '[secret]'],
+    ['ABCDEa0151131026', '[secret]'],
+    ['Ab12eyJAb120abcdefgh', '[secret]'],
+    ['x1y2token1234567', '[secret]'],
+    ['x1y2131026', 'x1y[number]'],
+    ['o6Ewwmta3Iccbcxnuyxf6dpyIdw0qqbc', '[secret]'],
+    ['abcdefghcredentialexpireda1b2c3d4Ab12112', '[secret]'],
+    ['0123456789Abcdefgh', '[number]Abcdefgh'],
+    // Of an address, and of what follows it.
+    ['no mailbox jane@example.com...', 'no mailbox [address]...'],
+    ['the user US.ABCDE', 'the user [address]'],
+    // Of a number, and of what stands around it.
+    ['call (5551234', 'call ([number]'],
+    ['call +[5551234', 'call +[[number]'],
+    ['20261122T120000Z1234567 is one', '20261122T120000Z[number] is one'],
+    ['5551234 < 49', '[number] < 49'],
+    ['4906 . 98 . 76 . 54must', '[number]must'],
+    ['12345 | 12', '[number]'],
+  ])('of %j stays %j', (text, rest) => {
+    expect(redact(text)).toBe(rest)
+  })
+
+  test.each([
+    'Bearer credential',
+    'bearer  plain',
+    'secret=auth.',
+    'Basic b',
+    'basic  plain',
+    'basic a+',
+    'Token:   expired',
+    'AAFFbcEFDDbcECCA',
+    'F1DCB012BB',
+    'CLHnaB1120',
+    '12345ABCDEFGH4XXAb12',
+    'XZaccbcYZYXXZZZbcYZZZZcaccYZZZbc',
+    'YZabXabXXXbcZcaabc',
+    'ZZZZXZZcbZaccbZcXXbc',
+    'US.realm',
+  ])('all of %j stays', (text) => {
+    expect(redact(text)).toBe(text)
+  })
+})
+
 const digits = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 7, maxLength: 15 })
 const zeros = ['0', '٠', '۰', '०', '０', '๐', '০', '𝟎'].map((zero) => zero.codePointAt(0)!)
 
