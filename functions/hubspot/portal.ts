@@ -49,7 +49,8 @@ export async function keepTokens(
     ...Portal.partial().safeParse(item).data,
     ...toKeep(tokens, now),
     ...noProblem,
-    ...{ refusals: undefined, lease: undefined },
+    refusals: undefined,
+    lease: undefined,
     ...(importedAs !== undefined && { importedAs }),
   }))
   return { isNew: before === undefined }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { messageOf } from './record.ts'
 import { isFailure, Status, StatusType } from './status.ts'
 
 /** What every event has: ids and times, never a text or an address. */
@@ -98,15 +99,10 @@ export type MessageChange = {
 
 /** The message that a change is about; undefined for other items, and for one that was copied here, as by a restore. */
 export function messageChangeOf({ pk, before, after }: ItemChange): MessageChange | undefined {
-  const key = /^(\d+)#(\d+)#(.+)/s.exec(pk)
   const item = MessageItem.safeParse(after).data
-  if (!item || !key || (before === undefined && item.told)) return undefined
+  if (!item || !/^\d+#\d+#./s.test(pk) || (before === undefined && item.told)) return undefined
   const { channelAccountId } = item
-  const [, portalId, channelId, messageId] = key
-  const ids = {
-    ...{ portalId: portalId!, channelId: channelId!, messageId: messageId! },
-    ...(channelAccountId && { channelAccountId }),
-  }
+  const ids = { ...messageOf(pk), ...(channelAccountId && { channelAccountId }) }
   return { ids, before: MessageItem.parse(MessageItem.safeParse(before).data ?? {}), after: item }
 }
 
