@@ -27,7 +27,7 @@ export const retryableStatuses: ReadonlySet<number> = new Set([...retryableClien
 
 export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAnswer {
   const { status } = response
-  if (status < 300) return { kind: 'taken', held: heldIn(response) }
+  if (status >= 200 && status < 300) return { kind: 'taken', held: heldIn(response) }
   const said = problemIn(response)
   const problem = describeError(response, said)
   const retryAfterSeconds =
@@ -49,7 +49,7 @@ const scopesMissing =
   /scope|does not have proper permissions|requires (?:any|all|one)\b.{0,10} of \[|custom_channels\./i
 
 function namesScopes({ json, text }: HttpResponse) {
-  return scopesMissing.test(json === undefined ? text : JSON.stringify(json))
+  return scopesMissing.test((json === undefined ? text : JSON.stringify(json)).slice(0, 10_000))
 }
 
 // By the specification `status` may be missing, and by the guide be a string.

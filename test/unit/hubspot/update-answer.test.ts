@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { updateAnswerFrom } from '../../../functions/hubspot/update-answer.ts'
+
+const answer = (status: number, text = '') => updateAnswerFrom({ status, headers: {}, json: undefined, text }, 0)
+
+test('only a 2xx is an answer of somebody who took the status', () => {
+  expect([101, 199, 200, 299, 300].filter((status) => answer(status).kind === 'taken')).toEqual([200, 299])
+})
+
+test('a page names missing scopes at its beginning, or not at all', () => {
+  expect(answer(403, 'A scope is missing').kind).toBe('scopes missing')
+  expect(answer(403, `${' '.repeat(10_000)}A scope is missing`).kind).not.toBe('scopes missing')
+})
