@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, matchesGlob, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import type { PartialStrykerOptions } from '@stryker-mutator/api/core'
 import { Stryker } from '@stryker-mutator/core'
 import { Command } from 'commander'
@@ -35,15 +35,30 @@ const program = new Command('mutate')
   .parse()
 const options = program.opts<{ worlds: number; tests?: string[]; force: boolean; concurrency: number }>()
 
-if (options.tests) process.env['MUTATION_TESTS'] = options.tests.join(',')
-
-const planted = await meetTests(program.processedArgs[0])
-const survivors = planted.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
+const planted = await meetTests(globSync(program.processedArgs[0] as string[]))
+const survivors = planted.filter(isSurvivor)
 const inWorlds = await meetWorlds(survivors)
 process.exitCode = report() ? 0 : 1
 
-/** The unit tests, as far as they come by the changed line. */
-async function meetTests(mutate: string[]): Promise<Planted[]> {
+/** The tests in the folder of the same name first, since most mutants are noticed there; then, for what survived, all of them. */
+async function meetTests(files: string[]): Promise<Planted[]> {
+  if (options.tests) return runStryker('some', files, options.tests)
+  const planted: Planted[] = []
+  for (const [folder, own] of Map.groupBy(files, dirname)) {
+    const tests = `${folder.replace('functions', 'test/unit')}/*.test.ts`
+    planted.push(...(await runStryker(folder.replaceAll('/', '-'), own, [tests])))
+  }
+  const survivors = planted.filter(isSurvivor)
+  if (survivors.length === 0) return planted
+  const byAll = await runStryker('all', [...new Set(survivors.map(placeOf))], undefined)
+  const statuses = new Map(byAll.map((mutant) => [identityOf(mutant), mutant.status]))
+  return planted.map((mutant) => ({ ...mutant, status: statuses.get(identityOf(mutant)) ?? mutant.status }))
+}
+
+/** Plants mutants, in whole files or in what stands between two places of one, and has each meet the tests that come by its line: of all, or of some. */
+async function runStryker(name: string, mutate: string[], tests: string[] | undefined): Promise<Planted[]> {
+  if (tests) process.env['MUTATION_TESTS'] = tests.join(',')
+  else delete process.env['MUTATION_TESTS']
   const stryker = new Stryker({
     mutate,
     testRunner: 'vitest',
@@ -57,7 +72,7 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
     timeoutMS: 15_000,
     dryRunTimeoutMinutes: 60,
     incremental: true,
-    incrementalFile: `${kept}/units.json`,
+    incrementalFile: `${kept}/${name}.json`,
     force: options.force,
     cleanTempDir: 'always',
     reporters: process.stdout.isTTY ? ['progress'] : ['survivors'],
@@ -66,7 +81,9 @@ async function meetTests(mutate: string[]): Promise<Planted[]> {
   })
   const all = await stryker.runMutationTest()
   // Stryker adds what it remembers of other files, which may have changed since.
-  return all.filter(({ fileName }) => mutate.some((glob) => matchesGlob(relative(process.cwd(), fileName), glob)))
+  return all.filter((mutant) =>
+    mutate.some((place) => place.split(':')[0] === relative(process.cwd(), mutant.fileName)),
+  )
 }
 
 /** What was noticed of mutants in worlds, by mutant. What is known of the same mutant in the same text is not tried again. */
@@ -87,6 +104,19 @@ async function meetWorlds(mutants: Mutant[]) {
     }),
   )
   return noticed
+}
+
+function isSurvivor({ status }: Planted) {
+  return status === 'Survived' || status === 'NoCoverage'
+}
+
+/** Where a mutant is planted, as Stryker takes it: columns are counted from 0 there. */
+function placeOf({ fileName, location: { start, end } }: Mutant) {
+  return `${relative(process.cwd(), fileName)}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`
+}
+
+function identityOf(mutant: Mutant) {
+  return `${placeOf(mutant)} ${mutant.replacement}`
 }
 
 function keyOf({ fileName, location, replacement }: Mutant) {
