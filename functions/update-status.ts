@@ -90,7 +90,7 @@ function handle(deps: AllDeps, job: StatusJob, run: Run) {
 async function tellStatus(deps: AllDeps, update: StatusUpdate, run: Run) {
   const { report, telemetry, now } = deps
   if (!run.progress.isCounted) report.unexpected(update)
-  if (update.unexpected?.length) run.progress.isCounted = true
+  run.progress.isCounted = true
   if (await isForgotten(deps, update))
     return report.logAndCount("Ignored, the message is older than the ledger's retention", 'UpdatesIgnored', { update })
   for (;;) {
@@ -136,10 +136,14 @@ async function tell(deps: AllDeps, update: StatusUpdate, item: LedgerItem, run: 
     onReworded: (problem) =>
       report.logAndCount('HubSpot may have rejected the reason', 'ReasonsRejected', { update, item }, { problem }),
   })
-  if (answer.rejected) {
-    const fields = { statusType, problem: answer.problem }
-    report.logAndCount('HubSpot rejected the correction', 'CorrectionsRejected', { update, item }, fields)
-  } else report.told({ update, item }, toTell, { createdAt, holds: answer.holds })
+  if (answer.rejected)
+    report.logAndCount(
+      'HubSpot rejected the correction',
+      'CorrectionsRejected',
+      { update, item },
+      { statusType, problem: answer.problem },
+    )
+  else report.told({ update, item }, toTell, { createdAt, holds: answer.holds })
   return { told: toTell, ...answer }
 }
 
@@ -158,7 +162,7 @@ async function recordMessage({ accounts, ledger, telemetry }: Deps, message: Ann
   const decide = (item: LedgerItem) => recordAnnouncement(item, message, found && trustedSecretOf(found))
   const { item } = await ledger.change(message, decide)
   telemetry.info('Message recorded', about(message))
-  if (!announcedAgain(item, message, { resend: 'ignore', at: message.createdAt })) return
+  if (!announcedAgain(item, message)) return
   telemetry.warn('HubSpot announced a message again after it was told that it FAILED: whoever delivers it decides', {
     ...about(message),
     firstEventId: item.eventIds?.[0],
@@ -177,7 +181,7 @@ async function keepUntold(deps: AllDeps, job: StatusJob, run: Run) {
 async function noteAsCopy(deps: Deps, job: StatusJob, run: Run, note: (item: LedgerItem) => LedgerItem) {
   if (job.type !== 'status' || (await isForgotten(deps, job))) return
   const { ledger } = deps
-  const decide = asCopy({ job: jobOf(job), run }, (item) => ({ next: note(item), answer: 'noted' }))
+  const decide = asCopy({ job: jobOf(job), run }, (item) => ({ next: note(item), answer: undefined }))
   const { answer } = await ledger.change(job, decide)
   if (answer === 'superseded') throw superseded()
 }

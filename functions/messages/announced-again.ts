@@ -17,20 +17,21 @@ export function withFirstEvent(item: LedgerItem, eventId: string | undefined): L
 
 /**
  * Whether HubSpot announces by another event what it was told is FAILED, and what is done about it: an agent's second attempt,
- * if HubSpot keeps the message's id for that, which it does not document. Why: docs/decisions/0035-announced-again.md.
+ * if HubSpot keeps the message's id for that, which it does not document. `sendAgainAt`: when, in ISO 8601, if it is to be sent
+ * again at all. Why: docs/decisions/0035-announced-again.md.
  */
 export function announcedAgain(
   item: LedgerItem,
   { eventId }: { eventId?: string | undefined },
-  { resend, at }: { resend: Resend; at: string },
+  sendAgainAt?: string,
 ): Again | undefined {
   const { eventIds = [], told } = item
   const [firstEventId] = eventIds
   if (told?.statusType !== 'FAILED' || firstEventId === undefined || eventId === undefined) return undefined
   if (eventIds.includes(eventId)) return undefined
-  if (resend === 'ignore') return { firstEventId, becomes: 'ignored', item }
+  if (sendAgainAt === undefined) return { firstEventId, becomes: 'ignored', item }
   const renewed = toSendAgain(item, eventIds, eventId)
-  const note = { occurredAt: at, source: 'hubspot' }
+  const note = { occurredAt: sendAgainAt, source: 'hubspot' }
   return renewed
     ? { firstEventId, becomes: 'sent', item: withTimelineEntry(renewed, 'announced again', note) }
     : { firstEventId, becomes: 'withheld', item }

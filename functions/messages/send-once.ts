@@ -59,7 +59,7 @@ export async function sendOnce(
   const time = () => new Date(now()).toISOString()
   // Until the claim is written, this run certainly sends nothing: if the write fails, the next run may take over.
   noteNothingSent(run)
-  const againOf = (item: LedgerItem) => announcedAgain(item, job, { resend, at: time() })
+  const againOf = (item: LedgerItem) => announcedAgain(item, job, resend === 'send' ? time() : undefined)
   const seen = await ledger.read(job)
   const attempt = new LedgerPersistence<SendOutcome, Finding>(
     { ledger, key: job, seen },
@@ -156,7 +156,7 @@ export async function changeAsDelivery(
 ) {
   const { answer } = await ledger.change(
     job,
-    asDelivery({ run, now }, job, (item) => ({ next: note(item), answer: 'noted' })),
+    asDelivery({ run, now }, job, (item) => ({ next: note(item), answer: undefined })),
   )
   if (answer === 'superseded') throw superseded()
 }

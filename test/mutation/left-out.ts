@@ -35,8 +35,9 @@ export const strykerPlugins = [
 
 const isCall = ({ type }: Node) => type === 'CallExpression' || type === 'OptionalCallExpression'
 
-/** `telemetry.info`, `consumer.telemetry?.count`, `report`, … */
+/** `telemetry.info`, `consumer.telemetry?.count`, `report.told`, `logAndCount`, … */
 function isTelemetry({ name, object, property }: Node): boolean {
-  if (object === undefined) return name === 'report' || name === 'telemetry'
-  return object.name === 'telemetry' || object.property?.name === 'telemetry' || property?.name === 'telemetry'
+  return [name, object?.name, object?.property?.name, property?.name].some((one) => one !== undefined && tells.has(one))
 }
+
+const tells = new Set(['telemetry', 'report', 'logAndCount'])

@@ -212,7 +212,7 @@ export function createWorld(
           table: portalsTable,
           source: hubSpotAsSource({ oauth: createOAuth(api), appSecret: async () => secret }),
         }),
-        rateLimit: createRateLimit({ table: portalsTable, limit: 110, share: 0.9, now, sleep: async () => {} }),
+        rateLimit: createRateLimit({ ...clock, table: portalsTable, limit: 110, share: 0.9, sleep: async () => {} }),
         queue: statusUpdates,
         deadLetters: statusUpdatesDeadLetters,
         telemetry,

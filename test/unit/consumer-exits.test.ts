@@ -126,15 +126,47 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(world.lines).toContainEqual(expect.objectContaining({ level: 'error', message: expect.any(String) }))
   })
 
-  test('of which a later copy was received: it ends, and is counted', async () => {
+  test.each([
+    ['', 1, 0],
+    [', though it has waited often', 3, 0],
+    [', though its own time has not come', 3, 60_000],
+  ])('of which a later copy was received%s: it ends, and is counted', async (_, count, early) => {
     const { copies } = of(which)
     const received = { [copies]: { count: 9, token: 'later' } }
     world.ledgerTable.items.set('1#2#m', { pk: '1#2#m', version: 1, received, expiresAt: 9e9 })
-    const copy = { count: 3, token: 'earlier' }
+    const waiting = {
+      attempt: 7,
+      since: world.now(),
+      notBefore: world.now() + early,
+      copy: { count, token: 'earlier' },
+    }
 
-    expect(await run(which, { waiting: { ...waitingSince(60).waiting, copy } })).toEqual(nothing)
+    expect(await run(which, { waiting })).toEqual(nothing)
     expect(world.counts['CopiesEnded']).toBe(1)
     expect([world.provider.sends, world.hubspot.patches]).toEqual([[], []])
+  })
+
+  test('that has waited often, as soon as it comes: an earlier copy ends from then on', async () => {
+    const { copies } = of(which)
+    const waiting = {
+      attempt: 7,
+      since: world.now(),
+      notBefore: world.now() + 60_000,
+      copy: { count: 3, token: 'mine' },
+    }
+
+    expect((await run(which, { waiting })).again).toHaveLength(1)
+    expect(world.ledgerTable.items.get('1#2#m')).toMatchObject({ received: { [copies]: waiting.copy } })
+  })
+
+  test('whose progress is written in another form: it is done as if nothing were known', async () => {
+    const progress = {
+      ...{ mayHaveTold: 'a', history: 7, slot: 'soon', isCounted: 'yes' },
+      ...{ certainlyNotSent: 'a', unrecorded: 7, queued: 7, turn: 7, lookUp: 7, since: 'then' },
+    }
+
+    expect(await run(which, { waiting: { ...waitingSince(60).waiting, progress } })).toEqual(nothing)
+    expect(world.provider.sends.length + world.hubspot.patches.length).toBe(1)
   })
 
   test('that nobody can read: it is a dead letter as it was, with the reason', async () => {
@@ -295,6 +327,42 @@ describe('a delivery', () => {
 })
 
 describe('a status', () => {
+  test('beside which more became known is told what is known, by the same run', async () => {
+    world.hubspot.answer = async () => {
+      world.hubspot.answer = async () => ({ status: 200 })
+      await world.statusUpdates.send(update('read'), { group: '1' })
+      await workOff(world.statusUpdates, world.handlers().update)
+      return { status: 200 }
+    }
+
+    expect(await run('update-status')).toEqual(nothing)
+    expect(world.hubspot.patches.map(({ statusType }) => statusType)).toEqual(['SENT', 'READ', 'READ'])
+    expect(world.counts['ToldAgain']).toBe(1)
+  })
+
+  test('that bears a field in another form is counted once, however often it is tried', async () => {
+    const answers = [{ status: 503 }, { status: 503 }]
+    world.hubspot.answer = async () => answers.shift() ?? { status: 200 }
+    await world.statusUpdates.send({ ...update('sent'), traceId: 7 }, { group: '1' })
+    await world.rest()
+
+    expect(world.hubspot.patches).toHaveLength(3)
+    expect(world.counts['UnexpectedUpdateFields']).toBe(1)
+  })
+
+  test.each<[string, object, string]>([
+    ['that says nothing new', update('sent'), 'UpdatesDuplicate'],
+    ['of somebody who may not speak for its message', update('read', { channelAccountId: '4' }), 'UpdatesUnauthorized'],
+  ])('%s counts as that alone', async (_, job, metric) => {
+    await world.deliveries.send(delivery(), { group: '1' })
+    await world.rest()
+    const before = { ...world.counts }
+    await world.statusUpdates.send(job, { group: '1' })
+    await world.rest()
+
+    expect(world.counts).toEqual({ ...before, [metric]: 1 })
+  })
+
   test('that is refused for good is a dead letter with HubSpot’s word', async () => {
     world.hubspot.answer = async () => ({ status: 400, json: { message: 'No such thing' } })
     await world.statusUpdates.send(update('sent'), { group: '1' })

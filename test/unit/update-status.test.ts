@@ -209,6 +209,15 @@ describe('the usual order', () => {
     expect(world.counts['UpdatesIgnored']).toBe(1)
   })
 
+  test('the last of them that counts is 180 days old', async () => {
+    const daysAgo = (days: number) => new Date(world.now() - days * 86_400_000).toISOString()
+    await send('sent', { messageCreatedAt: daysAgo(180) })
+    await send('sent', { messageId: 'older', messageCreatedAt: daysAgo(180.001) })
+    await world.step()
+
+    expect(world.hubspot.patches.map(({ messageId }) => messageId)).toEqual(['m'])
+  })
+
   test('and stay so, however long the ledger cannot be read at first', async () => {
     const { get } = world.ledgerTable
     let reads = 0
@@ -1444,6 +1453,44 @@ describe('without delivery', () => {
 
     expect(item()).toMatchObject({ known: 'read' })
     expect(told()).toEqual(['READ'])
+  })
+
+  test('an account that HubSpot changed is recorded, in an event that could not be read before as well', async () => {
+    const change = { portalId: '1', channelId: '2', channelAccountId: '3' }
+    await world.statusUpdates.send(
+      {
+        v: 1,
+        type: 'account',
+        ...change,
+        change: 'created',
+        authorized: true,
+        at: '2026-11-22T12:00:00Z',
+        traceId: 't',
+      },
+      { group: '1' },
+    )
+    await world.step()
+    const account = () => [...world.ledgerTable.items.values()]
+    expect(account()).toMatchObject([{ authorized: true }])
+
+    const event = { type: 'CHANNEL_ACCOUNT_PURGED', ...change, occurredAt: '2026-11-22T12:00:01Z' }
+    await world.statusUpdates.send(
+      { v: 1, type: 'event', rawBody: gzip(JSON.stringify(event)), traceId: 't' },
+      { group: '1' },
+    )
+    await world.step()
+
+    expect(account()).toMatchObject([{ state: 'purged' }])
+    expect(world.statusUpdates.messages).toEqual([])
+  })
+
+  test('what is no status is not noted as a copy, however often it waited', async () => {
+    const waiting = { attempt: 5, since: world.now(), notBefore: world.now(), copy: { count: 3, token: 'a' } }
+    await world.statusUpdates.send({ ...announced, waiting }, { group: '1' })
+    await world.step()
+
+    expect(item()).toMatchObject({ version: 1 })
+    expect(item()).not.toHaveProperty('received')
   })
 
   test('an event that could not be read is recorded when it is redriven', async () => {
