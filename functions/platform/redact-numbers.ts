@@ -49,10 +49,7 @@ export function withoutNumbers(text: string) {
   }
   for (const { index, 0: whole, 1: group = '' } of text.matchAll(/([\p{Nd}\p{No}]+)\p{M}*/gu)) {
     while (spare && spare.index + spare[0].length <= index) spare = spared.next().value
-    if (spare && spare.index <= index) {
-      end()
-      continue
-    }
+    if (spare && spare.index <= index) continue
     const between = text.slice(run?.to ?? index, index).replaceAll('&nbsp;', ' ')
     const gap = between.replace(/[\s\p{Cc}\p{Cf}\p{M}]+/gu, ' ')
     if (run && parted(run, gap, group)) end()
@@ -71,7 +68,7 @@ function parted({ digits, last, gap: before, likePhone }: Run, gap: string, next
   if (/\p{L}/u.test(gap) || [...gap].length > 3) return true
   const areCodes = [last, next].every((group) => group.length >= 5 && !/^0./.test(group))
   if (/^(?:[,;|]| \| )$/.test(gap)) return !likePhone && areCodes
-  if (/^ [<>] $/.test(gap)) return true
+  if (gap === ' < ' || gap === ' > ') return true
   if (!/^[,;:.!?] [([]?$/.test(gap)) return false
   if (digits >= 7) return gap !== before
   return !likePhone && !/^0./.test(next) && Math.max(last.length, next.length) >= 3

@@ -39,7 +39,7 @@ const pem = /-----BEGIN [A-Z ]{3,40}-----[^-]*(?:-----END [A-Z ]{3,40}-----)?/g
 
 // `token=…`, `"client_secret": "…"`. What follows a colon may be prose: `invalid token: expired`.
 const namedSecret =
-  /((?<![a-z])(?:[a-z]{1,20}[_-]?)?(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:bearer|basic) {1,3})?)([^\s"',;&<>(){}[\]]+)/gi
+  /((?<![a-z])[a-z]{0,20}(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:bearer|basic) {1,3})?)([^\s"',;&<>(){}[\]]+)/gi
 // A client secret of HubSpot's is a UUID, as an id is: by what is said of it alone, it is a secret.
 const calledSecret = new RegExp(
   `((?<![a-z])(?:token|secret|key|password|code)["']?\\s{0,3}[:=("']{0,3}\\s{0,3})(?:${uuid.source})`,
@@ -98,14 +98,14 @@ function isRandom(found: string) {
   const pieces = written.split(/[-_~+=/]/)
   return [pieces.join(''), ...pieces].some((piece) => {
     if (piece.length < 10) return false
-    if (/^[A-Z]{0,2}[0-9a-f]{16,}$/i.test(piece) && /\d/.test(piece) && /[a-f]/i.test(piece)) return true
+    if (/[0-9a-f]{16,}$/i.test(piece) && /\d/.test(piece) && /[a-f]/i.test(piece)) return true
     const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(piece)).length
     const meanLength = piece.length / piece.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g)!.length
     // By chance, words come longer in a longer text.
     const maxMeanLength = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : piece.length < 40 ? 4 : 5
     return kinds === 3
       ? meanLength < maxMeanLength
-      : kinds === 2 && piece.length >= 16 && meanLength < Math.max(3, maxMeanLength - 0.5)
+      : piece.length >= 16 && meanLength < Math.max(3, maxMeanLength - 0.5)
   })
 }
 

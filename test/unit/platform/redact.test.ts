@@ -141,7 +141,9 @@ describe('what goes', () => {
       'https://api.telegram.org/bot123456789:AAF-abcdefghijklmnopqrstuvwxyz/getMe',
       'https://api.telegram.org/bot[secret]/getMe',
     ],
+    ['accesstoken=abc', 'accesstoken=[secret]'],
     ['-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----', '[secret]'],
+    ['-----BEGIN PRIVATE KEY-----\nMIIE', '[secret]'],
   ])('what %j names', (text, rest) => {
     expect(redact(text)).toBe(rest)
   })
@@ -251,6 +253,7 @@ describe('where it ends', () => {
     ['0123456789Abcdefgh', '[number]Abcdefgh'],
     // Of an address, and of what follows it.
     ['no mailbox jane@example.com...', 'no mailbox [address]...'],
+    ['no mailbox jane@localhost...', 'no mailbox [address]...'],
     ['the user US.ABCDE', 'the user [address]'],
     // Of a number, and of what stands around it.
     ['call (5551234', 'call ([number]'],
@@ -259,6 +262,22 @@ describe('where it ends', () => {
     ['5551234 < 49', '[number] < 49'],
     ['4906 . 98 . 76 . 54must', '[number]must'],
     ['12345 | 12', '[number]'],
+    ['see (docs) +1 (555) 010-0100', 'see (docs) [number]'],
+    ['(see docs: +1 (555) 010-0100', '(see docs: [number]'],
+    ['(+1) 555 010 0100 is wrong', '[number] is wrong'],
+    ['(555 0100 100)', '([number])'],
+    ['12 EUR0791234567', '12 EUR[number]'],
+    ['0791234567 at 12:30', '[number] at 12:30'],
+    ['30008,&nbsp;30003', '30008,&nbsp;30003'],
+    ['30008, (30003)', '30008, (30003)'],
+    ['0791, 234567', '[number]'],
+    ['12345 ,67890', '[number]'],
+    ['555, -123 4567', '[number]'],
+    ['12, 34, 56, 78', '[number]'],
+    ['+49 151 2345678 seconds', '[number] seconds'],
+    ['0791 234 567 EUR', '[number] EUR'],
+    ['+1 555 010 0100, 42 attempts', '[number], 42 attempts'],
+    ['+123 4567, 42 attempts', '[number], 42 attempts'],
   ])('of %j stays %j', (text, rest) => {
     expect(redact(text)).toBe(rest)
   })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   backoff,
   nextTry,
+  parseRetryAfter,
   parseRetryAfterSeconds,
   RetryableError,
   retryAfterWait,
@@ -92,6 +93,30 @@ test('whatever the other side names, the next try is neither now over and over, 
       expect(next).toBeLessThanOrEqual(now + 600_001)
     }),
   )
+})
+
+test('what is named beyond the end of the work is tried once that has passed, and given up then', () => {
+  const when = { attempt: 0, retryAftersInARow: 0, now, end: now + 1000, random: () => 0.5 }
+
+  expect(nextTry(new RetryableError('busy', { retryAfter: { seconds: 60 } }), when)).toBe(now + 1001)
+})
+
+test('only a number that is repeated is granted more than a minute', () => {
+  const nextAfter = (retryAftersInARow: number) => {
+    const when = { attempt: 0, retryAftersInARow, now, end: now + 86_400_000, random: () => 0.5 }
+    return nextTry(new RetryableError('busy', { retryAfter: { seconds: 600 } }), when) - now
+  }
+
+  expect([nextAfter(0), nextAfter(1)]).toEqual([60_000, 600_000])
+})
+
+test.each([
+  ['7', { seconds: 7 }],
+  ['0', { seconds: 0 }],
+  ['7 minutes', undefined],
+  ['about 7', undefined],
+])('a Retry-After of %s asks for %o', (header, asked) => {
+  expect(parseRetryAfter(header, now)).toEqual(asked)
 })
 
 test('a time that the work itself needs is kept, whatever the other side names', () => {
