@@ -21,13 +21,13 @@ export const repairable = [
  * letters, and what says nothing left out: null for what may be absent, the only one of one part.
  */
 export function inUsualForm(update: unknown) {
-  if (typeof update !== 'object' || update === null || Array.isArray(update)) return update
-  const fields: Record<string, unknown> = { ...update }
+  // What is no object has none of the fields that are needed.
+  const fields: Record<string, unknown> = { ...(update as object) }
   for (const name of optional) if (fields[name] === null) delete fields[name]
   for (const name of ids) fields[name] = wholeNumber(fields[name]) ?? fields[name]
   if (typeof fields['status'] === 'string') fields['status'] = fields['status'].trim().toLowerCase()
-  const part: unknown = fields['part']
-  if (typeof part === 'object' && part !== null && 'of' in part && part.of === 1) delete fields['part']
+  const part = fields['part'] as { of?: unknown } | undefined
+  if (part?.of === 1) delete fields['part']
   // Only the relay itself has a reason to set it.
   if (fields['onSilence'] !== true) delete fields['onSilence']
   return fields
