@@ -20,20 +20,18 @@ export function recordAnnouncement(
   { createdAt, channelAccountId, traceId, eventId }: Announcement,
   trustedSecret: TrustedSecret | undefined,
 ): Decision<undefined> {
-  const facts = {
+  const facts: Partial<LedgerItem> = {
     createdAt,
     channelAccountId,
     traceId,
     trustedSecrets: trustedSecret && [trustedSecret],
     eventIds: eventId === undefined ? undefined : [eventId],
   }
-  const known = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined))
-  const isNews = Object.entries(facts).some(([name, value]) => value !== undefined && !(name in known))
-  if (!isNews) return { answer: undefined }
-  const next = withTimelineEntry({ ...item, ...facts, ...known }, 'announced', {
-    occurredAt: createdAt,
-    source: 'hubspot',
-  })
+  const names = Object.keys(facts) as (keyof LedgerItem)[]
+  const news = names.filter((name) => facts[name] !== undefined && item[name] === undefined)
+  if (news.length === 0) return { answer: undefined }
+  const filled = { ...item, ...Object.fromEntries(news.map((name) => [name, facts[name]])) }
+  const next = withTimelineEntry(filled, 'announced', { occurredAt: createdAt, source: 'hubspot' })
   return { next, answer: undefined }
 }
 

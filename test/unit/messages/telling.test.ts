@@ -44,6 +44,14 @@ describe('an announcement', () => {
     expect(recordAnnouncement(item(known), announced, undefined)).not.toHaveProperty('next')
   })
 
+  test('without an id of its event leaves none, and is recorded once', () => {
+    const nameless = { ...announced, eventId: undefined }
+    const { next } = recordAnnouncement(item(), nameless, undefined)
+
+    expect(next).not.toHaveProperty('eventIds')
+    expect(recordAnnouncement(next!, nameless, undefined)).not.toHaveProperty('next')
+  })
+
   test('by another secret than none is', () => {
     const trusted = { secret: '2', keys: [] }
 
