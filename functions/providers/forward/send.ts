@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks'
 import * as z from 'zod'
 import type { DeliveryJob } from '../../messages/jobs.ts'
 import type { SendOutcome } from '../../messages/record.ts'
-import { FailureCode } from '../../platform/failure-code.ts'
+import { FailureCode, failureCode } from '../../platform/failure-code.ts'
 import { type HttpResponse, NoAnswer } from '../../platform/fetch-json.ts'
 import { parseRetryAfter, retryableClientErrors } from '../../platform/retry.ts'
 import type { SendAdapter, SendTools } from '../provider.ts'
@@ -24,7 +24,7 @@ export const forward: SendAdapter<ForwardAccount, undefined> = {
   async send({ job }, account, tools) {
     const request = account.format === 'job' ? signedJob(job, account, tools) : await hubspotsOwn(job, account, tools)
     try {
-      return outcomeFrom(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools.now())
+      return outcomeFrom(await tools.fetchJson(account.url, { method: 'POST', ...request }), tools)
     } catch (error) {
       if (error instanceof NoAnswer)
         throw new ProviderError('The messaging service gave no answer', {
@@ -91,6 +91,8 @@ export const ForwardAnswer = z.object({
   providerMessageId: z.string().max(512).optional().catch(undefined),
 })
 
+const OtherWords = z.object({ status: z.unknown(), providerMessageId: ForwardAnswer.shape.providerMessageId })
+
 /** What a 4xx answer may say: the first of these is the reason. */
 export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, detail: Reason, code: Code })
 
@@ -107,10 +109,18 @@ function saidOf(json: unknown) {
 }
 const Within = z.object({ error: z.unknown().optional(), errors: z.array(z.unknown()).optional().catch(undefined) })
 
-function outcomeFrom({ status, headers, json }: HttpResponse, now: number): SendOutcome {
+/** A 2xx says that the message was sent. A status that is none of ours is counted, for somebody to look at. */
+function sentInOtherWords(json: unknown, noteUnknownCode: SendTools['noteUnknownCode']): SendOutcome {
+  const { status, providerMessageId } = OtherWords.safeParse(json).data ?? {}
+  const code = failureCode(status)
+  if (code !== undefined) noteUnknownCode?.(code)
+  return { outcome: 'sent', status: 'sent', providerMessageId }
+}
+
+function outcomeFrom({ status, headers, json }: HttpResponse, { now, noteUnknownCode }: SendTools): SendOutcome {
   if (status >= 200 && status < 300) {
     const answer = ForwardAnswer.safeParse(json).data
-    if (!answer) return { outcome: 'sent', status: 'sent' }
+    if (!answer) return sentInOtherWords(json, noteUnknownCode)
     const { providerMessageId } = answer
     if (answer.status !== 'failed') return { outcome: 'sent', status: answer.status, providerMessageId }
     const { sentence = 'The messaging service reported a failure', code } = saidOf(json)
@@ -121,7 +131,7 @@ function outcomeFrom({ status, headers, json }: HttpResponse, now: number): Send
     return rejected(sentence ?? `The messaging service refused the message (HTTP ${status})`, code)
   }
   throw new ProviderError(`The messaging service answered HTTP ${status}`, {
-    retryAfter: parseRetryAfter(headers['retry-after'], now),
+    retryAfter: parseRetryAfter(headers['retry-after'], now()),
     // A proxy in front of the endpoint may answer in its place, while it works on the message.
     inDoubt: status !== 429 && status !== 503,
   })

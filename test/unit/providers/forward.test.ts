@@ -135,6 +135,17 @@ test.each<[number, string, object]>([
   expect(await send()).toEqual(outcome)
 })
 
+test('a 2xx with a status that is none of ours is sent, under its id, and the word is counted', async () => {
+  const noted: string[] = []
+  const answer = (status: unknown) => JSON.stringify({ status, providerMessageId: 'p1' })
+  for (const status of ['undelivered', 'call +1 555 010 0123', 7, null]) {
+    const { send } = setUp({ status: 200, body: answer(status) }, account, (code) => noted.push(code))
+
+    expect(await send()).toEqual({ outcome: 'sent', status: 'sent', providerMessageId: 'p1' })
+  }
+  expect(noted).toEqual(['undelivered', '7'])
+})
+
 test.each([200, 400])('a reason of any length in a %i fits into a status update', async (status) => {
   const { send } = setUp({ status, body: JSON.stringify({ status: 'failed', reason: 'x'.repeat(5000) }) })
 
@@ -278,7 +289,11 @@ test.each(['http://127.0.0.1:8080/', 'http://localhost:8080/', 'http://[::1]:808
 )
 
 /** The service before an endpoint that always gives one answer, or none. */
-function setUp(answer: { status: number; body?: string; headers?: Record<string, string> } | Error, to = account) {
+function setUp(
+  answer: { status: number; body?: string; headers?: Record<string, string> } | Error,
+  to = account,
+  noteUnknownCode = (_code: string): unknown => undefined,
+) {
   const requests: { url: string; method: string; headers: Record<string, string>; body: string }[] = []
   const fetchJson: FetchJson = async (url, { method, headers = {}, body }: HttpRequest) => {
     requests.push({ url, method, headers, body: String(body) })
@@ -286,7 +301,8 @@ function setUp(answer: { status: number; body?: string; headers?: Record<string,
     const { status, body: text = '' } = answer
     return { status, headers: answer.headers ?? {}, text, json: /^\{/.test(text) ? JSON.parse(text) : undefined }
   }
-  const tools = { fetchJson, now: Date.now, signForHubSpot: async (request: Signed) => sign(request, 'client-secret') }
+  const signForHubSpot = async (request: Signed) => sign(request, 'client-secret')
+  const tools = { fetchJson, now: Date.now, signForHubSpot, noteUnknownCode }
   return {
     send: (fields: Partial<DeliveryJob> = {}) => sendAdapter.send(send({ ...job, ...fields }), to, tools),
     requests,
