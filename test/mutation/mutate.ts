@@ -45,11 +45,13 @@ async function meetTests(files: string[]): Promise<Planted[]> {
   if (options.tests) return runStryker('some', files, options.tests)
   const planted: Planted[] = []
   for (const [folder, own] of Map.groupBy(files, dirname)) {
+    console.log(`\n${folder}, by the tests of its folder`)
     const tests = `${folder.replace('functions', 'test/unit')}/*.test.ts`
     planted.push(...(await runStryker(folder.replaceAll('/', '-'), own, [tests])))
   }
   const survivors = planted.filter(isSurvivor)
   if (survivors.length === 0) return planted
+  console.log(`\n${survivors.length} that survived, by all unit tests`)
   const byAll = await runStryker('all', [...new Set(survivors.map(placeOf))], undefined)
   const statuses = new Map(byAll.map((mutant) => [identityOf(mutant), mutant.status]))
   return planted.map((mutant) => ({ ...mutant, status: statuses.get(identityOf(mutant)) ?? mutant.status }))
@@ -92,6 +94,7 @@ async function meetWorlds(mutants: Mutant[]) {
   const known: Record<string, string> = existsSync(file) && !options.force ? JSON.parse(readFileSync(file, 'utf8')) : {}
   const noticed = new Map<Mutant, string>()
   const left = [...mutants]
+  if (left.length > 0) console.log(`\n${left.length} that survived these, in up to ${options.worlds} worlds each`)
   await Promise.all(
     Array.from({ length: options.concurrency }, async () => {
       for (let mutant = left.shift(); mutant; mutant = left.shift()) {
