@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { RetryableError, retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import { createAccessErrors, NoAccess, slowRetry } from './access-errors.ts'
+import { afterRefusal, createAccessErrors, NoAccess, slowRetry } from './access-errors.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
 import type { TokenFailure } from './token-failure.ts'
 import type { TokenSource } from './token-source.ts'
@@ -13,8 +13,10 @@ export type Tokens = {
   get(portalId: string): Promise<string>
   /** Another token than the one that HubSpot has just refused: from the table if somebody renewed it, else refreshed. */
   renew(portalId: string, refused: string): Promise<string>
-  /** Writes down why HubSpot refuses us for this portal, and throws NoAccess. */
+  /** Writes down why HubSpot refuses us for this portal, and throws NoAccess; RetryableError where it refuses one message alone. */
   refuse(portalId: string, problem: string): Promise<never>
+  /** HubSpot took a status of this portal's: if it refuses one next, that may be for the message's sake. */
+  succeeded(portalId: string): void
 }
 
 // All in milliseconds. The lease is longer than the HTTP timeout by far: nobody else refreshes while an answer may come.
@@ -23,9 +25,6 @@ const leaseTime = 60_000
 const refreshAhead = (life: number) => Math.min(60_000, life / 10)
 // While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
 const stillGoodFor = (life: number) => Math.min(20_000, life / 20)
-// One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
-const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
-const refusalsForgottenAfter = 3_600_000
 const maxRefreshPause = 150_000
 // The app's own credentials may be corrected at any moment.
 const appRetry = 60_000
@@ -44,6 +43,7 @@ export function createTokens(options: {
   const { inProgress, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
   const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
+  const lastSuccess = new Map<string, number>()
 
   /** Once at a time in this process; the records of a batch share the answer. */
   function obtainToken(portalId: string, refused?: string) {
@@ -68,10 +68,9 @@ export function createTokens(options: {
         : refreshLater(portal)
     }
     const lease = { by: randomUUID(), until: now() + leaseTime }
-    const { failedRefreshes: failed = 0 } = portal
-    const failedRefreshes = failed + 1
-    const refreshAgainAt = now() + pauseBeforeRefresh(failed)
-    const leased = { ...portal, version: portal.version + 1, lease, failedRefreshes, refreshAgainAt }
+    const { failedRefreshes: failed = 0, version } = portal
+    const pause = { failedRefreshes: failed + 1, refreshAgainAt: now() + pauseBeforeRefresh(failed) }
+    const leased = { ...portal, version: version + 1, lease, ...pause }
     const isOurs = await table.putIfNextVersion(leased).catch((error: unknown) => {
       if (usable) return false
       throw error
@@ -177,6 +176,7 @@ export function createTokens(options: {
       remembered.delete(keyOf(portalId))
       return obtainToken(portalId, refused)
     },
+    succeeded: (portalId) => void lastSuccess.set(portalId, now()),
     async refuse(portalId, problem) {
       const used = remembered.get(keyOf(portalId))?.accessToken
       try {
@@ -184,13 +184,13 @@ export function createTokens(options: {
         // Somebody else has just said so, in the same batch for instance.
         if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
         if (portal.accessToken !== used) throw inProgress('The portal has another access token by now', 1000)
-        const { refusals } = portal
-        const before = refusals && now() - refusals.at < refusalsForgottenAfter ? refusals.times : 0
-        const pause = pausesWhenRefused[before] ?? slowRetry
-        const refused = { ...portal, version: portal.version + 1, refusals: { times: before + 1, at: now() } }
+        const { refusals, isOfOne, pause } = afterRefusal(portal, now(), lastSuccess.get(portalId))
+        const refused = { ...portal, version: portal.version + 1, refusals }
+        if (isOfOne && (await table.putIfNextVersion(refused)))
+          throw new RetryableError(`HubSpot refuses it: ${problem}`)
         const { isMarked, askAgainAt } = await markPortal(refused, problem, pause)
         // One that passes within seconds is nobody's business.
-        if (isMarked && before > 0) telemetry?.count('AccessDenied')
+        if (isMarked && refusals.times > 1) telemetry?.count('AccessDenied')
         throw stillNoAccess(portalId, { problem, askAgainAt })
       } finally {
         remembered.delete(keyOf(portalId))

@@ -59,13 +59,13 @@ export async function updateMessage(
 }
 
 async function patch(
-  { hubspot, rateLimit }: UpdateDeps,
+  { hubspot, tokens, rateLimit }: UpdateDeps,
   token: string,
   message: { portalId: string; channelId: string; messageId: string },
   status: MessageStatus,
 ): Promise<UpdateAnswer> {
   const { allowance, ...answer } = await hubspot.updateMessage(token, message, status)
-  if (answer.kind === 'taken') rateLimit.succeeded(message.portalId)
+  if (answer.kind === 'taken') for (const one of [rateLimit, tokens]) one.succeeded(message.portalId)
   // HubSpot has answered: what is only good to know must not undo that.
   if (allowance) await rateLimit.observeLimit(message.portalId, allowance).catch(() => {})
   return answer

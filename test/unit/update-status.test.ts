@@ -1183,6 +1183,28 @@ describe('access', () => {
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
   })
 
+  test.each([
+    ['401', { status: 401 }],
+    ['a missing scope', { status: 403, json: { category: 'MISSING_SCOPES' } }],
+  ])('one message that is answered by %s for ever does not make the others of its portal late', async (_, answer) => {
+    world.hubspot.answer = async ({ messageId }) => (messageId === 'refused' ? answer : { status: 200 })
+    await send('sent', { messageId: 'refused' })
+    const late: number[] = []
+    for (let minute = 0; minute < 120; minute++) {
+      const sentAt = world.now()
+      await send('sent', { messageId: `m${minute}` })
+      for (let second = 0; second < 60; second++) {
+        await world.step()
+        world.pass(1)
+      }
+      const told = world.hubspot.patches.find(({ messageId }) => messageId === `m${minute}`)
+      late.push((told?.at ?? Number.NaN) - sentAt)
+    }
+
+    expect(Math.max(...late.slice(5))).toBeLessThan(10_000)
+    expect(world.hubspot.refreshes).toBeLessThan(50)
+  })
+
   test.each([503, 429, 502])(
     'while the token endpoint answers %i for ten minutes, a hundred updates ask little of anybody',
     async (status) => {

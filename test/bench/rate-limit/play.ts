@@ -69,7 +69,12 @@ export async function play(strategy: Strategy, load: Load): Promise<Result> {
       ...strategy(world, { table, hubspot }),
       ledger: createLedger(table, clock.now),
       channelAccounts: createChannelAccounts(table, clock.now),
-      tokens: { get: async (portalId) => portalId, renew: async (portalId) => portalId, refuse: fail },
+      tokens: {
+        get: async (portalId) => portalId,
+        renew: async (portalId) => portalId,
+        refuse: fail,
+        succeeded: () => {},
+      },
       queue,
       deadLetters: { send: fail },
       telemetry: { info() {}, warn() {}, error: fail, count() {}, measure() {}, flush() {} },

@@ -47,6 +47,7 @@ function tell(fields: Partial<TellRequest> = {}, progress: TellProgress = {}) {
       get: async () => 'token',
       renew: async () => 'token',
       refuse: () => Promise.reject(new Error('refused')),
+      succeeded: () => {},
     },
     channelAccounts: { isPurged: async () => false },
     rateLimit: {

@@ -276,6 +276,53 @@ describe('a portal that refuses fresh tokens', () => {
     expect(item()['askAgainAt']! - time).toBe(pause)
   })
 
+  test('but took the status of another message since refuses that message alone, and the portal is not silent', async () => {
+    portal({ refusals: { times: 3, at: start } })
+    const one = tokens()
+    await one.get('1')
+    time += 1000
+    one.succeeded('1')
+    time += 1000
+
+    const error = await failure(one.refuse('1', 'HTTP 401'))
+
+    expect(error).toBeInstanceOf(RetryableError)
+    expect(error).not.toBeInstanceOf(NoAccess)
+    expect(error).toMatchObject({ message: 'HubSpot refuses it: HTTP 401', notBefore: undefined })
+    expect(item()).toMatchObject({ refusals: { times: 1, at: time } })
+    expect(item()['problem']).toBeUndefined()
+    expect(told.counts).toEqual({})
+  })
+
+  test('again, with none taken in between, is silent after all', async () => {
+    portal({ refusals: { times: 3, at: start } })
+    const one = tokens()
+    await one.get('1')
+    time += 1000
+    one.succeeded('1')
+    for (const seconds of [1, 1]) {
+      time += seconds * 1000
+      await one.get('1')
+      await failure(one.refuse('1', 'HTTP 401'))
+    }
+
+    expect(item()).toMatchObject({ problem: 'HTTP 401', askAgainAt: time + 27_000, refusals: { times: 2, at: time } })
+  })
+
+  test.each([
+    ['whose first refusal it is', {}],
+    ['whose last refusal is long ago', { refusals: { times: 3, at: start - 3_599_000 } }],
+  ])('and %s is left alone for some seconds, whatever it took before', async (_, fields) => {
+    portal(fields)
+    const one = tokens()
+    await one.get('1')
+    one.succeeded('1')
+    time += 1000
+
+    expect(await failure(one.refuse('1', 'HTTP 401'))).toBeInstanceOf(NoAccess)
+    expect(item()['askAgainAt']! - time).toBe(4500)
+  })
+
   test('is the reason for each record of a batch, together and afterwards, and counts once', async () => {
     portal({ refusals: { times: 1, at: start } })
     const one = tokens()

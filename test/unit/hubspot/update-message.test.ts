@@ -8,6 +8,7 @@ const message = { portalId: '1', channelId: '2', messageId: 'm' }
 let slept: number[]
 let observed: unknown[]
 let succeeded: string[]
+const noteSuccess = (of: string) => (portalId: string) => void succeeded.push(`${of}: ${portalId}`)
 
 beforeEach(() => {
   ;[slept, observed, succeeded] = [[], [], []]
@@ -18,12 +19,15 @@ const deps = (ahead: number, answer: object = {}) => ({
   ...{ now: () => now, sleep: async (milliseconds: number) => void slept.push(milliseconds) },
   telemetry: collectTelemetry().telemetry,
   hubspot: { updateMessage: async () => answer as never },
-  tokens: { get: async () => 'token', renew: async () => 'token', refuse: () => Promise.reject(new Error('refused')) },
+  tokens: {
+    ...{ get: async () => 'token', renew: async () => 'token', refuse: () => Promise.reject(new Error('refused')) },
+    succeeded: noteSuccess('access'),
+  },
   rateLimit: {
     takeSlot: async (_portalId: string, kept?: number) => kept ?? now + ahead,
     ...{ pause: async () => {}, noteLimitReached: async () => now },
     observeLimit: async (_portalId: string, allowance: unknown) => void observed.push(allowance),
-    succeeded: (portalId: string) => void succeeded.push(portalId),
+    succeeded: noteSuccess('limit'),
     rejections: undefined as never,
   },
 })
@@ -67,7 +71,7 @@ describe('what an answer says beside its own meaning', () => {
   const status = { statusType: 'SENT' } as const
 
   test.each([
-    ['taken', { kind: 'taken' }, ['1']],
+    ['taken', { kind: 'taken' }, ['limit: 1', 'access: 1']],
     ['rejected', { kind: 'rejected', problem: 'HTTP 400', status: 400, alike: '400' }, []],
   ])('where the status is %s', async (_, answer, expected) => {
     expect(await updateMessage(deps(0, answer), message, status, {})).toEqual(answer)
