@@ -45,7 +45,7 @@ function listOf(names: string[]) {
   return inWords([...alike.values()].map((these) => ({ name: together(these), count: these.length })))
 }
 
-const ofRecipient = / for recipient (\d+) of (\d+)$/
+const ofRecipient = / for recipient (\d+) of (\d+)/
 
 function together(names: string[]) {
   const first = names[0]!

@@ -3,7 +3,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { about, tenantOf } from '../../../functions/messages/about.ts'
 import { version } from '../../../functions/messages/job-version.ts'
-import { DeliveryJob } from '../../../functions/messages/jobs.ts'
+import {
+  Announcement,
+  ChannelAccountChanged,
+  DeliveryJob,
+  DeliveryQueueJob,
+  HandOnJob,
+  RawEvent,
+  StatusJob,
+} from '../../../functions/messages/jobs.ts'
 import { StatusUpdate } from '../../../functions/messages/status-update.ts'
 
 const delivery: DeliveryJob = {
@@ -31,6 +39,51 @@ const update: StatusUpdate = {
   source: 'forward',
   occurredAt: '2026-11-22T12:00:00+01:00',
 }
+
+const ids = { v: version, portalId: '243842089', channelId: '2300310', channelAccountId: '3000000001' }
+const announcement = {
+  ...ids,
+  type: 'announcement',
+  messageId: 'm1',
+  createdAt: '2026-11-22T12:00:00+05:30',
+  traceId: 't',
+}
+const account = { ...ids, type: 'account', change: 'purged', at: '2026-11-22T12:00:00+05:30', traceId: 't' }
+const event = {
+  ...{ ...ids, type: 'event', rawBody: 'H4s', piece: { index: 3, of: 5 }, messageId: 'm1', traceId: 't' },
+  createdAt: '2026-11-22T12:00:00+05:30',
+}
+const handOn = { v: version, type: 'hand-on', channelId: '2300310', headers: { 'x-a': '1' }, body: 'H4s', traceId: 't' }
+
+test.each([
+  ['a delivery', DeliveryJob, { ...delivery, unreadableRecipients: 3 }],
+  ['a delivery, by its consumer', DeliveryQueueJob, delivery],
+  ['an announcement', Announcement, announcement],
+  ['an announcement, by its consumer', StatusJob, announcement],
+  ['a change of an account', ChannelAccountChanged, account],
+  ['a change of an account, by its consumer', StatusJob, account],
+  ['a piece of an event', RawEvent, event],
+  ['a piece of an event, by its consumer', StatusJob, event],
+  ['what is handed on', HandOnJob, handOn],
+  ['a status that somebody signed', StatusJob, { ...update, verifiedBy: { secret: '2', key: 'k' } }],
+  ['a status of one of three sends', StatusJob, { ...update, part: { index: 2, of: 3 } }],
+])('%s is read as it is written', (_, schema, job) => {
+  expect(schema.parse(job)).toEqual(job)
+})
+
+test.each([
+  ['a piece before the first', RawEvent, { ...event, piece: { index: -1, of: 2 } }],
+  ['the only piece', RawEvent, { ...event, piece: { index: 0, of: 1 } }],
+  ['a change that is none', ChannelAccountChanged, { ...account, change: 'renamed' }],
+  ['no recipient that cannot be read', DeliveryJob, { ...delivery, unreadableRecipients: 0 }],
+  ['a type of its own', DeliveryQueueJob, { ...event, type: '' }],
+  ['the type of another', StatusJob, { ...handOn, messageId: 'm1', portalId: '1' }],
+  ['a secret of a name too long', StatusUpdate, { ...update, verifiedBy: { secret: 'x'.repeat(513), key: 'k' } }],
+  ['a key too long', StatusUpdate, { ...update, verifiedBy: { secret: '2', key: 'x'.repeat(65) } }],
+  ['more sends than a message takes', StatusUpdate, { ...update, part: { index: 0, of: 101 } }],
+])('a job with %s is not read', (_, schema, job) => {
+  expect(schema.safeParse(job).success).toBe(false)
+})
 
 test('a log line says whose job it is, and nothing of what is in it', () => {
   expect(about(delivery)).toEqual({

@@ -64,6 +64,13 @@ describe('what an agent reads', () => {
       'that',
     ],
     [
+      'what went to more than nine recipients is named once',
+      namesOf(Array.from({ length: 12 }, (_, index) => to(`${index}`)('text'))),
+      [...Array<undefined>(9), 'failed', 'failed', 'failed'],
+      'The text for recipients 10, 11 and 12 of 12 did not arrive.',
+      'those',
+    ],
+    [
       'what went to several recipients is named once',
       toEach,
       ['arrived', 'arrived', 'arrived', 'failed', 'arrived', 'failed'],
