@@ -5,7 +5,8 @@ const number = '[number]'
 export const uuid = /(?<![\w-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w-])/g
 
 const currency = 'AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|THB|TRY|USD|ZAR'
-const amount = "[1-9]\\d{0,2}(?:[.,' \\u00a0\\u202f]?\\d{3}){0,3}(?:[.,]\\d{1,4})?"
+const thousands = "[.,' \\u00a0\\u202f]"
+const amount = `[1-9]\\d{0,2}(?:${thousands}?\\d{3}){0,3}(?:[.,]\\d{1,4})?`
 const notWithinNumber = '(?<![\\d+][^\\p{L}\\d<>]{0,3})'
 
 /** What has many digits and is no telephone number. */
@@ -18,7 +19,7 @@ const harmless = new RegExp(
     '(?<![\\d:.-])(?:19|20)\\d{6}T\\d{4,6}(?:[.,]\\d{1,9})?(?:Z|[+-]\\d{2,4})?(?!\\d)',
     '(?<![\\d:])(?:[01]?\\d|2[0-4]):[0-5]\\d(?::[0-5]\\d|:60)?(?:[.,]\\d{1,9})?(?:Z| ?[+-](?:0\\d|1[0-4]):?[0-5]\\d)?(?![\\d:])',
     // Sizes and durations with their unit, or after their name.
-    `${notWithinNumber}[1-9](?:\\d{3,14}|\\d{0,2}(?: \\d{3}){1,4}) ?(?:[Bb]ytes?|octets|[KMGTkmgt]i?[Bb]|B|bits|milliseconds|microseconds|seconds|ms|characters|chars|pixels|px)(?![A-Za-z])`,
+    `${notWithinNumber}[1-9](?:\\d{3,14}(?:[.,]\\d{1,9})?|\\d{0,2}(?:${thousands}\\d{3}){1,4}) ?(?:[Bb]ytes?|octets|[KMGTkmgt]i?[Bb]|B|bits|milliseconds|microseconds|seconds|ms|characters|chars|pixels|px)(?![A-Za-z])`,
     '(?<=(?:[Ss]ize|[Bb]ytes|[Ll]ength|[Ll]imit|[Mm]ax(?:imum)?)(?:["\' ]{0,2}[:=] ?| ))[1-9]\\d{6,9}(?!\\d|[^\\p{L}\\d<>]{1,3}\\d)',
     // Codes of seven digits, such as Meta's, after their name; and in hexadecimal.
     '(?<=[Cc]ode(?:["\' ]{0,2}[:=] ?| #?))[1-9]\\d{6}(?!\\d|[^\\p{L}\\d]{1,3}\\d)',
@@ -51,7 +52,7 @@ export function withoutNumbers(text: string) {
     while (spare && spare.index + spare[0].length <= index) spare = spared.next().value
     if (spare && spare.index <= index) continue
     const between = text.slice(run?.to ?? index, index).replaceAll('&nbsp;', ' ')
-    const gap = between.replace(/[\s\p{Cc}\p{Cf}\p{M}]+/gu, ' ')
+    const gap = between.replace(/[\s\p{Cc}\p{Cf}\p{M}\p{DI}]+/gu, ' ')
     if (run && parted(run, gap, group)) end()
     const digits = (run?.digits ?? 0) + [...group].length
     const likePhone = run?.likePhone ?? (text[index - 1] === '+' || !/^[1-9]/.test(group))

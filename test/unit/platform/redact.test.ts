@@ -42,6 +42,7 @@ describe('what goes', () => {
     '⓪⑥⑨⑧⑦⑥⑤④',
     '+1&nbsp;555&nbsp;010&nbsp;0123',
     '⁰⁶⁹⁸⁷⁶⁵⁴',
+    '06\u316498\u115f76\uffa0\u116054',
     '₀₆₉₈₇₆₅₄',
   ])('the number %j', (number) => {
     expect(redact(`No route to ${number}, error 30007`)).toBe('No route to [number], error 30007')
@@ -176,6 +177,12 @@ describe('what stays', () => {
     'error 0x80070005',
     '5 242 880 bytes',
     'at most 1 048 576 bytes',
+    'höchstens 1.048.576 Bytes',
+    "maximal 16'777'216 Bytes",
+    'au plus 1\u202f048\u202f576 octets',
+    '16\u00a0777\u00a0216 bytes',
+    'took 12345.678 ms',
+    'after 1,234.567891 seconds',
     'limit 104857600',
     'size 5242881 > 5242880 bytes',
     'it took 1234 > 5678',
@@ -291,6 +298,9 @@ describe('where it ends', () => {
     ['12, 34, 56, 78', '[number]'],
     ['+49 151 2345678 seconds', '[number] seconds'],
     ['0791 234 567 EUR', '[number] EUR'],
+    ['555.010.0123 bytes', '[number] bytes'],
+    ['0791.234.567 bytes', '[number] bytes'],
+    ['+1.555.010.012 bytes', '[number] bytes'],
     ['+1 555 010 0100, 42 attempts', '[number], 42 attempts'],
     ['+123 4567, 42 attempts', '[number], 42 attempts'],
   ])('of %j stays %j', (text, rest) => {
