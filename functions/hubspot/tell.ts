@@ -120,7 +120,7 @@ async function whenRejected(
 /** Whoever tells it again starts over. */
 function historyAfter(outcome: UpdateOutcome, before: UpdateHistory | undefined) {
   if (['told', 'correction rejected', 'give up'].includes(outcome.kind)) return undefined
-  return 'history' in outcome && outcome.history ? outcome.history : before
+  return 'history' in outcome ? outcome.history : before
 }
 
 /** What HubSpot is told of a reason: all of it; a short one, where that is rejected; or none. */

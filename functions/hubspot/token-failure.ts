@@ -31,10 +31,10 @@ const OAuthError = z.object({
 export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
   const { error, status: word, category, ...text } = OAuthError.safeParse(json).data ?? {}
   // Beside a category, the status may be a mere "error".
-  const codes = [word, category].filter((code) => code !== undefined).filter((code) => code !== 'error')
+  const codes = [word === 'error' ? undefined : word, category].filter((code) => code !== undefined)
   const problem = [`HTTP ${status}`, error, ...codes].filter((part) => part !== undefined).join(', ')
   const sentences = `${text.message} ${text.error_description}`
-  const said = { problem, code: codes[0], blames: blamed(status, { codes: [error, ...codes].join(' '), sentences }) }
+  const said = { problem, code: codes[0], blames: blamed(status, { codes: problem, sentences }) }
   const isRetryable = transient.has(error) || status < 400 || status >= 500 || retryableStatuses.has(status)
   if (isRetryable) return { kind: 'retryable', ...said, retryAfter }
   const isRevoked = error === 'invalid_grant' || codes.some((code) => grantIsOver.test(code))

@@ -32,9 +32,8 @@ export function updateAnswerFrom(response: HttpResponse, now: number): UpdateAns
   const problem = describeError(response, said)
   const retryAfterSeconds =
     parseRetryAfterSeconds(response.headers['retry-after'], now) ?? (/DAILY/.test(problem) ? 900 : undefined)
-  const isRefusal = status >= 400 && status < 500
   // The category is documented, whatever status it comes with.
-  if (isRefusal && (said.category === 'MISSING_SCOPES' || (status === 403 && namesScopes(response))))
+  if (status < 500 && (said.category === 'MISSING_SCOPES' || (status === 403 && namesScopes(response))))
     return { kind: 'scopes missing' }
   if (status === 401) return { kind: 'unauthorized' }
   if (inDoubtStatuses.has(status)) return { kind: 'in doubt', problem, retryAfterSeconds }

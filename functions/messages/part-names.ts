@@ -41,7 +41,7 @@ export function sentencesOf(names: string[], fates: Fate[]): { whatArrived: stri
 
 /** Names as a list in words; what went to several recipients is named once. */
 function listOf(names: string[]) {
-  const alike = Map.groupBy(names, (name) => name.replace(ofRecipient, ' for recipient $2'))
+  const alike = Map.groupBy(names, (name) => name.replace(ofRecipient, ''))
   return inWords([...alike.values()].map((these) => ({ name: together(these), count: these.length })))
 }
 

@@ -78,6 +78,16 @@ describe('with resend "ignore", the default', () => {
     ])
   })
 
+  test('its provider is not asked what became of it: its job is done', async () => {
+    const { world, announce, answering } = setUp({ looksUp: true })
+    answering(refused)
+    await announce('event-1')
+    await announce('event-2')
+
+    expect(world.lines.filter((line) => 'level' in line && line.level === 'error')).toEqual([])
+    expect(world.deliveriesDeadLetters.messages).toEqual([])
+  })
+
   test('nor is one that was given up before it was sent, so that its FAILED stays true', async () => {
     const { announce, answering, sends, held, again } = setUp({ giveUpAfterSeconds: 60 })
     answering(...Array<Error>(20).fill(new RetryableError('The endpoint answered HTTP 503')))

@@ -73,6 +73,20 @@ describe('a claim of what is told', () => {
     expect(waiting.progress.mayHaveTold).toHaveLength(4)
   })
 
+  test('names a run once, however often it tells', async () => {
+    world.hubspot.answer = async () => {
+      answerWith({ status: 503 })
+      world.ledgerTable.items.set('1#2#m', { ...item(), known: 'read', version: 9 })
+      return { status: 200 }
+    }
+    await send('sent')
+    await world.step()
+
+    const [{ waiting }] = world.statusUpdates.jobs() as [{ waiting: { progress: { mayHaveTold: string[] } } }]
+    expect(told()).toEqual(['SENT', 'READ'])
+    expect(waiting.progress.mayHaveTold).toHaveLength(1)
+  })
+
   test('is not prepared for what is told already: that takes no slot', async () => {
     await send('sent')
     await world.step()

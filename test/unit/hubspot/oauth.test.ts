@@ -119,6 +119,13 @@ test('what is wrong with an exchange comes with the code that HubSpot has for it
   expect(await oauth.exchange(app, 'code-1', 'https://elsewhere.test')).toMatchObject({ code: 'BAD_REDIRECT_URI' })
 })
 
+test.each(['{"category":"BAD_HUB"}', '{"status":"error","category":"BAD_HUB"}', '{"status":"BAD_HUB","category":"X"}'])(
+  'the code is the first that says something: %s',
+  async (body) => {
+    expect(await setUp({ status: 400, body }).refresh()).toMatchObject({ kind: 'revoked', code: 'BAD_HUB' })
+  },
+)
+
 test('a revocation names the token as the specification does and as the guide does', async () => {
   const { oauth, app, requests } = setUp({ status: 204, body: '' })
 

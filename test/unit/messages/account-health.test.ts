@@ -22,6 +22,7 @@ describe('what a change of a message says of its account', () => {
     ['what was known', { known: 'delivered' }, { known: 'delivered' }, undefined],
     ['it failed', {}, { known: 'failed' }, 'failed'],
     ['nobody confirmed it', {}, { known: 'unconfirmed' }, 'failed'],
+    ['it is to be sent again', { known: 'failed' }, {}, undefined],
     ['it was sent', {}, { known: 'sent' }, 'sent'],
     ['it was sent, and arrived', { known: 'sent' }, { known: 'delivered' }, 'arrived'],
     ['it failed, and arrived', { known: 'failed' }, { known: 'read' }, 'arrived'],
