@@ -15,9 +15,10 @@ export type RateLimit = {
   observeLimit(portalId: string, allowance: Allowance): Promise<void>
   /**
    * HubSpot answers that its limit is reached, and perhaps for how many seconds: nobody is to call it for this portal before
-   * the time that is returned, further away each time that this happens again without a success.
+   * the time that is returned, further away each time that this happens again without a success. Where it takes other updates
+   * while it has answered this one so many `times`, only this one is to wait.
    */
-  noteLimitReached(portalId: string, seconds: number | undefined): Promise<number>
+  noteLimitReached(portalId: string, seconds: number | undefined, times?: number): Promise<number>
   /** HubSpot did what it was asked: the next time that its limit is reached is a first time. */
   succeeded(portalId: string): void
   /** What is rejected over and over wastes the limit. */
@@ -85,13 +86,15 @@ export function createRateLimit(options: {
     await Promise.all([table.addFrom(slotsKey(portalId), until, 0), table.addFrom(pauseKey(portalId), until, 0)])
   }
 
+  const named = (seconds: number, times: number) =>
+    retryAfterWait({ seconds, max: maxRetryAfter }, { isRepeated: times > 0, attempt: times, random })
+
   function lengthOfPause(times: number, seconds: number | undefined) {
-    if (seconds !== undefined)
-      return retryAfterWait({ seconds, max: maxRetryAfter }, { isRepeated: times > 0, attempt: times, random })
+    if (seconds !== undefined) return named(seconds, times)
     return Math.min(maxPause, 1000 * 2 ** times) * (0.5 + random() / 2)
   }
 
-  async function noteLimitReached(portalId: string, seconds: number | undefined) {
+  async function noteLimitReached(portalId: string, seconds: number | undefined, timesOfOne = 0) {
     const pk = exceededKey(portalId)
     for (let attempt = 0; ; attempt++) {
       const before = Exceeded.safeParse(await table.get(pk)).data
@@ -100,6 +103,8 @@ export function createRateLimit(options: {
       const isSameTime = before && now() < before.until
       const isRepeated =
         before && (successes.get(portalId) ?? 0) <= before.until && now() - before.until < forgottenAfter
+      const isOfOne = timesOfOne > usuallyOfOne && !isSameTime && !isRepeated
+      if (isOfOne) return now() + named(seconds ?? 0, timesOfOne - usuallyOfOne)
       const times = isSameTime ? before.times : isRepeated ? before.times + 1 : 0
       const until = Math.max(isSameTime ? before.until : 0, now() + lengthOfPause(times, seconds))
       const noted = { pk, version: (before?.version ?? 0) + 1, until, times }
@@ -137,6 +142,8 @@ const fullWindowMilliseconds = 200
 // Where HubSpot names no time, and where it names one again.
 const maxPause = 60_000
 const maxRetryAfter = 900
+// An update that meets the limit more often, while others are taken, is refused for its own sake.
+const usuallyOfOne = 10
 // What was long ago is no repetition.
 const forgottenAfter = 3_600_000
 

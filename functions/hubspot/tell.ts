@@ -65,7 +65,10 @@ export async function tellHubSpot(
         return deps.tokens.refuse(message.portalId, outcome.problem)
       case 'pause portal':
         deps.telemetry.count('RateLimited')
-        throw new Deferred(outcome.reason, await deps.rateLimit.noteLimitReached(message.portalId, outcome.seconds))
+        throw new Deferred(
+          outcome.reason,
+          await deps.rateLimit.noteLimitReached(message.portalId, outcome.seconds, history.limited),
+        )
       case 'retry':
         throw new RetryableError(outcome.reason, outcome)
       case 'give up':

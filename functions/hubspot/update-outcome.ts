@@ -5,7 +5,8 @@ import type { HeldStatus, UpdateAnswer } from './update-answer.ts'
 
 /**
  * What an update remembers of its attempts, and takes along while it waits: since when HubSpot rejects it, how often it did,
- * how often in the same way as last time; how much of its reason is left; and whether HubSpot held something else.
+ * how often in the same way as last time; how much of its reason is left; whether HubSpot held something else; and how often
+ * it had reached its limit.
  */
 export const UpdateHistory = z.object({
   rejected: z
@@ -13,6 +14,7 @@ export const UpdateHistory = z.object({
     .optional(),
   wording: z.enum(['whole', 'short', 'none']).default('whole'),
   heldOther: z.boolean().default(false),
+  limited: z.number().default(0),
 })
 export type UpdateHistory = z.infer<typeof UpdateHistory>
 
@@ -27,7 +29,7 @@ export type UpdateOutcome =
   /** The portal gives no access, whatever is asked. */
   | { kind: 'no access'; problem: string }
   /** HubSpot's limit is reached, whoever used it up: the portal's updates wait, which is no attempt of theirs. */
-  | { kind: 'pause portal'; reason: string; seconds: number | undefined }
+  | { kind: 'pause portal'; reason: string; seconds: number | undefined; history: UpdateHistory }
   /** Another attempt, not before a time where there is a reason for one. */
   | {
       kind: 'retry'
@@ -87,6 +89,7 @@ export function updateOutcomeOf(answer: UpdateAnswer, asked: Asked): UpdateOutco
           kind: 'pause portal',
           reason: `HubSpot answers that its rate limit is reached (${answer.problem})`,
           seconds: answer.retryAfterSeconds,
+          history: { ...history, limited: history.limited + 1 },
         }
       return { kind: 'retry', reason: `HubSpot cannot take it now (${answer.problem})`, retryAfter }
     case 'in doubt':

@@ -1219,6 +1219,30 @@ describe('access', () => {
     expect(world.hubspot.refreshes).toBeLessThan(50)
   })
 
+  test.each([undefined, '0', '1', '86400'])(
+    'one message that is answered 429 for ever, and Retry-After %j, uses up nothing, and makes no other late',
+    async (seconds) => {
+      const headers: Record<string, string> = seconds === undefined ? {} : { 'retry-after': seconds }
+      world.hubspot.answer = async ({ messageId }) =>
+        messageId === 'refused' ? { status: 429, headers } : { status: 200 }
+      await send('sent', { messageId: 'refused' })
+      const late: number[] = []
+      for (let minute = 0; minute < 120; minute++) {
+        const sentAt = world.now()
+        await send('sent', { messageId: `m${minute}` })
+        for (let second = 0; second < 60; second++) {
+          await world.step()
+          world.pass(1)
+        }
+        const told = world.hubspot.patches.find(({ messageId }) => messageId === `m${minute}`)
+        late.push((told?.at ?? Number.NaN) - sentAt)
+      }
+
+      expect(world.hubspot.patches.filter(({ messageId }) => messageId === 'refused').length).toBeLessThan(60)
+      expect(Math.max(...late.slice(30))).toBeLessThan(1000)
+    },
+  )
+
   test.each([503, 429, 502])(
     'while the token endpoint answers %i for ten minutes, a hundred updates ask little of anybody',
     async (status) => {

@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 /** The limiter of one Lambda; all share the table. */
-function limiter({ limit = 110, share = 1 } = {}) {
+function limiter({ limit = 110, share = 1, random = Math.random } = {}) {
   const counted = {
     ...table,
     get: (pk: string) => {
@@ -27,7 +27,7 @@ function limiter({ limit = 110, share = 1 } = {}) {
       return table.addFrom(pk, floor, add)
     },
   }
-  return createRateLimit({ table: counted, limit, share, now: () => time, sleep: async () => {} })
+  return createRateLimit({ table: counted, limit, share, now: () => time, sleep: async () => {}, random })
 }
 
 const take = (rateLimit: ReturnType<typeof limiter>, count: number, portalId = '1') =>
@@ -196,6 +196,37 @@ describe('what HubSpot says', () => {
       expect(pause).toBeLessThanOrEqual(Math.min(60_000, 1000 * 2 ** index))
     expect(pauses.at(-1)).toBeGreaterThanOrEqual(30_000)
     expect(await limiter().takeSlot('1')).toBeGreaterThanOrEqual(time)
+  })
+
+  describe('of one update, whenever it is told, while others are taken', () => {
+    /** One more time for an update that has met the limit so often; another was taken a second before. */
+    async function onceMore(times: number, { taken = true, named }: { taken?: boolean; named?: number } = {}) {
+      const rateLimit = limiter({ random: () => 0.5 })
+      time = (await rateLimit.noteLimitReached('1', undefined)) + 1
+      if (taken) rateLimit.succeeded('1')
+      time += 1000
+      const wait = (await rateLimit.noteLimitReached('1', named, times)) - time
+      return { wait, paused: (table.items.get('rate-limit-pause#1') as { value: number }).value > time }
+    }
+
+    test('ten times, the portal pauses', async () => {
+      expect(await onceMore(10)).toMatchObject({ paused: true })
+    })
+
+    test('more often, it waits alone, longer each time', async () => {
+      expect(await onceMore(11)).toEqual({ wait: 500, paused: false })
+      expect(await onceMore(14)).toEqual({ wait: 4000, paused: false })
+      expect(await onceMore(40)).toEqual({ wait: 225_000, paused: false })
+    })
+
+    test('and as long as HubSpot says, up to a quarter of an hour', async () => {
+      expect(await onceMore(11, { named: 30 })).toEqual({ wait: 30_000, paused: false })
+      expect(await onceMore(11, { named: 86_400 })).toEqual({ wait: 900_000, paused: false })
+    })
+
+    test('where none is taken, the portal pauses, however often it was', async () => {
+      expect(await onceMore(40, { taken: false })).toMatchObject({ paused: true })
+    })
   })
 
   test('requests that were refused together are refused once', async () => {
