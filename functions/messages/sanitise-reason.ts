@@ -12,7 +12,7 @@ export function sanitiseReason(reason: string, maxLength = maxReasonLength) {
   const line = whole.slice(0, characters.segment(whole).containing(maxUnitsShown)?.index)
   const segments = [...characters.segment(line)].map(({ segment }) => segment)
   const isWhole = reason.length <= maxUnitsRead && line === whole && segments.length <= maxLength
-  if (!/[^\p{C}\p{Z}\p{M}\u115f\u1160\u3164\uffa0]/u.test(line)) return ''
+  if (!/[^\p{C}\p{Z}\p{M}\u2800\ufffd\u115f\u1160\u3164\uffa0]/u.test(line)) return ''
   return isWhole ? line : `${segments.slice(0, maxLength - 1).join('')}…`
 }
 

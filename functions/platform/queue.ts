@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { parseJsonExactly } from './json.ts'
 
 /** A queue to send jobs to. */
 export type Queue = {
@@ -58,10 +59,16 @@ export function encodeBody(job: object) {
 
 /** What `encodeBody` was given. Throws a SyntaxError or a zlib error for anything else. */
 export function decodeBody(body: string): unknown {
-  // Some write a byte order mark before it.
-  const job: unknown = JSON.parse(body.replace(/^\ufeff/, ''))
+  const job = parse(body)
   const packed = typeof job === 'object' && job !== null && 'gzip' in job ? job.gzip : undefined
-  return typeof packed === 'string' ? JSON.parse(gunzip(packed).toString()) : job
+  return typeof packed === 'string' ? parse(gunzip(packed).toString()) : job
+}
+
+/** A number of the team's own, an id for instance, is not rounded on its way. */
+function parse(text: string) {
+  const document = parseJsonExactly(text)
+  if (document === undefined) throw new SyntaxError('Not JSON')
+  return document
 }
 
 /** Gzipped, in base64. */

@@ -38,6 +38,7 @@ describe('a reason in another form', () => {
     ['that is no text', { code: 7 }, 'The message could not be delivered'],
     ['of which nothing can be seen', '\u200b\u2060\u00ad', 'The message could not be delivered'],
     ['of fillers alone', '\u3164 \u115f', 'The message could not be delivered'],
+    ['of a blank in braille, and half an emoji', '\u2800\ud83d', 'The message could not be delivered'],
   ])('%s is told all the same', async (_, reason, errorMessage) => {
     await send('failed', { reason, occurredAt: 'yesterday', traceId: 7 })
     await world.rest()
@@ -291,16 +292,24 @@ describe('what nobody can mistake is read, however it is written', () => {
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
   })
 
-  test('but a number that was rounded on its way is no id', async () => {
+  test('and an id that is a larger number than JavaScript has is not rounded on its way', async () => {
     const body = written({}).replace('"messageId":"m"', '"messageId":9007199254740993')
+    const now = world.now()
+    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+    world.hubspot.answer = async () => ({ status: world.now() - now < 60_000 ? 503 : 200 })
+    await world.rest()
+
+    expect(world.hubspot.held.get('9007199254740993')).toMatchObject({ statusType: 'FAILED' })
+    expect(world.statusUpdatesDeadLetters.messages).toEqual([])
+  })
+
+  test('nor in a dead letter', async () => {
+    const body = written({ status: 'lost' }).replace('"messageId":"m"', '"messageId":9007199254740993')
     const now = world.now()
     world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
     await world.rest()
 
-    expect(told()).toEqual([])
-    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
-      { deadLetter: { reason: expect.stringContaining('messageId') } },
-    ])
+    expect(world.statusUpdatesDeadLetters.messages[0]?.body).toContain('"messageId":9007199254740993')
   })
 })
 

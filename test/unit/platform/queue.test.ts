@@ -27,7 +27,7 @@ test('what is encoded is decoded to the same, whatever its characters, halves of
     fc.property(jobs, (job) => {
       fc.pre(!('gzip' in job))
 
-      expect(decodeBody(encodeBody(job))).toEqual(JSON.parse(JSON.stringify(job)))
+      expect(JSON.stringify(decodeBody(encodeBody(job)))).toBe(JSON.stringify(job))
     }),
   )
 })
