@@ -103,7 +103,7 @@ export function parseRetryAfter(header: string | string[] | undefined, now: numb
 
 /** Seconds of a `Retry-After` header, given as seconds or as a date; undefined where there is none that makes sense. */
 export function parseRetryAfterSeconds(header: string | string[] | undefined, now: number) {
-  if (typeof header !== 'string' || header === '') return undefined
+  if (typeof header !== 'string') return undefined
   const seconds = /^\d+(\.\d+)?$/.test(header) ? Number(header) : (Date.parse(header) - now) / 1000
   return seconds >= 0 && Number.isFinite(seconds) ? Math.min(seconds, 86_400) : undefined
 }

@@ -5,11 +5,11 @@
 export async function withRotatedSecret<Secret, Answer>(
   read: (options?: { fresh: boolean }) => Promise<Secret>,
   use: (secret: Secret) => Answer | Promise<Answer>,
-  { isWrong, isSame = () => false }: { isWrong(answer: Answer): boolean; isSame?(one: Secret, other: Secret): boolean },
+  { isWrong, isSame }: { isWrong(answer: Answer): boolean; isSame?(one: Secret, other: Secret): boolean },
 ): Promise<Answer> {
   const secret = await read()
   const answer = await use(secret)
   if (!isWrong(answer)) return answer
   const latest = await read({ fresh: true })
-  return isSame(secret, latest) ? answer : use(latest)
+  return isSame?.(secret, latest) ? answer : use(latest)
 }

@@ -20,13 +20,13 @@ export function planSends(
   { publicBaseUrl }: { publicBaseUrl: string | undefined },
 ): Planned[] {
   const planned = adapter.plan(job, account)
-  const problem = 'problem' in planned ? planned.problem : undefined
-  const parts = 'sends' in planned ? planned.sends : []
+  if ('problem' in planned) return [planned]
+  const parts = planned.sends
   const unreachable = unreachableBy(adapter, job)
-  if (problem !== undefined || parts.length === 0 || parts.length + unreachable > maxSends)
-    return [{ problem: problem ?? 'The message cannot be sent: it has nobody to go to, or too many.' }]
-  const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
   const of = parts.length + unreachable
+  if (parts.length === 0 || of > maxSends)
+    return [{ problem: 'The message cannot be sent: it has nobody to go to, or too many.' }]
+  const receiptsUrl = publicBaseUrl && withoutSlash(publicBaseUrl) + receiptsPath(job)
   const sends = parts.map((part, index) => ({ job, part, index, of, receiptsUrl }))
   // The message fails for each recipient whom it cannot reach.
   return [...sends, ...Array.from({ length: unreachable }, () => ({ problem: nobody }))]
@@ -39,9 +39,12 @@ function unreachableBy({ needsAddresses = true }: SendAdapter<unknown>, job: Del
   return (job.unreadableRecipients ?? 0) + (needsAddresses ? withoutAddress(job) : 0)
 }
 
-/** Tells plans apart. Kept in the ledger, so too short for anybody to find out by trying what was in them. */
+/**
+ * Tells plans apart, but not by the sentences of what cannot be sent, which a new version may word otherwise. Kept in the
+ * ledger, so too short for anybody to find out by trying what was in them.
+ */
 export function digestOf({ provider }: Route, sends: Planned[]) {
-  const parts = sends.map((send) => ('problem' in send ? send : send.part))
+  const parts = sends.map((send) => ('problem' in send ? 'a problem' : { part: send.part }))
   return createHash('sha256')
     .update(JSON.stringify([provider, parts]))
     .digest('base64url')

@@ -35,6 +35,8 @@ test.each([
   ['99999999', 86_400],
   ['Sun, 22 Nov 2026 12:01:30 GMT', 90],
   ['Sun, 22 Nov 2026 12:00:00 GMT', 0],
+  ['2026-11-22T12:01:30Z', 90],
+  ['2026-11-22T13:01:30+01:00', 90],
 ])('Retry-After %s means in %d seconds', (header, seconds) => {
   expect(parseRetryAfterSeconds(header, now)).toBe(seconds)
 })
@@ -47,6 +49,7 @@ test.each([
   ['infinite', '9'.repeat(400)],
   ['a date that has passed', 'Sun, 22 Nov 2026 11:59:59 GMT'],
   ['there twice', ['1', '2']],
+  ['in a list', ['7']],
 ])('a Retry-After that is %s says nothing', (_, header) => {
   expect(parseRetryAfterSeconds(header, now)).toBeUndefined()
 })

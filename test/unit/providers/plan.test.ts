@@ -81,6 +81,7 @@ describe('a digest', () => {
       [route([]), plan(['a'])],
       [route([]), plan(['b'])],
       [route([]), plan(['a', 'b'])],
+      [route([]), plan([undefined])],
       [route([]), [notSent]],
       [{ ...route([]), provider: 'twilio' }, plan(['a'])],
     ]
@@ -88,6 +89,10 @@ describe('a digest', () => {
 
     expect(new Set(digests).size).toBe(plans.length)
     for (const digest of digests) expect(digest).toMatch(/^[\w-]{4}$/)
+  })
+
+  test('does not depend on how it is said that something cannot be sent', () => {
+    expect(digestOf(route([]), [notSent])).toBe(digestOf(route([]), [{ problem: 'Too long.' }]))
   })
 
   test('does not depend on what is no part of the plan', () => {
