@@ -28,6 +28,7 @@ test.each<[number, object | string, string | undefined]>([
   [400, { message: 'unknown code', error_description: 'of this client_id' }, undefined],
   [400, { error_description: 'redirectUri is unknown' }, 'redirect URL'],
   [400, { status: 'BAD_REDIRECT_URI' }, 'redirect URL'],
+  [400, { message: 'The clientId is unknown' }, 'app'],
 ])('a %i saying %j blames %s', async (status, said, blames) => {
   const { refresh } = setUp({ status, body: typeof said === 'string' ? said : JSON.stringify(said) })
 
@@ -60,6 +61,11 @@ test.each([
     'HTTP 400, EXPIRED_REFRESH_TOKEN, VALIDATION_ERROR',
   ],
   [400, '{"status":"BAD_HUB"}', 'revoked', 'HTTP 400, BAD_HUB'],
+  [400, '{"status":"NO_BAD_HUB"}', 'rejected', 'HTTP 400, NO_BAD_HUB'],
+  [400, '{"status":"BAD_HUB_DOMAIN"}', 'rejected', 'HTTP 400, BAD_HUB_DOMAIN'],
+  [400, '{"status":"see BAD_HUB"}', 'rejected', 'HTTP 400'],
+  [400, '{"status":"BAD_HUB: see above"}', 'rejected', 'HTTP 400'],
+  [400, '{"error":"slow_down"}', 'retryable', 'HTTP 400, slow_down'],
   [400, '{"status":"BAD_CLIENT_ID"}', 'rejected', 'HTTP 400, BAD_CLIENT_ID'],
   [400, '{"status":"BAD_CLIENT_SECRET"}', 'rejected', 'HTTP 400, BAD_CLIENT_SECRET'],
   [400, '{"status":"BAD_GRANT_TYPE"}', 'rejected', 'HTTP 400, BAD_GRANT_TYPE'],

@@ -18,6 +18,16 @@ test.each([
   expect(updateAnswerFrom({ status, headers: {}, json, text: JSON.stringify(json) }, 0).kind).toBe(kind)
 })
 
+test.each([
+  'A scope is missing',
+  'The token does not have proper permissions',
+  'This requires all of [x.write]',
+  'This requires any one of [x.write]',
+  'Ask for conversations.custom_channels.write',
+])('a sentence says that scopes are missing: %s', (sentence) => {
+  expect(answer(403, sentence).kind).toBe('scopes missing')
+})
+
 test('a page names missing scopes at its beginning, or not at all', () => {
   expect(answer(403, 'A scope is missing').kind).toBe('scopes missing')
   expect(answer(403, `${' '.repeat(10_000)}A scope is missing`).kind).not.toBe('scopes missing')
