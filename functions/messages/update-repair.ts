@@ -52,8 +52,8 @@ const repairs: Record<Repairable, (value: unknown) => string | undefined> = {
   reason: (reason) => (typeof reason === 'string' ? sanitiseReason(reason) : undefined),
   code: failureCode,
   source: (source) => textOf(source, 64) || 'unknown',
-  id: (id) => shortened(id, 128),
-  providerMessageId: (id) => shortened(id, 512),
+  id: shortened,
+  providerMessageId: shortened,
   occurredAt: (time) => inIso(time) ?? new Date().toISOString(),
   messageCreatedAt: (time) => inIso(time),
   traceId: (traceId) => textOf(traceId, 128),
@@ -62,10 +62,10 @@ const repairs: Record<Repairable, (value: unknown) => string | undefined> = {
 const textOf = (value: unknown, length: number) =>
   typeof value === 'string' ? value.slice(0, length).toWellFormed() : undefined
 
-/** An id as it is; one that is too long by what stands for it alone. */
-function shortened(id: unknown, length: number) {
-  const text = typeof id === 'string' ? id.toWellFormed() : wholeNumber(id)
-  return text === undefined || text.length <= length ? text : createHash('sha256').update(text).digest('base64url')
+/** A number's digits; of a text, which is too long, what stands for it alone. */
+function shortened(id: unknown) {
+  if (typeof id !== 'string') return wholeNumber(id)
+  return createHash('sha256').update(id.toWellFormed()).digest('base64url')
 }
 
 function inIso(time: unknown) {

@@ -10,6 +10,10 @@ test.each(['m', 'a#b', '#', 'a##b#'])(
   },
 )
 
+test('a key with less in it names no message', () => {
+  expect(messageOf('12')).toEqual({ portalId: '12', channelId: '', messageId: '' })
+})
+
 test('of an item nothing is lost when it is read', () => {
   const at = '2026-11-22T12:00:00.000Z'
   const knowledge = { known: 'failed', reason: 'No such number', code: '30003', providerMessageId: 'p' }
