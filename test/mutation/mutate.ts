@@ -61,6 +61,8 @@ async function meetTests(files: string[]): Promise<Planted[]> {
 async function runStryker(name: string, mutate: string[], tests: string[] | undefined): Promise<Planted[]> {
   if (tests) process.env['MUTATION_TESTS'] = tests.join(',')
   else delete process.env['MUTATION_TESTS']
+  const incrementalFile = `${kept}/${name}.json`
+  forgetSurvivors(incrementalFile)
   const stryker = new Stryker({
     mutate,
     testRunner: 'vitest',
@@ -74,7 +76,7 @@ async function runStryker(name: string, mutate: string[], tests: string[] | unde
     timeoutMS: 15_000,
     dryRunTimeoutMinutes: 60,
     incremental: true,
-    incrementalFile: `${kept}/${name}.json`,
+    incrementalFile,
     force: options.force,
     cleanTempDir: 'always',
     reporters: process.stdout.isTTY ? ['progress'] : ['survivors'],
@@ -86,6 +88,14 @@ async function runStryker(name: string, mutate: string[], tests: string[] | unde
   return all.filter((mutant) =>
     mutate.some((place) => place.split(':')[0] === relative(process.cwd(), mutant.fileName)),
   )
+}
+
+/** Stryker would not try a survivor again in code that runs while modules load, whatever tests are new. */
+function forgetSurvivors(incrementalFile: string) {
+  if (!existsSync(incrementalFile)) return
+  const report: { files: Record<string, { mutants: Planted[] }> } = JSON.parse(readFileSync(incrementalFile, 'utf8'))
+  for (const file of Object.values(report.files)) file.mutants = file.mutants.filter((mutant) => !isSurvivor(mutant))
+  writeFileSync(incrementalFile, JSON.stringify(report))
 }
 
 /** What was noticed of mutants in worlds, by mutant. What is known of the same mutant in the same text is not tried again. */
