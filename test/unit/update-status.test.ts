@@ -761,6 +761,16 @@ describe("HubSpot's answers", () => {
     },
   )
 
+  test('a message of which nobody says when it was sent may be too young for HubSpot to have it', async () => {
+    answerWith({ status: 404 })
+    await send('sent')
+    await world.rest()
+
+    expect(world.lines).toContainEqual(
+      expect.objectContaining({ reason: expect.stringContaining('HubSpot does not have the message yet') }),
+    )
+  })
+
   test('a refused connection is tried again soon', async () => {
     answerWith(new NoAnswer('ECONNREFUSED', false))
     await send('sent')
