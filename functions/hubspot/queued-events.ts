@@ -31,7 +31,7 @@ const maxPieceLength = 1_000_000
 export function parseRawEvent(event: RawEvent, receivedAt: number): EventToHandle {
   const { rawBody, piece, traceId } = event
   if (piece) return inPieces(event, piece, receivedAt)
-  const parsed = parseEvent(gunzip(rawBody), { traceId, receivedAt })
+  const parsed = parseEvent(unpacked(rawBody), { traceId, receivedAt })
   if (parsed.kind === 'unreadable') throw new PermanentError(`Still unreadable: ${parsed.problem}`)
   if (parsed.kind === 'unknown' || parsed.kind === 'test')
     throw new PermanentError('Still of a type that this version does not know')
@@ -42,6 +42,14 @@ export function parseRawEvent(event: RawEvent, receivedAt: number): EventToHandl
       return { kind: 'account', job: { v: version, ...parsed.job } }
     case 'undeliverable':
       return parsed
+  }
+}
+
+function unpacked(rawBody: string) {
+  try {
+    return gunzip(rawBody)
+  } catch (cause) {
+    throw new PermanentError('The event cannot be unpacked', { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { gzip } from '../../functions/platform/queue.ts'
 import { RetryableError } from '../../functions/platform/retry.ts'
 import { createWorld, delivery, update, type World, workOff } from '../support/world.ts'
 
@@ -176,6 +177,16 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
     expect(letters).toMatchObject([{ deadLetter: { attempts: 1 }, job: { messageId: 1, portalId: null } }])
     expect(letters[0]?.deadLetter.reason).toContain('Not a job that this version reads')
     expect(world.counts['DeadLettered']).toBe(1)
+  })
+
+  test('that carries an event whose bytes were damaged: it is a dead letter as it was, with the reason', async () => {
+    const event = { v: 1, type: 'event', rawBody: gzip('{"type":"X"}').slice(0, 20), traceId: 't' }
+    const { queue, deadLetters, handler } = of(which)
+    await queue.send(event, { group: '1' })
+    await workOff(queue, handler)
+
+    expect(queue.messages).toEqual([])
+    expect(deadLetters.jobs()).toMatchObject([{ deadLetter: { reason: 'The event cannot be unpacked' }, job: event }])
   })
 
   test.each(['not JSON', 'null', '[1,2]', '"text"', '5', ''])(
