@@ -39,8 +39,11 @@ const maxDigits = 40
 
 function parseKeepingNumbers(text: string): unknown {
   try {
-    return JSON.parse(text, ((_: string, value: unknown, { source }: { source: string }) =>
-      typeof value === 'number' && Math.abs(value) >= 2 ** 52 ? exact.rawJSON(source) : value) as Reviver)
+    // A schema compares the `length` of whatever it is given, where that has one.
+    return JSON.parse(text, ((name: string, value: unknown, { source }: { source: string }) =>
+      typeof value === 'number' && Math.abs(value) >= 2 ** 52 && name !== 'length'
+        ? exact.rawJSON(source)
+        : value) as Reviver)
   } catch {
     return undefined
   }

@@ -311,6 +311,15 @@ describe('what nobody can mistake is read, however it is written', () => {
 
     expect(world.statusUpdatesDeadLetters.messages[0]?.body).toContain('"messageId":9007199254740993')
   })
+
+  test('and one that is an object with such a length is a dead letter, not a crash', async () => {
+    const body = written({}).replace('"messageId":"m"', '"messageId":{"length":9007199254740993}')
+    const now = world.now()
+    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+    await world.rest()
+
+    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason: expect.anything() } }])
+  })
 })
 
 test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {

@@ -215,6 +215,20 @@ test('reading never throws, whatever the document is', () => {
   expect(reading('['.repeat(100_000))).toMatchObject({ kind: 'unreadable', problem: 'not JSON' })
 })
 
+test.each([
+  ['message.id', 'unreadable'],
+  ['eventId', 'message'],
+  ['channelIntegrationThreadIds', 'message'],
+])('nor where %s has a length, as a text has, that is larger than JavaScript counts', (field, kind) => {
+  const event = JSON.parse(example('hubspot/outgoing-message'))
+  const body = JSON.stringify(changed(event, field.split('.'), { length: 'huge' })).replace(
+    '"huge"',
+    '9007199254740993',
+  )
+
+  expect(reading(body)).toMatchObject({ kind, unexpected: [field] })
+})
+
 test('a message with anything in place of one of its fields is one of four things, and its problem quotes nothing', () => {
   const event = JSON.parse(example('hubspot/outgoing-message'))
   const field = fc.constantFrom(...pathsIn(event))
