@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { toAnnouncement } from './hubspot/events.ts'
 import { parseRawEvent } from './hubspot/queued-events.ts'
 import { type TellDeps, tellHubSpot } from './hubspot/tell.ts'
-import { makeReady } from './hubspot/update-message.ts'
+import { makeReady, UpdateProgress } from './hubspot/update-message.ts'
 import { UpdateHistory } from './hubspot/update-outcome.ts'
 import { about, tenantOf } from './messages/about.ts'
 import { announcedAgain } from './messages/announced-again.ts'
@@ -63,10 +63,9 @@ export function createHandler(given: Deps) {
 /** What a run leaves to the next one of its job. */
 const Progress = z.looseObject({
   ...TellOnceProgress.shape,
+  ...UpdateProgress.shape,
   /** What HubSpot answered so far. */
   history: UpdateHistory.optional().catch(undefined),
-  /** A slot of the rate limit that is kept for the next run, in milliseconds since 1970. */
-  slot: z.number().optional().catch(undefined),
   /** Whether the job's unexpected fields were counted. */
   isCounted: z.boolean().optional().catch(undefined),
 })

@@ -4,7 +4,7 @@ import { redact } from '../platform/redact.ts'
 import { Deferred, PermanentError, RetryableError } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { UpdateAnswer } from './update-answer.ts'
-import { type KeptSlot, type UpdateDeps, updateMessage, waitForSlot } from './update-message.ts'
+import { type UpdateDeps, type UpdateProgress, updateMessage, waitForSlot } from './update-message.ts'
 import { isNotThere, isYetToAppear, UpdateHistory, type UpdateOutcome, updateOutcomeOf } from './update-outcome.ts'
 
 /** What telling HubSpot needs. */
@@ -32,7 +32,7 @@ export type TellRequest = {
 }
 
 /** What one run of telling leaves to the next. */
-export type TellProgress = KeptSlot & { history?: UpdateHistory | undefined }
+export type TellProgress = UpdateProgress & { history?: UpdateHistory | undefined }
 
 /** HubSpot was told, though it `holds` something else; or it rejected the word for good, after another. */
 export type TellAnswer = { rejected: false; holds: string | undefined } | { rejected: true; problem: string }

@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { Deferred } from '../platform/retry.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import type { HubSpot, MessageStatus } from './client.ts'
@@ -15,11 +16,17 @@ export type UpdateDeps = {
   sleep(milliseconds: number): Promise<void>
 }
 
-/** A slot of a portal's rate limit that is kept until its time comes, in milliseconds since 1970. */
-export type KeptSlot = { slot?: number | undefined }
+/** What one run of an update keeps for the next. */
+export const UpdateProgress = z.object({
+  /** A slot of the portal's rate limit, in milliseconds since 1970. */
+  slot: z.number().optional().catch(undefined),
+  /** Whether the access token was renewed for this update, which has not been tried with the new one yet. */
+  isRenewed: z.boolean().optional().catch(undefined),
+})
+export type UpdateProgress = z.infer<typeof UpdateProgress>
 
 /** Makes sure that a portal can be called now: that it gives access, without which a slot would be wasted, and has a slot. */
-export async function makeReady(deps: UpdateDeps, portalId: string, kept: KeptSlot) {
+export async function makeReady(deps: UpdateDeps, portalId: string, kept: UpdateProgress) {
   await deps.tokens.get(portalId)
   await waitForSlot(deps, portalId, kept)
 }
@@ -28,7 +35,7 @@ export async function makeReady(deps: UpdateDeps, portalId: string, kept: KeptSl
 export async function waitForSlot(
   { rateLimit, telemetry, now, sleep }: Omit<UpdateDeps, 'hubspot' | 'tokens'>,
   portalId: string,
-  kept: KeptSlot,
+  kept: UpdateProgress,
 ) {
   const keptSlot = kept.slot
   kept.slot = undefined
@@ -47,14 +54,18 @@ export async function updateMessage(
   deps: UpdateDeps,
   message: { portalId: string; channelId: string; messageId: string },
   status: MessageStatus,
-  kept: KeptSlot,
+  kept: UpdateProgress,
 ): Promise<UpdateAnswer> {
   const { portalId } = message
   const token = await deps.tokens.get(portalId)
   const answer = await patch(deps, token, message, status)
-  if (answer.kind !== 'unauthorized') return answer
+  const { isRenewed } = kept
+  kept.isRenewed = undefined
+  if (answer.kind !== 'unauthorized' || isRenewed) return answer
   const renewed = await deps.tokens.renew(portalId, token)
+  kept.isRenewed = true
   await waitForSlot(deps, portalId, kept)
+  kept.isRenewed = undefined
   return patch(deps, renewed, message, status)
 }
 

@@ -1225,6 +1225,20 @@ describe('access', () => {
     expect(world.hubspot.held.get('m')).toEqual({ statusType: 'SENT' })
   })
 
+  test('a portal whose next slots are far ahead is found out by two 401s as well', async () => {
+    const start = world.now()
+    world.hubspot.answer = async () => ({
+      status: world.now() - start < 600_000 ? 401 : 200,
+      headers: { 'x-hubspot-ratelimit-max': '10' },
+    })
+    for (const messageId of ['a', 'b', 'c']) await send('sent', { messageId })
+    await world.rest()
+
+    expect(world.hubspot.patches.length).toBeLessThan(50)
+    expect(world.hubspot.refreshes).toBeLessThan(20)
+    expect(world.hubspot.held.size).toBe(3)
+  })
+
   test.each([
     ['401', { status: 401 }],
     ['a missing scope', { status: 403, json: { category: 'MISSING_SCOPES' } }],

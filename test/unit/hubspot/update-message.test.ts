@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type KeptSlot, updateMessage, waitForSlot } from '../../../functions/hubspot/update-message.ts'
+import { type UpdateProgress, updateMessage, waitForSlot } from '../../../functions/hubspot/update-message.ts'
 import { Deferred } from '../../../functions/platform/retry.ts'
 import { collectTelemetry } from '../../support/telemetry.ts'
 
@@ -39,7 +39,7 @@ describe('a slot', () => {
     ['that is near is waited for', 1, [1]],
     ['half a second ahead is, too', 500, [500]],
   ])('%s', async (_, ahead, waits) => {
-    const kept: KeptSlot = {}
+    const kept: UpdateProgress = {}
     await waitForSlot(deps(ahead), '1', kept)
 
     expect(slept).toEqual(waits)
@@ -50,7 +50,7 @@ describe('a slot', () => {
     ['just over half a second', 501, now],
     ['further', 5000, now + 3100],
   ])('%s ahead is kept, and the job comes back shortly before it', async (_, ahead, notBefore) => {
-    const kept: KeptSlot = {}
+    const kept: UpdateProgress = {}
     const waiting = waitForSlot(deps(ahead), '1', kept)
 
     await expect(waiting).rejects.toThrow(Deferred)
