@@ -128,7 +128,7 @@ const asList: Reading<unknown[]> = (value) => (Array.isArray(value) ? value : un
 const text: Reading<string> = (value) => (typeof value === 'string' && value.isWellFormed() ? value : undefined)
 const asDigits: Reading<string> = (value) => Digits.safeParse(value).data
 
-const textId: Reading<string> = (value) => Id.safeParse(value).data
+const textId: Reading<string> = (value) => (typeof value === 'string' ? Id.safeParse(value).data : undefined)
 
 const isoDateTime =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/

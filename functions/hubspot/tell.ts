@@ -63,12 +63,11 @@ export async function tellHubSpot(
         continue
       case 'no access':
         return deps.tokens.refuse(message.portalId, outcome.problem)
-      case 'pause portal':
+      case 'pause portal': {
         deps.telemetry.count('RateLimited')
-        throw new Deferred(
-          outcome.reason,
-          await deps.rateLimit.noteLimitReached(message.portalId, outcome.seconds, history.limited),
-        )
+        const until = await deps.rateLimit.noteLimitReached(message.portalId, outcome.seconds, history.limited)
+        throw new Deferred(outcome.reason, until)
+      }
       case 'retry':
         throw new RetryableError(outcome.reason, outcome)
       case 'give up':

@@ -108,9 +108,13 @@ const Versioned = z.object({ v: z.number() })
 const versionOf = (body: unknown) => Versioned.safeParse(body).data?.v ?? 0
 
 function parseJob<Job>(schema: z.ZodType<Job>, body: unknown) {
-  const result = schema.safeParse(body)
-  if (!result.success) throw new PermanentError(`Not a job that this version reads: ${problems(result.error)}`)
-  return result.data
+  try {
+    return schema.parse(body)
+  } catch (error) {
+    // A schema itself fails at a `length` that cannot be compared, such as `{"valueOf": 1, "toString": 1}`.
+    const what = error instanceof z.ZodError ? problems(error) : 'an odd length'
+    throw new PermanentError(`Not a job that this version reads: ${what}`)
+  }
 }
 
 async function doJob<Job, Progress extends object>(

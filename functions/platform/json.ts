@@ -39,7 +39,7 @@ const maxDigits = 40
 
 function parseKeepingNumbers(text: string): unknown {
   try {
-    // A schema compares the `length` of whatever it is given, where that has one.
+    // A schema compares a `length`, whatever has one, and cannot compare what stays as it is written.
     return JSON.parse(text, ((name: string, value: unknown, { source }: { source: string }) =>
       typeof value === 'number' && Math.abs(value) >= 2 ** 52 && name !== 'length'
         ? exact.rawJSON(source)

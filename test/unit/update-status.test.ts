@@ -312,14 +312,19 @@ describe('what nobody can mistake is read, however it is written', () => {
     expect(world.statusUpdatesDeadLetters.messages[0]?.body).toContain('"messageId":9007199254740993')
   })
 
-  test('and one that is an object with such a length is a dead letter, not a crash', async () => {
-    const body = written({}).replace('"messageId":"m"', '"messageId":{"length":9007199254740993}')
-    const now = world.now()
-    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
-    await world.rest()
+  test.each(['9007199254740993', '[1e300]', '{"valueOf":1,"toString":1}'])(
+    'and an object whose length is %s is no id, and no crash either',
+    async (length) => {
+      const body = written({}).replace('"messageId":"m"', `"messageId":{"length":${length}}`)
+      const now = world.now()
+      world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+      await world.step()
 
-    expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([{ deadLetter: { reason: expect.anything() } }])
-  })
+      expect(world.statusUpdatesDeadLetters.jobs()).toMatchObject([
+        { deadLetter: { reason: expect.stringMatching(/^Not a job that this version reads/) } },
+      ])
+    },
+  )
 })
 
 test('order and duplicates of the updates never change what HubSpot holds in the end', async () => {
