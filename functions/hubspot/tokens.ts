@@ -60,7 +60,7 @@ export function createTokens(options: {
     const usable = portal.accessToken !== refused && lasts(expiresAt, stillGoodFor(life))
     if (usable && lasts(expiresAt, refreshAhead(life))) return rememberToken(portal)
 
-    const isHeld = (portal.lease?.until ?? 0) > now()
+    const isHeld = isLeased(portal)
     if (isHeld || now() < (portal.refreshAgainAt ?? 0)) {
       if (usable) return rememberToken(portal)
       throw isHeld
@@ -87,12 +87,9 @@ export function createTokens(options: {
     if (answer.kind === 'tokens') return storeTokens({ ...free, ...toKeep(answer, now()), ...noProblem })
     if (answer.kind !== 'retryable') return denyAccess({ ...free, ...refreshed }, portalId, answer)
     const { retryAfter } = answer
-    const asked =
-      retryAfter &&
-      retryAfterWait(
-        { ...retryAfter, max: slowRetry / 1000 },
-        { isRepeated: (leased.failedRefreshes ?? 0) > 1, attempt: 0, random },
-      )
+    const isRepeated = (leased.failedRefreshes ?? 0) > 1
+    const max = slowRetry / 1000
+    const asked = retryAfter && retryAfterWait({ ...retryAfter, max }, { isRepeated, attempt: 0, random })
     const failed = { ...free, refreshAgainAt: Math.max(leased.refreshAgainAt ?? 0, now() + (asked ?? 0)) }
     await table.putIfNextVersion(failed)
     telemetry?.count('TokenRefreshesFailed')
@@ -156,6 +153,7 @@ export function createTokens(options: {
     return accessToken
   }
 
+  const isLeased = ({ lease }: Portal) => (lease?.until ?? 0) > now()
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
   const pauseBeforeRefresh = (failed: number) => Math.min(maxRefreshPause, 1000 * 2 ** failed) * (1 + random())
   /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
@@ -183,7 +181,8 @@ export function createTokens(options: {
         const portal = await readPortal(portalId)
         // Somebody else has just said so, in the same batch for instance.
         if (portal.problem && now() < portal.askAgainAt) throw stillNoAccess(portalId, portal)
-        if (portal.accessToken !== used) throw inProgress('The portal has another access token by now', 1000)
+        if (portal.accessToken !== used || isLeased(portal))
+          throw inProgress('The portal has another access token by now, or soon', 1000)
         const { refusals, isOfOne, pause } = afterRefusal(portal, now(), lastSuccess.get(portalId))
         const refused = { ...portal, version: portal.version + 1, refusals }
         if (isOfOne && (await table.putIfNextVersion(refused)))

@@ -256,9 +256,28 @@ describe('a portal that refuses fresh tokens', () => {
     portal({ ...endsSoon, version: 9 })
 
     expect(await failure(one.refuse('1', 'a scope is missing'))).toMatchObject({
-      message: 'The portal has another access token by now',
+      message: 'The portal has another access token by now, or soon',
       notBefore: start + 2000,
     })
+  })
+
+  test('while somebody refreshes them is asked about again soon: the tokens that come must find the portal as it was', async () => {
+    const lasting = { accessToken: 'kept', accessTokenExpiresAt: start + 1_800_000 }
+    portal(lasting)
+    const one = tokens()
+    await one.get('1')
+    portal({ ...lasting, version: 2, lease: { by: 'another', until: start + 1 } })
+    const before = item()
+
+    expect(await failure(one.refuse('1', 'a scope is missing'))).toMatchObject({
+      message: 'The portal has another access token by now, or soon',
+      notBefore: start + 2000,
+    })
+    expect(item()).toEqual(before)
+
+    await one.get('1')
+    time += 1
+    expect(await failure(one.refuse('1', 'a scope is missing'))).toBeInstanceOf(NoAccess)
   })
 
   test.each([
