@@ -9,30 +9,27 @@ export class NoAccess extends RetryableError {
 /** How long a portal that gives no access is left alone, in milliseconds. */
 export const slowRetry = 15 * 60_000
 
-// One refusal of a fresh token may be a slip of HubSpot's; only one that is repeated makes a portal silent.
-const pausesWhenRefused = [5000, 30_000, 120_000, 300_000, slowRetry]
-const refusalsForgottenAfter = 3_600_000
-
-/**
- * A portal's refusals with one more, and how long it is left alone by that. `isOfOne`: whether HubSpot took
- * another message's status since the last one. Times are in milliseconds since 1970.
- */
-export function afterRefusal({ refusals: last }: Portal, now: number, lastSuccess = 0) {
-  const isRepeated = last !== undefined && now - last.at < refusalsForgottenAfter
-  const isOfOne = isRepeated && lastSuccess > last.at
-  const before = isRepeated && !isOfOne ? last.times : 0
-  return { refusals: { times: before + 1, at: now }, isOfOne, pause: pausesWhenRefused[before] ?? slowRetry }
-}
+// Longer than the HTTP timeout by far: nobody else refreshes while an answer may come. In milliseconds, as all here.
+export const leaseTime = 60_000
 
 /** Why there is no access token now, and when it is asked for again: spread over time, since many jobs wait for the same. */
 export function createAccessErrors({ now, random }: { now(): number; random(): number }) {
   const noAccess = (portalId: string, problem: string, notBefore: number) =>
     new NoAccess(`No access to portal ${portalId}: ${problem}`, { notBefore })
 
+  /** Another process is about to change the portal, and needs about so many milliseconds. */
+  const inProgress = (reason: string, about: number) =>
+    new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) })
+
   return {
-    /** Another process is about to change the portal, and needs about so many milliseconds. */
-    inProgress: (reason: string, about: number) =>
-      new RetryableError(reason, { notBefore: now() + about * (1 + 2 * random()) }),
+    inProgress,
+
+    /** An instant is what that takes, or where the endpoint is down, its timeout; who died keeps the lease until its end. */
+    beingRefreshed({ failedRefreshes = 0, lease }: Portal) {
+      const left = (lease?.until ?? 0) - now()
+      const about = Math.max(failedRefreshes > 2 ? 5000 : 1000, Math.min(leaseTime - left, left))
+      return inProgress('Another process is refreshing the access token', about)
+    },
 
     refreshLater({ refreshAgainAt = 0, failedRefreshes = 0 }: Portal, why = `it failed ${failedRefreshes} times`) {
       const notBefore = refreshAgainAt + random() * Math.min(10_000, 500 * 2 ** failedRefreshes)

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { RetryAfter } from '../platform/retry.ts'
+import { type RetryAfter, RetryableError } from '../platform/retry.ts'
 import { retryableStatuses } from './update-answer.ts'
 
 /** Why HubSpot gives none, and what it blames by name, if anything. `code` is HubSpot's own, where it says one. */
@@ -27,6 +27,12 @@ const OAuthError = z.object({
   message: z.string().optional().catch(undefined),
   error_description: z.string().optional().catch(undefined),
 })
+
+/** Where nobody could be asked, the app's secret for instance being out of reach, that is as good as an answer: later. */
+export function asFailure(error: unknown): TokenFailure {
+  if (error instanceof RetryableError) return { kind: 'retryable', problem: error.message }
+  throw error
+}
 
 export function failureFrom(status: number, json: unknown, retryAfter?: RetryAfter): TokenFailure {
   const { error, status: word, category, ...text } = OAuthError.safeParse(json).data ?? {}

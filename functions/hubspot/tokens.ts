@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { RetryableError, retryAfterWait } from '../platform/retry.ts'
 import type { Table } from '../platform/table.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
-import { afterRefusal, createAccessErrors, NoAccess, slowRetry } from './access-errors.ts'
+import { createAccessErrors, leaseTime, NoAccess, slowRetry } from './access-errors.ts'
 import { keyOf, noProblem, Portal, refreshed, toKeep, usualTokenLife } from './portal.ts'
-import type { TokenFailure } from './token-failure.ts'
+import { afterRefusal } from './refusals.ts'
+import { asFailure, type TokenFailure } from './token-failure.ts'
 import type { TokenSource } from './token-source.ts'
 
 /** Access tokens, one for each portal, shared by all Lambdas. */
@@ -19,8 +20,7 @@ export type Tokens = {
   succeeded(portalId: string): void
 }
 
-// All in milliseconds. The lease is longer than the HTTP timeout by far: nobody else refreshes while an answer may come.
-const leaseTime = 60_000
+// All in milliseconds.
 // A short-lived token is used for nearly all of its life.
 const refreshAhead = (life: number) => Math.min(60_000, life / 10)
 // While one process refreshes, or nobody can, the others go on with what they have: enough for a slot and a PATCH.
@@ -40,7 +40,7 @@ export function createTokens(options: {
   random(): number
 }): Tokens {
   const { table, source, telemetry, now, random } = options
-  const { inProgress, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
+  const { inProgress, beingRefreshed, refreshLater, noAccess, stillNoAccess } = createAccessErrors(options)
   const remembered = new Map<string, { accessToken: string; expiresAt: number; life: number }>()
   const underway = new Map<string, Promise<string>>()
   const lastSuccess = new Map<string, number>()
@@ -63,9 +63,7 @@ export function createTokens(options: {
     const isHeld = isLeased(portal)
     if (isHeld || now() < (portal.refreshAgainAt ?? 0)) {
       if (usable) return rememberToken(portal)
-      throw isHeld
-        ? inProgress('Another process is refreshing the access token', usualRefreshTime(portal))
-        : refreshLater(portal)
+      throw isHeld ? beingRefreshed(portal) : refreshLater(portal)
     }
     const lease = { by: randomUUID(), until: now() + leaseTime }
     const { failedRefreshes: failed = 0, version } = portal
@@ -78,11 +76,11 @@ export function createTokens(options: {
     if (isOurs)
       return refresh(portalId, leased, { usable, refused: refused !== undefined && portal.accessToken === refused })
     if (usable) return rememberToken(portal)
-    throw inProgress('Another process is refreshing the access token', usualRefreshTime(leased))
+    throw beingRefreshed(leased)
   }
 
   async function refresh(portalId: string, leased: Portal, { usable, refused }: { usable: boolean; refused: boolean }) {
-    const answer = await source.renew({ portalId, refreshToken: leased.refreshToken, refused })
+    const answer = await source.renew({ portalId, refreshToken: leased.refreshToken, refused }).catch(asFailure)
     const free = { ...leased, version: leased.version + 1, lease: undefined }
     if (answer.kind === 'tokens') return storeTokens({ ...free, ...toKeep(answer, now()), ...noProblem })
     if (answer.kind !== 'retryable') return denyAccess({ ...free, ...refreshed }, portalId, answer)
@@ -156,8 +154,6 @@ export function createTokens(options: {
   const isLeased = ({ lease }: Portal) => (lease?.until ?? 0) > now()
   const lasts = (expiresAt: number, milliseconds: number) => expiresAt - now() > milliseconds
   const pauseBeforeRefresh = (failed: number) => Math.min(maxRefreshPause, 1000 * 2 ** failed) * (1 + random())
-  /** How long a refresh of somebody else's may take: an instant, or where the endpoint is down, its timeout. */
-  const usualRefreshTime = ({ failedRefreshes = 0 }: Portal) => (failedRefreshes > 2 ? 5000 : 1000)
   return {
     async get(portalId) {
       const known = remembered.get(keyOf(portalId))

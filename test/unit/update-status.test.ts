@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Status, statusOrder, statusTypeOf } from '../../functions/messages/status.ts'
 import { NoAnswer } from '../../functions/platform/fetch-json.ts'
+import { SecretUnavailable } from '../../functions/platform/fetch-secret.ts'
 import { gzip } from '../../functions/platform/queue.ts'
 import { createWorld, delivery, update, type World } from '../support/world.ts'
 
@@ -1290,28 +1291,48 @@ describe('access', () => {
     },
   )
 
-  test.each([503, 429, 502])(
-    'while the token endpoint answers %i for ten minutes, a hundred updates ask little of anybody',
-    async (status) => {
-      const start = world.now()
-      let sends = 0
-      const { send: sendJob } = world.statusUpdates
-      world.statusUpdates.send = async (...job) => {
-        sends++
-        return sendJob(...job)
-      }
-      const { refresh } = world.hubspot
-      world.hubspot.refresh = async () => (world.now() - start < 600_000 ? { status } : refresh())
-      for (let i = 0; i < 100; i++) await send('sent', { messageId: `m${i}` })
-      world.restart()
-      await world.rest()
+  const unreadable = () => Promise.reject(new SecretUnavailable('The app secret cannot be read', 'down'))
+  test.each([
+    ['the token endpoint answers 503', async () => ({ status: 503 })],
+    ['the token endpoint answers 429', async () => ({ status: 429 })],
+    ['the token endpoint answers 502', async () => ({ status: 502 })],
+    ["the app's secret cannot be read", unreadable],
+  ])('while %s for ten minutes, a hundred updates ask little of anybody', async (_, fail) => {
+    const start = world.now()
+    let sends = 0
+    const { send: sendJob } = world.statusUpdates
+    world.statusUpdates.send = async (...job) => {
+      sends++
+      return sendJob(...job)
+    }
+    const { refresh } = world.hubspot
+    world.hubspot.refresh = async () => (world.now() - start < 600_000 ? fail() : refresh())
+    for (let i = 0; i < 100; i++) await send('sent', { messageId: `m${i}` })
+    world.restart()
+    await world.rest()
 
-      expect(world.hubspot.held.size).toBe(100)
-      expect(world.hubspot.refreshes).toBeLessThanOrEqual(20)
-      expect(sends).toBeLessThanOrEqual(100 * 25)
-      expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(600_000 + 330_000)
-    },
-  )
+    expect(world.hubspot.held.size).toBe(100)
+    expect(world.hubspot.refreshes).toBeLessThanOrEqual(20)
+    expect(sends).toBeLessThanOrEqual(100 * 25)
+    expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(600_000 + 330_000)
+  })
+
+  test('and while a process that died was refreshing the token, as little', async () => {
+    const start = world.now()
+    const lease = { by: 'a process that died', until: start + 60_000 }
+    world.portalsTable.items.set('portal#1', { pk: 'portal#1', version: 1, refreshToken: 'refresh-1', lease })
+    let sends = 0
+    const { send: sendJob } = world.statusUpdates
+    world.statusUpdates.send = async (...job) => {
+      sends++
+      return sendJob(...job)
+    }
+    for (let i = 0; i < 100; i++) await send('sent', { messageId: `m${i}` })
+    await world.rest()
+
+    expect(sends).toBeLessThanOrEqual(100 * 9)
+    expect(world.hubspot.patches.at(-1)!.at - start).toBeLessThan(60_000 + 30_000)
+  })
 
   test.each([30, 5, 60, 600])('a token that lives %i seconds is used nearly whole', async (seconds) => {
     const start = world.now()

@@ -90,10 +90,13 @@ describe('where another process is refreshing it', () => {
   const lasting = { accessTokenExpiresAt: start + 1_800_000 }
 
   test.each([
-    ['usually', undefined, 2000],
-    ['where the endpoint is down', 3, 10_000],
-  ])('it is waited for, as long as that takes %s', async (_, failedRefreshes, wait) => {
-    portal({ lease: { by: 'another', until: start + 60_000 }, failedRefreshes })
+    ['usually', undefined, 60_000, 2000],
+    ['where the endpoint is down', 3, 60_000, 10_000],
+    ['where it has been at it for long', undefined, 50_000, 20_000],
+    ['where it has died, and its lease ends', undefined, 10_000, 20_000],
+    ['where that ends at once', undefined, 1, 2000],
+  ])('it is waited for, as long as that takes %s', async (_, failedRefreshes, left, wait) => {
+    portal({ lease: { by: 'another', until: start + left }, failedRefreshes })
 
     expect(await failure(tokens().get('1'))).toMatchObject({
       message: 'Another process is refreshing the access token',
