@@ -45,13 +45,13 @@ function listOf(names: string[]) {
   return inWords([...alike.values()].map((these) => ({ name: together(these), count: these.length })))
 }
 
-const ofRecipient = / for recipient (\d+) of (\d+)/
+const ofRecipient = / for recipient (\d+)/
 
 function together(names: string[]) {
   const first = names[0]!
   if (names.length === 1) return first
   const numbers = names.map((name) => ({ name: ofRecipient.exec(name)?.[1] ?? name, count: 1 }))
-  return first.replace(ofRecipient, (_, __, of) => ` for recipients ${inWords(numbers)} of ${of}`)
+  return first.replace(ofRecipient, ` for recipients ${inWords(numbers)}`)
 }
 
 const maxListed = 4

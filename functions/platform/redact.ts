@@ -102,7 +102,7 @@ function isRandom(found: string) {
     const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(piece)).length
     const meanLength = piece.length / piece.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g)!.length
     // By chance, words come longer in a longer text.
-    const maxMeanLength = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : piece.length < 40 ? 4 : 5
+    const maxMeanLength = piece.length < 20 ? 2.5 : piece.length < 32 ? 3 : 4
     return kinds === 3
       ? meanLength < maxMeanLength
       : piece.length >= 16 && meanLength < Math.max(3, maxMeanLength - 0.5)

@@ -44,7 +44,7 @@ function unreachableBy({ needsAddresses = true }: SendAdapter<unknown>, job: Del
  * ledger, so too short for anybody to find out by trying what was in them.
  */
 export function digestOf({ provider }: Route, sends: Planned[]) {
-  const parts = sends.map((send) => ('problem' in send ? 'a problem' : { part: send.part }))
+  const parts = sends.map((send) => ('problem' in send ? null : { part: send.part }))
   return createHash('sha256')
     .update(JSON.stringify([provider, parts]))
     .digest('base64url')

@@ -167,7 +167,7 @@ export const explained: { file: string; line: string; mutant: string; why: strin
   },
   {
     file: 'functions/messages/telling.ts',
-    line: 'if (!isNews) return { answer: undefined }',
+    line: 'if (news.length === 0) return { answer: undefined }',
     mutant: '{ answer: undefined } → {}',
     why: 'An answer that is not there is undefined.',
   },
@@ -236,6 +236,18 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     line: 'const numbers = names.map((name) => ({ name: ofRecipient.exec(name)?.[1] ?? name, count: 1 }))',
     mutant: 'ofRecipient.exec(name)?.[1] → ofRecipient.exec(name)[1]',
     why: 'Names that are alike but for a recipient have one.',
+  },
+  {
+    file: 'functions/messages/ids.ts',
+    line: ".refine((id) => id.isWellFormed() && !/^\\.{1,2}$/.test(id), 'unusable id')",
+    mutant: '\'unusable id\' → ""',
+    why: 'It is the text of an error.',
+  },
+  {
+    file: 'functions/hubspot/refusals.ts',
+    line: 'const isOfOne = isRepeated && lastSuccess > last.at',
+    mutant: 'lastSuccess > last.at → lastSuccess >= last.at',
+    why: 'Of what happens in the same millisecond, either may have been first.',
   },
   {
     file: 'functions/messages/account-health.ts',

@@ -16,7 +16,7 @@ const core = [
   'functions/update-status.ts',
   'functions/messages/*.ts',
   'functions/platform/{consume,requeue,envelope,dead-letter,idempotent,retry,rotated-secret,redact,redact-numbers}.ts',
-  'functions/hubspot/{rate-limit,rejections,tokens,token-failure,portal,access-errors,client,update-answer,update-message,update-outcome,tell}.ts',
+  'functions/hubspot/{rate-limit,rejections,refusals,tokens,token-failure,portal,access-errors,client,update-answer,update-message,update-outcome,tell}.ts',
   'functions/providers/plan.ts',
 ]
 const kept = 'test/report/mutation'

@@ -182,13 +182,16 @@ describe('with resend "send"', () => {
     ['may have arrived', [{ outcome: 'in doubt' }], 1],
     ['arrived in part', [{ outcome: 'sent', status: 'sent' }, refused], 2],
   ] as [string, SendOutcome[], number][])('what %s is never sent twice', async (_, outcomes, parts) => {
-    const { world, announce, answering, sends, held, again } = setUp({ resend: 'send' })
+    const { world, announce, answering, sends, held, again, warnings } = setUp({ resend: 'send' })
     world.provider.parts = parts
     answering(...outcomes)
     await announce('event-1')
     await announce('event-2')
 
     expect({ sends: sends(), again: again() }).toEqual({ sends: parts, again: 1 })
+    expect(warnings()).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('since it may have arrived') }),
+    )
     expect(held()).toMatchObject({ statusType: 'FAILED' })
   })
 

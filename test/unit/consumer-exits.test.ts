@@ -163,11 +163,12 @@ describe.each<Which>(['deliver-message', 'update-status'])('%s ends a run of a j
   test('whose progress is written in another form: it is done as if nothing were known', async () => {
     const progress = {
       ...{ mayHaveTold: 'a', history: 7, slot: 'soon', isCounted: 'yes' },
-      ...{ certainlyNotSent: 'a', unrecorded: 7, queued: 7, turn: 7, lookUp: 7, since: 'then' },
+      ...{ certainlyNotSent: 'a', unrecorded: 7, queued: '1', provider: 7, lookUps: '1', turnsWaited: 'x' },
     }
 
     expect(await run(which, { waiting: { ...waitingSince(60).waiting, progress } })).toEqual(nothing)
-    expect(world.provider.sends.length + world.hubspot.patches.length).toBe(1)
+    if (which === 'deliver-message') expect(world.statusUpdates.jobs()).toMatchObject([{ status: 'sent' }])
+    else expect(world.hubspot.patches).toHaveLength(1)
   })
 
   test('that nobody can read: it is a dead letter as it was, with the reason', async () => {
@@ -318,6 +319,18 @@ function expectKnown(which: Which) {
 }
 
 describe('a delivery', () => {
+  test('in doubt whose look-ups are counted in another form is looked up all the same', async () => {
+    world = createWorld({ looksUp: true })
+    send['deliver-message'] = world.deliveries.send
+    world.provider.send = async () => ({ outcome: 'in doubt' })
+    const { again } = await run('deliver-message', {
+      waiting: { ...waitingSince(60).waiting, progress: { lookUps: '5' } },
+    })
+
+    expect(again).toMatchObject([{ attempt: 7, progress: { lookUps: 0 } }])
+    expect(world.counts['DeliveriesInDoubt']).toBe(1)
+  })
+
   test('that has no time left in its run waits its turn, which is no attempt', async () => {
     world.haveTime(20_000)
     await world.deliveries.send(delivery(), { group: '1' })

@@ -62,6 +62,8 @@ test.each([
   ['an announcement, by its consumer', StatusJob, announcement],
   ['a change of an account', ChannelAccountChanged, account],
   ['a change of an account, by its consumer', StatusJob, account],
+  ['an account that is new', ChannelAccountChanged, { ...account, change: 'created', authorized: true }],
+  ['another change of one', ChannelAccountChanged, { ...account, change: 'updated', authorized: false }],
   ['a piece of an event', RawEvent, event],
   ['a piece of an event, by its consumer', StatusJob, event],
   ['what is handed on', HandOnJob, handOn],
