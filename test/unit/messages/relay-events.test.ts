@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { eventsOfMessage, messageChangeOf } from '../../../functions/messages/relay-events.ts'
+import { details, eventsOfMessage, messageChangeOf } from '../../../functions/messages/relay-events.ts'
 
 const at = '2026-11-28T09:00:00.000Z'
 const told = (statusType: string) => ({ told: { statusType, at } })
@@ -29,6 +29,15 @@ describe('the events of a change', () => {
       ['message.told', 'e1-told'],
       ['message.given-up', 'e1-given-up'],
     ])
+  })
+
+  test('are read again as they are', () => {
+    const after = { known: 'failed', ...told('FAILED'), givenUp: { what: 'delivery', at }, code: '7' }
+    const timeline = [{ at, what: 'failed', source: 'twilio' }]
+    const events = eventsOf({}, { ...after, timeline, channelAccountId: '56', createdAt: at })
+
+    expect(events).toHaveLength(3)
+    for (const { type, detail } of events) expect(details[type].parse(detail)).toEqual(detail)
   })
 
   test.each<[string, object, object, string[]]>([
