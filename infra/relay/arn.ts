@@ -68,5 +68,8 @@ export function objectionToKey(scope: Construct, key: IKey | undefined) {
 /** Why a topic is none that alarms can notify. */
 export function objectionToTopic(scope: Construct, topic: ITopic | undefined) {
   if (topic?.fifo) return `must be ${arns.topic.is}`
+  // The policy of SNS's own key lets no alarm publish, and nobody can change it.
+  if (topic?.masterKey?.keyArn.includes(':alias/aws/'))
+    return 'must be encrypted by a key of your own, or not at all: the key of AWS lets no alarm publish'
   return topic && objectionToArn(topic.topicArn, arns.topic, scope)
 }

@@ -100,6 +100,7 @@ const hostile: Record<string, unknown[]> = {
   alarmTopic: [
     'arn:aws:sns:eu-west-1:123456789012:ops',
     (stack: Stack) => new Topic(stack, 'Topic', { fifo: true }),
+    (stack: Stack) => new Topic(stack, 'Topic', { masterKey: Alias.fromAliasName(stack, 'Key', 'alias/aws/sns') }),
     (stack: Stack) => Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:ops'),
     (stack: Stack) => Topic.fromTopicArn(stack, 'Topic', 'arn:aws-us-gov:sns:eu-west-1:123456789012:ops'),
     (stack: Stack) => Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sqs:eu-west-1:123456789012:ops'),
