@@ -107,7 +107,8 @@ export function saveLogQueries(scope: Construct, identity: string, functions: La
   const home = new Construct(scope, 'LogQueries')
   for (const [question, query] of Object.entries(questions)) {
     new QueryDefinition(home, question.replaceAll(/\W+/g, ''), {
-      queryDefinitionName: `${identity}/${question}`,
+      // CloudWatch takes 255 characters.
+      queryDefinitionName: `${identity.slice(-220)}/${question}`,
       queryString: new QueryString({ sort: '@timestamp desc', limit: 100, ...query }),
       logGroups: functions.map(({ logGroup }) => logGroup),
     })

@@ -223,6 +223,15 @@ describe("a relay's name", () => {
       expect(other).not.toBe(name)
     },
   )
+
+  test('has room in whatever is called by it, at its longest', () => {
+    const stack = new Stack(guestApp(), 'Theirs', { stackName: 'S'.repeat(128) })
+    new StatusRelay(stack, 'r'.repeat(100))
+    const queries = resourcesOf(Template.fromStack(stack), 'AWS::Logs::QueryDefinition')
+
+    expect(queries.length).toBeGreaterThan(5)
+    for (const name of namesIn(Template.fromStack(stack))) expect(name.length, name).toBeLessThanOrEqual(255)
+  })
 })
 
 function guestApp() {
