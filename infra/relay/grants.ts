@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib'
+import { Stack, Token, TokenComparison } from 'aws-cdk-lib'
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
@@ -27,7 +27,8 @@ export function grantOperate(grantee: IGrantable, scope: Construct, granted: Gra
   const secrets = [appSecret, accessTokensSecret].flatMap((secret) => secret?.secretArn ?? [])
   const kept = credentials ? [credentials.table.tableArn] : []
   const tables = [ledger.tableArn, portals.table.tableArn, ...kept]
-  return grantEach(grantee, {
+  checkRoom(grantee, ['user', 'group'])
+  return grantEach(grantee, scope, {
     'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
     'cloudformation:ListStackResources': [Stack.of(scope).stackId],
     'cloudwatch:DescribeAlarms': anywhere,
@@ -60,7 +61,7 @@ export function grantOperate(grantee: IGrantable, scope: Construct, granted: Gra
 export function grantSetCredentials(grantee: IGrantable, { parts: { credentials } }: Granted) {
   if (!credentials) throw new Error('This relay needs no credentials: it neither delivers nor takes receipts.')
   const { table, key } = credentials
-  return grantEach(grantee, {
+  return grantEach(grantee, table, {
     'dynamodb:DeleteItem': [table.tableArn],
     'dynamodb:GetItem': [table.tableArn],
     'dynamodb:PutItem': [table.tableArn],
@@ -73,7 +74,8 @@ export function grantSupport(grantee: IGrantable, scope: Construct, granted: Gra
   const { ledger, statusUpdates, deliveries, handOns } = granted.parts
   const logGroups = logGroupsOf(granted)
   const queues = [statusUpdates, deliveries, handOns].filter((queue) => queue !== undefined)
-  return grantEach(grantee, {
+  checkRoom(grantee, ['user'])
+  return grantEach(grantee, scope, {
     'cloudformation:DescribeStacks': [Stack.of(scope).stackId],
     'cloudwatch:DescribeAlarms': anywhere,
     'cloudwatch:GetDashboard': anywhere,
@@ -94,15 +96,31 @@ function logGroupsOf({ parts, functions }: Granted) {
   return [...functions.map(({ logGroup }) => logGroup), parts.api.accessLogs].map(({ logGroupArn }) => logGroupArn)
 }
 
-function grantEach(grantee: IGrantable, may: Record<string, string[]>) {
+/** IAM leaves a user 2,048 characters for policies of its own and a group 5,120, of which the deployment would be the first to tell. */
+function checkRoom({ grantPrincipal }: IGrantable, tooSmall: ('user' | 'group')[]) {
+  const kind = tooSmall.find((one) => `${one}Name` in grantPrincipal)
+  if (kind)
+    throw new Error(
+      `${String(grantPrincipal)} is a ${kind}, whose own policies have no room for all of this: grant it to a role, which people assume.`,
+    )
+}
+
+function grantEach(grantee: IGrantable, scope: Construct, may: Record<string, string[]>) {
+  // A principal of another account, or known by its ARN alone, would silently be granted nothing.
+  const { grantPrincipal } = grantee
+  const { account } = Stack.of(scope)
+  const { principalAccount = account } = grantPrincipal
+  if (Token.compareStrings(principalAccount, account) === TokenComparison.DIFFERENT)
+    throw new Error(
+      `${String(grantPrincipal)} is of another account than the relay: grant it to a role of ${account}, which the other account may assume.`,
+    )
   const grants = Object.entries(may).map(([action, resourceArns]) =>
     Grant.addToPrincipal({ grantee, actions: [action], resourceArns }),
   )
   const grant = grants.reduce((all, one) => all.combine(one))
-  // A principal known by its ARN alone would silently be granted nothing.
   if (!grant.success)
     throw new Error(
-      `${String(grantee.grantPrincipal)} is not of this app, so its policies cannot be changed: grant it to a role, user or group that is, or that is imported with Role.fromRoleArn and the like.`,
+      `${String(grantPrincipal)} is not of this app, so its policies cannot be changed: grant it to a role, user or group that is, or that is imported with Role.fromRoleArn and the like.`,
     )
   return grant
 }

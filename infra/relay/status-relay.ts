@@ -127,7 +127,7 @@ export class StatusRelay extends Measured {
   }
 
   /**
-   * Lets somebody of this account operate the relay: just what the command line needs. It may set and read secrets, use HubSpot
+   * Lets a role of this account operate the relay: just what the command line needs. It may set and read secrets, use HubSpot
    * accounts' tokens, and read and redrive dead letters.
    */
   grantOperate(grantee: IGrantable) {
@@ -140,7 +140,7 @@ export class StatusRelay extends Measured {
   }
 
   /**
-   * Lets somebody of this account explain what became of a message: the ledger, the logs, alarms and figures. No secrets, no
+   * Lets a role or group of this account explain what became of a message: the ledger, the logs, alarms and figures. No secrets, no
    * tokens, and no queued message with its text.
    */
   grantSupport(grantee: IGrantable) {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { AccountPrincipal, ArnPrincipal, Role } from 'aws-cdk-lib/aws-iam'
+import { AccountPrincipal, ArnPrincipal, Group, type IGrantable, Role, User } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
 import { StatusRelay, type StatusRelayProps } from '../../infra/relay/status-relay.ts'
 import { nameOf, resourcesOf } from './relay-template.ts'
@@ -53,6 +53,35 @@ test.each(['grantOperate', 'grantSupport', 'grantSetCredentials'] as const)(
     expect(() => relay[grant](Role.fromRoleArn(relay, 'Ops', 'arn:aws:iam::123456789012:role/ops'))).not.toThrow()
   },
 )
+
+test.each<Grant>(['grantOperate', 'grantSupport', 'grantSetCredentials'])(
+  '%s to a role of another account fails, since it would grant nothing',
+  (grant) => {
+    const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Theirs', {
+      env: { account: '123456789012', region: 'eu-west-1' },
+    })
+    const relay = new StatusRelay(stack, 'Relay')
+    const roleOf = (account: string) => Role.fromRoleArn(stack, account, `arn:aws:iam::${account}:role/ops`)
+
+    expect(() => relay[grant](roleOf('210987654321'))).toThrow(/is of another account .* a role of 123456789012/)
+    expect(() => relay[grant](roleOf('123456789012'))).not.toThrow()
+  },
+)
+
+test.each<[Grant, string, (stack: Stack) => IGrantable, boolean]>([
+  ['grantOperate', 'a user', (stack) => new User(stack, 'Ada'), false],
+  ['grantOperate', 'a user of elsewhere', (stack) => User.fromUserName(stack, 'Ada', 'ada'), false],
+  ['grantOperate', 'a group', (stack) => new Group(stack, 'Ops'), false],
+  ['grantSupport', 'a user', (stack) => new User(stack, 'Ada'), false],
+  ['grantSupport', 'a group', (stack) => new Group(stack, 'Ops'), true],
+  ['grantSetCredentials', 'a user', (stack) => new User(stack, 'Ada'), true],
+])('%s to %s: whose own policies have no room for it is refused', (grant, _, grantee, hasRoom) => {
+  const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Theirs')
+  const give = () => new StatusRelay(stack, 'Relay')[grant](grantee(stack))
+
+  if (hasRoom) expect(give).not.toThrow()
+  else expect(give).toThrow(/is a (user|group), whose own policies have no room/)
+})
 
 describe('support', () => {
   const may = allowed('grantSupport')
