@@ -13,6 +13,8 @@ export interface Watched {
   readonly functions: LambdaFunction[]
   readonly apiId: string
   readonly queues: WatchedQueue[]
+  /** After how long without a receipt agents see SENT. */
+  readonly unconfirmedAfter: Duration
   /** Absent where nothing is published. */
   readonly events: WatchedEvents | undefined
 }

@@ -14,10 +14,10 @@ export function createMonitoring(
   { chosen, identity, api, deliveries, statusUpdates, handOns, events }: Parts & { events: Watched['events'] },
 ) {
   const queues = [deliveries, statusUpdates, handOns].filter((queue) => queue !== undefined)
-  const watched = { namespace: identity, apiId: api.api.apiId, functions, queues, events }
+  const { runbookUrl, unconfirmedAfter } = chosen
+  const watched = { namespace: identity, apiId: api.api.apiId, functions, queues, unconfirmedAfter, events }
   countThrottledRequests(scope, api.accessLogs, identity)
   const alarmTopic = alarmTopicFor(scope, chosen.alarmTopic, chosen.alarmSubscribers)
-  const { runbookUrl } = chosen
   const alarms = new Alarms(scope, 'Alarms', { watched, topic: alarmTopic, runbookUrl }).all
   createDashboard(scope, watched, alarms)
   saveLogQueries(scope, identity, functions)

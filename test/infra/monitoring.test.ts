@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { App, ArnFormat, Stack } from 'aws-cdk-lib'
+import { App, ArnFormat, Duration, Stack } from 'aws-cdk-lib'
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { EventBus } from 'aws-cdk-lib/aws-events'
 import { Key } from 'aws-cdk-lib/aws-kms'
@@ -76,6 +76,22 @@ describe('an alarm', () => {
     ['one look at a secret that fails', 'secrets-cannot-be-refreshed', [1]],
   ])('is quiet about what passes: %s', (_, anchor, measured) => {
     expect(isRaised(alarmOf(anchor), measured)).toBe(false)
+  })
+
+  test.each([
+    [1, 15],
+    [10, 15],
+    [45, 50],
+  ])('calls nothing slow that is SENT since no receipt came in %i minutes, but what takes %i', (silent, slow) => {
+    const [, { Properties: alarm }] = resourcesOf(
+      relayTemplate(() => ({ unconfirmedAfter: Duration.minutes(silent) })),
+      'AWS::CloudWatch::Alarm',
+    ).find(([, { Properties }]) => Properties['AlarmDescription'].endsWith('#status-updates-are-slow'))!
+
+    expect(alarm).toMatchObject({
+      Threshold: slow * 60_000,
+      AlarmDescription: expect.stringContaining(`${slow} minutes after the agent pressed Send`),
+    })
   })
 
   test.each([
