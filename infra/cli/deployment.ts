@@ -140,7 +140,7 @@ type ClientConfig = {
 
 /** The SDK reads AWS_REGION and the profile's region; AWS_DEFAULT_REGION, which AWS's own command line goes by, it does not. */
 function accountOf({ region, profile }: Which): ClientConfig {
-  const named = region ?? process.env['AWS_REGION'] ?? (profile ? undefined : process.env['AWS_DEFAULT_REGION'])
+  const named = region || process.env['AWS_REGION'] || (profile ? undefined : process.env['AWS_DEFAULT_REGION'])
   return { ...(named && { region: named }), ...(profile && { profile }) }
 }
 

@@ -44,6 +44,12 @@ test.each([
   ['the flag', { region: 'eu-west-1' }, {}, 'eu-west-1'],
   ['AWS_REGION', {}, { AWS_REGION: 'eu-north-1', AWS_DEFAULT_REGION: 'us-east-1' }, 'eu-north-1'],
   ['AWS_DEFAULT_REGION alone', {}, { AWS_DEFAULT_REGION: 'ap-south-1' }, 'ap-south-1'],
+  [
+    'AWS_DEFAULT_REGION beside an empty AWS_REGION',
+    {},
+    { AWS_REGION: '', AWS_DEFAULT_REGION: 'ap-south-1' },
+    'ap-south-1',
+  ],
 ])('the region is named by %s', async (_name, flags, variables, expected) => {
   await cloudFormation(200, answer(outputs))
   vi.stubEnv('AWS_REGION', undefined)
