@@ -23,7 +23,7 @@ const arn = (kind: keyof typeof arns) =>
 // What each may be, the construct says.
 const Settings = z
   .strictObject({
-    // The command line may have made a number of it.
+    // In cdk.json it may be a number.
     // It becomes part of the stack's name, which may have 128 characters.
     stage: z.coerce.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'must be letters, digits and hyphens, 100 at most'),
     domain: z.strictObject({
@@ -83,7 +83,10 @@ export function readSettings(node: Node) {
   if (strays.length > 0) throw new SettingsError(strays)
   const fromCommandLine = Object.entries(context)
     .filter(([key]) => key.startsWith('relay.'))
-    .map(([key, value]) => ({ path: key.split('.').slice(1), value: fromJson(value) }))
+    .map(([key, value]) => ({
+      path: key.split('.').slice(1),
+      value: key === 'relay.stage' ? stageFrom(value) : fromJson(value),
+    }))
     // What is said of a part counts beside what is said of the whole, in whatever order.
     .toSorted((a, b) => a.path.length - b.path.length)
   const given = fromCommandLine.reduce(
@@ -172,6 +175,12 @@ function chosenOf(given: unknown): unknown {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The stage is a name, also where it looks like a number: `1e3` is no 1000. */
+function stageFrom(value: unknown) {
+  const read = fromJson(value)
+  return typeof read === 'number' ? value : read
+}
 
 /** The command line knows only strings: `true`, `20` and `{…}` are read as JSON, anything else as it stands. */
 function fromJson(value: unknown): unknown {

@@ -94,8 +94,13 @@ test('the whole of them may be given in one, and a part over it', () => {
   expect(() => settingsFrom({ relay: 'delivery=false', 'relay.stage': 'beta' })).toThrow('relay must be an object')
 })
 
-test('a stage may be a number', () => {
-  expect(settingsFrom({ 'relay.stage': '2' })).toEqual({ stage: '2' })
+test.each(['2', '007', '1e3', '4815e162', '12345678901234567890'])('a stage may look like a number: %s', (stage) => {
+  expect(settingsFrom({ 'relay.stage': stage })).toEqual({ stage })
+})
+
+test('a stage in cdk.json may be a number', () => {
+  expect(settingsFrom({ relay: { stage: 2 } })).toEqual({ stage: '2' })
+  expect(settingsFrom({ relay: { stage: 2 }, 'relay.stage': 'null' })).toEqual({})
 })
 
 test("CDK's own context, and that of others, is left alone", () => {
