@@ -1,13 +1,10 @@
 /**
  * A text as JSON, with a byte order mark before it or without; undefined where it is none. The reason is not told: a
- * SyntaxError quotes the text.
+ * SyntaxError quotes the text. A `length` that is an object is left out: a schema compares it, whatever has one, and an
+ * object may have nothing to compare. In a document that is nested thousands deep it stays.
  */
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\ufeff/, ''))
-  } catch {
-    return undefined
-  }
+  return (mayHaveOddLength.test(text) ? parse(text, withoutOddLength) : undefined) ?? parse(text)
 }
 
 /**
@@ -15,8 +12,7 @@ export function parseJson(text: string): unknown {
  * `JSON.stringify` to write. In a document that is nested thousands deep they are rounded.
  */
 export function parseJsonExactly(text: string): unknown {
-  const document = parseJson(text)
-  return document === undefined || !mayBeRounded.test(text) ? document : (parseKeepingNumbers(text) ?? document)
+  return (mayBeRounded.test(text) ? parse(text, keepingNumbers) : undefined) ?? parseJson(text)
 }
 
 /** A whole number, not below zero, in digits; undefined where it is none, or was rounded. */
@@ -37,19 +33,26 @@ export const isExactNumber = (value: unknown) => exact.isRawJSON(value)
 const mayBeRounded = /[:,[]\s*-?(?:\d[\d.]{15}|\d[\d.]*e)/i
 const maxDigits = 40
 
-function parseKeepingNumbers(text: string): unknown {
+// An escape may spell its letters.
+const mayHaveOddLength = /length"\s*:\s*[[{]|\\u00[67]/
+
+function parse(text: string, reviver?: Reviver): unknown {
   try {
-    // A schema compares a `length`, whatever has one, and cannot compare what stays as it is written.
-    return JSON.parse(text, ((name: string, value: unknown, { source }: { source: string }) =>
-      typeof value === 'number' && Math.abs(value) >= 2 ** 52 && name !== 'length'
-        ? exact.rawJSON(source)
-        : value) as Reviver)
+    return JSON.parse(text.replace(/^\ufeff/, ''), reviver as Parameters<typeof JSON.parse>[1])
   } catch {
     return undefined
   }
 }
 
-type Reviver = Parameters<typeof JSON.parse>[1]
+type Reviver = (name: string, value: unknown, context: { source: string }) => unknown
+
+const withoutOddLength: Reviver = (name, value) => (name === 'length' && value instanceof Object ? undefined : value)
+
+// Nor can a `length` be compared that stays as it is written.
+const keepingNumbers: Reviver = (name, value, context) =>
+  typeof value === 'number' && Math.abs(value) >= 2 ** 52 && name !== 'length'
+    ? exact.rawJSON(context.source)
+    : withoutOddLength(name, value, context)
 
 // ECMAScript's "JSON.parse source text access", which TypeScript does not know yet.
 const exact = JSON as unknown as {
