@@ -121,4 +121,5 @@ export function whatItCannotCarry(
   return reasons.length > 0 ? reasons.join(' ') : undefined
 }
 
-const leadsBy = ({ value }: QuickReply, links: readonly string[]) => links.some((scheme) => value.startsWith(scheme))
+const leadsBy = ({ value }: QuickReply, links: readonly string[]) =>
+  URL.canParse(value) && links.some((scheme) => value.startsWith(scheme))

@@ -40,8 +40,8 @@ export function outcomeFrom(
     code,
     reason: () => {
       const title = message ?? `Twilio refused the message: HTTP ${status}`
-      const detail = detailed.has(code ?? 0) ? message : undefined
-      return reasonFor(code, { own: account.reasons, catalogue, title, detail })
+      const said = detailed.has(code ?? 0) ? { detail: message } : { title }
+      return reasonFor(code, { own: account.reasons, catalogue, ...said })
     },
     retryAfter: parseRetryAfter(headers['retry-after'], now),
   })

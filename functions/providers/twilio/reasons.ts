@@ -172,6 +172,7 @@ export const catalogue: Catalogue = {
   63109: "The team's sender has moved to another account",
   63111: "WhatsApp no longer knows the team's sender",
   63112: 'WhatsApp has disabled the account of this sender',
+  70051: 'The Twilio credentials are not accepted, or may not send this',
   90010: 'The Twilio account is not active',
 }
 
@@ -189,7 +190,7 @@ export const verdicts = verdictsOf(catalogue, {
       21704, 21705, 21709, 21711,
     ],
     ...[30002, 30018, 30024, 30032, 30033, 30034, 30035, 30037, 30040, 30041, 30042],
-    ...[63001, 63002, 63007, 63008, 63020, 63022, 63051, 63109, 63111, 63112, 90010],
+    ...[63001, 63002, 63007, 63008, 63020, 63022, 63051, 63109, 63111, 63112, 70051, 90010],
   ],
   'in doubt': [20500, 20503, 20504, 30500],
 })

@@ -190,6 +190,9 @@ test.each([
   ['Shop', 'example.com:80/shop'],
   ['Shop', 'javascript:alert(1)'],
   ['Shop', '/shop'],
+  ['Shop', 'https://'],
+  ['Shop', 'https://example .com/shop'],
+  ['Shop', 'https://example.com:80808/shop'],
 ])('a quick reply that leads to %j %j is refused by its name', (label, value) => {
   for (const takes of [line, telegram])
     expect(whatItCannotCarry(content({ quickReplies: [quickReply(label, value, 'url')] }), takes)).toMatch(

@@ -478,6 +478,16 @@ describe('send', () => {
     })
   })
 
+  test('of a file that Twilio refuses, its own words say why', async () => {
+    const json = { code: 12300, message: 'Invalid Content-Type: image/webp is not supported' }
+
+    const { outcome } = await sent({ answer: { status: 400, json } })
+
+    expect(outcome).toMatchObject({
+      reason: 'A file is of a type that cannot be sent: Invalid Content-Type: image/webp is not supported (12300)',
+    })
+  })
+
   test('a code that nobody heard of has the words of Twilio, rid of numbers by what shows them', async () => {
     const json = { code: 29999, message: 'Unhappy with +15550100002' }
 

@@ -70,6 +70,7 @@ export const harness: Harness = {
       { status: 400, body: { code: 21601, message: 'Not an SMS-capable number', status: 400 } },
       { status: 400, body: { code: 21264, message: "'From' number not verified", status: 400 } },
       { status: 400, body: { code: 21659, message: 'Not a Twilio number', status: 400 } },
+      { status: 403, body: { code: 70051, message: 'Authorization Failed', status: 403 } },
       { status: 400, body: { code: 90010, message: 'Account is not active', status: 400 } },
       { status: 400, body: { code: 63111, message: 'Sender or WABA returned "not found"', status: 400 } },
       { status: 404 },
