@@ -48,7 +48,9 @@ export function outcomeFrom(
     reason: () => {
       const title = (error?.message ?? ownMessage)?.replace(/^\(#\d+\) */, '').slice(0, 300)
       const detail = detailIn(error?.error_data) ?? error?.error_user_msg
-      return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, title, detail })
+      // Which parameter is not valid, the message alone may say.
+      const said = error?.code === 100 && detail === undefined ? { detail: title } : { title, detail }
+      return reasonFor(error?.code ?? status, { own: account.reasons, catalogue, ...said })
     },
     retryAfter: parseRetryAfter(headers['retry-after'], now),
   })

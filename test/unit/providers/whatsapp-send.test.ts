@@ -249,6 +249,12 @@ test.each<[string, number, string | object, string]>([
     { error: { code: 100, message: '(#100) Invalid parameter', error_user_msg: 'The caption is too long.' } },
     `${catalogue['100']}: The caption is too long (100)`,
   ],
+  [
+    'a parameter that the message alone names',
+    400,
+    error(100, "(#100) Param text['body'] must be at most 4096 characters long."),
+    `${catalogue['100']}: Param text['body'] must be at most 4096 characters long (100)`,
+  ],
   ['a code in quotes', 400, { error: { code: '131047' } }, `${catalogue['131047']} (131047)`],
   ['words without a code', 400, { error: { message: 'Something new', code: null } }, 'Something new (400)'],
   ['an unknown code', 400, error(139999, '(#139999) Something new'), 'Something new (139999)'],
