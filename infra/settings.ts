@@ -110,17 +110,31 @@ export class SettingsError extends Error {
 /** What a key of the context that is not the relay's was probably meant to be; empty for CDK's own, and for others. */
 function strayed(key: string) {
   if (key === 'relay' || key.startsWith('relay.')) return []
-  const sentence = (...path: string[]) => [`"${key}" is no setting. Did you mean "relay.${path.join('.')}"?`]
-  const settings = Object.keys(Settings.shape)
+  const sentence = (path: string) => [`"${key}" is no setting. Did you mean "relay.${path}"?`]
   // `relay:stage`, `relay_stage`, `RELAY.stage`
-  const [name = '', ...within] = /^\s*relay[\W_]*(\w.*)$/i.exec(key)?.[1]?.split('.') ?? []
-  const prefixed = name && meant(name, settings)
-  if (prefixed) return sentence(prefixed, ...within)
+  const [name = '', ...within] = /^\s*relay[\W_]*(\w.*)$/i.exec(key)?.[1]?.split(/[.:]/) ?? []
+  const prefixed = name && settingMeant(name)
+  if (prefixed) return sentence([prefixed, ...within].join('.'))
   if (/[@:/]/.test(key)) return []
   const [first = '', ...rest] = key.split('.')
   if (meant(first, ['relay'])) return [`"${key}" is no setting. Did you mean "${['relay', ...rest].join('.')}"?`]
-  const setting = meant(first, settings)
-  return setting ? sentence(setting, ...rest) : []
+  const setting = settingMeant(first)
+  return setting ? sentence([setting, ...rest].join('.')) : []
+}
+
+/** The setting, or the one within another, that is probably meant: `hubspot.requestShare` by its last name alone, too. */
+function settingMeant(name: string) {
+  const outer = meant(name, Object.keys(Settings.shape))
+  if (outer) return outer
+  const within = Object.entries(Settings.shape).flatMap(([outer, schema]) => {
+    const inner: unknown = schema.unwrap()
+    return inner instanceof z.ZodObject
+      ? Object.keys(inner.shape).map((name) => [name, `${outer}.${name}`] as const)
+      : []
+  })
+  // A short one, `name` or `url`, may be anybody's.
+  const inner = new Map(within.filter(([name]) => name.length > 5))
+  return inner.get(meant(name, [...inner.keys()]) ?? '')
 }
 
 /** What zod objects to, as the rest of a sentence, where nothing else is said of it. */
@@ -145,8 +159,9 @@ function inSentences({ path, ...issue }: z.core.$ZodIssue): string[] {
   const known = unknownFields(Settings, unknown)
   return issue.keys.map((key) => {
     const name = [...path, key].join('.')
-    const meant = known.find((field) => field.path === name)?.meant
-    const suggestion = meant ? ` Did you mean "${['relay', ...path, meant].join('.')}"?` : ''
+    const here = known.find((field) => field.path === name)?.meant
+    const meant = here ? [...path, here].join('.') : path.length === 0 && settingMeant(key)
+    const suggestion = meant ? ` Did you mean "relay.${meant}"?` : ''
     return `"relay.${name}" is no setting.${suggestion}`
   })
 }

@@ -69,6 +69,11 @@ test.each([
   ['realy.delivery', 'relay.delivery'],
   ['Relay.stage', 'relay.stage'],
   ['hubspot.requestShare', 'relay.hubspot.requestShare'],
+  ['requestShare', 'relay.hubspot.requestShare'],
+  ['apiversion', 'relay.hubspot.apiVersion'],
+  ['certificateArn', 'relay.domain.certificateArn'],
+  ['relay:hubspot:requestShare', 'relay.hubspot.requestShare'],
+  ['relay-requestShare', 'relay.hubspot.requestShare'],
   ['delivry', 'relay.delivery'],
   ['stage', 'relay.stage'],
 ])('-c %s=… is named, since it would change nothing', (given, right) => {
@@ -76,6 +81,7 @@ test.each([
 })
 
 test.each([
+  [{ 'relay.requestShare': '0.5' }, 'Did you mean "relay.hubspot.requestShare"?'],
   [{ 'relay.stgae': 'beta' }, '"relay.stgae" is no setting. Did you mean "relay.stage"?'],
   [
     { 'relay.hubspot.requestshare': '0.5' },
