@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import { Digits, Id } from '../../functions/messages/ids.ts'
+import { parseJson } from '../../functions/platform/json.ts'
 import { ForwardAccount } from '../../functions/providers/forward/account.ts'
 import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,13 +18,9 @@ export async function readGiven(terminal: Terminal, file: string) {
 
 /** The same, as JSON. */
 export async function readDocument(terminal: Terminal, file: string): Promise<unknown> {
-  const text = await readGiven(terminal, file)
-  try {
-    return JSON.parse(text)
-  } catch {
-    // A SyntaxError quotes the text.
-    throw new CommandError('What was given is not JSON, and nothing was changed.')
-  }
+  const document = parseJson(await readGiven(terminal, file))
+  if (document === undefined) throw new CommandError('What was given is not JSON, and nothing was changed.')
+  return document
 }
 
 /** Asks before something that cannot be undone. Where nobody can be asked, --yes has to say so. */
