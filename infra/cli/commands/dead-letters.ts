@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import { type Command, Option } from 'commander'
 import { tenantOf } from '../../../functions/messages/about.ts'
+import { allOf } from '../../../functions/platform/all-of.ts'
 import { createQueue } from '../../../functions/platform/queue.ts'
 import { ageInMilliseconds, digits, messageId, positive } from '../arguments.ts'
 import { CommandError } from '../command-error.ts'
@@ -123,7 +124,8 @@ export async function look(
     held.delete(id)
   }
   try {
-    await Promise.all(queues.map((queue) => gather(deployment, terminal, queue, held, selection.limit)))
+    // What one of them still receives after another has failed would stay out of sight.
+    await allOf(queues.map((queue) => gather(deployment, terminal, queue, held, selection.limit)))
     if (terminal.signal.aborted) return
     const now = Date.now()
     const meant = [...held.values()]
@@ -131,12 +133,8 @@ export async function look(
       .toSorted((a, b) => a.since - b.since)
     await work({ meant, seen: held.size, remove })
   } finally {
-    for (const queue of queues)
-      await release(
-        deployment,
-        queue,
-        [...held.values()].filter((letter) => letter.queue === queue.name),
-      )
+    const heldOf = ({ name }: WorkQueue) => [...held.values()].filter((letter) => letter.queue === name)
+    await allOf(queues.map((queue) => release(deployment, queue, heldOf(queue))))
   }
 }
 
