@@ -58,6 +58,22 @@ test.each([
 })
 
 test.each([
+  ['apng', 'IMAGE'],
+  ['psd', 'IMAGE'],
+  ['dng', 'IMAGE'],
+  ['wma', 'AUDIO'],
+  ['caf', 'VOICE_RECORDING'],
+  ['ogv', 'OTHER'],
+  ['rar', 'OTHER'],
+  ['odt', 'OTHER'],
+])('so does one that has no name, but an address that ends in .%s (%s)', (ending, fileUsageType) => {
+  const url = `https://f.example.com/a.${ending}`
+
+  for (const takes of [whatsapp, line, telegram])
+    expect(sent([{ type: 'FILE', url, fileUsageType }], takes)).toEqual({ text: `Hi\n${url}`, files: [] })
+})
+
+test.each([
   ['a.webp', 'IMAGE'],
   ['a.heic', 'IMAGE'],
   ['a.svg', 'IMAGE'],
