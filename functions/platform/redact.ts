@@ -39,7 +39,7 @@ const pem = /-----BEGIN [A-Z ]{3,40}-----[^-]*(?:-----END [A-Z ]{3,40}-----)?/g
 
 // `token=…`, `"client_secret": "…"`. What follows a colon may be prose: `invalid token: expired`.
 const namedSecret =
-  /((?<![a-z])[a-z]{0,20}(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:bearer|basic) {1,3})?)([^\s"',;&<>(){}[\]]+)/gi
+  /((?<![a-z])[a-z]{0,20}(?:token|secret|api[_-]?key|hapikey|password|passwd|pwd|authorization|signature|credentials?)["']?\s{0,3}[:=]\s{0,3}["']?)([^\s"',;&<>(){}[\]]+)/gi
 // A client secret of HubSpot's is a UUID, as an id is: by what is said of it alone, it is a secret.
 const calledSecret = new RegExp(
   `((?<![a-z])(?:token|secret|key|password|code)["']?\\s{0,3}[:=("']{0,3}\\s{0,3})(?:${uuid.source})`,

@@ -73,7 +73,8 @@ async function runStryker(name: string, mutate: string[], tests: string[] | unde
     tsconfigFile: 'none',
     disableTypeChecks: false,
     concurrency: options.concurrency,
-    timeoutMS: 15_000,
+    // All of them take long beside another's load.
+    timeoutMS: tests ? 15_000 : 60_000,
     dryRunTimeoutMinutes: 60,
     incremental: true,
     incrementalFile,
