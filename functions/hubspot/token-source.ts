@@ -24,5 +24,9 @@ export const hubSpotAsSource = ({
   name: 'HubSpot',
   restoredBy: 'the app is reinstalled',
   refreshesByToken: true,
-  renew: ({ refreshToken = '' }) => askAsApp(appSecret, (app) => oauth.refresh(app, refreshToken)),
+  async renew({ portalId, refreshToken = '' }) {
+    const answer = await askAsApp(appSecret, (app) => oauth.refresh(app, refreshToken))
+    const isOfAnother = answer.kind === 'tokens' && (answer.portalId ?? portalId) !== portalId
+    return isOfAnother ? { kind: 'rejected', problem: `it answers for portal ${answer.portalId}` } : answer
+  },
 })

@@ -186,6 +186,16 @@ describe('the app secret', () => {
   })
 })
 
+test('a token that HubSpot says is of another portal is not used', async () => {
+  const world = createWorld()
+  world.answers.push({ ...given('access-of-2'), portalId: '2' })
+
+  await expect(world.cold().get(portalId)).rejects.toThrow(/^No access to portal 1: .*it answers for portal 2/)
+  expect(world.item()).toMatchObject({ refreshToken: 'refresh-0', problem: expect.stringContaining('portal 2') })
+  expect(world.item()).not.toHaveProperty('accessToken')
+  expect(world.telemetry.counts).toEqual({ AccessDenied: 1 })
+})
+
 describe('a portal that revoked its consent', () => {
   test('is asked about again after a quarter of an hour, and counted once all the same', async () => {
     const world = createWorld()
