@@ -29,6 +29,8 @@ type Rule = {
    * stays raised for about as long, and can be raised again.
    */
   within?: number
+  /** The functions that measure it, where a relay may have none of them: then there is no alarm. */
+  of?: readonly string[]
 }
 
 /** The alarms of a relay: one for each thing that an operator has to do something about. */
@@ -145,12 +147,15 @@ function arrivalsIn(deadLetters: IQueue) {
 function ofRelay({ namespace, functions, queues, apiId, unconfirmedAfter }: Watched): Rule[] {
   const own = (name: MetricName, options: Partial<Parameters<typeof metricOf>[2]> = {}) =>
     metricOf(namespace, name, { ...minutes(5), ...options })
+  const isDeployed = (of: string) => functions.some((one) => nameOf(one) === of)
   const ofAll = (name: MetricName) =>
     new MathExpression({
       ...minutes(5),
       expression: 'SUM(METRICS())',
       label: name,
-      usingMetrics: Object.fromEntries(metrics[name].of.map((of, index) => [`m${index}`, own(name, { of })])),
+      usingMetrics: Object.fromEntries(
+        metrics[name].of.filter(isDeployed).map((of, index) => [`m${index}`, own(name, { of })]),
+      ),
     })
   const forReasons = (name: 'WebhooksRejected' | 'ReceiptsRejected', reasons: readonly string[]) =>
     new MathExpression({
@@ -184,7 +189,7 @@ function ofRelay({ namespace, functions, queues, apiId, unconfirmedAfter }: Watc
   const silent = unconfirmedAfter.isUnresolved() ? 0 : Math.ceil(unconfirmedAfter.toSeconds() / 60)
   const slow = Math.max(15, silent + 5)
 
-  return [
+  const rules: Rule[] = [
     {
       name: 'Requests answered with a server error',
       says: 'HubSpot, a provider or an admin got a server error. HubSpot may not send the webhook again, and then the customer never gets the message. Find out why at once.',
@@ -232,6 +237,7 @@ function ofRelay({ namespace, functions, queues, apiId, unconfirmedAfter }: Watc
       name: 'Receipts rejected',
       says: "Providers' receipts are rejected, since their signature does not match or they cannot be read. What became of those messages is not known: agents see SENT also where they failed. Compare the account's secret with the provider's.",
       metric: forReasons('ReceiptsRejected', ['signature', 'unreadable']),
+      of: metrics.ReceiptsRejected.of,
       atLeast: 1,
       // Anybody may call a URL once.
       periods: 2,
@@ -290,6 +296,7 @@ function ofRelay({ namespace, functions, queues, apiId, unconfirmedAfter }: Watc
       name: 'A provider rejects an account',
       says: 'A messaging service rejects an account as it is set up: its credentials, number, bot or plan. Its messages wait, and then fail. The log names the account.',
       metric: ofAll('AccountErrors'),
+      of: metrics.AccountErrors.of,
       atLeast: 1,
     },
     {
@@ -313,4 +320,5 @@ function ofRelay({ namespace, functions, queues, apiId, unconfirmedAfter }: Watc
       periods: 3,
     },
   ]
+  return rules.filter(({ of }) => !of || of.some(isDeployed))
 }

@@ -60,7 +60,10 @@ describe.each(forms)('%s', (_, propsFor) => {
     expect(wrong).toEqual([])
   })
 
-  test('every alarm watches something that is emitted, by its very name and dimensions', () => {
+  test('every alarm watches something that is emitted, by its very name and dimensions, and by a function that is there', () => {
+    const deployed = resourcesOf(template, 'AWS::Lambda::Function').map(
+      ([, { Properties }]) => Properties['Environment'].Variables.POWERTOOLS_SERVICE_NAME,
+    )
     const watched = resourcesOf(template, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
       metricsOf(Properties),
     )
@@ -73,6 +76,8 @@ describe.each(forms)('%s', (_, propsFor) => {
       const dimensions = Object.fromEntries((Dimensions ?? []).map(({ Name, Value }: Properties) => [Name, Value]))
       if (Namespace === 'Theirs') expect(emitted(MetricName, dimensions, filtered), MetricName).toBe(true)
       else expect(Object.keys(dimensions), `${Namespace} ${MetricName}`).toEqual(ofAws[`${Namespace} ${MetricName}`])
+      const { service = deployed[0] } = dimensions
+      expect(deployed, MetricName).toContain(service)
     }
   })
 })
