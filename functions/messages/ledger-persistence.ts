@@ -12,7 +12,7 @@ export type AttemptRules<Result, Finding> = {
   /** Records what the work returned. */
   complete(item: LedgerItem, result: Result): Decision<Finding>
   /** The work threw: gives the claim back, as far as that may be. */
-  release?(item: LedgerItem, error: unknown): Decision<undefined>
+  release(item: LedgerItem, error: unknown): Decision<undefined>
 }
 
 /**
@@ -68,8 +68,7 @@ export class LedgerPersistence<Result, Finding> extends BasePersistenceLayer {
   }
 
   protected override async _deleteRecord() {
-    const { release } = this.#rules
-    if (release) await this.#ledger.change(this.#key, (item) => release(item, this.error), this.item)
+    await this.#ledger.change(this.#key, (item) => this.#rules.release(item, this.error), this.item)
   }
 
   // Powertools asks for a record only where `_putRecord` did not hand it over.

@@ -136,30 +136,6 @@ export const explained: { file: string; line: string; mutant: string; why: strin
     why: 'The record is found by the message, not by the key.',
   },
   {
-    file: 'functions/messages/send-once.ts',
-    line: 'return { notSentAgain: true }',
-    mutant: '{ notSentAgain: true } → {}',
-    why: 'What has neither outcomes nor a changed plan is done.',
-  },
-  {
-    file: 'functions/messages/send-once.ts',
-    line: 'return { notSentAgain: true }',
-    mutant: 'true → false',
-    why: 'What has neither outcomes nor a changed plan is done.',
-  },
-  {
-    file: 'functions/messages/send-once.ts',
-    line: 'export const certainlyNotSent = ({ progress }: SendRun) => (progress.certainlyNotSent ?? []).slice(-3)',
-    mutant: '[] → ["Stryker was here"]',
-    why: 'No run has that name.',
-  },
-  {
-    file: 'functions/messages/tell-once.ts',
-    line: 'const mayHaveTold = ({ progress }: TellRun) => (progress.mayHaveTold ?? []).slice(-3)',
-    mutant: '[] → ["Stryker was here"]',
-    why: 'No run has that name.',
-  },
-  {
     file: 'functions/messages/tell-once.ts',
     line: 'release: (item, error) => (error instanceof PermanentError ? endAttempt(item, mark, claim) : { answer: undefined }),',
     mutant: '{ answer: undefined } → {}',

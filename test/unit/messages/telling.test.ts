@@ -77,6 +77,12 @@ describe('a status that cannot be told', () => {
     })
   })
 
+  test('leaves no mark where HubSpot shows as much by itself', () => {
+    const { next } = recordGivenUp(item(), update('sent'), 'me', { now: 50, shown: 'sent' })
+
+    expect(next).toMatchObject({ known: 'sent', givenUp, marks: [] })
+  })
+
   test('is not kept where its sender does not speak for the message', () => {
     expect(giveUp(item({ channelAccountId: '3' }), { verifiedBy: { secret: 'x', key: 'y' } })).toBeUndefined()
   })
