@@ -119,14 +119,18 @@ async function deploymentInAws({ stage, stack: named = relayName(stage), ...whic
   return { ...parts, isLocal: false, stage, monitoring, logs }
 }
 
-/** The outputs of a relay by its name, or of the only one of a stack: an app of somebody else's may have several in one. */
+/**
+ * The outputs of a relay by its name, or of the only one of a stack: an app of somebody else's may have several in one. In a
+ * nested stack, whose own name CloudFormation makes up, that stands before the path.
+ */
 function theRelay(named: string, outputs: Record<string, string>) {
+  const [stack = ''] = named.split('/')
   const relays = relaysAmong(outputs)
-  const found = relays.find(({ MetricsNamespace }) => MetricsNamespace === named) ?? relays[0]
-  if (relays.length < 2 || found?.['MetricsNamespace'] === named) return found ?? outputs
-  const names = relays.map(({ MetricsNamespace }) => MetricsNamespace)
+  const names = relays.map(({ MetricsNamespace = '' }) => [stack, ...MetricsNamespace.split('/').slice(1)].join('/'))
+  const found = relays[names.indexOf(named)]
+  if (relays.length < 2 || found) return found ?? relays[0] ?? outputs
   throw new CommandError(
-    `The stack ${named} has several relays.`,
+    `The stack ${stack} has several relays.`,
     `--stack takes each by its name: ${names.join(', ')}.`,
   )
 }

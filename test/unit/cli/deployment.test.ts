@@ -115,6 +115,25 @@ test('a stack of another version says which output is missing', async () => {
   await expect(findDeployment({})).rejects.toThrow('LedgerTableName: expected string')
 })
 
+test.each([
+  ['Theirs', 'Theirs'],
+  ['Theirs-MessagingNestedStack-1A2B3C', 'Theirs/Messaging'],
+])('of several relays in the stack %s each is found by its name', async (stack, path) => {
+  const ofEach = ['Sms', 'WhatsApp'].map((relay) =>
+    Object.entries({ ...outputs, LedgerTableName: relay, MetricsNamespace: `${path}/${relay}` }).map(
+      ([key, value]) => [`${relay}${key}1A2B3C4D`, value] as const,
+    ),
+  )
+  const asked = await cloudFormation(200, answer(Object.fromEntries(ofEach.flat())))
+  const { remedy } = await findDeployment({ stack }).catch((error) => error)
+  const names = /by its name: (.*), (.*)\.$/.exec(remedy)!.slice(1)
+
+  for (const [index, name] of names.entries()) {
+    expect((await findDeployment({ stack: name })).outputs.LedgerTableName).toBe(['Sms', 'WhatsApp'][index])
+    expect(new URLSearchParams(asked()).get('StackName')).toBe(stack)
+  }
+})
+
 test('where no local relay runs, the way to start one is told', async () => {
   await expect(findDeployment({ local: true }, '/nowhere/note.json')).rejects.toMatchObject({
     message: 'No local relay is running.',
