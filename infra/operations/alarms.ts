@@ -79,7 +79,15 @@ export const anchorOf = (heading: string) =>
 
 const minutes = (count: number) => ({ period: Duration.minutes(count) })
 
-function ofQueue({ title, impact, queue, deadLetters, consumer }: WatchedQueue, { namespace }: Watched): Rule[] {
+function ofQueue(watched: WatchedQueue, { namespace }: Watched): Rule[] {
+  const { title, impact, queue, deadLetters, consumer, longestWait } = watched
+  const mayWait = longestWait === undefined || longestWait.isUnresolved() || longestWait.toSeconds() > anHour
+  const waiting: Rule = {
+    name: `${title}: waiting for over an hour`,
+    says: `Some jobs have been waiting for over an hour. ${impact} The log says what for: access, a rate limit, or the other side.`,
+    metric: metricOf(namespace, 'WaitedFor', { ...minutes(5), of: nameOf(consumer!), statistic: 'Maximum' }),
+    atLeast: anHour,
+  }
   return [
     {
       name: `${title}: new dead letters`,
@@ -96,14 +104,13 @@ function ofQueue({ title, impact, queue, deadLetters, consumer }: WatchedQueue, 
       atLeast: 1800,
       periods: 5,
     },
-    {
-      name: `${title}: waiting for over an hour`,
-      says: `Some jobs have been waiting for over an hour. ${impact} The log says what for: access, a rate limit, or the other side.`,
-      metric: metricOf(namespace, 'WaitedFor', { ...minutes(5), of: nameOf(consumer!), statistic: 'Maximum' }),
-      atLeast: 3600,
-    },
+    // Where all are given up sooner, the dead letters tell.
+    ...(mayWait ? [waiting] : []),
   ]
 }
+
+// In seconds.
+const anHour = 3600
 
 function ofEvents({ events }: Watched): Rule[] {
   if (!events) return []

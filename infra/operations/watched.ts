@@ -34,6 +34,8 @@ export interface WatchedQueue {
   readonly queue: IQueue
   readonly deadLetters: IQueue
   readonly consumer: IFunction | undefined
+  /** After which no job of it waits any longer, where there is such a time. */
+  readonly longestWait: Duration | undefined
 }
 
 /**

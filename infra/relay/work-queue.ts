@@ -3,6 +3,7 @@ import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
+import type { Chosen } from './defaults.ts'
 import { maxReceiveCount } from './max-receive-count.ts'
 
 /** The timeout of every function that consumes a queue. */
@@ -18,6 +19,8 @@ export interface WorkQueueProps {
   readonly batchingWindow: Duration
   /** How many of the consumer's invocations may run at once, 2 to 1000. */
   readonly maxConcurrency: number
+  /** After which no job waits any longer, where there is such a time. */
+  readonly longestWait?: Duration
 }
 
 /**
@@ -26,9 +29,9 @@ export interface WorkQueueProps {
  */
 export function createQueues(
   scope: Construct,
-  chosen: { maxConcurrency: number; delivery: boolean; receipts: boolean },
+  chosen: Pick<Chosen, 'maxConcurrency' | 'delivery' | 'receipts' | 'deliverWithin' | 'giveUpAfter'>,
 ) {
-  const { maxConcurrency, delivery, receipts } = chosen
+  const { maxConcurrency, delivery, receipts, deliverWithin, giveUpAfter } = chosen
   const statusUpdates = new WorkQueue(scope, 'StatusUpdates', {
     title: 'Status updates',
     impact: 'Agents see an outdated status on some messages.',
@@ -41,6 +44,7 @@ export function createQueues(
         impact: 'Some messages have not reached their customers.',
         batchingWindow: Duration.seconds(0),
         maxConcurrency,
+        longestWait: deliverWithin,
       })
     : undefined
   const handOns = receipts
@@ -49,6 +53,7 @@ export function createQueues(
         impact: "Some customers' messages have not reached your application.",
         batchingWindow: Duration.seconds(0),
         maxConcurrency,
+        longestWait: giveUpAfter,
       })
     : undefined
   return { statusUpdates, deliveries, handOns }
@@ -60,6 +65,7 @@ export class WorkQueue extends Construct {
   readonly deadLetters: Queue
   readonly title: string
   readonly impact: string
+  readonly longestWait: Duration | undefined
   readonly maxReceiveCount = maxReceiveCount
   /** The function that consumes it. */
   consumer: IFunction | undefined
@@ -71,6 +77,7 @@ export class WorkQueue extends Construct {
     this.#props = props
     this.title = props.title
     this.impact = props.impact
+    this.longestWait = props.longestWait
     this.deadLetters = new Queue(this, 'DeadLetters', common)
     acknowledge(this.deadLetters, {
       id: 'Serverless::Serverless-SQSRedrivePolicy',

@@ -14,7 +14,10 @@ import { functionsOf, nameOf, type Properties, type Resource, relayTemplate, res
 
 const template = relayTemplate()
 /** With every alarm. */
-const publishing = relayTemplate((stack) => ({ eventBus: EventBus.fromEventBusName(stack, 'Bus', 'default') }))
+const publishing = relayTemplate((stack) => ({
+  eventBus: EventBus.fromEventBusName(stack, 'Bus', 'default'),
+  deliverWithin: Duration.hours(2),
+}))
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
 const chapters = Object.fromEntries(
   runbook
@@ -76,6 +79,18 @@ describe('an alarm', () => {
     ['one look at a secret that fails', 'secrets-cannot-be-refreshed', [1]],
   ])('is quiet about what passes: %s', (_, anchor, measured) => {
     expect(isRaised(alarmOf(anchor), measured)).toBe(false)
+  })
+
+  test.each([
+    [{}, ['HandOns', 'StatusUpdates']],
+    [{ deliverWithin: Duration.minutes(60), giveUpAfter: Duration.minutes(60) }, ['StatusUpdates']],
+    [{ deliverWithin: Duration.minutes(61) }, ['Deliveries', 'HandOns', 'StatusUpdates']],
+  ])('of an hour of waiting is there where a job may wait for so long: %j', (props, queues) => {
+    const waiting = resourcesOf(relayTemplate(props), 'AWS::CloudWatch::Alarm').flatMap(
+      ([id]) => /RelayAlarms(\w+)WaitingForOverAnHour/.exec(id)?.[1] ?? [],
+    )
+
+    expect(waiting.toSorted()).toEqual(queues)
   })
 
   test.each([
