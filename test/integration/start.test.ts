@@ -120,6 +120,19 @@ describe.skipIf(process.platform === 'win32')('npm start', () => {
   })
 })
 
+test.skipIf(process.platform === 'win32')('npm run demo ends without a stack where nobody reads on', async () => {
+  run(['run', 'demo'])
+  await expect.poll(() => printed).toContain('Building and starting the relay …')
+  const started = descendantsOf(npm.pid!)
+  npm.stdout!.destroy()
+
+  const [exitCode] = await once(npm, 'exit')
+
+  expect(printed).not.toMatch(/EPIPE|at .*node:/)
+  expect(exitCode).toBe(141)
+  await expect.poll(() => alive(started)).toEqual([])
+})
+
 async function consent(link: string) {
   const browser = createLinkBrowser()
   await browser.follow(await browser.open(link), 'Connect account 1002')

@@ -21,6 +21,8 @@ const { form, migration, json } = program
 
 const print = json ? () => {} : console.log
 onEndOfParent(() => process.exit(1))
+// Whoever read along has ended, as `head` does.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(141))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 const stopSaying = showProgress('Building and starting the relay', print)
 const { outcomes, table } = migration ? await demonstrateMigration() : await demonstrate(forms[form])
