@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { problems } from '../../../functions/platform/problems.ts'
+import { inWords, unknownFields } from '../../unknown-fields.ts'
 import { digits, endpoint, readDocument } from '../arguments.ts'
 import { Capabilities } from '../capabilities.ts'
 import { aboutTheKey, type ChannelsOfApp, channelsOfApp, developerApiKey } from '../channels-of-app.ts'
@@ -119,8 +120,10 @@ async function capabilitiesFrom(terminal: Terminal, { capabilities, identifiers,
     ...(threading && { threadingModel: threading }),
   })
   if (result.success) return result.data
+  const unknown = unknownFields(Capabilities, given)
+  const why = unknown.length > 0 ? `it knows no ${inWords(unknown)}` : problems(result.error)
   throw new CommandError(
-    `HubSpot would refuse these capabilities without saying why: ${problems(result.error)}.`,
+    `HubSpot would refuse these capabilities without saying why: ${why}.`,
     'Nothing is registered. The capabilities are in docs/relay.md.',
   )
 }

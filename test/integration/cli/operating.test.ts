@@ -319,7 +319,8 @@ describe('channel', () => {
     [{ allowOutgoingMessages: false }, 'allowOutgoingMessages'],
     [{ threadingModel: 'BY_NAME' }, 'threadingModel'],
     [{ outgoingAttachmentTypes: ['FILE'] }, 'document: '],
-    [{ allowedFiles: ['image/png'] }, 'unrecognized keys'],
+    [{ allowedFiles: ['image/png'] }, 'it knows no allowedFiles.'],
+    [{ alowInlineImages: true }, 'it knows no alowInlineImages (did you mean allowInlineImages?).'],
   ])('register refuses capabilities that HubSpot would refuse without a word: %j', async (capabilities, what) => {
     const before = local.hubspot.channels.size
     const args = ['channel', 'register', 'SMS', ...app, '--capabilities', await fileOf(capabilities)]
