@@ -70,7 +70,8 @@ export const questions = {
       'attempts',
       'since',
     ],
-    filterStatements: ['message = "Dead-lettered"'],
+    // The webhook's own among them: events that no consumer could read.
+    filterStatements: ['message in ["Dead-lettered", "Unreadable event, kept among the dead letters"]'],
   },
   'Which portals give no access': {
     statsStatements: ['count(*) as times, latest(@timestamp) as last by portalId, reason'],

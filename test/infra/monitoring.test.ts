@@ -311,6 +311,16 @@ test('each question of the runbook is a saved query over all functions', () => {
   for (const { LogGroupNames } of queries) expect(LogGroupNames).toHaveLength(Object.keys(functionsOf(template)).length)
 })
 
+test('whatever is put among the dead letters is found by its line', () => {
+  const query = queryOf('What became a dead letter')
+  const senders = ['functions/platform/dead-letter.ts', 'functions/hubspot-webhook.ts'].map((path) =>
+    readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'),
+  )
+  const lines = senders.map((text) => /'(Dead-lettered|[^'\n]* among the dead letters)'/.exec(text)?.[1])
+
+  for (const line of lines) expect(query).toContain(`"${line}"`)
+})
+
 test('what the runbook refers to is there', () => {
   const anchors = [...runbook.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
   const links = [...runbook.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor = '']) => anchor)
