@@ -86,6 +86,7 @@ export const questions = {
       'error',
       'problem',
       'cause',
+      'secret',
       'messageId',
       'traceId',
       'type',
@@ -94,7 +95,9 @@ export const questions = {
       'record.requestId',
     ],
     // What Lambda itself says of a function has no level: that it ran out of time or memory, or ended by itself.
-    filterStatements: ['level in ["ERROR", "CRITICAL", "FATAL"] or type like /^platform/'],
+    filterStatements: [
+      'level in ["ERROR", "CRITICAL", "FATAL"] or type like /^platform/ or message like /^A secret cannot be refreshed/',
+    ],
   },
   'Which statuses came late': {
     fields: ['@timestamp', 'portalId', 'messageId', 'statusType', 'timeToTruth', 'tellingDelay', 'source'],

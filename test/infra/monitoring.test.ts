@@ -321,6 +321,18 @@ test('whatever is put among the dead letters is found by its line', () => {
   for (const line of lines) expect(query).toContain(`"${line}"`)
 })
 
+test('what went wrong shows each line that the runbook looks for there', () => {
+  const query = queryOf('What went wrong')
+  const lines = [...runbook.matchAll(/\*What went wrong\*: `([^`]+)`/g)].map(([, line = '']) => line)
+  const sources = Object.keys(functionsOf(publishing)).flatMap((name) => sourcesFrom(`functions/${name}.lambda.ts`))
+
+  expect(lines.length).toBeGreaterThan(2)
+  for (const line of lines) {
+    const isError = sources.some((text) => text.includes(`.error('${line}`))
+    expect(isError || query.includes(`message like /^${line}/`), line).toBe(true)
+  }
+})
+
 test('what the runbook refers to is there', () => {
   const anchors = [...runbook.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading))
   const links = [...runbook.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor = '']) => anchor)
