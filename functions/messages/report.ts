@@ -54,11 +54,16 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       telemetry.count('ReceiptsMissing', 1, { account })
     },
 
-    /** Shows a team that sends statuses itself which fields it writes in another form. */
-    unexpected({ unexpected = [], ...update }: StatusUpdate) {
-      if (unexpected.length === 0) return
-      telemetry.warn('Undocumented field formats: repaired or dropped', { ...about(update), unexpected })
+    /** Shows a team that sends statuses itself which fields it writes in another form, and which nobody reads. */
+    unexpected({ unexpected = [], unknown = [], ...update }: StatusUpdate) {
+      if (unexpected.length > 0)
+        telemetry.warn('Undocumented field formats: repaired or dropped', { ...about(update), unexpected })
       for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
+      if (unknown.length === 0) return
+      // What is no word is not repeated.
+      const fields = unknown.slice(0, 5).map((name) => (/^\w{1,40}$/.test(name) ? name : '(no word)'))
+      telemetry.warn('A status has fields that are not known', { ...about(update), fields })
+      telemetry.count('UnexpectedUpdateFields', unknown.length, { field: 'unknown' })
     },
   }
 }

@@ -53,12 +53,21 @@ export const DocumentedStatus = z.object({
 })
 const InAnotherForm = z.preprocess(inUsualForm, z.looseObject(Needed)).transform((update) => {
   const unexpected = repairable.filter((name) => !DocumentedStatus.shape[name].safeParse(update[name]).success)
-  return { ...DocumentedStatus.parse({ ...update, ...repaired(update, unexpected) }), unexpected }
+  const unknown = Object.keys(update).filter((name) => !Object.hasOwn(DocumentedStatus.shape, name))
+  return {
+    ...DocumentedStatus.parse({ ...update, ...repaired(update, unexpected) }),
+    unexpected,
+    ...(unknown.length > 0 && { unknown }),
+  }
 })
 
 /**
  * A status of a message: what its provider reports, or the relay's own conclusion. Whoever sends it may write in another form
- * what is not needed, and no status is lost by that; `unexpected` says which fields those are.
+ * what is not needed, and no status is lost by that; `unexpected` says which fields those are, and `unknown` which ones nobody
+ * reads, misspelt ones for instance.
  */
-export const StatusUpdate = z.union([DocumentedStatus, InAnotherForm])
-export type StatusUpdate = z.infer<typeof DocumentedStatus> & { unexpected?: (typeof repairable)[number][] }
+export const StatusUpdate = z.union([z.strictObject(DocumentedStatus.shape), InAnotherForm])
+export type StatusUpdate = z.infer<typeof DocumentedStatus> & {
+  unexpected?: (typeof repairable)[number][]
+  unknown?: string[]
+}

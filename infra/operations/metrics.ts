@@ -49,7 +49,7 @@ export const metrics = {
   UnexpectedUpdateFields: {
     of: ['update-status', 'provider-receipt'],
     unit: 'Count',
-    // Their names: `repairable` in functions/messages/update-repair.ts.
+    // Their names: `repairable` in functions/messages/update-repair.ts; and `unknown`.
     by: { field: [] },
   },
   ToldSENT: { of: ['update-status'], unit: 'Count' },

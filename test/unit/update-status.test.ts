@@ -293,6 +293,23 @@ describe('what nobody can mistake is read, however it is written', () => {
     expect(world.statusUpdatesDeadLetters.messages).toEqual([])
   })
 
+  test('a field that nobody reads is named and counted, and the status told all the same', async () => {
+    const body = written({ raeson: 'Phone off', '+1 555 010 0002': 1 })
+    const now = world.now()
+    world.statusUpdates.messages.push({ id: 'of the team', body, sentAt: now, visibleAt: now, receives: 0 })
+    await world.rest()
+
+    expect(world.hubspot.held.get('m')).toEqual({ statusType: 'FAILED', errorMessage: 'No such number' })
+    expect(world.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: 'A status has fields that are not known',
+        fields: ['raeson', '(no word)'],
+      }),
+    )
+    expect(world.counts['UnexpectedUpdateFields']).toBe(2)
+  })
+
   test('and an id that is a larger number than JavaScript has is not rounded on its way', async () => {
     const body = written({}).replace('"messageId":"m"', '"messageId":9007199254740993')
     const now = world.now()
