@@ -331,6 +331,20 @@ describe('a delivery', () => {
     expect(world.counts['DeliveriesInDoubt']).toBe(1)
   })
 
+  test('whose turns are counted in another form waits for its turn all the same', async () => {
+    world.provider.send = busy
+    const thread = { conversationsThreadId: 'thread' }
+    await world.deliveries.send(delivery({ ...thread, messageId: 'a', createdAt: '2026-11-22T11:59:00Z' }), {
+      group: '1',
+    })
+    await workOff(world.deliveries, world.handlers().deliver)
+    const { again } = await run('deliver-message', {
+      ...{ ...thread, waiting: { ...waitingSince(60).waiting, progress: { turnsWaited: 'x' } } },
+    })
+
+    expect(again).toContainEqual(expect.objectContaining({ attempt: 7, notBefore: world.now() + 1000 }))
+  })
+
   test('that has no time left in its run waits its turn, which is no attempt', async () => {
     world.haveTime(20_000)
     await world.deliveries.send(delivery(), { group: '1' })
