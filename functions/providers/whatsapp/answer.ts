@@ -67,7 +67,7 @@ function verdictOfGraph(error: GraphError, status: number): Verdict {
 
 // The id of the number is wrong, or the token may not use it; where the id is that of something else, of the business account
 // for instance, Meta knows no messages of it; or the app asks for a proof with each call, which is not sent.
-const isAboutTheAccount = /unsupported (get|post) request|nonexisting field|missing permission|appsecret_proof/i
+const isAboutTheAccount = /unsupported (get |post )?request|nonexisting field|missing permission|appsecret_proof/i
 
 /** 360dialog has words for what Meta has codes for. */
 function verdictOfDialog360(words: string | undefined, status: number): Verdict {

@@ -318,6 +318,7 @@ test.each<[string, number, string | object]>([
     400,
     error(100, '(#100) Tried accessing nonexisting field (messages) on node type (WhatsAppBusinessAccount)'),
   ],
+  ['the id of something that takes no messages', 400, error(100, 'Unsupported request - method type: post')],
   ['a token, by its code in quotes', 400, { error: { code: '190' } }],
   [
     'a refusal of the address that we call from',
