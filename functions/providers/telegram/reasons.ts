@@ -18,6 +18,7 @@ export const catalogue: Catalogue = {
   'user is deactivated': "The customer's Telegram account no longer exists",
   "the bot can't send messages to the bot": 'Bots cannot write to bots',
   "bot can't send messages to bots": 'Bots cannot write to bots',
+  "bots can't send messages to bots": 'Bots cannot write to bots',
   'chat not found': noAddress,
   'private chat not found': noAddress,
   'user not found': noAddress,

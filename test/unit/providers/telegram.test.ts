@@ -131,6 +131,7 @@ test.each([
   [400, 'Bad Request: WEBPAGE_MEDIA_EMPTY', /does not take this file.*\(400\)$/],
   [400, 'Bad Request: failed to get HTTP URL content', /could not fetch the file.*\(400\)$/],
   [400, "Bad Request: inline keyboard button URL 'x' is invalid: Wrong", /the address of a button \(400\)$/],
+  [403, "Forbidden: bots can't send messages to bots", /Bots cannot write to bots \(403\)$/],
   [403, 'Forbidden: bot was blocked by the user', /customer has blocked the bot \(403\)$/],
   [403, "Forbidden: bot can't initiate conversation with a user", /cannot write first.*\(403\)$/],
   [403, 'Forbidden: user is deactivated', /no longer exists \(403\)$/],
