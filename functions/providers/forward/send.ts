@@ -96,17 +96,23 @@ const OtherWords = z.object({ status: z.unknown(), providerMessageId: ForwardAns
 /** What a 4xx answer may say: the first of these is the reason. */
 export const ForwardRejection = z.object({ reason: Reason, message: Reason, error: Reason, detail: Reason, code: Code })
 
-/** A failure's sentence, and its code: an answer's own, or those of its `error` or the first of its `errors`, where frameworks put them. */
+/**
+ * A failure's sentence, and its code: an answer's own, or those of its `error` or the first of its `errors`, where frameworks
+ * put them; of a list of sentences the first.
+ */
 function saidOf(json: unknown) {
   const { error, errors } = Within.safeParse(json).data ?? {}
   const [first] = errors ?? []
   const read = [json, error, typeof first === 'string' ? { error: first } : first].map(
-    (one) => ForwardRejection.safeParse(one).data ?? {},
+    (one) => ForwardRejection.safeParse(withFirsts(one)).data ?? {},
   )
   const sentences = read.map(({ reason, message, error, detail }) => reason ?? message ?? error ?? detail)
   const saying = sentences.findIndex((sentence) => sentence !== undefined)
   return { sentence: sentences[saying], code: read[Math.max(0, saying)]?.code }
 }
+const withFirsts = (fields: unknown) =>
+  fields instanceof Object &&
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]))
 const Within = z.object({ error: z.unknown().optional(), errors: z.array(z.unknown()).optional().catch(undefined) })
 
 /** A 2xx says that the message was sent. A status that is none of ours is counted, for somebody to look at. */

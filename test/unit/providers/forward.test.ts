@@ -116,6 +116,11 @@ test.each<[number, string, object]>([
     '{"errors":[{"detail":"No such number","code":"E2"}]}',
     { outcome: 'rejected', reason: 'No such number', code: 'E2' },
   ],
+  [
+    400,
+    '{"statusCode":400,"message":["No such number","x"],"error":"Bad Request"}',
+    { outcome: 'rejected', reason: 'No such number' },
+  ],
   [422, '{"errors":{"to":["is wrong"]}}', { outcome: 'rejected', reason: refused(422) }],
   [422, '{"errors":[],"error":7}', { outcome: 'rejected', reason: refused(422) }],
   [400, '{"reason":"No such number"}', { outcome: 'rejected', reason: 'No such number' }],
