@@ -28,6 +28,14 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
       period,
       usingMetrics: {},
     })
+  const ofApi = (metricName: '4xx' | '5xx') =>
+    new Metric({
+      namespace: 'AWS/ApiGateway',
+      metricName,
+      dimensionsMap: { ApiId: apiId },
+      statistic: 'Sum',
+      period,
+    })
   const percentiles = (name: MetricName) =>
     ['p50', 'p99'].map((statistic) => own(name, { statistic, label: `${name} ${statistic}` }))
 
@@ -53,13 +61,9 @@ export function createDashboard(scope: Construct, watched: Watched, alarms: read
           [
             ...everyReason('WebhooksRejected', metrics.WebhooksRejected.by.reason),
             throttledRequests(namespace, { period, label: 'RequestsThrottled' }),
-            new Metric({
-              namespace: 'AWS/ApiGateway',
-              metricName: '5xx',
-              dimensionsMap: { ApiId: apiId },
-              statistic: 'Sum',
-              period,
-            }),
+            ofApi('5xx'),
+            // Beside the functions' own: a path that is no route, a body that is too large.
+            ofApi('4xx'),
           ],
         ),
         graph('Do they go out?', [

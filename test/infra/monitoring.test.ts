@@ -265,6 +265,13 @@ describe('the dashboard', () => {
     expect(widgets.map(({ properties }) => properties.title)).toEqual(firstColumn(chapters['The dashboard']!))
   })
 
+  test('shows what API Gateway refuses without asking a function', () => {
+    const [arrivals] = widgets.filter(({ properties }) => /arrive/.test(properties.title))
+    const drawn = arrivals!.properties.metrics!.map(([namespace, name]) => `${namespace} ${name}`)
+
+    expect(drawn).toEqual(expect.arrayContaining(['AWS/ApiGateway 4xx', 'HubSpotStatusRelay RequestsThrottled']))
+  })
+
   test('draws no metric that the functions do not emit', () => {
     const drawn = widgets.flatMap(({ properties }) => (properties.metrics ?? []).flatMap(namesOf))
 
