@@ -378,6 +378,16 @@ describe('a status', () => {
     expect(world.counts['ToldAgain']).toBe(1)
   })
 
+  test('whose note of a renewed token is in another form has its token renewed where HubSpot refuses it', async () => {
+    const answers = [{ status: 401 }]
+    world.hubspot.answer = async () => answers.shift() ?? { status: 200 }
+
+    expect(
+      await run('update-status', { waiting: { ...waitingSince(60).waiting, progress: { isRenewed: 'yes' } } }),
+    ).toEqual(nothing)
+    expect(world.hubspot.patches).toHaveLength(2)
+  })
+
   test('that bears a field in another form is counted once, however often it is tried', async () => {
     const answers = [{ status: 503 }, { status: 503 }]
     world.hubspot.answer = async () => answers.shift() ?? { status: 200 }

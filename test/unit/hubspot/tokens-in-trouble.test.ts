@@ -16,7 +16,7 @@ const fresh: TokenAnswer = {
 let time: number
 let table: ReturnType<typeof createMemoryTable>
 let told: ReturnType<typeof collectTelemetry>
-let answer: TokenAnswer
+let answer: TokenAnswer | Error
 
 beforeEach(() => {
   time = start
@@ -33,7 +33,13 @@ const endsSoon = { accessToken: 'kept', accessTokenExpiresAt: start + 59_000 }
 const tokens = () =>
   createTokens({
     table,
-    source: { name: 'HubSpot', restoredBy: 'it is installed again', refreshesByToken: true, renew: async () => answer },
+    source: {
+      ...{ name: 'HubSpot', restoredBy: 'it is installed again', refreshesByToken: true },
+      async renew() {
+        if (answer instanceof Error) throw answer
+        return answer
+      },
+    },
     telemetry: told.telemetry,
     now: () => time,
     random: () => 0.5,
@@ -56,6 +62,27 @@ function writes(...fates: ('refused' | 'fails' | 'done')[]) {
   }
   return made
 }
+
+describe('where nobody can be asked for tokens', () => {
+  test('for the time being, that is a refresh that failed: it is free again, and said with its reason', async () => {
+    answer = new RetryableError('The app secret is out of reach')
+
+    expect(await failure(tokens().get('1'))).toMatchObject({
+      name: 'RetryableError',
+      message: expect.stringContaining('The app secret is out of reach'),
+    })
+    expect(item()).toMatchObject({ failedRefreshes: 1, refreshToken: 'refresh' })
+    expect(item()['lease']).toBeUndefined()
+    expect(item()['problem']).toBeUndefined()
+    expect(told.counts).toMatchObject({ TokenRefreshesFailed: 1 })
+  })
+
+  test('by a fault of our own, that is said as it is', async () => {
+    answer = new TypeError('a bug')
+
+    expect(await failure(tokens().get('1'))).toBe(answer)
+  })
+})
 
 describe('where a refresh cannot be claimed', () => {
   test.each(['fails', 'refused'] as const)('a token that still lasts is used: the write %s', async (fate) => {

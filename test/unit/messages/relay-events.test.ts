@@ -31,6 +31,10 @@ describe('the events of a change', () => {
     ])
   })
 
+  test('of an item whose timeline nobody can read happened when it changed', () => {
+    expect(eventsOf({}, { known: 'failed', timeline: 7 })).toMatchObject([{ detail: { status: 'failed', at } }])
+  })
+
   test('are read again as they are', () => {
     const after = { known: 'failed', ...told('FAILED'), givenUp: { what: 'delivery', at }, code: '7' }
     const timeline = [{ at, what: 'failed', source: 'twilio' }]
