@@ -32,12 +32,15 @@ export function readContent(job: Pick<DeliveryJob, 'text' | 'richText' | 'attach
   const read = attachments.map((attachment) => readAttachment(Attachment.safeParse(attachment).data ?? {}))
   const files = read.flatMap(({ file }) => file ?? [])
   return {
-    text: withAddresses(job.text.trim() || text, links),
+    text: withAddresses([job.text.trim(), text].find((one) => isSeen.test(one)) ?? '', links),
     files: [...new Map(files.toReversed().map((file) => [file.url, file])).values()].toReversed(),
     quickReplies: read.flatMap(({ quickReplies }) => quickReplies ?? []),
     cannot: [...new Set(read.flatMap(({ cannot }) => cannot ?? []))],
   }
 }
+
+// More than spaces, joiners, marks and fillers: a provider that takes these alone shows nothing.
+const isSeen = /[^\p{Cc}\p{Cf}\p{Z}\p{M}\u115f\u1160\u2800\u3164\uffa0]/u
 
 // HubSpot documents what attachments look like where they are published, not in webhooks: what is missing or of another
 // type counts as absent.

@@ -209,7 +209,8 @@ test('whatever the text and the attachments are, reading never throws', () => {
 
   fc.assert(
     fc.property(anyText, markup, fc.array(fc.jsonValue()), (text, richText, attachments) => {
-      expect(read({ text, richText, attachments }).text).toContain(text.trim())
+      const seen = /[\p{Lu}\p{Ll}\p{N}\p{P}]/u.test(text) ? text.trim() : ''
+      expect(read({ text, richText, attachments }).text).toContain(seen)
     }),
   )
 })
@@ -258,4 +259,17 @@ test('rich text of many different links and pictures takes a time in proportion'
   read({ text: 'Hello', richText: many(50_000, (i) => `<img src="https://e.com/${i}.png">`) })
 
   expect((process.cpuUsage().user - begin) / 1e6).toBeLessThan(10)
+})
+
+test.each(['\u200b', ' \u2060\n', '\u00ad', '\ufe0f', '\u3164', '\u2800'])(
+  'a text of which nothing can be seen is none: %j',
+  (text) => {
+    expect(read({ text }).text).toBe('')
+    expect(read({ text, richText: `<p>${text}</p>` }).text).toBe('')
+    expect(read({ text, richText: '<p>Hello</p>' }).text).toBe('Hello')
+  },
+)
+
+test.each(['👍🏽', '❤️', '1️⃣', '.', '🇩🇪', 'ه'])('a text of which little can be seen is one: %s', (text) => {
+  expect(read({ text }).text).toBe(text)
 })
