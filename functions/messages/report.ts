@@ -61,7 +61,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
       for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
       if (unknown.length === 0) return
       // What is no word is not repeated.
-      const fields = unknown.slice(0, 5).map((name) => (/^\w{1,40}$/.test(name) ? name : '(no word)'))
+      const fields = unknown.slice(0, 5).map((name) => (/^[a-z]\w{0,39}$/i.test(name) ? name : '(no word)'))
       telemetry.warn('A status has fields that are not known', { ...about(update), fields })
       telemetry.count('UnexpectedUpdateFields', unknown.length, { field: 'unknown' })
     },

@@ -125,3 +125,12 @@ test('fields of another form are counted each, and said once', () => {
   expect(collected.counts).toEqual({ UnexpectedUpdateFields: 2 })
   expect(collected.lines).toMatchObject([{ level: 'warn', unexpected: ['reason', 'code'] }])
 })
+
+test('of fields that nobody reads the first five are named, where they are words, and all are counted', () => {
+  const unknown = ['resaon', '15550100123', 'a b', 'to@example', 'x'.repeat(41), 'sixth']
+  report.unexpected(update('sent', { unknown }))
+
+  expect(collected.counts).toEqual({ UnexpectedUpdateFields: 6 })
+  const hidden = '(no word)'
+  expect(collected.lines).toMatchObject([{ level: 'warn', fields: ['resaon', hidden, hidden, hidden, hidden] }])
+})
