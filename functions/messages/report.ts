@@ -1,3 +1,4 @@
+import { loggedName } from '../platform/field-name.ts'
 import type { Telemetry } from '../platform/telemetry.ts'
 import { about } from './about.ts'
 import type { LedgerItem } from './record.ts'
@@ -60,8 +61,7 @@ export function createReport({ telemetry, now }: { telemetry: Telemetry; now(): 
         telemetry.warn('Undocumented field formats: repaired or dropped', { ...about(update), unexpected })
       for (const field of unexpected) telemetry.count('UnexpectedUpdateFields', 1, { field })
       if (unknown.length === 0) return
-      // What is no word is not repeated.
-      const fields = unknown.slice(0, 5).map((name) => (/^[a-z]\w{0,39}$/i.test(name) ? name : '(no word)'))
+      const fields = unknown.slice(0, 5).map(loggedName)
       telemetry.warn('A status has fields that are not known', { ...about(update), fields })
       telemetry.count('UnexpectedUpdateFields', unknown.length, { field: 'unknown' })
     },

@@ -174,6 +174,17 @@ test('a misspelt field of a receipt is ignored, named in the log and counted', a
   expect(everything()).not.toContain('secret words')
 })
 
+test('a number that stands for a field is not repeated in the log', async () => {
+  const { post, everything } = setUp()
+  const { data, ...receipt } = JSON.parse(body)
+
+  expect(await post({ body: JSON.stringify({ ...receipt, data: { ...data, 15550100123: 1 } }) })).toEqual({
+    statusCode: 204,
+  })
+  expect(everything()).toContain('data.(no word)')
+  expect(everything()).not.toContain('15550100123')
+})
+
 test("a channel account's receipts are verified by its own secret, else by its channel's, and what is queued says by which", async () => {
   const { post, secretsManager, updates } = setUp()
   secretsManager.values.set('3000000001', accountWith(accountsOwn))

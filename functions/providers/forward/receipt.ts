@@ -1,6 +1,7 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import * as z from 'zod'
 import { Digits, Id } from '../../messages/ids.ts'
+import { loggedName } from '../../platform/field-name.ts'
 import { parseJsonExactly, wholeNumber } from '../../platform/json.ts'
 import { problems } from '../../platform/problems.ts'
 import type { Receipt, ReceiptAdapter, ReceiptRequest, ReceivedStatus } from '../provider.ts'
@@ -44,11 +45,9 @@ function signatureProblem({ header, body }: ReceiptRequest, secret: string) {
   }
 }
 
-/** The names in a document that its schema did not take over. What is no word is not repeated. */
+/** The names in a document that its schema did not take over. */
 function dropped(document: unknown, taken: object, prefix = '') {
-  return Object.keys(Object(document)).flatMap((name) =>
-    name in taken ? [] : [prefix + (/^\w{1,40}$/.test(name) ? name : '(no word)')],
-  )
+  return Object.keys(Object(document)).flatMap((name) => (name in taken ? [] : [prefix + loggedName(name)]))
 }
 
 /** A receipt with its ids as texts, where they are whole numbers, and its status in small letters. */
