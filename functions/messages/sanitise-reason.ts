@@ -1,3 +1,4 @@
+import { invisible } from '../platform/invisible.ts'
 import { redact } from '../platform/redact.ts'
 
 /** The longest reason that an agent is shown, in characters. HubSpot documents no limit for `errorMessage`. */
@@ -12,9 +13,12 @@ export function sanitiseReason(reason: string, maxLength = maxReasonLength) {
   const line = whole.slice(0, characters.segment(whole).containing(maxUnitsShown)?.index)
   const segments = [...characters.segment(line)].map(({ segment }) => segment)
   const isWhole = reason.length <= maxUnitsRead && line === whole && segments.length <= maxLength
-  if (!/[^\p{C}\p{Z}\p{M}\u2800\ufffd\u115f\u1160\u3164\uffa0]/u.test(line)) return ''
+  if (!isSeen.test(line)) return ''
   return isWhole ? line : `${segments.slice(0, maxLength - 1).join('')}…`
 }
+
+// Half a character says as little, and what is not assigned.
+const isSeen = new RegExp(`[^${invisible}\\p{C}\\ufffd]`, 'u')
 
 const oneLine = (text: string) =>
   text

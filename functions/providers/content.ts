@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { DeliveryJob } from '../messages/jobs.ts'
+import { invisible } from '../platform/invisible.ts'
 import { type Link, readHtml } from './html.ts'
 
 /** What a message carries, as far as any provider can send it. */
@@ -39,8 +40,8 @@ export function readContent(job: Pick<DeliveryJob, 'text' | 'richText' | 'attach
   }
 }
 
-// More than spaces, joiners, marks and fillers: a provider that takes these alone shows nothing.
-const isSeen = /[^\p{Cc}\p{Cf}\p{Z}\p{M}\u115f\u1160\u2800\u3164\uffa0]/u
+// A provider that takes a text of which nothing can be seen shows nothing.
+const isSeen = new RegExp(`[^${invisible}]`, 'u')
 
 // HubSpot documents what attachments look like where they are published, not in webhooks: what is missing or of another
 // type counts as absent.

@@ -52,13 +52,13 @@ async function meetTests(files: string[]): Promise<Planted[]> {
   const survivors = planted.filter(isSurvivor)
   if (survivors.length === 0) return planted
   console.log(`\n${survivors.length} that survived, by all unit tests`)
-  const byAll = await runStryker('all', [...new Set(survivors.map(placeOf))], undefined)
+  const byAll = await runStryker('all', [...new Set(survivors.map(placeOf))])
   const statuses = new Map(byAll.map((mutant) => [identityOf(mutant), mutant.status]))
   return planted.map((mutant) => ({ ...mutant, status: statuses.get(identityOf(mutant)) ?? mutant.status }))
 }
 
-/** Plants mutants, in whole files or in what stands between two places of one, and has each meet the tests that come by its line: of all, or of some. */
-async function runStryker(name: string, mutate: string[], tests: string[] | undefined): Promise<Planted[]> {
+/** Plants mutants in files, or in what stands between two places of one: each meets the tests that come by its line, of some or of all. */
+async function runStryker(name: string, mutate: string[], tests?: string[]): Promise<Planted[]> {
   if (tests) process.env['MUTATION_TESTS'] = tests.join(',')
   else delete process.env['MUTATION_TESTS']
   const incrementalFile = `${kept}/${name}.json`
